@@ -1,0 +1,138 @@
+import Foundation
+
+/// What the store knows of a finished action: what it was, what it made, and how it went.
+public struct ActionRecord: Sendable, Hashable {
+  /// The digest of the preimage.
+  public let key: Digest
+  /// The canonical description of all that the result depends on.
+  public let preimage: String
+  public let kind: String
+  public let revision: Int
+  public let outputs: [Output]
+  public let provenance: Provenance
+  /// The lines that the action logged.
+  public let log: [String]
+
+  /// What the action wrote to one port.
+  public struct Output: Sendable, Hashable {
+    public let port: String
+    public let artifact: Artifact
+    public init(port: String, artifact: Artifact) { (self.port, self.artifact) = (port, artifact) }
+  }
+
+  public init(
+    key: Digest, preimage: String, kind: String, revision: Int, outputs: [Output], provenance: Provenance,
+    log: [String]
+  ) {
+    (self.key, self.preimage, self.kind, self.revision) = (key, preimage, kind, revision)
+    (self.outputs, self.provenance, self.log) = (outputs, provenance, log)
+  }
+
+  /// What the action wrote to `port`.
+  public subscript(port port: String) -> Artifact? { outputs.first { $0.port == port }?.artifact }
+}
+
+/// The circumstances under which an action was executed. Never part of a key.
+public struct Provenance: Sendable, Hashable {
+  /// The version of the program.
+  public let program: String
+  /// The processor's name.
+  public let cpu: String
+  /// The kind of kernels that the BLAS library chose.
+  public let blas: String
+  public let threads: Int
+  /// Wall time.
+  public let seconds: Double
+  /// The largest resident set of the process so far.
+  public let peakMegabytes: Double
+  /// When it was done: ISO 8601, UTC.
+  public let date: String
+
+  public init(
+    program: String, cpu: String, blas: String, threads: Int, seconds: Double, peakMegabytes: Double, date: String
+  ) {
+    (self.program, self.cpu, self.blas, self.threads) = (program, cpu, blas, threads)
+    (self.seconds, self.peakMegabytes, self.date) = (seconds, peakMegabytes, date)
+  }
+}
+
+// MARK: - As JSON
+
+extension ActionRecord {
+  var json: JSON {
+    [
+      "key": .string(key.hex),
+      "kind": .string(kind),
+      "revision": .int(revision),
+      "outputs": .array(
+        outputs.map { output in
+          [
+            "port": .string(output.port), "type": .string(output.artifact.type.rawValue),
+            "items": output.artifact.itemsJSON,
+          ]
+        }),
+      "provenance": provenance.json,
+      "log": .array(log.map(JSON.string)),
+      "preimage": .string(preimage),
+    ]
+  }
+
+  /// The record that `json` describes; nil where anything is missing or of another type.
+  init?(json: JSON) {
+    guard let key = json["key"]?.string.flatMap({ Digest(hex: $0) }), let kind = json["kind"]?.string,
+      let revision = json["revision"]?.int, let preimage = json["preimage"]?.string,
+      let provenance = json["provenance"].flatMap(Provenance.init(json:)),
+      let outputs = json["outputs"]?.array, let log = json["log"]?.array
+    else { return nil }
+    (self.key, self.kind, self.revision, self.preimage) = (key, kind, revision, preimage)
+    self.provenance = provenance
+    self.outputs = outputs.compactMap(Output.init(json:))
+    self.log = log.compactMap(\.string)
+    guard self.outputs.count == outputs.count, self.log.count == log.count else { return nil }
+  }
+}
+
+extension ActionRecord.Output {
+  fileprivate init?(json: JSON) {
+    guard let port = json["port"]?.string, let type = json["type"]?.string.flatMap(ArtifactType.init(rawValue:)),
+      let values = json["items"]?.array
+    else { return nil }
+    let items = values.compactMap(Artifact.Item.init(json:))
+    guard items.count == values.count, type.isItemSet || items.count == 1 else { return nil }
+    self.init(port: port, artifact: Artifact(type: type, items: items))
+  }
+}
+
+extension Artifact {
+  /// The items as `[{"name", "object", "size"}]`.
+  package var itemsJSON: JSON {
+    .array(items.map { ["name": .string($0.name), "object": .string($0.object.hex), "size": .int($0.size)] })
+  }
+}
+
+extension Artifact.Item {
+  fileprivate init?(json: JSON) {
+    guard let name = json["name"]?.string, let object = json["object"]?.string.flatMap({ Digest(hex: $0) }),
+      let size = json["size"]?.int
+    else { return nil }
+    self.init(name: name, object: object, size: size)
+  }
+}
+
+extension Provenance {
+  package var json: JSON {
+    [
+      "program": .string(program), "cpu": .string(cpu), "blas": .string(blas), "threads": .int(threads),
+      "seconds": .double(seconds), "peak_megabytes": .double(peakMegabytes), "date": .string(date),
+    ]
+  }
+
+  fileprivate init?(json: JSON) {
+    guard let program = json["program"]?.string, let cpu = json["cpu"]?.string, let blas = json["blas"]?.string,
+      let threads = json["threads"]?.int, let seconds = json["seconds"]?.double,
+      let peak = json["peak_megabytes"]?.double, let date = json["date"]?.string
+    else { return nil }
+    self.init(
+      program: program, cpu: cpu, blas: blas, threads: threads, seconds: seconds, peakMegabytes: peak, date: date)
+  }
+}

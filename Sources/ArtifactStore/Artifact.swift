@@ -1,0 +1,48 @@
+/// What an artifact is, and so what can be done with it (DESIGN: artifacts, keys, store).
+public enum ArtifactType: String, Sendable, Hashable, Codable, CaseIterable {
+  case images, latents, diffusion, clip, identity, segmenter, perceptual, judge, metrics, table, figure
+
+  /// Whether an artifact of this type is an ordered set of named items; the others hold one unnamed object.
+  public var isItemSet: Bool { self == .images || self == .latents || self == .metrics }
+}
+
+/// Typed, immutable content in the store: an ordered set of named objects.
+///
+/// `images`, `latents` and `metrics` have an item for each picture; every other type has exactly one item, whose
+/// name is empty.
+public struct Artifact: Sendable, Hashable, Codable {
+  /// One named object of an artifact.
+  public struct Item: Sendable, Hashable, Codable {
+    /// Unique in its artifact; "" for an artifact that is not a set.
+    public let name: String
+    /// The SHA-256 of the object's bytes.
+    public let object: Digest
+    /// The number of its bytes.
+    public let size: Int
+
+    public init(name: String, object: Digest, size: Int) {
+      (self.name, self.object, self.size) = (name, object, size)
+    }
+  }
+
+  public let type: ArtifactType
+  public let items: [Item]
+
+  public init(type: ArtifactType, items: [Item]) {
+    precondition(type.isItemSet || items.count == 1, "\(type) holds one object")
+    (self.type, self.items) = (type, items)
+  }
+
+  /// The content digest: over the type and, in order, every item's name and object.
+  public var digest: Digest {
+    var text = "artifact\n\(type.rawValue)\n"
+    for item in items { text += "\(item.name.utf8.count):\(item.name) \(item.object.hex)\n" }
+    return Digest(of: text)
+  }
+
+  /// The item called `name`, if there is one. O(items).
+  public subscript(name: String) -> Item? { items.first { $0.name == name } }
+
+  /// This artifact reduced to the item `name`; nil where it has no such item.
+  public func only(_ name: String) -> Artifact? { self[name].map { Artifact(type: type, items: [$0]) } }
+}

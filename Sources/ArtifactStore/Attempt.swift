@@ -1,0 +1,89 @@
+import Foundation
+
+/// Work in progress: a private folder whose files become objects of the store all at once, when the action is done.
+public final class Attempt {
+  private let store: Store
+  private let lock: FileLock
+  private var objects: Set<Digest> = []
+
+  /// Makes the folder and takes it, so that nobody sweeps it up.
+  fileprivate init(in store: Store) throws(StoreError) {
+    self.store = store
+    while true {
+      let path = "\(store.folder)/attempts/\(getpid())-\(UInt64.random(in: 0 ... .max))"
+      try Files.makeFolder(path)
+      if let lock = try FileLock.folder(path) {
+        self.lock = lock
+        return
+      }
+    }
+  }
+
+  deinit { try? Self.remove(lock) }
+
+  /// Writes bytes that become an object when the attempt is published.
+  public func write(_ data: Data) throws(StoreError) -> Digest {
+    let digest = Digest(of: data)
+    if objects.insert(digest).inserted {
+      try Files.create("\(lock.path)/\(digest.hex)", data, mode: 0o444)
+    }
+    return digest
+  }
+
+  /// Publishes the objects, then the record that names them, then forgets the state saved on the way.
+  public func publish(_ record: ActionRecord) throws(StoreError) {
+    let folders = Set(objects.map { (store.path(ofObject: $0) as NSString).deletingLastPathComponent })
+    for folder in folders { try Files.makeFolder(folder) }
+    for digest in objects {
+      // Replaces an object that is already there: the bytes are the same, unless they were damaged.
+      try Files.move("\(lock.path)/\(digest.hex)", to: store.path(ofObject: digest))
+    }
+    for folder in folders { try Files.syncFolder(folder) }
+
+    let target = store.path(ofAction: record.key)
+    let folder = (target as NSString).deletingLastPathComponent
+    try Files.makeFolder(folder)
+    try Files.create("\(lock.path)/record", Data(record.json.prettyText.utf8))
+    try Files.move("\(lock.path)/record", to: target)
+    try Files.syncFolder(folder)
+    try store.forgetState(of: record.key)
+  }
+
+  /// Saves state with which a later attempt of the action `key` can continue. Atomic and durable.
+  public func saveState(_ data: Data, of key: Digest) throws(StoreError) {
+    let draft = lock.path + "/state"
+    try Files.remove(draft)
+    try Files.create(draft, SealedState.sealed(data))
+    try Files.move(draft, to: store.path(ofState: key))
+    try Files.syncFolder(store.folder + "/state")
+  }
+
+  /// Removes the folder of an attempt that is over.
+  static func remove(_ lock: FileLock) throws(StoreError) {
+    for name in try Files.names(in: lock.path) { try Files.remove("\(lock.path)/\(name)") }
+    guard rmdir(lock.path) == 0 || errno == ENOENT else { throw .last("remove", lock.path) }
+  }
+}
+
+extension Store {
+  /// A private place for the outputs of an action under way; gone, with all that was not published, when released.
+  public func attempt() throws(StoreError) -> Attempt { try Attempt(in: self) }
+
+  /// What an interrupted attempt of the action `key` saved last.
+  public func state(of key: Digest) throws(StoreError) -> Data? {
+    try Files.read(path(ofState: key)).flatMap(SealedState.opened)
+  }
+
+  /// Forgets the state of an action that is done.
+  func forgetState(of key: Digest) throws(StoreError) { try Files.remove(path(ofState: key)) }
+}
+
+/// Saved state as it lies on disk: its own digest in front, so that a damaged one is taken for none.
+private enum SealedState {
+  static func sealed(_ data: Data) -> Data { Data((Digest(of: data).hex + "\n").utf8) + data }
+
+  static func opened(_ sealed: Data) -> Data? {
+    let data = Data(sealed.dropFirst(65))
+    return String(decoding: sealed.prefix(65), as: UTF8.self) == Digest(of: data).hex + "\n" ? data : nil
+  }
+}

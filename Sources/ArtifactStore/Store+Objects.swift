@@ -1,0 +1,22 @@
+import Foundation
+
+extension Store {
+  /// The bytes of an object, verified.
+  /// - Throws: ``StoreError/missing(_:)``, or ``StoreError/damaged(_:quarantined:)`` where the bytes do not have this
+  ///   digest; they are then out of the way, so that the action that made them is executed again.
+  public func read(_ digest: Digest) throws(StoreError) -> Data {
+    let path = path(ofObject: digest)
+    guard let data = try Files.read(path) else { throw .missing(digest) }
+    guard Digest(of: data) == digest else {
+      let quarantine = "\(folder)/quarantine/\(digest.hex)"
+      try Files.move(path, to: quarantine)
+      throw .damaged(digest, quarantined: quarantine)
+    }
+    return data
+  }
+
+  /// The size of an object in bytes; nil where it is missing. Does not look at the bytes.
+  public func size(of digest: Digest) throws(StoreError) -> Int? {
+    try Files.status(of: path(ofObject: digest))?.size
+  }
+}

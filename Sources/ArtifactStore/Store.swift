@@ -1,0 +1,74 @@
+import Foundation
+
+/// Content-hashed artifacts on disk, and the records of the actions that made them.
+///
+/// ```
+/// objects/ab/<sha256>     immutable bytes, named by their digest
+/// actions/ab/<key>        the record of a finished action (JSON)
+/// attempts/<unique>/      work in progress, private to one attempt and locked by it
+/// state/<key>             what an unfinished action saved in order to continue
+/// quarantine/<sha256>     bytes that no longer match their digest
+/// locks/                  `flock` files: `store` (shared by every run), and one for each action being executed
+/// sources                 digests of files outside the store, by their identity (see ``SourceDigests``)
+/// ```
+/// Everything appears under its name in one step, complete and on the disk, or not at all.
+public final class Store: Sendable {
+  /// The absolute path of the store's folder.
+  public let folder: String
+  /// Digests of files outside the store.
+  public let sources: SourceDigests
+  private let lock: FileLock
+
+  /// Opens the store at `path`, making it where there is none, and removes what crashed processes left behind.
+  /// - Throws: ``StoreError`` where the folder cannot be made, locked or written.
+  public init(at path: String) throws(StoreError) {
+    folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    for part in ["objects", "actions", "attempts", "state", "quarantine", "locks"] {
+      try Files.makeFolder(folder + "/" + part)
+    }
+    lock = try FileLock.shared(folder + "/locks/store")
+    sources = SourceDigests(file: folder + "/sources")
+    try sweep()
+  }
+
+  /// The store of a recipe: `explicit`, else `DIFFUSIONCLIP_STORE`, else `.diffusionclip` in the nearest folder around
+  /// the recipe that holds `.git`, else beside the recipe.
+  public static func location(
+    explicit: String?, recipe: String, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) -> String {
+    if let explicit { return explicit }
+    if let named = environment["DIFFUSIONCLIP_STORE"], !named.isEmpty { return named }
+    return repository(around: recipe) + "/.diffusionclip"
+  }
+
+  /// The nearest folder around `file` that holds `.git`, else the folder of `file`.
+  public static func repository(around file: String) -> String {
+    let home = (file as NSString).deletingLastPathComponent
+    var folder = home
+    while folder != "/", !folder.isEmpty {
+      if access(folder + "/.git", F_OK) == 0 { return folder }
+      folder = (folder as NSString).deletingLastPathComponent
+    }
+    return home
+  }
+
+  func path(ofObject digest: Digest) -> String { "\(folder)/objects/\(digest.hex.prefix(2))/\(digest.hex)" }
+  func path(ofAction key: Digest) -> String { "\(folder)/actions/\(key.hex.prefix(2))/\(key.hex)" }
+  func path(ofState key: Digest) -> String { "\(folder)/state/\(key.hex)" }
+
+  /// The right to execute the action `key`; nil while somebody else has it. Held as long as the value lives.
+  public func lease(for key: Digest) throws(StoreError) -> FileLock? {
+    try FileLock.exclusive("\(folder)/locks/\(key.hex)")
+  }
+
+  /// Removes lock files and attempts whose process has ended: those that can be locked.
+  private func sweep() throws(StoreError) {
+    for name in try Files.names(in: folder + "/locks") where name != "store" {
+      _ = try FileLock.exclusive("\(folder)/locks/\(name)")
+    }
+    for name in try Files.names(in: folder + "/attempts") {
+      guard let lock = try FileLock.folder("\(folder)/attempts/\(name)") else { continue }
+      try Attempt.remove(lock)
+    }
+  }
+}

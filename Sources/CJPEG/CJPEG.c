@@ -1,0 +1,133 @@
+#include "CJPEG.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+// A progressive picture is sent in about ten passes. Hostile files have thousands, each of few bytes but full cost.
+enum { MAXIMUM_SCANS = 100 };
+
+typedef struct {
+  struct jpeg_decompress_struct jpeg;
+  struct jpeg_error_mgr errors;
+  struct jpeg_progress_mgr progress;
+  jmp_buf escape;
+  CJPEGStatus status;
+  char *message;
+} Decoder;
+
+static void give_up(Decoder *decoder, CJPEGStatus status) {
+  decoder->status = status;
+  longjmp(decoder->escape, 1);
+}
+
+static void on_error(j_common_ptr common) {
+  Decoder *decoder = common->client_data;
+  char text[JMSG_LENGTH_MAX];
+  decoder->errors.format_message(common, text);
+  snprintf(decoder->message, CJPEG_MESSAGE_SIZE, "%s", text);
+  give_up(decoder, decoder->errors.msg_code == JERR_INPUT_EMPTY ? CJPEG_TRUNCATED : CJPEG_CORRUPT);
+}
+
+// `level` is -1 for warnings, which the library follows by making up the missing part of the picture.
+static void on_message(j_common_ptr common, int level) {
+  Decoder *decoder = common->client_data;
+  if (level >= 0) return;
+  switch (decoder->errors.msg_code) {
+  case JWRN_EXTRANEOUS_DATA: // padding between segments
+  case JWRN_JFIF_MAJOR:      // an unknown version number
+  case JWRN_ADOBE_XFORM:     // an unknown colour transform code, in a file whose components tell
+    return;
+  case JWRN_JPEG_EOF:
+    snprintf(decoder->message, CJPEG_MESSAGE_SIZE, "the end-of-image marker is missing");
+    give_up(decoder, CJPEG_TRUNCATED);
+  default:
+    on_error(common);
+  }
+}
+
+static void print_nothing(j_common_ptr common) { (void)common; }
+
+static void on_progress(j_common_ptr common) {
+  Decoder *decoder = common->client_data;
+  if (decoder->jpeg.input_scan_number <= MAXIMUM_SCANS) return;
+  snprintf(decoder->message, CJPEG_MESSAGE_SIZE, "it has more than %d scans", MAXIMUM_SCANS);
+  give_up(decoder, CJPEG_CORRUPT);
+}
+
+static void open_header(Decoder *decoder, const uint8_t *data, size_t size) {
+  jpeg_create_decompress(&decoder->jpeg);
+  decoder->jpeg.progress = &decoder->progress;
+  jpeg_mem_src(&decoder->jpeg, data, size);
+  jpeg_read_header(&decoder->jpeg, TRUE);
+  if (decoder->jpeg.num_components == 4) {
+    snprintf(decoder->message, CJPEG_MESSAGE_SIZE, "it has four colour components");
+    give_up(decoder, CJPEG_CMYK);
+  }
+}
+
+// The functions that call setjmp change no local variable after it: all state is behind `decoder`.
+
+static CJPEGStatus read_size(
+    Decoder *decoder, const uint8_t *data, size_t size, uint32_t *width, uint32_t *height) {
+  if (setjmp(decoder->escape)) return decoder->status;
+  open_header(decoder, data, size);
+  *width = decoder->jpeg.image_width;
+  *height = decoder->jpeg.image_height;
+  return CJPEG_OK;
+}
+
+static CJPEGStatus decode_rgb(
+    Decoder *decoder, const uint8_t *data, size_t size, uint8_t *pixels, size_t capacity) {
+  struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+  if (setjmp(decoder->escape)) return decoder->status;
+  open_header(decoder, data, size);
+  jpeg->out_color_space = JCS_RGB;
+  jpeg->dct_method = JDCT_ISLOW;
+  jpeg_start_decompress(jpeg);
+  size_t stride = (size_t)jpeg->output_width * 3;
+  if (stride * jpeg->output_height != capacity) {
+    snprintf(decoder->message, CJPEG_MESSAGE_SIZE, "its size is not the one in its header");
+    give_up(decoder, CJPEG_CORRUPT);
+  }
+  while (jpeg->output_scanline < jpeg->output_height) {
+    JSAMPROW row = pixels + jpeg->output_scanline * stride;
+    jpeg_read_scanlines(jpeg, &row, 1);
+  }
+  jpeg_finish_decompress(jpeg);
+  return CJPEG_OK;
+}
+
+static void prepare(Decoder *decoder, char *message) {
+  memset(decoder, 0, sizeof *decoder);
+  decoder->message = message;
+  decoder->jpeg.err = jpeg_std_error(&decoder->errors);
+  decoder->errors.error_exit = on_error;
+  decoder->errors.emit_message = on_message;
+  decoder->errors.output_message = print_nothing;
+  decoder->progress.progress_monitor = on_progress;
+  // jpeg_create_decompress keeps `err` and `client_data`.
+  decoder->jpeg.client_data = decoder;
+}
+
+CJPEGStatus cjpeg_read_size(
+    const uint8_t *data, size_t size, uint32_t *width, uint32_t *height, char *message) {
+  Decoder decoder;
+  prepare(&decoder, message);
+  CJPEGStatus status = read_size(&decoder, data, size, width, height);
+  jpeg_destroy_decompress(&decoder.jpeg);
+  return status;
+}
+
+CJPEGStatus cjpeg_decode_rgb(
+    const uint8_t *data, size_t size, uint8_t *pixels, size_t capacity, char *message) {
+  Decoder decoder;
+  prepare(&decoder, message);
+  CJPEGStatus status = decode_rgb(&decoder, data, size, pixels, capacity);
+  jpeg_destroy_decompress(&decoder.jpeg);
+  return status;
+}

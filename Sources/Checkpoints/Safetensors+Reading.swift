@@ -1,0 +1,176 @@
+import Foundation
+import OrderedCollections
+import Tensors
+
+/// The safetensors format: the length of the header (64 bits, little-endian), the header (JSON), the tensors' bytes.
+///
+/// Reading is strict: every byte after the header belongs to exactly one tensor, and everything is checked before any
+/// memory is taken for it.
+public enum Safetensors {
+  /// The longest header that is read, the limit of the reference implementation.
+  static let headerLimit = 100_000_000
+
+  /// The checkpoint in a file.
+  /// - Throws: ``CheckpointError``.
+  public static func read(contentsOf path: String) throws(CheckpointError) -> CheckpointTensors {
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+    } catch {
+      throw .unreadable(file: path, reason: error.localizedDescription)
+    }
+    return try read(data, from: path)
+  }
+
+  /// The checkpoint in `data`; every type of number becomes float32. `source` is its name in messages.
+  ///
+  /// Tensors come in the order of their bytes in the file.
+  /// - Throws: ``CheckpointError``.
+  public static func read(_ data: Data, from source: String) throws(CheckpointError) -> CheckpointTensors {
+    guard data.count >= 8 else {
+      throw .truncated(file: source, part: "the length of the header", expected: 8, found: data.count)
+    }
+    let length = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+    guard length <= headerLimit else { throw .headerTooLarge(file: source, bytes: length, limit: headerLimit) }
+    let start = data.startIndex + 8, bodyStart = start + Int(length)
+    guard bodyStart <= data.endIndex else {
+      throw .truncated(file: source, part: "the header", expected: Int(length), found: data.count - 8)
+    }
+    let header = try Header(parsing: data[start..<bodyStart], source: source)
+    let body = data[bodyStart...]
+    let entries = try header.layout(bodyBytes: body.count, source: source)
+    var tensors: OrderedDictionary<String, Tensor> = [:]
+    body.withUnsafeBytes { bytes in
+      for entry in entries {
+        tensors[entry.name] = entry.type.tensor(UnsafeRawBufferPointer(rebasing: bytes[entry.bytes]), entry.shape)
+      }
+    }
+    return CheckpointTensors(tensors: tensors, metadata: header.metadata, source: source)
+  }
+}
+
+/// The JSON object at the beginning of a file.
+private struct Header: Decodable {
+  /// What it says of one tensor.
+  struct Description: Decodable {
+    let dtype: String
+    let shape: [Int]
+    let offsets: [Int]
+
+    enum CodingKeys: String, CodingKey {
+      case dtype, shape
+      case offsets = "data_offsets"
+    }
+  }
+
+  /// A tensor whose description has been checked.
+  struct Entry {
+    let name: String
+    let type: StoredType
+    let shape: [Int]
+    let bytes: Range<Int>
+  }
+
+  private struct Name: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  var metadata: [String: String] = [:]
+  var descriptions: [(name: String, description: Description)] = []
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Name.self)
+    for name in container.allKeys {
+      if name.stringValue == "__metadata__" {
+        metadata = try container.decode([String: String].self, forKey: name)
+      } else {
+        descriptions.append((name.stringValue, try container.decode(Description.self, forKey: name)))
+      }
+    }
+  }
+
+  init(parsing data: Data, source: String) throws(CheckpointError) {
+    guard data.first == UInt8(ascii: "{") else {
+      throw .badHeader(file: source, reason: "its header does not begin with '{'")
+    }
+    do {
+      self = try JSONDecoder().decode(Header.self, from: data)
+    } catch let error as DecodingError {
+      throw .badHeader(file: source, reason: Self.reason(error))
+    } catch {
+      throw .badHeader(file: source, reason: "\(error)")
+    }
+  }
+
+  private static func reason(_ error: DecodingError) -> String {
+    func place(_ context: DecodingError.Context) -> String {
+      context.codingPath.isEmpty
+        ? "its header" : "'" + context.codingPath.map(\.stringValue).joined(separator: "/") + "' in its header"
+    }
+    return switch error {
+    case .keyNotFound(let key, let context): "\(place(context)) lacks '\(key.stringValue)'"
+    case .typeMismatch(let type, let context): "\(place(context)) is not of type \(type)"
+    case .valueNotFound(let type, let context): "\(place(context)) is null, not of type \(type)"
+    case .dataCorrupted(let context): "\(place(context)) is not valid JSON"
+    @unknown default: "its header: \(error)"
+    }
+  }
+
+  /// The tensors in the order of their bytes, which together are all of the body and overlap nowhere.
+  func layout(bodyBytes: Int, source: String) throws(CheckpointError) -> [Entry] {
+    var entries: [Entry] = []
+    for (name, description) in descriptions {
+      entries.append(try Self.checked(name, description, bodyBytes: bodyBytes, source: source))
+    }
+    func place(_ entry: Entry) -> (Int, Int, String) { (entry.bytes.lowerBound, entry.bytes.upperBound, entry.name) }
+    entries.sort { place($0) < place($1) }
+    var end = 0
+    for entry in entries {
+      let begin = entry.bytes.lowerBound
+      guard begin >= end else {
+        throw .badLayout(file: source, reason: "'\(entry.name)' begins at byte \(begin), within another tensor")
+      }
+      guard begin == end else {
+        throw .badLayout(file: source, reason: "bytes \(end) to \(begin), before '\(entry.name)', belong to no tensor")
+      }
+      end = entry.bytes.upperBound
+    }
+    guard end == bodyBytes else {
+      throw .badLayout(file: source, reason: "the last \(bodyBytes - end) bytes belong to no tensor")
+    }
+    return entries
+  }
+
+  private static func checked(
+    _ name: String, _ description: Description, bodyBytes: Int, source: String
+  ) throws(CheckpointError) -> Entry {
+    func bad(_ expected: String, _ found: String) -> CheckpointError {
+      .badTensor(file: source, tensor: name, expected: expected, found: found)
+    }
+    guard let type = StoredType(rawValue: description.dtype) else {
+      throw bad("a type of \(StoredType.allCases.map(\.rawValue).joined(separator: " "))", "'\(description.dtype)'")
+    }
+    var bytes = type.size, overflow = description.shape.contains { $0 < 0 }
+    for size in description.shape {
+      let product = bytes.multipliedReportingOverflow(by: size)
+      bytes = product.partialValue
+      overflow = overflow || product.overflow
+    }
+    guard !overflow else { throw bad("a shape of sizes that fit in memory", "\(description.shape)") }
+    let offsets = description.offsets
+    guard offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1] else {
+      throw bad("data_offsets [begin, end]", "\(offsets)")
+    }
+    guard offsets[1] <= bodyBytes else {
+      throw .truncated(
+        file: source, part: "tensor '\(name)' with those before it", expected: offsets[1], found: bodyBytes)
+    }
+    guard offsets[1] - offsets[0] == bytes else {
+      throw bad("\(bytes) bytes for \(type.rawValue) \(description.shape)", "\(offsets[1] - offsets[0])")
+    }
+    return Entry(name: name, type: type, shape: description.shape, bytes: offsets[0]..<offsets[1])
+  }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Tensors
+
+/// A loss and the terms that it is the weighted sum of, for people to watch.
+public struct LossValue {
+  /// Of shape [].
+  public let total: Tensor
+  public let terms: [(name: String, value: Double)]
+
+  public init(total: Tensor, terms: [(name: String, value: Double)]) { (self.total, self.terms) = (total, terms) }
+}
+
+/// What fine-tuning minimises: from generated images and the images they came from, [N, H, W, C] in [−1, 1].
+public typealias Objective = (_ generated: Tensor, _ original: Tensor) -> LossValue
+
+/// How the learning rate grows: the factor ^ (how many times its occasion has come).
+public enum RateSchedule: Sendable, Hashable {
+  /// × factor after each pass over the images (official code: 1.3).
+  case perPass(Double)
+  /// × factor after every so many iterations (paper: 1.2 every 50).
+  case perIterations(Double, every: Int)
+
+  func factor(iteration: Int, imagesPerPass: Int) -> Double {
+    switch self {
+    case .perPass(let factor): pow(factor, Double(iteration / imagesPerPass))
+    case .perIterations(let factor, let every): pow(factor, Double(iteration / every))
+    }
+  }
+}
+
+/// Fine-tuning of a diffusion model so that what it generates follows the objective (paper Sec. 3.1, algorithm 1).
+public struct FineTuning {
+  public enum Method: String, Sendable, CaseIterable {
+    /// One Adam step per image, with the gradient through all generation steps.
+    case full
+    /// One Adam step at every generation step, on the image foreseen there (the official `edit_one_image_eff`'s
+    /// training). Cheaper, and further from the objective.
+    case efficient
+  }
+
+  public struct Example {
+    /// [1, H, W, C] at time t₀.
+    public let latent: Tensor
+    /// The image it was inverted from, [1, H, W, C].
+    public let image: Tensor
+    public init(latent: Tensor, image: Tensor) { (self.latent, self.image) = (latent, image) }
+  }
+
+  public struct Settings: Sendable {
+    public var method: Method
+    /// Passes over the images.
+    public var passes: Int
+    public var learningRate: Double
+    public var schedule: RateSchedule
+
+    public init(method: Method, passes: Int, learningRate: Double, schedule: RateSchedule) {
+      (self.method, self.passes, self.learningRate, self.schedule) = (method, passes, learningRate, schedule)
+    }
+  }
+
+  /// What one iteration, that is one image, reports.
+  public struct Report: Sendable {
+    public let iteration: Int
+    public let rate: Double
+    public let terms: [(name: String, value: Double)]
+  }
+
+  public let settings: Settings
+  public let trajectory: Trajectory
+  private let model: any NoisePredictor
+  private let parameters: [Tensor]
+  private let objective: Objective
+  /// Images seen so far.
+  public private(set) var iteration: Int
+  public private(set) var optimizer: Adam
+
+  /// - Parameters:
+  ///   - parameters: the model's, which change in place; always in the same order.
+  ///   - iteration, optimizer: where an interrupted run stood; the parameters must be those of that moment.
+  public init(
+    _ model: any NoisePredictor, parameters: [Tensor], trajectory: Trajectory, settings: Settings,
+    objective: @escaping Objective, iteration: Int = 0, optimizer: Adam = Adam()
+  ) {
+    (self.model, self.parameters, self.trajectory, self.settings) = (model, parameters, trajectory, settings)
+    (self.objective, self.iteration, self.optimizer) = (objective, iteration, optimizer)
+  }
+
+  /// One iteration on the example whose turn it is. `examples` are in the order of training.
+  public mutating func iterate(over examples: [Example]) -> Report {
+    let example = examples[iteration % examples.count]
+    let rate = settings.learningRate * settings.schedule.factor(iteration: iteration, imagesPerPass: examples.count)
+    let terms =
+      switch settings.method {
+      case .full: fullStep(example, rate: rate)
+      case .efficient: efficientSteps(example, rate: rate)
+      }
+    iteration += 1
+    return Report(iteration: iteration, rate: rate, terms: terms)
+  }
+
+  private mutating func fullStep(_ example: Example, rate: Double) -> [(name: String, value: Double)] {
+    let states = trajectory.states(from: example.latent, with: model)
+    let generated = states[states.count - 1].parameterCopy()
+    let loss = objective(generated, example.image)
+    loss.total.backward()
+    if let gradient = generated.gradient { _ = trajectory.backward(gradient, through: states, with: model) }
+    optimizer.update(parameters, rate: rate)
+    return loss.terms
+  }
+
+  private mutating func efficientSteps(_ example: Example, rate: Double) -> [(name: String, value: Double)] {
+    var x = example.latent.detached
+    var sums: [(name: String, value: Double)] = []
+    let ddim = trajectory.ddim, share = 1 / Double(trajectory.pairs.count)
+    for pair in trajectory.pairs {
+      let noise = model.predictNoise(x, at: pair.t)
+      let next = ddim.step(x, noise: noise.detached, from: pair.t, to: pair.next)
+      let loss = objective(ddim.predictedImage(x, noise: noise, at: pair.t), example.image)
+      loss.total.backward()
+      optimizer.update(parameters, rate: rate)
+      if sums.isEmpty { sums = loss.terms.map { ($0.name, 0) } }
+      for (index, term) in loss.terms.enumerated() { sums[index].value += term.value * share }
+      x = next
+    }
+    return sums
+  }
+}
+
+/// Optimisation of a latent with the model left as it is: the alternative that the paper compares with in Sec. 3.1.
+public struct LatentOptimization {
+  public let trajectory: Trajectory
+  private let model: any NoisePredictor
+  private let objective: Objective
+  private let rate: Double
+  private var optimizer = Adam()
+  /// The latent as it stands, [1, H, W, C].
+  public let latent: Tensor
+  private let image: Tensor
+
+  public init(
+    _ model: any NoisePredictor, latent: Tensor, image: Tensor, trajectory: Trajectory, rate: Double,
+    objective: @escaping Objective
+  ) {
+    (self.model, self.trajectory, self.rate, self.objective) = (model, trajectory, rate, objective)
+    (self.latent, self.image) = (latent.parameterCopy(), image)
+  }
+
+  /// One Adam step on the latent; returns the loss's terms before it.
+  public mutating func iterate() -> [(name: String, value: Double)] {
+    let states = trajectory.states(from: latent, with: model)
+    let generated = states[states.count - 1].parameterCopy()
+    let loss = objective(generated, image)
+    loss.total.backward()
+    if let gradient = generated.gradient {
+      latent.gradient = trajectory.backward(gradient, through: states, with: model)
+      optimizer.update([latent], rate: rate)
+    }
+    return loss.terms
+  }
+}

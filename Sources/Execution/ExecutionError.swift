@@ -1,0 +1,63 @@
+import ArtifactStore
+import RecipeSyntax
+import StageKit
+
+/// What can go wrong while a plan is walked.
+public enum ExecutionError: Error, Sendable {
+  /// A port that goes item by item lacks an item.
+  case unmatchedItem(
+    String, stage: String, port: String, from: String, available: [String], location: SourceLocation)
+  case unreadableSource(path: String, stage: String, location: SourceLocation, reason: StoreError)
+  /// A file changed after its digest was taken.
+  case changedSource(path: String)
+  /// A stage kind broke its own declaration.
+  case brokenDeclaration(kind: String, problem: String)
+  /// `show` or `export` of a stage that is not in the recipe, or of a port that the stage does not have.
+  case unknownOutput(String, suggestion: String?, available: [String])
+  /// `show` or `export` of something that has not been made.
+  case notMade(String)
+  case damagedTable(stage: String, problem: String)
+
+  /// Whether the recipe or an input is to blame, not the program.
+  var isUsersOwn: Bool {
+    switch self {
+    case .unmatchedItem, .unreadableSource, .changedSource, .unknownOutput, .notMade: true
+    case .brokenDeclaration, .damagedTable: false
+    }
+  }
+}
+
+extension ExecutionError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .unmatchedItem(let item, let stage, let port, let from, let available, let location):
+      "\(location): error: stage '\(stage)' goes item by item, but '\(port)' (from '\(from)') has no item '\(item)'; "
+        + "it has \(Self.listed(available))"
+    case .unreadableSource(let path, let stage, let location, let reason):
+      "\(location): error: stage '\(stage)' needs \(path): \(Self.why(reason))"
+    case .changedSource(let path):
+      "\(path) changed while the run was using it; nothing was made from it: run again once it is complete"
+    case .brokenDeclaration(let kind, let problem):
+      "the stage kind '\(kind)' is at fault: \(problem); please report this"
+    case .unknownOutput(let name, let suggestion, let available):
+      "the recipe has no output '\(name)'; "
+        + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")
+    case .notMade(let name):
+      "'\(name)' has not been made with these parameters and inputs; `run` the recipe first"
+    case .damagedTable(let stage, let problem): "the numbers of stage '\(stage)' cannot be read: \(problem)"
+    }
+  }
+
+  private static func listed(_ names: [String]) -> String {
+    let shown = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
+    return names.isEmpty ? "none" : names.count > 12 ? "\(shown) and \(names.count - 12) more" : shown
+  }
+
+  private static func why(_ error: StoreError) -> String {
+    switch error {
+    case .notPermitted: "not permitted to read it; check its owner and mode"
+    case .system(_, _, let code) where code == 2: "there is no such file"
+    default: "it cannot be read (\(error))"
+    }
+  }
+}

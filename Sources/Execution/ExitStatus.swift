@@ -1,0 +1,24 @@
+import ArtifactStore
+import RecipeSyntax
+import StageKit
+
+/// How a command ends, as a shell sees it.
+public enum ExitStatus: Int32, Sendable {
+  case done = 0
+  case stageFailed = 1
+  /// The recipe or an input is wrong.
+  case wrongInput = 2
+  case expectationNotMet = 3
+  case interrupted = 130
+
+  /// The status that an error means.
+  public init(of error: any Error) {
+    switch error {
+    case let failure as ActionFailure: self.init(of: failure.cause)
+    case is Cancelled: self = .interrupted
+    case is Diagnostics, is InputError: self = .wrongInput
+    case let error as ExecutionError where error.isUsersOwn: self = .wrongInput
+    default: self = .stageFailed
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import ArtifactStore
+import Planning
+import RecipeSyntax
+
+/// Whether what a recipe expects of a stage came true.
+public struct ExpectationResult: Sendable {
+  public enum Verdict: Sendable, Hashable {
+    case held(Double)
+    case failed(Double)
+    /// There is no such measure; what was probably meant.
+    case unknown(suggestion: String?, available: [String])
+  }
+
+  /// The id of the stage.
+  public let stage: String
+  public let expectation: Expectation
+  public let verdict: Verdict
+
+  public var held: Bool { if case .held = verdict { true } else { false } }
+
+  /// The measured value, if there is one.
+  public var value: Double? {
+    switch verdict {
+    case .held(let value), .failed(let value): value
+    case .unknown: nil
+    }
+  }
+
+  /// What went wrong, where something did.
+  var complaint: String? {
+    switch verdict {
+    case .held: return nil
+    case .failed(let value):
+      return "\(expectation.location): error: expected \(expectation.measure) \(expectation.text), got \(value)"
+    case .unknown(let suggestion, let available):
+      let meant = suggestion.map { "did you mean '\($0)'? " } ?? ""
+      let list = available.isEmpty ? "it measures nothing" : "it measures " + available.joined(separator: ", ")
+      return "\(expectation.location): error: stage '\(stage)' has no measure '\(expectation.measure)'; \(meant)\(list)"
+    }
+  }
+
+  /// Judges all expectations of a plan by what its stages made.
+  /// - Throws: ``ExecutionError`` or `StoreError`.
+  static func all(
+    of plan: Plan, artifacts: [OutputReference: Artifact], in store: Store
+  ) throws -> [ExpectationResult] {
+    try plan.stages.flatMap { stage in
+      guard !stage.expectations.isEmpty else { return [ExpectationResult]() }
+      let measured = try stage.outputs.compactMap { output in
+        try artifacts[OutputReference(stage: stage.id, port: output.name, type: output.type)].flatMap {
+          try Measurements(of: $0, stage: stage.id, in: store)
+        }
+      }
+      return stage.expectations.map { ExpectationResult(of: stage.id, $0, by: measured) }
+    }
+  }
+
+  private init(of stage: String, _ expectation: Expectation, by measured: [Measurements]) {
+    (self.stage, self.expectation) = (stage, expectation)
+    if let value = measured.lazy.compactMap({ $0.mean(expectation.measure) }).first {
+      verdict = expectation.holds(value) ? .held(value) : .failed(value)
+    } else {
+      let available = measured.flatMap(\.measures)
+      verdict = .unknown(
+        suggestion: Suggestion.nearest(to: expectation.measure, in: available), available: available)
+    }
+  }
+
+  var json: JSON {
+    [
+      "stage": .string(stage), "measure": .string(expectation.measure), "expected": .string(expectation.text),
+      "value": value.map(JSON.double) ?? .null, "held": .bool(held),
+    ]
+  }
+}

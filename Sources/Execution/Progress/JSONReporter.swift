@@ -1,0 +1,30 @@
+import Foundation
+import Synchronization
+
+/// Tells a program how a run goes: an event a line, of the progress of an action at most ten a second.
+public final class JSONReporter: Sendable {
+  private let output: @Sendable (String) -> Void
+  private let drawn = Mutex<ContinuousClock.Instant?>(nil)
+
+  /// - Parameter output: takes text as it is, line ends included.
+  public init(output: @escaping @Sendable (String) -> Void) { self.output = output }
+
+  /// A reporter on standard output.
+  public static func standardOutput() -> JSONReporter {
+    JSONReporter { FileHandle.standardOutput.write(Data($0.utf8)) }
+  }
+
+  @Sendable public func report(_ event: RunEvent) {
+    if case .progress = event, !isDue() { return }
+    if let json = event.json { output(json.text + "\n") }
+  }
+
+  private func isDue() -> Bool {
+    drawn.withLock { drawn in
+      let now = ContinuousClock.now
+      if let drawn, now - drawn < .milliseconds(100) { return false }
+      drawn = now
+      return true
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import ArtifactStore
+import StageKit
+
+/// What happens in a run, as it happens.
+public enum RunEvent: Sendable {
+  case planned(actions: Int, cached: Int)
+  /// A stage is reached; it has this many actions.
+  case stage(String, actions: Int)
+  case cached(ActionID)
+  /// Somebody else executes the action; the run waits for what they make.
+  case waiting(ActionID)
+  case started(ActionID, reason: String)
+  case progress(ActionID, ActionProgress)
+  case log(ActionID, String)
+  case done(ActionID, seconds: Double)
+  case failed(ActionID, message: String)
+  /// An object turned out damaged or missing; what made it is executed again.
+  case repairing(StoreError)
+  case stageDone(String)
+  case finished(RunSummary)
+}
+
+/// How far an action is.
+public struct ActionProgress: Sendable, Hashable {
+  public let completed: Int
+  public let total: Int
+  /// What is counted: `steps`.
+  public let unit: String
+  /// Numbers to show with it, such as losses.
+  public let values: [ProgressValue]
+
+  /// Between 0 and 1.
+  var fraction: Double { total > 0 ? min(1, Double(completed) / Double(total)) : 0 }
+}
+
+/// How a run ended.
+public struct RunSummary: Sendable {
+  public let cached: Int
+  public let ran: Int
+  public let failed: Int
+  public let seconds: Double
+  /// The folder of the results; nil for a run that made none because it failed.
+  public let run: String?
+  public let expectations: [ExpectationResult]
+}
+
+extension RunEvent {
+  /// The event as `run --json` prints it; nil for what only a person watching wants to know.
+  public var json: JSON? {
+    switch self {
+    case .planned(let actions, let cached):
+      ["event": "planned", "actions": .int(actions), "cached": .int(cached), "run": .int(actions - cached)]
+    case .cached(let id): Self.json("cached", id)
+    case .started(let id, let reason): Self.json("started", id, ["reason": .string(reason)])
+    case .progress(let id, let progress):
+      Self.json(
+        "progress", id,
+        [
+          "completed": .int(progress.completed), "total": .int(progress.total), "unit": .string(progress.unit),
+          "values": .object(progress.values.map { JSON.Member($0.name, .double($0.value)) }),
+        ])
+    case .done(let id, let seconds): Self.json("done", id, ["seconds": .double(seconds)])
+    case .failed(let id, let message): Self.json("failed", id, ["message": .string(message)])
+    case .finished(let summary):
+      [
+        "event": "finished", "cached": .int(summary.cached), "ran": .int(summary.ran), "failed": .int(summary.failed),
+        "seconds": .double(summary.seconds), "run": .optional(summary.run),
+        "expectations": .array(summary.expectations.map(\.json)),
+      ]
+    case .stage, .waiting, .log, .repairing, .stageDone: nil
+    }
+  }
+
+  private static func json(_ event: String, _ id: ActionID, _ more: [JSON.Member] = []) -> JSON {
+    let identity: [JSON.Member] = [
+      .init("event", .string(event)), .init("id", .string(id.description)), .init("stage", .string(id.stage)),
+      .init("item", .optional(id.item)),
+    ]
+    return .object(identity + more)
+  }
+
+  private static func json(_ event: String, _ id: ActionID, _ more: JSON) -> JSON {
+    json(event, id, more.members ?? [])
+  }
+}

@@ -1,0 +1,15 @@
+import ArtifactStore
+import Foundation
+
+/// How stored bytes become files that other programs open. The command hands it in, as it does the stage kinds.
+public struct ArtifactFormats: Sendable {
+  public typealias File = (name: String, data: Data)
+
+  /// The files for one object of an artifact of this type, called `name` with a fitting extension: a PNG for an image
+  /// or figure, CSV for a table, the format that other tools read for anything else.
+  public let exported: @Sendable (_ data: Data, _ type: ArtifactType, _ name: String) throws -> [File]
+
+  public init(exported: @escaping @Sendable (_ data: Data, _ type: ArtifactType, _ name: String) throws -> [File]) {
+    self.exported = exported
+  }
+}

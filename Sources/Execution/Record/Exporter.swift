@@ -1,0 +1,38 @@
+import ArtifactStore
+import Foundation
+
+/// Turns artifacts into files for people.
+struct Exporter: Sendable {
+  let store: Store
+  let formats: ArtifactFormats
+
+  /// The files of an artifact, by path relative to the folder they go to. A set is a folder of its items; metrics are
+  /// one table.
+  /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
+  func files(of artifact: Artifact, called name: String) throws -> [(path: String, data: Data)] {
+    let name = FileName.safe(name)
+    if let measured = artifact.type == .metrics ? try Measurements(of: artifact, stage: name, in: store) : nil {
+      return [("\(name).csv", Data(measured.table.text.utf8))]
+    }
+    return try artifact.items.flatMap { item in
+      let base = artifact.type.isItemSet ? FileName.safe(item.name) : name
+      return try formats.exported(try store.read(item.object), artifact.type, base).map { file in
+        (path: artifact.type.isItemSet ? "\(name)/\(file.name)" : file.name, data: file.data)
+      }
+    }
+  }
+
+  /// An image, figure or the like as PNG.
+  func picture(_ item: Artifact.Item, type: ArtifactType) throws -> Data? {
+    try formats.exported(try store.read(item.object), type, "picture").first { $0.name.hasSuffix(".png") }?.data
+  }
+}
+
+/// Names of things as names of files.
+enum FileName {
+  /// `name` without what a file's name cannot hold.
+  static func safe(_ name: String) -> String {
+    let safe = String(name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
+    return safe.isEmpty || safe.hasPrefix(".") ? "_" + safe : safe
+  }
+}

@@ -1,0 +1,97 @@
+import ArtifactStore
+import Foundation
+import Planning
+import RecipeSyntax
+
+/// What `show` and `export` bring out of the store: outputs of a recipe, as far as they have been made.
+public struct Inspection: Sendable {
+  /// One output that is complete.
+  public struct Output: Sendable {
+    /// What a person calls it.
+    public let name: String
+    let reference: OutputReference
+    let artifact: Artifact
+  }
+
+  private let plan: Plan
+  private let store: Store
+  private let forecast: Forecast
+
+  public init(of plan: Plan, in store: Store) throws {
+    (self.plan, self.store) = (plan, store)
+    forecast = try Forecast(of: plan, in: store)
+  }
+
+  /// The outputs that `name` means: `stage` is all of a stage's, `stage.port` one.
+  /// - Throws: ``ExecutionError`` where the recipe has no such output or it has not been made.
+  public func outputs(called name: String) throws -> [Output] {
+    let references = plan.stages.flatMap { stage in
+      stage.outputs.map { OutputReference(stage: stage.id, port: $0.name, type: $0.type) }
+    }
+    let meant = references.filter { $0.stage == name || "\($0.stage).\($0.port)" == name }
+    guard !meant.isEmpty else {
+      let names = plan.stages.map(\.id) + references.map { "\($0.stage).\($0.port)" }
+      throw ExecutionError.unknownOutput(
+        name, suggestion: Suggestion.nearest(to: name, in: names), available: plan.stages.map(\.id))
+    }
+    return try meant.map { reference in
+      guard let artifact = forecast.artifacts[reference] else { throw ExecutionError.notMade(name) }
+      return Output(name: plan.name(of: reference), reference: reference, artifact: artifact)
+    }
+  }
+
+  /// Writes an output's files into `folder`: their paths.
+  /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
+  public func export(_ output: Output, to folder: String, formats: ArtifactFormats) throws -> [String] {
+    try Exporter(store: store, formats: formats).files(of: output.artifact, called: output.name).map { file in
+      let path = folder + "/" + file.path
+      try Files.makeFolder((path as NSString).deletingLastPathComponent)
+      try Files.replace(path, with: file.data)
+      return path
+    }
+  }
+
+  /// What an output is and holds, for people.
+  public func text(of output: Output) throws -> String {
+    let artifact = output.artifact
+    let bytes = artifact.items.map(\.size).reduce(0, +)
+    var text = "\(output.name)  \(artifact.type.rawValue), \(Readable.count(artifact.items.count, "item")), "
+    text += "\(Readable.size(bytes))\ndigest \(artifact.digest.hex)\n"
+    text += Summary.aligned(
+      artifact.items.map { ["  \($0.object.hex.prefix(16))", Readable.size($0.size), $0.name] })
+    if artifact.type == .metrics, let measured = try measurements(of: output) {
+      text += "means\n"
+      text += Summary.aligned(measured.measures.map { ["  \($0)", measured.mean($0).map(Readable.number) ?? ""] })
+    }
+    if artifact.type == .table, let table = try table(of: output) {
+      text += Summary.aligned([table.header] + table.rows)
+    }
+    return text
+  }
+
+  /// The same for programs.
+  public func json(of output: Output) throws -> JSON {
+    var members: [JSON.Member] = [
+      .init("stage", .string(output.reference.stage)), .init("port", .string(output.reference.port)),
+      .init("type", .string(output.artifact.type.rawValue)), .init("digest", .string(output.artifact.digest.hex)),
+      .init("items", output.artifact.itemsJSON),
+    ]
+    if output.artifact.type == .metrics, let measured = try measurements(of: output) {
+      members.append(
+        .init("means", .object(measured.measures.map { .init($0, measured.mean($0).map(JSON.double) ?? .null) })))
+    }
+    if output.artifact.type == .table, let table = try table(of: output) {
+      let rows = ([table.header] + table.rows).map { JSON.array($0.map(JSON.string)) }
+      members.append(.init("table", .array(rows)))
+    }
+    return .object(members)
+  }
+
+  private func measurements(of output: Output) throws -> Measurements? {
+    try Measurements(of: output.artifact, stage: output.reference.stage, in: store)
+  }
+
+  private func table(of output: Output) throws -> CSV? {
+    CSV(String(decoding: try store.read(output.artifact.items[0].object), as: UTF8.self))
+  }
+}

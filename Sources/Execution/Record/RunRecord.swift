@@ -1,0 +1,116 @@
+import ArtifactStore
+import Foundation
+import Planning
+
+/// All there is to say about a run that made its artifacts: the material of `run.json` and of the report.
+struct RunRecord: Sendable {
+  let run: Run
+  let actions: [ActionResult]
+  let artifacts: [OutputReference: Artifact]
+  let expectations: [ExpectationResult]
+  let seconds: Double
+
+  var plan: Plan { run.plan }
+  var exporter: Exporter { Exporter(store: run.store, formats: run.formats) }
+
+  /// The recipe's outputs that people look at, with their files' base names. Models and latents stay in the store;
+  /// `export` brings them out.
+  var shownOutputs: [(name: String, artifact: Artifact)] {
+    plan.outputs.compactMap { reference in
+      guard let artifact = artifacts[reference] else { return nil }
+      switch artifact.type {
+      case .figure, .table, .metrics, .images: return (plan.name(of: reference), artifact)
+      case .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .judge: return nil
+      }
+    }
+  }
+
+  /// Every artifact, in the order of the plan.
+  var madeArtifacts: [(reference: OutputReference, artifact: Artifact)] {
+    plan.stages.flatMap { stage in
+      stage.outputs.compactMap { output in
+        let reference = OutputReference(stage: stage.id, port: output.name, type: output.type)
+        return artifacts[reference].map { (reference, $0) }
+      }
+    }
+  }
+
+  /// Writes the outputs, `run.json` and `report.html`, and removes files that the run before this one wrote and this
+  /// one did not. Nothing else in the folder is touched.
+  func write(to folder: String) throws {
+    try Files.makeFolder(folder)
+    let index = folder + "/run.json"
+    let earlier = try Files.read(index).flatMap { try? JSON(parsing: $0) }?["files"]?.array ?? []
+
+    var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
+    files.append(("report.html", Data(try Report(of: self).html.utf8)))
+    for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
+    let names = files.map(\.path)
+    try Self.write(Data(json(files: names).prettyText.utf8), to: index)
+
+    for case let name? in earlier.map(\.string) where !names.contains(name) && FileName.isInside(name) {
+      try Files.remove(folder + "/" + name)
+      if let slash = name.firstIndex(of: "/") { rmdir(folder + "/" + name[..<slash]) }
+    }
+  }
+
+  private static func write(_ data: Data, to path: String) throws {
+    if try Files.read(path) == data { return }
+    try Files.makeFolder((path as NSString).deletingLastPathComponent)
+    try Files.replace(path, with: data)
+  }
+
+  private func json(files: [String]) -> JSON {
+    [
+      "recipe": .string(plan.recipe),
+      "description": .optional(plan.description),
+      "file": .string((plan.file as NSString).lastPathComponent),
+      "params": .object(plan.parameters.map { JSON.Member($0.key, $0.value.json) }),
+      "overlays": .object(plan.overlays.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
+      "seconds": .double(seconds),
+      "provenance": run.environment.provenance(seconds: seconds).json,
+      "actions": .array(actions.map(\.json)),
+      "artifacts": .array(
+        madeArtifacts.map { reference, artifact in
+          [
+            "stage": .string(reference.stage), "port": .string(reference.port), "type": .string(artifact.type.rawValue),
+            "digest": .string(artifact.digest.hex), "items": artifact.itemsJSON,
+          ]
+        }),
+      "expectations": .array(expectations.map(\.json)),
+      "files": .array(files.map(JSON.string)),
+    ]
+  }
+}
+
+extension FileName {
+  /// Whether a relative path stays in its folder.
+  static func isInside(_ path: String) -> Bool {
+    !path.hasPrefix("/") && !path.split(separator: "/").contains("..")
+  }
+}
+
+extension Plan {
+  /// What a person calls an output: its stage, with the port where that is not the stage's first.
+  func name(of reference: OutputReference) -> String {
+    self[reference.stage]?.outputs.first?.name == reference.port
+      ? reference.stage : "\(reference.stage).\(reference.port)"
+  }
+}
+
+extension ActionResult {
+  var json: JSON {
+    let (word, reason): (String, String?) =
+      switch status {
+      case .cached: ("cached", nil)
+      case .ran(let reason): ("ran", reason)
+      case .failed(let message): ("failed", message)
+      }
+    return [
+      "id": .string(id.description), "stage": .string(stage.name), "kind": .string(stage.kind.name),
+      "item": .optional(id.item), "axes": stage.axesJSON, "key": .string(key.hex), "status": .string(word),
+      "reason": .optional(reason), "seconds": provenance.map { .double($0.seconds) } ?? .null,
+      "provenance": provenance?.json ?? .null,
+    ]
+  }
+}

@@ -1,0 +1,137 @@
+import ArtifactStore
+import Planning
+import RecipeSyntax
+import StageKit
+
+/// What a person or a program can read about stage kinds, all of it from their declarations.
+public struct KindReference: Sendable {
+  private let kinds: [StageKind]
+
+  public init(_ kinds: [StageKind]) { self.kinds = kinds }
+
+  /// The kind called `name`.
+  /// - Throws: `InputError` that lists the kinds there are.
+  public func kind(_ name: String) throws -> StageKind {
+    if let kind = kinds.first(where: { $0.name == name }) { return kind }
+    let suggestion = Suggestion.nearest(to: name, in: kinds.map(\.name)).map { "did you mean '\($0)'? " } ?? ""
+    throw InputError(
+      "there is no stage kind '\(name)'; \(suggestion)there are " + kinds.map(\.name).joined(separator: ", "))
+  }
+
+  /// A line for each kind.
+  public var overview: String { Summary.aligned(kinds.map { [$0.name, $0.summary] }) }
+
+  /// All about one kind.
+  public func text(of kind: StageKind) -> String {
+    var text = "\(kind.name): \(kind.summary)\n"
+    switch kind.mapping {
+    case .whole: break
+    case .items(let port): text += "One action for each item of '\(port)'.\n"
+    case .files(let parameter): text += "One action for each file of '\(parameter)'.\n"
+    }
+    if !kind.inputs.isEmpty {
+      text += "\nInputs\n"
+      text += Summary.aligned(
+        kind.inputs.map { port in
+          let manner = port.arity.text + (port.isAligned ? ", item by item" : "")
+          return ["  \(port.name)", port.types.map(\.rawValue).joined(separator: "|"), manner, port.help]
+        })
+    }
+    if !kind.parameters.isEmpty {
+      text += "\nParameters\n" + Summary.aligned(kind.parameters.flatMap { $0.rows(indent: "  ") })
+    }
+    return text
+  }
+
+  public var json: JSON { .array(kinds.map(json(of:))) }
+
+  public func json(of kind: StageKind) -> JSON {
+    [
+      "kind": .string(kind.name), "summary": .string(kind.summary), "revision": .int(kind.revision),
+      "inputs": .array(
+        kind.inputs.map { port in
+          [
+            "name": .string(port.name), "types": .array(port.types.map { .string($0.rawValue) }),
+            "arity": .string(port.arity.text), "aligned": .bool(port.isAligned), "help": .string(port.help),
+          ]
+        }),
+      "parameters": .array(kind.parameters.map(\.json)),
+    ]
+  }
+}
+
+extension Port.Arity {
+  fileprivate var text: String {
+    switch self {
+    case .one: "required"
+    case .optional: "optional"
+    case .list: "list"
+    case .mixture: "mixture"
+    }
+  }
+}
+
+extension Parameter {
+  /// Name, type, presence and help; below it, the fields of a record.
+  fileprivate func rows(indent: String) -> [[String]] {
+    let presence =
+      switch self.presence {
+      case .required: "required"
+      case .optional: "optional"
+      case .defaulting(let value): "default \(value.text)"
+      }
+    let row = ["\(indent)\(name)", kind.text, presence, help + (isSemantic ? "" : " (not part of the key)")]
+    return [row] + kind.fields.flatMap { $0.rows(indent: indent + "  ") }
+  }
+
+  fileprivate var json: JSON {
+    let (presence, fallback): (String, JSON) =
+      switch self.presence {
+      case .required: ("required", .null)
+      case .optional: ("optional", .null)
+      case .defaulting(let value): ("default", value.json)
+      }
+    return [
+      "name": .string(name), "type": .string(kind.text), "presence": .string(presence), "default": fallback,
+      "semantic": .bool(isSemantic), "help": .string(help), "fields": .array(kind.fields.map(\.json)),
+    ]
+  }
+}
+
+extension Parameter.Kind {
+  fileprivate var text: String {
+    switch self {
+    case .bool: "true|false"
+    case .int(let range): "integer" + Self.bounds(range, unbounded: Int.min...Int.max)
+    case .double(let range):
+      "number" + Self.bounds(range, unbounded: -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude)
+    case .string: "text"
+    case .choice(let words): words.joined(separator: "|")
+    case .list(let element): "list of \(element.text)"
+    case .map(let element): "names to \(element.text)"
+    case .record: "mapping"
+    case .path(.file): "file"
+    case .path(.fileOrFolder): "file or folder"
+    case .path(.files): "files"
+    }
+  }
+
+  /// The fields of a record, or of the records in a list or map.
+  fileprivate var fields: [Parameter] {
+    switch self {
+    case .record(let fields): fields
+    case .list(let element), .map(let element): element.fields
+    case .bool, .int, .double, .string, .choice, .path: []
+    }
+  }
+
+  /// ` 1...999`, ` ≥ 1`, or nothing where there are no bounds.
+  private static func bounds<Bound: Comparable>(_ range: ClosedRange<Bound>, unbounded: ClosedRange<Bound>) -> String {
+    switch (range.lowerBound > unbounded.lowerBound, range.upperBound < unbounded.upperBound) {
+    case (true, true): " \(range.lowerBound)...\(range.upperBound)"
+    case (true, false): " ≥ \(range.lowerBound)"
+    case (false, true): " ≤ \(range.upperBound)"
+    case (false, false): ""
+    }
+  }
+}

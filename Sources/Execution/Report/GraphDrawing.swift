@@ -1,0 +1,51 @@
+import Planning
+
+/// The stages of a plan and what flows between them, as an inline SVG.
+struct GraphDrawing {
+  /// What became of a stage in the run.
+  enum Condition: String {
+    case cached, ran
+  }
+
+  let plan: Plan
+  /// By stage id, with a few words to show.
+  let conditions: [String: (condition: Condition, note: String)]
+
+  var svg: String {
+    let layout = GraphLayout(plan)
+    let (width, height) = layout.size
+    var svg = "<svg class=\"graph\" width=\"\(width)\" height=\"\(height)\" viewBox=\"0 0 \(width) \(height)\" "
+    svg += "role=\"img\">\n"
+    for stage in plan.stages {
+      for source in GraphLayout.predecessors(of: stage) {
+        svg += Self.edge(along: layout.way(from: source, to: stage.id))
+      }
+    }
+    for stage in plan.stages {
+      if let box = layout[stage.id] { svg += node(stage, in: box) }
+    }
+    return svg + "</svg>\n"
+  }
+
+  private func node(_ stage: PlannedStage, in box: GraphLayout.Box) -> String {
+    let (condition, note) = conditions[stage.id] ?? (.cached, "")
+    let summary = HTML.escaped(stage.description ?? stage.kind.summary)
+    let name = stage.id.count > 17 ? stage.id.prefix(16) + "…" : stage.id
+    return "<g class=\"node \(condition.rawValue)\"><title>\(summary)</title>"
+      + "<rect x=\"\(box.x)\" y=\"\(box.y)\" width=\"\(GraphLayout.width)\" height=\"\(box.height)\" rx=\"7\"/>"
+      + "<text class=\"name\" x=\"\(box.x + 11)\" y=\"\(box.y + 21)\">\(HTML.escaped(name))</text>"
+      + "<text x=\"\(box.x + 11)\" y=\"\(box.y + 39)\">\(HTML.escaped("\(stage.kind.name) · \(note)"))</text></g>\n"
+  }
+
+  /// A line from the right of the first box, straight through those between, to the left of the last.
+  private static func edge(along way: [GraphLayout.Box]) -> String {
+    guard let first = way.first else { return "" }
+    var path = "M\(first.x + GraphLayout.width) \(first.middle)"
+    for (from, to) in zip(way, way.dropFirst()) {
+      let start = from.x + GraphLayout.width
+      let bend = (start + to.x) / 2
+      path += "H\(start)C\(bend) \(from.middle) \(bend) \(to.middle) \(to.x) \(to.middle)"
+    }
+    return "<path class=\"edge\" d=\"\(path)\"/>\n"
+  }
+}

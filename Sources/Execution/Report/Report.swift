@@ -1,0 +1,178 @@
+import ArtifactStore
+import Foundation
+import Planning
+
+/// A run as a page that needs nothing else: pictures, numbers, curves, the graph, timings, provenance.
+struct Report {
+  let record: RunRecord
+  private var plan: Plan { record.plan }
+
+  init(of record: RunRecord) { self.record = record }
+
+  /// The page.
+  /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
+  var html: String {
+    get throws {
+      let sections: [(title: String, body: String)] = [
+        ("Results", try pictures),
+        ("Expectations", expectations),
+        ("Numbers", try numbers),
+        ("Curves", try curves),
+        ("How it was made", graph),
+        ("Stages", timings),
+        ("Recipe", recipe),
+        ("Provenance", provenance),
+      ]
+      let body = sections.filter { !$0.body.isEmpty }.map { section in
+        "<section><h2>\(section.title)</h2>\n\(section.body)</section>\n"
+      }
+      let title = HTML.escaped(plan.recipe)
+      return """
+        <!doctype html>
+        <html lang="en"><head><meta charset="utf-8"><title>\(title)</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <style>\(Self.style)</style></head>
+        <body><header><h1>\(title)</h1>\(lead)</header>
+        \(body.joined())</body></html>
+
+        """
+    }
+  }
+
+  private var lead: String {
+    let ran = record.actions.count { if case .ran = $0.status { true } else { false } }
+    let held = record.expectations.count(where: \.held)
+    var facts = [
+      "\(record.actions.count - ran) cached, \(ran) ran", Readable.duration(record.seconds), Host.date,
+    ]
+    if !record.expectations.isEmpty { facts.insert("\(held) of \(record.expectations.count) expectations held", at: 0) }
+    let description = plan.description.map { "<p>\(HTML.escaped($0))</p>" } ?? ""
+    return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
+  }
+
+  /// Figures in full, and the first pictures of image sets.
+  private var pictures: String {
+    get throws {
+      let most = 24
+      return try record.shownOutputs.compactMap { name, artifact -> String? in
+        guard artifact.type == .figure || artifact.type == .images else { return nil }
+        let images = try artifact.items.prefix(most).compactMap { item in
+          try record.exporter.picture(item, type: artifact.type).map {
+            HTML.picture($0, label: item.name.isEmpty ? name : item.name)
+          }
+        }
+        let more = artifact.items.count > most ? " (\(most) of \(artifact.items.count))" : ""
+        return "<figure class=\"\(artifact.type.rawValue)\">\(images.joined())"
+          + "<figcaption>\(HTML.escaped(name))\(more)</figcaption></figure>\n"
+      }.joined()
+    }
+  }
+
+  private var expectations: String {
+    guard !record.expectations.isEmpty else { return "" }
+    let rows = record.expectations.map { result in
+      [
+        HTML.escaped(result.stage), HTML.escaped(result.expectation.measure), HTML.escaped(result.expectation.text),
+        result.value.map(Readable.number) ?? "no such measure",
+        result.held ? "<span class=\"held\">held</span>" : "<span class=\"failed\">failed</span>",
+      ]
+    }
+    return HTML.table(["stage", "measure", "expected", "measured", ""], rows, classes: ["", "", "number", "number"])
+  }
+
+  /// Metrics with their means, and tables that are not curves.
+  private var numbers: String {
+    get throws {
+      try record.shownOutputs.map { name, artifact in
+        switch artifact.type {
+        case .metrics:
+          guard let measured = try Measurements(of: artifact, stage: name, in: record.run.store) else { return "" }
+          return "<h3>\(HTML.escaped(name))</h3>" + Self.table(of: measured)
+        case .table:
+          guard let table = try csv(artifact), LinePlot(of: table) == nil else { return "" }
+          let rows = table.rows.map { $0.map(HTML.escaped) }
+          return "<h3>\(HTML.escaped(name))</h3>" + HTML.table(table.header.map(HTML.escaped), rows)
+        default: return ""
+        }
+      }.joined()
+    }
+  }
+
+  private static func table(of measured: Measurements) -> String {
+    let most = 40
+    var rows = measured.rows.prefix(most).map { row in
+      [HTML.escaped(row.item)] + measured.measures.map { row.values[$0].map(Readable.number) ?? "" }
+    }
+    if measured.rows.count > most { rows.append(["… \(measured.rows.count - most) more"]) }
+    let means = measured.measures.map { measured.mean($0).map { "<b>\(Readable.number($0))</b>" } ?? "" }
+    rows.insert(["<b>mean</b>"] + means, at: 0)
+    return HTML.table(
+      ["item"] + measured.measures.map(HTML.escaped), rows,
+      classes: [""] + measured.measures.map { _ in "number" })
+  }
+
+  /// The curves of every table of the run that has some, whether an output or not.
+  private var curves: String {
+    get throws {
+      try record.madeArtifacts.map { reference, artifact in
+        guard artifact.type == .table, let plot = try csv(artifact).flatMap(LinePlot.init(of:)) else { return "" }
+        return "<h3>\(HTML.escaped(plan.name(of: reference)))</h3>\n\(plot.svg)"
+      }.joined()
+    }
+  }
+
+  private func csv(_ artifact: Artifact) throws -> CSV? {
+    CSV(String(decoding: try record.run.store.read(artifact.items[0].object), as: UTF8.self))
+  }
+
+  private var graph: String {
+    let conditions = stageActions.mapValues { actions in
+      let ran = actions.count(where: \.hasRun)
+      let condition: GraphDrawing.Condition = ran > 0 ? .ran : .cached
+      let share = ran > 0 ? "\(ran)/\(actions.count)" : "\(actions.count)"
+      return (condition: condition, note: actions.count == 1 ? condition.rawValue : "\(share) \(condition.rawValue)")
+    }
+    return "<div class=\"scroll\">\(GraphDrawing(plan: plan, conditions: conditions).svg)</div>"
+  }
+
+  private var stageActions: [String: [ActionResult]] { Dictionary(grouping: record.actions, by: \.id.stage) }
+
+  private var timings: String {
+    let actions = stageActions
+    let rows = plan.stages.map { stage in
+      let mine = actions[stage.id] ?? []
+      let seconds = mine.compactMap(\.provenance?.seconds).reduce(0, +)
+      let peak = mine.compactMap(\.provenance?.peakMegabytes).max() ?? 0
+      return [
+        HTML.escaped(stage.id), HTML.escaped(stage.kind.name), "\(mine.count)", "\(mine.count(where: \.hasRun))",
+        Readable.duration(seconds), "\(Int(peak)) MB",
+      ]
+    }
+    return HTML.table(
+      ["stage", "kind", "actions", "ran now", "work", "peak memory"], rows,
+      classes: ["", "", "number", "number", "number", "number"])
+  }
+
+  private var recipe: String {
+    let text = (try? String(contentsOfFile: plan.file, encoding: .utf8)) ?? ""
+    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }.joined(separator: ", ")
+    let changes = overlays.isEmpty ? "" : "<p>Set for this run: <code>\(HTML.escaped(overlays))</code></p>"
+    return "\(changes)<pre>\(HTML.escaped(text))</pre>"
+  }
+
+  private var provenance: String {
+    let facts = record.run.environment.provenance(seconds: record.seconds)
+    let rows = [
+      ["program", facts.program], ["processor", facts.cpu], ["BLAS kernels", facts.blas],
+      ["threads", "\(facts.threads)"], ["peak memory of this run", "\(Int(facts.peakMegabytes)) MB"],
+      ["time", Readable.duration(facts.seconds)], ["date", facts.date],
+    ]
+    let digests = record.shownOutputs.map { [$0.name, $0.artifact.digest.hex] }
+    return HTML.table(["", ""], rows.map { $0.map(HTML.escaped) })
+      + HTML.table(["output", "content digest"], digests.map { $0.map(HTML.escaped) }, classes: ["", "digest"])
+  }
+}
+
+extension ActionResult {
+  var hasRun: Bool { if case .ran = status { true } else { false } }
+}

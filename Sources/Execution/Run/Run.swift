@@ -1,0 +1,116 @@
+import ArtifactStore
+import Foundation
+import Planning
+import StageKit
+
+/// One run of a recipe, from its plan to the folder of its results.
+public struct Run: Sendable {
+  public let plan: Plan
+  public let store: Store
+  /// The folder that the results go to.
+  public let folder: String
+  public let environment: RunEnvironment
+  public let formats: ArtifactFormats
+
+  /// - Parameter folder: where runs are kept; the results go to a folder in it that is called like the recipe. Nil for
+  ///   `runs` in the recipe's repository.
+  public init(
+    of plan: Plan, in store: Store, folder: String? = nil, environment: RunEnvironment, formats: ArtifactFormats
+  ) {
+    (self.plan, self.store, self.environment, self.formats) = (plan, store, environment, formats)
+    let runs = folder ?? Store.repository(around: plan.file) + "/runs"
+    self.folder = runs + "/" + FileName.safe(plan.recipe)
+  }
+
+  /// Plans, executes what is not in the store, judges the expectations, and writes the results.
+  ///
+  /// An object that turns out damaged or missing on the way is made again by the action that made it, once.
+  public func perform(
+    interruption: Interruption = Interruption(), emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) async -> RunOutcome {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var outcome = RunOutcome()
+    do {
+      let forecast = try Forecast(of: plan, in: store)
+      emit(.planned(actions: forecast.actions.count, cached: forecast.cached))
+      let executor = Executor(
+        plan: plan, store: store, known: forecast.records,
+        runner: ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit),
+        interruption: interruption, emit: emit)
+      do {
+        try await repairing(emit) { isFirst in
+          if !isFirst { await executor.forget() }
+          let artifacts = try await executor.run()
+          outcome.expectations = try ExpectationResult.all(of: plan, artifacts: artifacts, in: store)
+          let record = RunRecord(
+            run: self, actions: Array(await executor.results.values), artifacts: artifacts,
+            expectations: outcome.expectations, seconds: (clock.now - start).seconds)
+          try record.write(to: folder)
+          outcome.folder = folder
+        }
+      } catch { outcome.error = error }
+      outcome.actions = Array(await executor.results.values)
+    } catch { outcome.error = error }
+    outcome.seconds = (clock.now - start).seconds
+    emit(.finished(outcome.summary))
+    return outcome
+  }
+
+  /// Does `work` again for as long as it comes upon objects that the store has lost, each for the first time.
+  private func repairing(
+    _ emit: @Sendable (RunEvent) -> Void, _ work: (_ isFirst: Bool) async throws -> Void
+  ) async throws {
+    var lost: Set<Digest> = []
+    while true {
+      do { return try await work(lost.isEmpty) } catch let error as StoreError {
+        guard let digest = error.lostObject, lost.insert(digest).inserted else { throw error }
+        emit(.repairing(error))
+      }
+    }
+  }
+}
+
+/// How a run went.
+public struct RunOutcome: Sendable {
+  /// Every action that the run came to.
+  public var actions: [ActionResult] = []
+  public var expectations: [ExpectationResult] = []
+  /// Where the results are; nil where the run failed.
+  public var folder: String?
+  /// What stopped the run.
+  public var error: (any Error)?
+  public var seconds = 0.0
+
+  public var status: ExitStatus {
+    if let error { return ExitStatus(of: error) }
+    if expectations.contains(where: { if case .unknown = $0.verdict { true } else { false } }) { return .wrongInput }
+    return expectations.allSatisfy(\.held) ? .done : .expectationNotMet
+  }
+
+  public var summary: RunSummary {
+    var (cached, ran, failed) = (0, 0, 0)
+    for action in actions {
+      switch action.status {
+      case .cached: cached += 1
+      case .ran: ran += 1
+      case .failed: failed += 1
+      }
+    }
+    return RunSummary(
+      cached: cached, ran: ran, failed: failed, seconds: seconds, run: folder, expectations: expectations)
+  }
+
+  /// What a person has to know at the end, beyond the summary: why the run stopped, and what was not met.
+  public var complaints: [String] {
+    switch error {
+    case nil: expectations.compactMap(\.complaint)
+    case is Cancelled:
+      [
+        "interrupted; the same command goes on from here: what is finished is kept, and a training or fine-tuning "
+          + "continues where it last saved its state"
+      ]
+    case let error?: ["\(error)"]
+    }
+  }
+}

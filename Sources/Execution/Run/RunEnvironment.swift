@@ -1,0 +1,22 @@
+import ArtifactStore
+
+/// What the command tells a run about itself and the machine.
+public struct RunEnvironment: Sendable {
+  /// The version of the program.
+  public let program: String
+  /// The kind of kernels that the BLAS library chose.
+  public let blas: String
+  /// How many threads an action may use.
+  public let threads: Int
+
+  public init(program: String, blas: String, threads: Int) {
+    (self.program, self.blas, self.threads) = (program, blas, threads)
+  }
+
+  /// The provenance of what was done in `seconds` until now.
+  func provenance(seconds: Double) -> Provenance {
+    Provenance(
+      program: program, cpu: Host.cpu, blas: blas, threads: threads, seconds: seconds,
+      peakMegabytes: Host.peakMegabytes, date: Host.date)
+  }
+}

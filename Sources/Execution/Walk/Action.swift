@@ -1,0 +1,34 @@
+import ArtifactStore
+import Planning
+import StageKit
+
+/// A unit of work whose inputs are all known, and so its key.
+struct Action: Sendable {
+  let id: ActionID
+  let stage: PlannedStage
+  let preimage: ActionPreimage
+  let key: Digest
+  let sources: [String: [SourceFile]]
+
+  init(id: ActionID, stage: PlannedStage, inputs: [String: BoundInput], sources: [String: [SourceFile]]) {
+    (self.id, self.stage, self.sources) = (id, stage, sources)
+    preimage = ActionPreimage(stage: stage, item: id.item, inputs: inputs, sources: sources)
+    key = preimage.key
+  }
+
+  /// Whether the action makes one item of what its stage makes.
+  var isItem: Bool { id.item != nil }
+}
+
+/// An action that a walk comes to.
+struct Step: Sendable {
+  enum Prospect: Sendable {
+    case ready(Action)
+    /// An input is not made yet, so that nothing can be said about the action: the port.
+    case blocked(by: String)
+  }
+
+  let id: ActionID
+  let stage: PlannedStage
+  let prospect: Prospect
+}

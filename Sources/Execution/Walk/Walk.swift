@@ -1,0 +1,133 @@
+import ArtifactStore
+import Planning
+import StageKit
+
+/// The way through a plan, stage by stage, that `plan` and `run` share: it binds what is known to the inputs of each
+/// action and puts together what each stage made. They differ in what they do with an action that is not in the store.
+struct Walk {
+  let plan: Plan
+  let store: Store
+  private var outlooks: [OutputReference: Outlook] = [:]
+
+  init(plan: Plan, store: Store) { (self.plan, self.store) = (plan, store) }
+
+  /// What is known of an output.
+  subscript(reference: OutputReference) -> Outlook {
+    outlooks[reference] ?? Outlook(type: reference.type, entries: nil)
+  }
+
+  /// The artifacts that are complete.
+  var artifacts: [OutputReference: Artifact] { outlooks.compactMapValues(\.artifact) }
+
+  /// The actions of a stage, all of whose predecessors are settled, in the order of its items.
+  /// - Throws: ``ExecutionError`` where the items at two ports do not fit together or a file has gone.
+  func steps(of stage: PlannedStage) throws -> [Step] {
+    var sources: [String: [SourceFile]] = [:]
+    for (name, source) in stage.sources { sources[name] = try source.files.map { try digested($0, stage: stage) } }
+    let bindings = stage.kind.inputs.compactMap { port in
+      stage.inputs[port.name].map { Binding(port: port, input: $0, stage: stage, walk: self) }
+    }
+    return try items(of: stage).map { item in
+      let id = ActionID(stage: stage.id, item: item)
+      var inputs: [String: BoundInput] = [:]
+      for binding in bindings {
+        guard let bound = try binding.bound(to: item) else {
+          return Step(id: id, stage: stage, prospect: .blocked(by: binding.port))
+        }
+        inputs[binding.port] = bound
+      }
+      var files = sources
+      if let item, case .files(let parameter) = stage.mapping {
+        files[parameter] = sources[parameter]?.filter { $0.name == item }
+      }
+      return Step(
+        id: id, stage: stage,
+        prospect: .ready(Action(id: id, stage: stage, inputs: inputs, sources: files)))
+    }
+  }
+
+  /// Takes note of what a stage made: a record for each of its steps, or nil for one that still has to run.
+  mutating func settle(_ stage: PlannedStage, _ results: [(step: Step, record: ActionRecord?)]) {
+    for output in stage.outputs {
+      let reference = OutputReference(stage: stage.id, port: output.name, type: output.type)
+      if results.allSatisfy({ $0.step.id.item != nil }) {
+        // The item is called as it is called now, which may differ from when it was made.
+        let entries = results.map { step, record in
+          let made = record?[port: output.name]?.items.first
+          let name = step.id.item ?? ""
+          return Outlook.Entry(
+            name: name, item: made.map { Artifact.Item(name: name, object: $0.object, size: $0.size) })
+        }
+        outlooks[reference] = Outlook(type: output.type, entries: entries)
+      } else {
+        outlooks[reference] = results.first?.record?[port: output.name].map { Outlook($0) }
+      }
+    }
+  }
+
+  /// The items that a stage has an action for; `[nil]` for one action that does it all, or where they are unknown.
+  private func items(of stage: PlannedStage) -> [String?] {
+    switch stage.mapping {
+    case .whole: return [nil]
+    case .files(let parameter): return stage.sources[parameter]?.files.map(\.name) ?? [nil]
+    case .items(let port):
+      guard case .one(let reference) = stage.inputs[port], let entries = self[reference].entries else { return [nil] }
+      return entries.map(\.name)
+    }
+  }
+
+  private func digested(_ file: SourcePath, stage: PlannedStage) throws -> SourceFile {
+    do throws(StoreError) {
+      guard let digest = try store.sources.digest(of: file.path) else {
+        throw StoreError.system(operation: "find", path: file.path, code: 2)
+      }
+      return SourceFile(name: file.name, path: file.path, digest: digest)
+    } catch {
+      throw ExecutionError.unreadableSource(path: file.path, stage: stage.name, location: stage.location, reason: error)
+    }
+  }
+}
+
+/// What is bound to one input port of a stage, looked up once for all its actions.
+private struct Binding {
+  let port: String
+  private let input: PlannedInput
+  private let stage: PlannedStage
+  private let isReduced: Bool
+  private let outlooks: [OutputReference: Outlook]
+
+  init(port: Port, input: PlannedInput, stage: PlannedStage, walk: Walk) {
+    (self.port, self.input, self.stage) = (port.name, input, stage)
+    isReduced = stage.mapping == .items(of: port.name) || port.isAligned
+    outlooks = Dictionary(input.references.map { ($0, walk[$0]) }) { first, _ in first }
+  }
+
+  /// What the action for `item` sees at the port; nil where that is still to be made.
+  func bound(to item: String?) throws -> BoundInput? {
+    var artifacts: [OutputReference: Artifact] = [:]
+    for (reference, outlook) in outlooks {
+      guard let artifact = try artifact(outlook, of: reference, item: item) else { return nil }
+      artifacts[reference] = artifact
+    }
+    switch input {
+    case .one(let reference): return artifacts[reference].map(BoundInput.one)
+    case .list(let members):
+      return .list(
+        members.compactMap { member in
+          artifacts[member.reference].map { LabelledArtifact(label: member.label, artifact: $0) }
+        })
+    case .mixture(let mixture): return .mixture(mixture.map { artifacts[$0]! })
+    }
+  }
+
+  private func artifact(_ outlook: Outlook, of reference: OutputReference, item: String?) throws -> Artifact? {
+    guard isReduced, outlook.type.isItemSet, let item else { return outlook.artifact }
+    guard let entries = outlook.entries else { return nil }
+    guard let entry = outlook[item] else {
+      throw ExecutionError.unmatchedItem(
+        item, stage: stage.name, port: port, from: reference.stage, available: entries.map(\.name),
+        location: stage.location)
+    }
+    return entry.item.map { Artifact(type: outlook.type, items: [$0]) }
+  }
+}

@@ -1,0 +1,156 @@
+/// A labelled grid of pictures, as papers have them: a title, headings of rows and columns, a caption under each tile.
+///
+/// All cells have one size. Small pictures are magnified by whole factors, so that their pixels stay sharp squares;
+/// large ones are shrunk.
+public struct FigureLayout: Sendable {
+  /// One cell of the grid.
+  public struct Tile: Sendable {
+    public let image: Image
+    /// Shown under the picture, such as a score.
+    public let caption: String?
+
+    public init(_ image: Image, caption: String? = nil) { (self.image, self.caption) = (image, caption) }
+  }
+
+  /// Tiles from left to right; `nil` leaves a cell empty, and a short row ends early.
+  public struct Row: Sendable {
+    public let heading: String
+    public let tiles: [Tile?]
+
+    public init(_ heading: String, _ tiles: [Tile?]) { (self.heading, self.tiles) = (heading, tiles) }
+  }
+
+  /// Above the grid; "" for none.
+  public var title: String
+  /// Above the columns, from the left; fewer or none will do.
+  public var columns: [String]
+  public var rows: [Row]
+  /// The longer side of the largest tile is within these bounds.
+  public var tileSide = 128...256
+
+  public init(title: String = "", columns: [String] = [], rows: [Row]) {
+    (self.title, self.columns, self.rows) = (title, columns, rows)
+  }
+
+  private static let margin = 16
+  private static let gap = 6
+  private static let headingGap = 10
+  /// Row headings are wrapped to this.
+  private static let rowHeadingWidth = 120
+  private static let captionGap = 4
+
+  /// Draws the figure on white.
+  /// - Throws: ``ImagingError/tooLarge(name:width:height:)`` where the grid has too many cells for one picture.
+  public func render() throws(ImagingError) -> Image {
+    let grid = Grid(self)
+    try Image.checkSize(width: grid.width, height: grid.height, name: title.isEmpty ? "figure" : "figure \"\(title)\"")
+    var canvas = Image(width: grid.width, height: grid.height, color: .white)
+
+    var y = Self.margin
+    for line in grid.titleLines {
+      canvas.draw(line, x: grid.width / 2, y: y, style: .heading, align: .center)
+      y += TextStyle.heading.lineHeight
+    }
+    for (column, lines) in grid.columnHeadings.enumerated() {
+      var y = grid.top - Self.headingGap - TextStyle.body.lineHeight * lines.count + Font.height - Font.capitalHeight
+      for line in lines {
+        canvas.draw(line, x: grid.x(of: column) + grid.cellWidth / 2, y: y, align: .center)
+        y += TextStyle.body.lineHeight
+      }
+    }
+    for (index, row) in rows.enumerated() {
+      let lines = grid.rowHeadings[index]
+      var y = grid.y[index] + (grid.cellHeight - lines.count * TextStyle.body.lineHeight) / 2
+      for line in lines {
+        canvas.draw(line, x: grid.left - Self.headingGap, y: y + 2, align: .trailing)
+        y += TextStyle.body.lineHeight
+      }
+      for (column, tile) in row.tiles.enumerated() {
+        guard let tile else { continue }
+        draw(tile, x: grid.x(of: column), y: grid.y[index], in: grid, onto: &canvas)
+      }
+    }
+    return canvas
+  }
+
+  private func draw(_ tile: Tile, x: Int, y: Int, in grid: Grid, onto canvas: inout Image) {
+    let size = grid.shownSize(of: tile.image)
+    let isShrunk = size.width < tile.image.width
+    let picture = tile.image.resized(
+      width: size.width, height: size.height, filter: isShrunk ? .lanczos : .nearest, antialias: isShrunk)
+    canvas.draw(picture, x: x + (grid.cellWidth - size.width) / 2, y: y + (grid.cellHeight - size.height) / 2)
+    var top = y + grid.cellHeight + Self.captionGap
+    for line in captionLines(of: tile, width: grid.cellWidth) {
+      canvas.draw(line, x: x + grid.cellWidth / 2, y: top, style: .caption, align: .center)
+      top += TextStyle.caption.lineHeight
+    }
+  }
+
+  private func captionLines(of tile: Tile, width: Int) -> [String] {
+    tile.caption.map { TextStyle.caption.wrap($0, width: width) } ?? []
+  }
+
+  /// Where everything is.
+  private struct Grid {
+    /// The longer side that all tiles come as close to as whole factors allow.
+    let side: Int
+    let cellWidth, cellHeight: Int
+    /// The first cell's corner.
+    let left, top: Int
+    /// The top of each row of cells.
+    let y: [Int]
+    let width, height: Int
+    let titleLines: [String]
+    let columnHeadings: [[String]]
+    let rowHeadings: [[String]]
+
+    init(_ figure: FigureLayout) {
+      let tiles = figure.rows.flatMap(\.tiles).compactMap { $0 }
+      let longest = tiles.map { max($0.image.width, $0.image.height) }.max() ?? 0
+      let side = min(max(longest, figure.tileSide.lowerBound), figure.tileSide.upperBound)
+      self.side = side
+      let sizes = tiles.map { Self.shownSize(of: $0.image, side: side) }
+      cellWidth = sizes.map(\.width).max() ?? side
+      cellHeight = sizes.map(\.height).max() ?? side
+      let columnCount = max(1, figure.columns.count, figure.rows.map(\.tiles.count).max() ?? 0)
+
+      let body = TextStyle.body
+      columnHeadings = figure.columns.map { [cellWidth] in body.wrap($0, width: cellWidth) }
+      rowHeadings = figure.rows.map { body.wrap($0.heading, width: rowHeadingWidth) }
+      let headingWidth = rowHeadings.joined().map(body.width).max() ?? 0
+      left = margin + (headingWidth == 0 ? 0 : headingWidth + headingGap)
+      width = left + columnCount * (cellWidth + gap) - gap + margin
+      titleLines = TextStyle.heading.wrap(figure.title, width: width - 2 * margin)
+
+      let titleHeight = titleLines.isEmpty ? 0 : titleLines.count * TextStyle.heading.lineHeight + headingGap
+      let columnHeadingLines = columnHeadings.map(\.count).max() ?? 0
+      let columnHeadingHeight = columnHeadingLines == 0 ? 0 : columnHeadingLines * body.lineHeight + headingGap - 4
+      top = margin + titleHeight + columnHeadingHeight
+      var y: [Int] = []
+      var next = top
+      for row in figure.rows {
+        y.append(next)
+        let captionLines = row.tiles.map { [cellWidth] tile in
+          tile.map { figure.captionLines(of: $0, width: cellWidth).count } ?? 0
+        }
+        let lines = captionLines.max() ?? 0
+        let captionHeight = lines == 0 ? 0 : captionGap + lines * TextStyle.caption.lineHeight
+        next += cellHeight + captionHeight + gap
+      }
+      self.y = y
+      height = max(next - gap, top) + margin
+    }
+
+    func x(of column: Int) -> Int { left + column * (cellWidth + gap) }
+
+    func shownSize(of image: Image) -> (width: Int, height: Int) { Self.shownSize(of: image, side: side) }
+
+    private static func shownSize(of image: Image, side: Int) -> (width: Int, height: Int) {
+      let longest = max(image.width, image.height)
+      if longest <= side { return (image.width * (side / longest), image.height * (side / longest)) }
+      let scale = Double(side) / Double(longest)
+      func shrunk(_ length: Int) -> Int { max(1, Int((Double(length) * scale).rounded())) }
+      return (shrunk(image.width), shrunk(image.height))
+    }
+  }
+}

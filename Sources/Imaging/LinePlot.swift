@@ -1,0 +1,161 @@
+import Foundation
+
+/// Curves over one pair of axes: losses over steps, errors over a parameter.
+public struct LinePlot: Sendable {
+  public struct Axis: Sendable {
+    public enum Scale: Sendable { case linear, logarithmic }
+
+    /// What the axis measures, with the unit: `time (s)`.
+    public let label: String
+    public let scale: Scale
+    /// What is shown, on a logarithmic axis widened to whole decades; nil for what the curves span.
+    public let range: ClosedRange<Double>?
+
+    public init(_ label: String, scale: Scale = .linear, range: ClosedRange<Double>? = nil) {
+      (self.label, self.scale, self.range) = (label, scale, range)
+    }
+  }
+
+  /// One curve, from point to point in the order given. A point that is not finite (or on a logarithmic axis not
+  /// positive) interrupts it.
+  public struct Curve: Sendable {
+    /// For the legend.
+    public let name: String
+    public let points: [(x: Double, y: Double)]
+    /// Whether each point gets a dot.
+    public let hasDots: Bool
+
+    public init(_ name: String, _ points: [(x: Double, y: Double)], hasDots: Bool = false) {
+      (self.name, self.points, self.hasDots) = (name, points, hasDots)
+    }
+  }
+
+  /// Above the plot; "" for none.
+  public var title: String
+  public var x: Axis
+  public var y: Axis
+  public var curves: [Curve]
+  /// Pixels of the result.
+  public var width = 640
+  public var height = 400
+
+  public init(title: String = "", x: Axis, y: Axis, curves: [Curve]) {
+    (self.title, self.x, self.y, self.curves) = (title, x, y, curves)
+  }
+
+  /// Colours that people tell apart whatever their colour vision (Okabe and Ito, 2008), in the order of the curves.
+  static let palette = [0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x000000].map(Color.init)
+
+  private static let axisColor = Color(0x555555)
+  private static let gridColor = Color(0xE6E6E6)
+  private static let margin = 16
+  /// The least width and height of the frame that holds the curves.
+  private static let minimumSide = 100
+  private static let swatchWidth = 18
+
+  /// Draws the plot on white: title, legend (where a curve has a name), axes with round ticks, curves. Where title and
+  /// legend would leave no room for the curves, the result is larger than asked for.
+  public func render() -> Image {
+    let style = TextStyle.body
+    let yTicks = Ticks(y, values: curves.flatMap { $0.points.map(\.y) }, maximumCount: max(2, height / 65))
+    let yLabelWidth = y.label.isEmpty ? 0 : style.lineHeight + 4
+    let left = Self.margin + yLabelWidth + (yTicks.labels.map(style.width).max() ?? 0) + 8
+    let right = max(width - Self.margin - 8, left + Self.minimumSide)
+    let xTicks = Ticks(x, values: curves.flatMap { $0.points.map(\.x) }, maximumCount: max(2, (right - left) / 70))
+
+    let titleLines = TextStyle.heading.wrap(title, width: right - Self.margin)
+    let belowTitle =
+      Self.margin + titleLines.count * TextStyle.heading.lineHeight + (titleLines.isEmpty ? 0 : 4)
+    let legend = legendPositions(left: left, right: right, top: belowTitle)
+    let top = (legend.last.map { $0.y + style.lineHeight + 4 } ?? belowTitle) + 4
+    let belowFrame = 2 * style.lineHeight + 4 + Self.margin
+    let bottom = max(height - belowFrame, top + Self.minimumSide)
+
+    var canvas = Image(width: right + Self.margin + 8, height: bottom + belowFrame, color: .white)
+    for (index, line) in titleLines.enumerated() {
+      canvas.draw(
+        line, x: canvas.width / 2, y: Self.margin + index * TextStyle.heading.lineHeight, style: .heading,
+        align: .center)
+    }
+    let frame = Frame(left: left, top: top, right: right, bottom: bottom, x: xTicks, y: yTicks)
+    drawAxes(frame, onto: &canvas)
+    for (index, curve) in curves.enumerated() {
+      let color = Self.palette[index % Self.palette.count]
+      draw(curve, color, in: frame, onto: &canvas)
+      if !legend.isEmpty { drawLegend(of: curve, color, x: legend[index].x, y: legend[index].y, onto: &canvas) }
+    }
+    return canvas
+  }
+
+  /// Where each curve's entry in the legend begins; empty where no curve has a name.
+  private func legendPositions(left: Int, right: Int, top: Int) -> [(x: Int, y: Int)] {
+    guard curves.contains(where: { !$0.name.isEmpty }) else { return [] }
+    var (x, y) = (left, top)
+    return curves.map { curve in
+      let width = Self.swatchWidth + 6 + TextStyle.body.width(of: curve.name)
+      if x > left && x + width > right { (x, y) = (left, y + TextStyle.body.lineHeight) }
+      defer { x += width + 16 }
+      return (x, y)
+    }
+  }
+
+  private func drawLegend(of curve: Curve, _ color: Color, x: Int, y: Int, onto canvas: inout Image) {
+    let middle = y + TextStyle.body.capitalHeight / 2
+    canvas.fill(x: x, y: middle - 1, width: Self.swatchWidth, height: 2, color)
+    if curve.hasDots { canvas.fill(x: x + Self.swatchWidth / 2 - 2, y: middle - 2, width: 4, height: 4, color) }
+    canvas.draw(curve.name, x: x + Self.swatchWidth + 6, y: y)
+  }
+
+  private func drawAxes(_ frame: Frame, onto canvas: inout Image) {
+    let style = TextStyle.body
+    for (position, label) in zip(frame.y.positions, frame.y.labels) {
+      let row = Int(frame.row(position).rounded())
+      canvas.fill(x: frame.left, y: row, width: frame.right - frame.left + 1, height: 1, Self.gridColor)
+      canvas.draw(label, x: frame.left - 8, y: row - style.capitalHeight / 2, style: style, align: .trailing)
+    }
+    for (position, label) in zip(frame.x.positions, frame.x.labels) {
+      let column = Int(frame.column(position).rounded())
+      canvas.fill(x: column, y: frame.top, width: 1, height: frame.bottom - frame.top, Self.gridColor)
+      canvas.fill(x: column, y: frame.bottom, width: 1, height: 5, Self.axisColor)
+      canvas.draw(label, x: column, y: frame.bottom + 9, style: style, align: .center)
+    }
+    for position in frame.y.positions {
+      canvas.fill(x: frame.left - 4, y: Int(frame.row(position).rounded()), width: 4, height: 1, Self.axisColor)
+    }
+    canvas.fill(x: frame.left, y: frame.top, width: 1, height: frame.bottom - frame.top + 1, Self.axisColor)
+    canvas.fill(x: frame.left, y: frame.bottom, width: frame.right - frame.left + 1, height: 1, Self.axisColor)
+    canvas.draw(
+      x.label, x: (frame.left + frame.right) / 2, y: frame.bottom + 9 + style.lineHeight + 4, style: style,
+      align: .center)
+    canvas.drawUpwards(y.label, x: Self.margin, y: (frame.top + frame.bottom) / 2, style: style)
+  }
+
+  private func draw(_ curve: Curve, _ color: Color, in frame: Frame, onto canvas: inout Image) {
+    // Dots on the border are whole.
+    let rim = 3
+    var coverage = Coverage(
+      x: frame.left - rim, y: frame.top - rim, width: frame.right - frame.left + 1 + 2 * rim,
+      height: frame.bottom - frame.top + 1 + 2 * rim)
+    var last: Point?
+    for point in curve.points {
+      guard let x = frame.x.position(of: point.x), let y = frame.y.position(of: point.y) else {
+        last = nil
+        continue
+      }
+      let next = Point(x: frame.column(x), y: frame.row(y))
+      coverage.add(from: last ?? next, to: next, thickness: 1.6)
+      if curve.hasDots { coverage.add(from: next, to: next, thickness: 5) }
+      last = next
+    }
+    coverage.paint(color, onto: &canvas)
+  }
+
+  /// The plot's rectangle in pixels. Ticks give positions from 0 to 1 along the axes.
+  private struct Frame {
+    let left, top, right, bottom: Int
+    let x, y: Ticks
+
+    func column(_ position: Double) -> Double { Double(left) + position * Double(right - left) }
+    func row(_ position: Double) -> Double { Double(bottom) - position * Double(bottom - top) }
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import Synchronization
+
+/// Blocks of memory for tensors, kept for reuse so that a loop in steady state takes none from the system.
+///
+/// Sizes are rounded up to an eighth of a power of two, and a block is reused for its own rounded size alone.
+public final class MemoryPool: Sendable {
+  public static let shared = MemoryPool()
+
+  private struct State: ~Copyable {
+    var free: [Int: [UInt]] = [:]
+    var inUse = 0
+    var kept = 0
+    var peak = 0
+  }
+  private let state = Mutex(State())
+
+  /// The size of the block that a request for `bytes` gets.
+  static func rounded(_ bytes: Int) -> Int {
+    guard bytes > 512 else { return 512 }
+    let step = 1 << (Int.bitWidth - (bytes - 1).leadingZeroBitCount - 1 - 3)
+    return (bytes + step - 1) / step * step
+  }
+
+  /// Memory of at least `bytes` bytes, aligned to 64, with arbitrary content.
+  func take(_ bytes: Int) -> UnsafeMutableRawPointer {
+    let size = Self.rounded(bytes)
+    let reused: UInt? = state.withLock { state in
+      state.inUse += size
+      state.peak = max(state.peak, state.inUse + state.kept)
+      guard let block = state.free[size]?.popLast() else { return nil }
+      state.kept -= size
+      return block
+    }
+    if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused) { return pointer }
+    var pointer: UnsafeMutableRawPointer?
+    if posix_memalign(&pointer, 64, size) != 0 { trim(); posix_memalign(&pointer, 64, size) }
+    guard let pointer else {
+      // There is nobody to whom running out of memory could be reported without memory.
+      FileHandle.standardError.write(Data("diffusionclip: out of memory (\(size) bytes more were needed)\n".utf8))
+      exit(1)
+    }
+    return pointer
+  }
+
+  func give(_ pointer: UnsafeMutableRawPointer, bytes: Int) {
+    let size = Self.rounded(bytes)
+    state.withLock { state in
+      state.inUse -= size
+      state.kept += size
+      state.free[size, default: []].append(UInt(bitPattern: pointer))
+    }
+  }
+
+  /// Returns all blocks that are not in use to the system.
+  public func trim() {
+    let blocks = state.withLock { state in
+      let blocks = state.free.values.flatMap { $0 }
+      state.free = [:]
+      state.kept = 0
+      return blocks
+    }
+    for block in blocks { Foundation.free(UnsafeMutableRawPointer(bitPattern: block)) }
+  }
+}
+
+/// A block of pooled memory that goes back to the pool with its last reference.
+///
+/// Writers are the operations that make a tensor, before anyone else sees it; after that it is only read, except by
+/// optimisers on the parameters that they own.
+public final class Storage: @unchecked Sendable {
+  public let pointer: UnsafeMutableRawPointer
+  public let bytes: Int
+
+  public init(bytes: Int) {
+    self.bytes = bytes
+    pointer = MemoryPool.shared.take(bytes)
+  }
+
+  deinit { MemoryPool.shared.give(pointer, bytes: bytes) }
+}

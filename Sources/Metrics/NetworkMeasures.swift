@@ -1,0 +1,24 @@
+import Networks
+import Tensors
+
+/// Measures that look through a network. Pictures are [1, H, W, 3] in [−1, 1].
+public enum NetworkMeasures {
+  /// SC: the share of pixels whose segmentation label stays the same (paper Sec. 4.3).
+  public static func segmentationConsistency(_ a: Tensor, _ b: Tensor, by network: SegmentationNetwork) -> Double {
+    let (x, y) = (labels(network(a)), labels(network(b)))
+    return Double(zip(x, y).count { $0 == $1 }) / Double(x.count)
+  }
+
+  /// ID: the cosine of the two faces' embeddings.
+  public static func identity(_ a: Tensor, _ b: Tensor, by network: IdentityNetwork) -> Double {
+    (network(a) * network(b)).sum().item
+  }
+
+  /// The index of the largest logit of each row of [..., K].
+  public static func labels(_ logits: Tensor) -> [Int] {
+    let classes = logits.size(-1), values = logits.values
+    return stride(from: 0, to: values.count, by: classes).map { row in
+      (0..<classes).max { values[row + $0] < values[row + $1] } ?? 0
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import Kernels
+import Tensors
+
+/// CLIP with a vision transformer (Radford et al. 2021): pictures and texts as vectors of one space.
+///
+/// Parameters have OpenAI's names.
+public final class CLIP: Network {
+  public struct Configuration: Codable, Sendable, Hashable {
+    /// Width of the common space.
+    public var embedDim: Int
+    /// Height and width of the pictures it takes, in pixels.
+    public var imageResolution: Int
+    public var visionLayers: Int
+    public var visionWidth: Int
+    public var visionPatchSize: Int
+    public var visionHeads: Int
+    /// Tokens of a text.
+    public var contextLength: Int
+    public var vocabularySize: Int
+    public var textLayers: Int
+    public var textWidth: Int
+    public var textHeads: Int
+
+    /// Heads are 64 wide unless their number is given.
+    public init(
+      embedDim: Int, imageResolution: Int, visionLayers: Int, visionWidth: Int, visionPatchSize: Int,
+      visionHeads: Int? = nil, contextLength: Int, vocabularySize: Int, textLayers: Int, textWidth: Int,
+      textHeads: Int? = nil
+    ) {
+      (self.embedDim, self.imageResolution) = (embedDim, imageResolution)
+      (self.visionLayers, self.visionWidth, self.visionPatchSize) = (visionLayers, visionWidth, visionPatchSize)
+      (self.contextLength, self.vocabularySize) = (contextLength, vocabularySize)
+      (self.textLayers, self.textWidth) = (textLayers, textWidth)
+      self.visionHeads = visionHeads ?? max(1, visionWidth / 64)
+      self.textHeads = textHeads ?? max(1, textWidth / 64)
+    }
+
+    var problem: String? {
+      let sizes = [
+        embedDim, imageResolution, visionLayers, visionWidth, visionPatchSize, visionHeads, contextLength,
+        vocabularySize, textLayers, textWidth, textHeads,
+      ]
+      if sizes.contains(where: { $0 < 1 || $0 > 1 << 20 }) { return "sizes must be positive" }
+      if imageResolution % visionPatchSize != 0 {
+        return "\(imageResolution) pixels cannot be cut into patches of \(visionPatchSize)"
+      }
+      for (width, heads) in [(visionWidth, visionHeads), (textWidth, textHeads)] where width % heads != 0 {
+        return "a width of \(width) cannot be split into \(heads) heads"
+      }
+      return nil
+    }
+  }
+
+  public static let architecture = "clip"
+  public let configuration: Configuration
+  public let parameters: ParameterSet
+
+  private let vision: VisionTransformer  // "visual"
+  private let tokenEmbedding: Tensor  // "token_embedding.weight"
+  private let positionalEmbedding: Tensor  // "positional_embedding"
+  private let transformer: Transformer  // "transformer"
+  private let finalNorm: LayerNorm  // "ln_final"
+  private let textProjection: Tensor  // "text_projection"
+  /// The logarithm of the factor by which cosines become logits, of shape [].
+  public let logitScale: Tensor  // "logit_scale"
+
+  public init(
+    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
+  ) throws(NetworkError) {
+    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+    self.configuration = configuration
+    parameters = ParameterSet(initialization, type: type)
+    let root = parameters.root, width = configuration.textWidth
+    vision = VisionTransformer(root["visual"], configuration)
+    tokenEmbedding = root["token_embedding"].parameter(
+      "weight", [configuration.vocabularySize, width], .normal(deviation: 0.02))
+    positionalEmbedding = root.parameter(
+      "positional_embedding", [configuration.contextLength, width], .normal(deviation: 0.01))
+    transformer = Transformer(
+      root["transformer"], width: width, layers: configuration.textLayers, heads: configuration.textHeads)
+    finalNorm = LayerNorm(root["ln_final"], width)
+    textProjection = root.parameter(
+      "text_projection", [width, configuration.embedDim], .normal(deviation: 1 / Double(width).squareRoot()))
+    logitScale = root.parameter("logit_scale", [], .constant(log(1 / 0.07)))
+  }
+
+  /// Embeddings [N, embedDim], not normalised, of pictures [N, H, W, 3] as ``preprocessed(_:)`` gives them.
+  public func encodeImage(_ x: Tensor) -> Tensor {
+    let size = configuration.imageResolution
+    precondition(x.shape.dropFirst() == [size, size, 3], "pictures \(x.shape) for a resolution of \(size)")
+    return vision(x)
+  }
+
+  /// Embeddings [N, embedDim], not normalised, of texts as tokens, `contextLength` each.
+  ///
+  /// A text's vector is taken at its end token, the one with the greatest number.
+  public func encodeText(_ texts: [[Int]]) -> Tensor {
+    let length = configuration.contextLength
+    precondition(texts.allSatisfy { $0.count == length }, "texts of \(texts.map(\.count)) tokens, not \(length)")
+    let h = tokenEmbedding.rows(texts.flatMap { $0 }).reshaped([texts.count, length, -1]) + positionalEmbedding
+    let mixed = transformer(h, mask: Attention.causalMask(length, type: h.type))
+    let ends = texts.enumerated().map { $0 * length + ($1.firstIndex(of: $1.max() ?? 0) ?? 0) }
+    let last = mixed.reshaped([texts.count * length, -1]).rows(ends)
+    return finalNorm(last).matmul(textProjection)
+  }
+
+  /// What the network takes, from square pictures [N, H, W, 3] in [−1, 1]: (x + 1)/2, a bicubic resize without
+  /// antialiasing and without clamping, and normalisation, as in the official DiffusionCLIP code.
+  public func preprocessed(_ x: Tensor) -> Tensor {
+    precondition(x.shape[1] == x.shape[2], "\(x.shape) is not square")
+    let size = configuration.imageResolution
+    let resized = ((x + 1) / 2).resizedBicubic(height: size, width: size)
+    return (resized - Self.constant(Self.mean, x.type)) / Self.constant(Self.deviation, x.type)
+  }
+
+  /// Mean and standard deviation of the channels of CLIP's training pictures in [0, 1].
+  public static let mean = [0.48145466, 0.4578275, 0.40821073]
+  public static let deviation = [0.26862954, 0.26130258, 0.27577711]
+
+  private static func constant(_ values: [Double], _ type: ScalarType) -> Tensor {
+    Tensor(values, shape: [3]).converted(to: type)
+  }
+}
+
+/// A vision transformer (Dosovitskiy et al. 2021) as in CLIP: [N, H, W, 3] → [N, embedDim].
+private struct VisionTransformer {
+  let patches: Conv2d  // "conv1"
+  let classEmbedding: Tensor  // "class_embedding"
+  let positionalEmbedding: Tensor  // "positional_embedding"
+  let inputNorm: LayerNorm  // "ln_pre"
+  let transformer: Transformer  // "transformer"
+  let outputNorm: LayerNorm  // "ln_post"
+  let projection: Tensor  // "proj"
+
+  init(_ scope: ParameterScope, _ configuration: CLIP.Configuration) {
+    let width = configuration.visionWidth, patch = configuration.visionPatchSize
+    let side = configuration.imageResolution / patch
+    let values = InitialValues.normal(deviation: 1 / Double(width).squareRoot())
+    patches = Conv2d(scope["conv1"], 3, width, kernel: patch, stride: patch, bias: false)
+    classEmbedding = scope.parameter("class_embedding", [width], values)
+    positionalEmbedding = scope.parameter("positional_embedding", [side * side + 1, width], values)
+    inputNorm = LayerNorm(scope["ln_pre"], width)
+    transformer = Transformer(
+      scope["transformer"], width: width, layers: configuration.visionLayers, heads: configuration.visionHeads)
+    outputNorm = LayerNorm(scope["ln_post"], width)
+    projection = scope.parameter("proj", [width, configuration.embedDim], values)
+  }
+
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    let items = x.shape[0], width = classEmbedding.count
+    let tokens = Tensor.concatenated(
+      [classEmbedding.expanded(to: [items, 1, width]), patches(x).reshaped([items, -1, width])], axis: 1)
+    let h = transformer(inputNorm(tokens + positionalEmbedding))
+    return outputNorm(h.narrowed(1, 0..<1).reshaped([items, width])).matmul(projection)
+  }
+}

@@ -1,0 +1,74 @@
+import Kernels
+import Tensors
+
+/// A stack of pre-norm attention blocks as in CLIP (Radford et al. 2021): [N, T, D] → [N, T, D].
+struct Transformer {
+  let blocks: [TransformerBlock]  // "resblocks"
+
+  init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int) {
+    blocks = (0..<layers).map { TransformerBlock(scope["resblocks"][$0], width: width, layers: layers, heads: heads) }
+  }
+
+  /// - Parameter mask: added to the scores of attention, [T, T].
+  func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor { blocks.reduce(x) { $1($0, mask) } }
+}
+
+/// x + attention(norm(x)), then x + mlp(norm(x)).
+struct TransformerBlock {
+  let norm1: LayerNorm  // "ln_1"
+  let attention: Attention  // "attn"
+  let norm2: LayerNorm  // "ln_2"
+  let expand: Linear  // "mlp.c_fc"
+  let contract: Linear  // "mlp.c_proj"
+
+  init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int) {
+    // The deviations of OpenAI's initialisation: residual branches shrink with the depth.
+    let deviation = 1 / Double(width).squareRoot(), residual = deviation / Double(2 * layers).squareRoot()
+    norm1 = LayerNorm(scope["ln_1"], width)
+    attention = Attention(scope["attn"], width, heads: heads, deviation: deviation, residual: residual)
+    norm2 = LayerNorm(scope["ln_2"], width)
+    expand = Linear(scope["mlp"]["c_fc"], width, 4 * width, weights: .normal(deviation: deviation / 2.0.squareRoot()))
+    contract = Linear(scope["mlp"]["c_proj"], 4 * width, width, weights: .normal(deviation: residual))
+  }
+
+  func callAsFunction(_ x: Tensor, _ mask: Tensor?) -> Tensor {
+    let h = x + attention(norm1(x), mask)
+    return h + contract(expand(norm2(h)).quickGELU())
+  }
+}
+
+/// Multi-head self-attention with the parameters of `torch.nn.MultiheadAttention`.
+struct Attention {
+  let inputWeight: Tensor  // "in_proj_weight": queries, keys and values, [3D, D]
+  let inputBias: Tensor  // "in_proj_bias"
+  let output: Linear  // "out_proj"
+  let heads: Int
+
+  init(_ scope: ParameterScope, _ width: Int, heads: Int, deviation: Double, residual: Double) {
+    inputWeight = scope.parameter("in_proj_weight", [3 * width, width], .normal(deviation: deviation))
+    inputBias = scope.parameter("in_proj_bias", [3 * width], .constant(0))
+    output = Linear(scope["out_proj"], width, width, weights: .normal(deviation: residual))
+    self.heads = heads
+  }
+
+  func callAsFunction(_ x: Tensor, _ mask: Tensor?) -> Tensor {
+    let (items, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
+    let headWidth = width / heads
+    // [N, T, 3, heads, head width] → [3, N, heads, T, head width]
+    let parts = x.linear(inputWeight, inputBias).reshaped([items, tokens, 3, heads, headWidth])
+      .permuted([2, 0, 3, 1, 4])
+    func part(_ index: Int) -> Tensor {
+      parts.narrowed(0, index..<index + 1).reshaped([items, heads, tokens, headWidth])
+    }
+    var scores = part(0).matmul(part(1), transposed: (false, true)) / Double(headWidth).squareRoot()
+    if let mask { scores = scores + mask }
+    let mixed = scores.softmax().matmul(part(2)).permuted([0, 2, 1, 3]).reshaped([items, tokens, width])
+    return output(mixed)
+  }
+
+  /// 0 where a token may look, at itself and before, and −∞ (in effect) after it.
+  static func causalMask(_ tokens: Int, type: ScalarType) -> Tensor {
+    let values = (0..<tokens * tokens).map { $0 % tokens > $0 / tokens ? -1e9 : 0.0 }
+    return Tensor(values, shape: [tokens, tokens]).converted(to: type)
+  }
+}

@@ -1,0 +1,90 @@
+import Checkpoints
+import Foundation
+import Kernels
+import Tensors
+
+/// A network that a checkpoint can describe: its architecture's name, its configuration and its parameters.
+public protocol Network: AnyObject {
+  /// Everything but the parameters' values that makes the network what it is.
+  associatedtype Configuration: Codable & Sendable & Hashable
+
+  /// The architecture's name in checkpoints.
+  static var architecture: String { get }
+  var configuration: Configuration { get }
+  var parameters: ParameterSet { get }
+
+  /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where there is no such network.
+  init(_ configuration: Configuration, _ initialization: Initialization, type: ScalarType) throws(NetworkError)
+}
+
+/// The metadata entry that makes a checkpoint describe itself.
+private struct Description<Configuration: Codable>: Codable {
+  let name: String
+  let configuration: Configuration
+}
+
+/// The metadata entry of any network.
+private struct AnyDescription: Codable {
+  let name: String
+}
+
+private let metadataEntry = "architecture"
+
+extension Network {
+  /// The network with its first values drawn from `seed`.
+  public init(_ configuration: Configuration, seed: UInt64) throws(NetworkError) {
+    try self.init(configuration, .random(seed: seed), type: .float32)
+  }
+
+  /// The network that a checkpoint describes and holds.
+  /// - Throws: ``NetworkError`` where it is for another architecture or does not fit its own description.
+  public init(_ checkpoint: CheckpointTensors) throws(NetworkError) {
+    let found = checkpoint.architecture
+    guard found == Self.architecture, let text = checkpoint.metadata[metadataEntry] else {
+      throw .wrongArchitecture(source: checkpoint.source, expected: Self.architecture, found: found)
+    }
+    let description: Description<Configuration>
+    do {
+      description = try JSONDecoder().decode(Description<Configuration>.self, from: Data(text.utf8))
+    } catch {
+      throw .badConfiguration(source: checkpoint.source, "\(text) (\(error))")
+    }
+    do {
+      try self.init(description.configuration, .unset, type: .float32)
+    } catch .badConfiguration(_, let reason) {
+      throw .badConfiguration(source: checkpoint.source, reason)
+    }
+    try parameters.load(checkpoint)
+  }
+
+  /// The parameters in checkpoint layout, with the description that ``init(_:)`` needs.
+  /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the configuration cannot be written as JSON.
+  public func checkpoint(metadata: [String: String] = [:]) throws(NetworkError) -> CheckpointTensors {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let text: String
+    do {
+      let description = Description(name: Self.architecture, configuration: configuration)
+      text = String(decoding: try encoder.encode(description), as: UTF8.self)
+    } catch {
+      throw .badConfiguration(source: Self.architecture, "\(error)")
+    }
+    return CheckpointTensors(
+      tensors: parameters.state(), metadata: metadata.merging([metadataEntry: text]) { $1 }, source: Self.architecture)
+  }
+
+  /// The same network with parameters of its own, to be changed independently.
+  public func copy() throws(NetworkError) -> Self {
+    let type = parameters.tensors.first?.type ?? .float32
+    let copy = try Self(configuration, .unset, type: type)
+    copy.parameters.copyValues(from: parameters)
+    return copy
+  }
+}
+
+extension CheckpointTensors {
+  /// The name of the architecture that it says it is for, where it says so.
+  public var architecture: String? {
+    metadata[metadataEntry].flatMap { try? JSONDecoder().decode(AnyDescription.self, from: Data($0.utf8)) }?.name
+  }
+}

@@ -1,0 +1,52 @@
+import Kernels
+import Tensors
+
+/// Who is in a picture, as a unit vector: pictures of one person are close, of two people far apart.
+public final class IdentityNetwork: Network {
+  public struct Configuration: Codable, Sendable, Hashable {
+    /// Height and width of its pictures, in pixels.
+    public var resolution: Int
+    /// Channels after each halving of the resolution.
+    public var widths: [Int]
+    public var groups: Int
+    /// Width of the vector.
+    public var embedDim: Int
+
+    public init(resolution: Int = 64, widths: [Int] = [32, 64, 96, 160], groups: Int = 8, embedDim: Int = 128) {
+      (self.resolution, self.widths, self.groups, self.embedDim) = (resolution, widths, groups, embedDim)
+    }
+
+    var problem: String? {
+      if let problem = ResidualEncoder.problem(widths: widths, groups: groups) { return problem }
+      if resolution < 1 || resolution % (1 << widths.count) != 0 {
+        return "a resolution of \(resolution) cannot be halved \(widths.count) times"
+      }
+      return embedDim > 0 ? nil : "embedDim must be positive"
+    }
+  }
+
+  public static let architecture = "identity"
+  public let configuration: Configuration
+  public let parameters: ParameterSet
+
+  private let encoder: ResidualEncoder  // "encoder"
+  private let output: Linear  // "output"
+
+  public init(
+    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
+  ) throws(NetworkError) {
+    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+    self.configuration = configuration
+    parameters = ParameterSet(initialization, type: type)
+    let root = parameters.root, widths = configuration.widths
+    let side = configuration.resolution >> widths.count
+    encoder = ResidualEncoder(root["encoder"], widths: widths, groups: configuration.groups)
+    output = Linear(root["output"], side * side * widths[widths.count - 1], configuration.embedDim)
+  }
+
+  /// Unit vectors [N, embedDim] of pictures [N, H, W, 3] in [−1, 1], H and W being the resolution.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    precondition(x.shape.dropFirst() == [configuration.resolution, configuration.resolution, 3], "pictures \(x.shape)")
+    return output(encoder(x).reshaped([x.shape[0], -1])).normalizedRows(eps: 1e-12)
+  }
+}

@@ -1,0 +1,128 @@
+/// CLIP's byte-level byte-pair encoding (Sennrich et al. 2016), as OpenAI's `SimpleTokenizer`.
+///
+/// Tokens are numbered: 256 bytes, 256 bytes that end a word, one for each merge, start of text, end of text.
+public struct Tokenizer: Sendable {
+  /// The pairs of symbols in the order of merging, as OpenAI's merges.txt spells them.
+  public let merges: [Merge]
+  public let vocabularySize: Int
+
+  public struct Merge: Sendable, Hashable {
+    public let left: String
+    public let right: String
+    public init(left: String, right: String) { (self.left, self.right) = (left, right) }
+  }
+
+  private struct Pair: Hashable {
+    let left: Int, right: Int
+  }
+
+  /// The rank and the token of each pair that merges.
+  private let pairs: [Pair: (rank: Int, token: Int)]
+
+  public var startToken: Int { vocabularySize - 2 }
+  public var endToken: Int { vocabularySize - 1 }
+
+  /// - Parameter source: a name for messages.
+  /// - Throws: ``NetworkError/badMerges(source:line:_:)``, lines counted from 1 after the version line.
+  public init(merges: [Merge], from source: String = "merges") throws(NetworkError) {
+    var numbers: [String: Int] = [:]
+    for (token, byte) in ByteAlphabet.bytes.enumerated() {
+      let character = ByteAlphabet.characters[Int(byte)]
+      numbers["\(character)"] = token
+      numbers["\(character)\(endOfWord)"] = 256 + token
+    }
+    for (rank, merge) in merges.enumerated() {
+      for symbol in [merge.left, merge.right] where numbers[symbol] == nil {
+        throw .badMerges(source: source, line: rank + 1, "'\(symbol)' is neither a byte nor an earlier merge")
+      }
+      // Two merges may make the same symbol; it is the token of the later.
+      numbers[merge.left + merge.right] = 512 + rank
+    }
+    var pairs: [Pair: (rank: Int, token: Int)] = [:]
+    for (rank, merge) in merges.enumerated() {
+      guard let left = numbers[merge.left], let right = numbers[merge.right],
+        let token = numbers[merge.left + merge.right]
+      else { continue }
+      guard pairs.updateValue((rank, token), forKey: Pair(left: left, right: right)) == nil else {
+        throw .badMerges(source: source, line: rank + 1, "'\(merge.left) \(merge.right)' is there twice")
+      }
+    }
+    (self.merges, self.pairs, vocabularySize) = (merges, pairs, 512 + merges.count + 2)
+  }
+
+  /// From the text of merges.txt: a version line, then a pair a line, its symbols apart by a space.
+  /// - Throws: ``NetworkError/badMerges(source:line:_:)``.
+  public init(merges text: String, from source: String = "merges.txt") throws(NetworkError) {
+    var lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
+    if lines.first?.contains("#version") == true { lines.removeFirst() }
+    while lines.last?.isEmpty == true { lines.removeLast() }
+    var merges: [Merge] = []
+    for (index, line) in lines.enumerated() {
+      let symbols = line.split(separator: " ")
+      guard symbols.count == 2 else {
+        throw .badMerges(source: source, line: index + 1, "expected two symbols, found '\(line)'")
+      }
+      merges.append(Merge(left: String(symbols[0]), right: String(symbols[1])))
+    }
+    try self.init(merges: merges, from: source)
+  }
+
+  /// The text of merges.txt.
+  public var mergesText: String {
+    "#version: 0.2\n" + merges.map { "\($0.left) \($0.right)\n" }.joined()
+  }
+
+  /// The tokens of a text, without start and end.
+  public func encode(_ text: String) -> [Int] {
+    TextSplitting.words(TextSplitting.cleaned(text)).flatMap(encode(word:))
+  }
+
+  /// Start, the text's tokens, end, then zeros up to `contextLength`.
+  /// - Parameter truncating: whether a longer text is cut, the last token then being the end; if not, it is an error.
+  /// - Throws: ``NetworkError/textTooLong(_:tokens:limit:)``.
+  public func tokens(_ text: String, contextLength: Int, truncating: Bool = false) throws(NetworkError) -> [Int] {
+    var tokens = [startToken] + encode(text) + [endToken]
+    if tokens.count > contextLength {
+      guard truncating else { throw .textTooLong(text, tokens: tokens.count, limit: contextLength) }
+      tokens = tokens.prefix(contextLength - 1) + [endToken]
+    }
+    return tokens + Array(repeating: 0, count: contextLength - tokens.count)
+  }
+
+  private func encode(word: String) -> [Int] {
+    if word == TextSplitting.startOfText { return [startToken] }
+    if word == TextSplitting.endOfText { return [endToken] }
+    var symbols = Self.symbols(word)
+    while let best = zip(symbols, symbols.dropFirst()).compactMap({ pairs[Pair(left: $0, right: $1)] })
+      .min(by: { $0.rank < $1.rank })
+    {
+      symbols = Self.merged(symbols, to: best.token) { pairs[Pair(left: $0, right: $1)]?.rank == best.rank }
+    }
+    return symbols
+  }
+
+  /// The tokens of a word's bytes, the last as one that ends a word.
+  static func symbols(_ word: String) -> [Int] {
+    var symbols = word.utf8.map { ByteAlphabet.tokens[Int($0)] }
+    symbols[symbols.count - 1] += 256
+    return symbols
+  }
+
+  /// `symbols` with every pair that `matches`, from the left, replaced by `token`.
+  static func merged(_ symbols: [Int], to token: Int, _ matches: (Int, Int) -> Bool) -> [Int] {
+    var result: [Int] = [], position = 0
+    while position < symbols.count {
+      if position + 1 < symbols.count, matches(symbols[position], symbols[position + 1]) {
+        result.append(token)
+        position += 2
+      } else {
+        result.append(symbols[position])
+        position += 1
+      }
+    }
+    return result
+  }
+}
+
+/// What ends the last symbol of a word.
+let endOfWord = "</w>"

@@ -1,0 +1,164 @@
+import ArtifactStore
+import StageKit
+
+/// The revision of the numerics under all kinds. Raised when a change in tensors, networks or diffusion changes the
+/// bytes of results across kinds; part of every key.
+public let numericsRevision = 1
+
+/// The artifacts bound to one input port of an action. At a mapped or aligned port they hold just the action's item.
+public enum BoundInput: Sendable, Hashable {
+  case one(Artifact)
+  case list([LabelledArtifact])
+  case mixture(Mixture<Artifact>)
+}
+
+/// The canonical description of all that one action's result depends on; its digest is the action's key.
+///
+/// The text is a line per fact, `subject: fact`, so that two preimages can be compared fact by fact. Names of stages,
+/// paths, times and the order of keys in the recipe are not in it.
+public struct ActionPreimage: Sendable, Hashable {
+  public let text: String
+  /// The inputs in the order that the key stands for; hand these to the action. The members of a mixture are ordered by
+  /// content, because sums in floating point depend on the order and neither names nor the recipe's order shall matter.
+  public let inputs: [String: BoundInput]
+
+  /// The action's name in the store.
+  public var key: Digest { Digest(of: text) }
+
+  /// - Parameters:
+  ///   - item: the item that the action makes; nil for a stage that is one action.
+  ///   - inputs: what is bound to each given port; mapped and aligned ports are reduced to the item.
+  ///   - sources: the files of each given path parameter; just the action's own where the kind maps over them.
+  public init(
+    stage: PlannedStage, item: String?, inputs: [String: BoundInput], sources: [String: [SourceFile]]
+  ) {
+    self.inputs = inputs.mapValues(\.ordered)
+    var facts = Facts()
+    facts.add("kind", stage.kind.name)
+    facts.add("kind revision", "\(stage.kind.revision)")
+    facts.add("numerics revision", "\(numericsRevision)")
+    for parameter in stage.kind.parameters.sorted(by: { precedes($0.name, $1.name) }) where parameter.isSemantic {
+      if case .path = parameter.kind { continue }
+      guard let value = stage.parameters[parameter.name] else { continue }
+      facts.add("parameter \(parameter.name)", parameter.kind.semantic(value).canonical)
+    }
+    for (name, files) in sources.sorted(by: { precedes($0.key, $1.key) }) {
+      guard let kind = stage.kind.pathKind(at: name) else { continue }
+      let isNamed: Bool =
+        switch kind {
+        case .file: false
+        case .fileOrFolder: stage.sources[name]?.form == .folder
+        case .files: stage.mapping != .files(of: name)
+        }
+      facts.add("source \(name)", files, isNamed: isNamed)
+    }
+    for (name, input) in self.inputs.sorted(by: { precedes($0.key, $1.key) }) {
+      let isAligned = stage.kind.inputs.contains { $0.name == name && $0.isAligned }
+      facts.add("input \(name)", input, isItem: item != nil && (isAligned || stage.mapping == .items(of: name)))
+    }
+    text = facts.text
+  }
+}
+
+/// Lines of a preimage in the making.
+private struct Facts {
+  var text = "diffusionclip action 1\n"
+
+  mutating func add(_ subject: String, _ fact: String) {
+    let line = fact.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+    text += "\(subject): \(line)\n"
+  }
+
+  mutating func add(_ subject: String, _ files: [SourceFile], isNamed: Bool) {
+    for (index, file) in files.enumerated() {
+      add("\(subject) \(index)", (isNamed ? counted(file.name) + " " : "") + file.digest.hex)
+    }
+  }
+
+  mutating func add(_ subject: String, _ input: BoundInput, isItem: Bool) {
+    switch input {
+    case .one(let artifact):
+      add(subject, content(artifact, isItem: isItem))
+    case .list(let members):
+      add(subject, "list of \(members.count)")
+      for (index, member) in members.enumerated() {
+        add("\(subject) \(index)", counted(member.label) + " " + content(member.artifact, isItem: isItem))
+      }
+    case .mixture(let mixture):
+      for (index, segment) in mixture.segments.enumerated() {
+        add("\(subject) \(index)", "from \(segment.from), \(segment.weights.count) weights")
+        for (place, weight) in segment.weights.enumerated() {
+          let value = Value.double(weight.weight).canonical
+          add("\(subject) \(index) \(place)", value + " " + content(weight.member, isItem: isItem))
+        }
+      }
+    }
+  }
+
+  /// An item is known by its bytes alone, a whole set by its names too.
+  private func content(_ artifact: Artifact, isItem: Bool) -> String {
+    if isItem, artifact.items.count == 1 {
+      return "\(artifact.type.rawValue) item \(artifact.items[0].object.hex)"
+    }
+    return "\(artifact.type.rawValue) \(artifact.digest.hex)"
+  }
+
+  /// Spelled so that no name can pass for what follows it.
+  private func counted(_ name: String) -> String { "\(name.utf8.count):\(name)" }
+}
+
+extension BoundInput {
+  fileprivate var ordered: BoundInput {
+    guard case .mixture(let mixture) = self else { return self }
+    return .mixture(
+      Mixture(
+        segments: mixture.segments.map { segment in
+          let keyed = segment.weights.map { (key: ($0.member.digest, $0.weight), weight: $0) }
+          return .init(from: segment.from, weights: keyed.sorted { $0.key < $1.key }.map(\.weight))
+        }))
+  }
+}
+
+extension StageKind {
+  /// The kind of the path parameter called `name`: a parameter's name, or, inside a composite one, names joined by
+  /// dots (`weights.clip`).
+  fileprivate func pathKind(at name: String) -> Parameter.PathKind? {
+    var components = name.split(separator: ".").map(String.init)[...]
+    guard let first = components.popFirst(), let parameter = parameters.first(where: { $0.name == first }),
+      parameter.isSemantic
+    else { return nil }
+    var kind = parameter.kind
+    while true {
+      switch kind {
+      case .path(let path): return components.isEmpty ? path : nil
+      case .list(let element), .map(let element):
+        guard components.popFirst() != nil else { return nil }
+        kind = element
+      case .record(let fields):
+        guard let next = components.popFirst(), let field = fields.first(where: { $0.name == next }), field.isSemantic
+        else { return nil }
+        kind = field.kind
+      case .bool, .int, .double, .string, .choice: return nil
+      }
+    }
+  }
+}
+
+extension Parameter.Kind {
+  /// The part of a value that results depend on: no paths (their content counts), no fields marked otherwise.
+  fileprivate func semantic(_ value: Value) -> Value {
+    switch (self, value) {
+    case (.path, _): .null
+    case (.list(let element), .list(let values)): .list(values.map(element.semantic))
+    case (.map(let element), .map(let entries)):
+      .map(entries.map { .init(key: $0.key, value: element.semantic($0.value)) })
+    case (.record(let fields), .map(let entries)):
+      .map(
+        entries.compactMap { entry in
+          guard let field = fields.first(where: { $0.name == entry.key }), field.isSemantic else { return nil }
+          return .init(key: entry.key, value: field.kind.semantic(entry.value))
+        })
+    default: value
+    }
+  }
+}

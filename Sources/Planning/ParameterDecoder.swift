@@ -1,0 +1,157 @@
+import RecipeSyntax
+import StageKit
+
+/// Applies the declaration of a parameter to what the recipe says.
+struct ParameterDecoder {
+  /// The word in the recipe for the kind whose parameters these are.
+  let kind: String
+  let finder: SourceFinder
+  /// What the path parameters decoded so far name.
+  private(set) var sources: [String: PlannedSource] = [:]
+  var problems = Problems()
+
+  init(kind: String, finder: SourceFinder) { (self.kind, self.finder) = (kind, finder) }
+
+  /// The value, or nil after reporting what is wrong. `path` is the parameter's name, and what leads to a part of it.
+  mutating func decode(_ node: Node, as type: Parameter.Kind, path: String) -> Value? {
+    let subject = "'\(path)' of '\(kind)'"
+    func fail(suggestion: String? = nil, hint: String? = nil) -> Value? {
+      problems.report(
+        "\(subject) must be \(type.expectation), not \(node.summary)", at: node.location, suggestion: suggestion,
+        hint: hint, note: node.origin)
+      return nil
+    }
+    let scalar = node.scalar
+    switch type {
+    case .bool:
+      if let value = scalar?.value.bool { return .bool(value) }
+      return fail()
+    case .int(let range):
+      if let value = scalar?.value.int, range.contains(value) { return .int(value) }
+      return fail()
+    case .double(let range):
+      if let value = scalar?.value.double, value.isFinite, range.contains(value) { return .double(value) }
+      return fail()
+    case .string:
+      if let value = scalar?.value.string { return .string(value) }
+      return fail(hint: scalar.map { "to mean it as text, put it in quotes: \"\($0.text)\"" })
+    case .choice(let choices):
+      if let text = scalar?.text, choices.contains(text) { return .string(text) }
+      return fail(suggestion: scalar.flatMap { Suggestion.nearest(to: $0.text, in: choices) })
+    case .list(let element):
+      guard let nodes = node.sequence else { return fail(hint: scalar.map { "for just one, write [\($0.text)]" }) }
+      let values = nodes.enumerated().map { decode($1, as: element, path: "\(path).\($0)") }
+      return values.contains(nil) ? nil : .list(values.compactMap(\.self))
+    case .map(let element):
+      guard let entries = node.mapping else { return fail() }
+      // A source is known by the names that lead to it, joined by dots.
+      for entry in entries where element.holdsPaths && !entry.key.isIdentifier {
+        problems.report(
+          "'\(entry.key.text)' cannot be a name in \(subject)", at: entry.key.location,
+          hint: "names are made of letters, digits, '_' and '-', and start with a letter")
+        return nil
+      }
+      let values = entries.map { decode($0.value, as: element, path: "\(path).\($0.key.text)") }
+      guard !values.contains(nil) else { return nil }
+      return .map(Dictionary(uniqueKeysWithValues: zip(entries.map(\.key.text), values.compactMap(\.self))))
+    case .record(let fields):
+      guard let entries = node.mapping else { return fail() }
+      return decode(entries, fields: fields, path: path, at: node.location)
+    case .path(let form):
+      guard node.scalar?.value.string != nil || (form == .files && node.sequence != nil) else { return fail() }
+      guard let source = finder.find(node, form: form, subject: subject, into: &problems) else { return nil }
+      sources[path] = source
+      return scalar.map(\.value) ?? .list((node.sequence ?? []).compactMap { $0.scalar?.value })
+    }
+  }
+
+  /// The value of a record: its known fields, defaults filled in.
+  private mutating func decode(
+    _ entries: [Entry], fields: [Parameter], path: String, at location: SourceLocation
+  ) -> Value? {
+    var values: [String: Value] = [:]
+    var isWhole = true
+    var slips: Set<String> = []
+    for entry in entries {
+      guard let field = fields.first(where: { $0.name == entry.key.text }) else {
+        let suggestion = Suggestion.nearest(to: entry.key.text, in: fields.map(\.name))
+        if let suggestion { slips.insert(suggestion) }
+        problems.report(
+          "unknown '\(entry.key.text)' in '\(path)' of '\(kind)'", at: entry.key.location, suggestion: suggestion,
+          hint: suggestion == nil ? "it takes " + fields.map(\.name).joined(separator: ", ") : nil)
+        isWhole = false
+        continue
+      }
+      if entry.value.isNull { continue }
+      values[field.name] = decode(entry.value, as: field.kind, path: "\(path).\(field.name)")
+      if values[field.name] == nil {
+        isWhole = false
+        slips.insert(field.name)
+      }
+    }
+    for field in fields where values[field.name] == nil && !slips.contains(field.name) {
+      switch field.presence {
+      case .optional: break
+      case .defaulting(let value): values[field.name] = value
+      case .required:
+        problems.report(
+          "'\(path)' of '\(kind)' needs '\(field.name)'", at: location, hint: "\(field.name): \(field.help)")
+        isWhole = false
+      }
+    }
+    return isWhole ? .map(values) : nil
+  }
+}
+
+extension Parameter.Kind {
+  /// What a value of this kind is, as an error says it: `a whole number from 1 to 1000`.
+  package var expectation: String {
+    switch self {
+    case .bool: "true or false"
+    case .int(let range):
+      "a whole number"
+        + bounds(
+          range.lowerBound > .min ? "\(range.lowerBound)" : nil, range.upperBound < .max ? "\(range.upperBound)" : nil)
+    case .double(let range):
+      "a number"
+        + bounds(
+          range.lowerBound > -.greatestFiniteMagnitude ? decimal(range.lowerBound) : nil,
+          range.upperBound < .greatestFiniteMagnitude ? decimal(range.upperBound) : nil,
+          isAboveZero: range.lowerBound == .leastNonzeroMagnitude)
+    case .string: "a text"
+    case .choice(let choices): choices.count == 1 ? choices[0] : "one of " + choices.joined(separator: ", ")
+    case .list(let element): "a list, each \(element.expectation)"
+    case .map(let element): "a mapping from names, each to \(element.expectation)"
+    case .record(let fields): "a mapping with " + fields.map(\.name).joined(separator: ", ")
+    case .path(.file): "the path of a file"
+    case .path(.fileOrFolder): "the path of a file or folder"
+    case .path(.files): "a path, a glob such as faces/*.png, or a list of those"
+    }
+  }
+
+  /// Whether values of this kind name files.
+  fileprivate var holdsPaths: Bool {
+    switch self {
+    case .path: true
+    case .list(let element), .map(let element): element.holdsPaths
+    case .record(let fields): fields.contains { $0.kind.holdsPaths }
+    case .bool, .int, .double, .string, .choice: false
+    }
+  }
+
+  private func bounds(_ lower: String?, _ upper: String?, isAboveZero: Bool = false) -> String {
+    switch (lower, upper) {
+    case (_, let upper) where isAboveZero: " above 0" + (upper.map { " and up to \($0)" } ?? "")
+    case (let lower?, let upper?): " from \(lower) to \(upper)"
+    case (let lower?, nil): " of at least \(lower)"
+    case (nil, let upper?): " of at most \(upper)"
+    case (nil, nil): ""
+    }
+  }
+
+  /// Without the `.0` of a whole number.
+  private func decimal(_ number: Double) -> String {
+    let text = "\(number)"
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+  }
+}

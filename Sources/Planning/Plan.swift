@@ -1,0 +1,142 @@
+import ArtifactStore
+import OrderedCollections
+import RecipeSyntax
+import StageKit
+
+/// A recipe resolved against a catalog of kinds: parameters set, references bound, types checked. Nothing has been
+/// hashed or run.
+public struct Plan: Sendable {
+  /// The recipe's name.
+  public let recipe: String
+  public let description: String?
+  /// The absolute path of the recipe file.
+  public let file: String
+  /// The recipe's parameters with their effective values, in the recipe's order.
+  public let parameters: OrderedDictionary<String, Value>
+  /// Those of the parameters that `--set` replaced.
+  public let overlays: [String: Value]
+  /// Every stage behind the stages that it depends on; independent stages in the recipe's order.
+  public let stages: [PlannedStage]
+  /// What the recipe is for: as `outputs` lists it, or else the first output of every stage that no other uses.
+  public let outputs: [OutputReference]
+
+  public init(
+    recipe: String, description: String? = nil, file: String, parameters: OrderedDictionary<String, Value> = [:],
+    overlays: [String: Value] = [:], stages: [PlannedStage], outputs: [OutputReference]
+  ) {
+    (self.recipe, self.description, self.file, self.parameters) = (recipe, description, file, parameters)
+    (self.overlays, self.stages, self.outputs) = (overlays, stages, outputs)
+  }
+
+  /// The stage with this id. O(stages).
+  public subscript(id: String) -> PlannedStage? { stages.first { $0.id == id } }
+}
+
+/// One stage of a plan.
+public struct PlannedStage: Sendable {
+  /// Unique in the plan: the name, followed by the axes where there are any.
+  public let id: String
+  /// As the recipe calls it.
+  public let name: String
+  /// Where this stage stands in the recipe's sweeps; empty for a stage that no sweep reaches.
+  public let axes: [Axis]
+  public let kind: StageKind
+  /// How this stage falls apart into actions: the kind's mapping, or `.whole` where the kind maps over files and the
+  /// stage names neither a glob nor a list of them.
+  public let mapping: Mapping
+  public let description: String?
+  /// Decoded, defaults filled in. A path parameter has its text (or list of texts) as written.
+  public let parameters: Parameters
+  /// What each given input port is bound to; an optional port left out is absent.
+  public let inputs: [String: PlannedInput]
+  /// What each given path parameter names.
+  public let sources: [String: PlannedSource]
+  public let expectations: [Expectation]
+  public let outputs: [OutputPort]
+  /// The place of the stage's name.
+  public let location: SourceLocation
+
+  public init(
+    name: String, axes: [Axis] = [], kind: StageKind, mapping: Mapping? = nil, description: String? = nil,
+    parameters: Parameters, inputs: [String: PlannedInput] = [:], sources: [String: PlannedSource] = [:],
+    expectations: [Expectation] = [], outputs: [OutputPort], location: SourceLocation
+  ) {
+    id = axes.isEmpty ? name : name + "[" + axes.map(\.description).joined(separator: ",") + "]"
+    (self.name, self.axes, self.kind, self.description) = (name, axes, kind, description)
+    self.mapping = mapping ?? kind.mapping
+    (self.parameters, self.inputs, self.sources) = (parameters, inputs, sources)
+    (self.expectations, self.outputs, self.location) = (expectations, outputs, location)
+  }
+}
+
+/// One coordinate of a stage in a sweep: the parameter that is swept and its value here.
+public struct Axis: Sendable, Hashable, CustomStringConvertible {
+  public let name: String
+  public let value: Value
+  public init(name: String, value: Value) { (self.name, self.value) = (name, value) }
+
+  /// `return_step=300`
+  public var description: String { "\(name)=\(value.text)" }
+}
+
+/// One output of a planned stage.
+public struct OutputReference: Sendable, Hashable {
+  /// The id of the stage.
+  public let stage: String
+  public let port: String
+  public let type: ArtifactType
+
+  public init(stage: String, port: String, type: ArtifactType) {
+    (self.stage, self.port, self.type) = (stage, port, type)
+  }
+}
+
+/// What an input port is bound to. The case follows from the port's arity.
+public enum PlannedInput: Sendable, Hashable {
+  case one(OutputReference)
+  case list([LabelledReference])
+  case mixture(Mixture<OutputReference>)
+
+  /// Every reference, in the recipe's order.
+  public var references: [OutputReference] {
+    switch self {
+    case .one(let reference): [reference]
+    case .list(let members): members.map(\.reference)
+    case .mixture(let mixture): mixture.segments.flatMap { $0.weights.map(\.member) }
+    }
+  }
+}
+
+/// A reference at a list port.
+public struct LabelledReference: Sendable, Hashable {
+  public let label: String
+  public let reference: OutputReference
+  public init(label: String, reference: OutputReference) { (self.label, self.reference) = (label, reference) }
+}
+
+/// What a path parameter names outside the store.
+public struct PlannedSource: Sendable, Hashable {
+  public enum Form: Sendable, Hashable {
+    /// One file, named by its path.
+    case file
+    /// A folder: its files, without hidden ones and subfolders.
+    case folder
+    /// A glob, or a sequence of paths and globs.
+    case several
+  }
+
+  public let form: Form
+  /// At least one, sorted by the UTF-8 of the names; no name comes twice.
+  public let files: [SourcePath]
+
+  public init(form: Form, files: [SourcePath]) { (self.form, self.files) = (form, files) }
+}
+
+/// A file outside the store that exists but has not been read.
+public struct SourcePath: Sendable, Hashable {
+  /// The item's name: the file's name without its extension; of a file in a folder, the name with the extension.
+  public let name: String
+  /// Absolute.
+  public let path: String
+  public init(name: String, path: String) { (self.name, self.path) = (name, path) }
+}

@@ -1,0 +1,211 @@
+import Foundation
+import RecipeSyntax
+import StageKit
+
+/// Finds the files that path parameters name. Nothing is read.
+///
+/// Paths are relative to the recipe's folder; `~` and variables of the shell mean nothing. A path that exists as
+/// written is taken literally, even if it has the signs of a glob in it.
+struct SourceFinder {
+  /// Absolute, without symbolic links, so that leading `..` can be resolved in the text.
+  private let folder: String
+
+  /// A finder for a recipe in `folder`.
+  init(in folder: String) { self.folder = folder }
+
+  /// The files that a path parameter stands for; nil after reporting what is wrong.
+  /// - Parameters:
+  ///   - node: a text, or a sequence of texts.
+  ///   - subject: the parameter, as an error says it.
+  func find(
+    _ node: Node, form: Parameter.PathKind, subject: String, into problems: inout Problems
+  ) -> PlannedSource? {
+    if node.scalar != nil, let found = found(node, form: form, subject: subject, into: &problems) {
+      return unique(found.paths.map { ($0, node) }, form: found.form, into: &problems)
+    }
+    guard let nodes = node.sequence else { return nil }
+    guard !nodes.isEmpty else {
+      problems.report("\(subject) names no file", at: node.location, note: node.origin)
+      return nil
+    }
+    let finds = nodes.map { found($0, form: form, subject: subject, into: &problems) }
+    guard !finds.contains(where: { $0 == nil }) else { return nil }
+    let files = zip(nodes, finds).flatMap { node, found in (found?.paths ?? []).map { ($0, node) } }
+    return unique(files, form: .several, into: &problems)
+  }
+
+  /// Names the files, and sees that no two are called the same.
+  private func unique(
+    _ files: [(path: String, node: Node)], form: PlannedSource.Form, into problems: inout Problems
+  ) -> PlannedSource? {
+    var named = files.map { file in
+      let name = file.path[(file.path.lastIndex(of: "/").map(file.path.index(after:)) ?? file.path.startIndex)...]
+      return (
+        file: SourcePath(name: form == .folder ? String(name) : Self.stem(name), path: file.path), node: file.node
+      )
+    }
+    named.sort {
+      $0.file.name == $1.file.name ? precedes($0.file.path, $1.file.path) : precedes($0.file.name, $1.file.name)
+    }
+    for (first, second) in zip(named, named.dropFirst()) where first.file.name == second.file.name {
+      let what = "two files would be the item '\(first.file.name)'"
+      let which =
+        first.file.path == second.file.path
+        ? "\(first.file.path), named twice" : "\(first.file.path) and \(second.file.path)"
+      problems.report(what, at: second.node.location, hint: "they are \(which)", note: second.node.origin)
+      return nil
+    }
+    return PlannedSource(form: form, files: named.map(\.file))
+  }
+
+  // MARK: One path
+
+  private typealias Found = (form: PlannedSource.Form, paths: [String])
+
+  private func found(
+    _ node: Node, form: Parameter.PathKind, subject: String, into problems: inout Problems
+  ) -> Found? {
+    guard let written = node.scalar?.value.string, !written.isEmpty else {
+      problems.report("a path in \(subject) must be a text, not \(node.summary)", at: node.location, note: node.origin)
+      return nil
+    }
+    do throws(PathError) {
+      return try find(written, form: form)
+    } catch {
+      problems.report(
+        "\(error.message) in \(subject)", at: node.location, suggestion: error.suggestion, hint: error.hint,
+        note: node.origin)
+      return nil
+    }
+  }
+
+  private struct PathError: Error {
+    let message: String
+    var suggestion: String?
+    var hint: String?
+  }
+
+  private func find(_ written: String, form: Parameter.PathKind) throws(PathError) -> Found {
+    let path = absolute(written)
+    switch Self.fileType(path) {
+    case .file: return (.file, [path])
+    case .folder where form == .fileOrFolder:
+      let files = try names(in: path).filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }
+        .filter { Self.fileType($0) == .file }
+      guard !files.isEmpty else {
+        throw PathError(message: "'\(written)' is a folder without files", hint: "looked in \(path)")
+      }
+      return (.folder, files)
+    case .folder:
+      throw PathError(
+        message: "'\(written)' is a folder, not a file,",
+        hint: form == .files ? "name files in it: '\(written)/*.png'" : "name a file in it")
+    case nil where form == .files && Glob.isPattern(written): return (.several, try matches(written))
+    case nil: throw missing(written)
+    }
+  }
+
+  /// The files that a glob matches, folder by folder.
+  private func matches(_ written: String) throws(PathError) -> [String] {
+    guard !written.contains("**") else {
+      throw PathError(message: "'**' is not supported", hint: "a * stands for names in one folder: '*/*.png'")
+    }
+    let components = absolute(written).split(separator: "/")
+    let fixed = components.prefix { !Glob.isPattern($0) }
+    let start = "/" + fixed.joined(separator: "/")
+    guard Self.fileType(start) == .folder else { throw missing(written) }
+    var paths = [start]
+    for component in components.dropFirst(fixed.count) {
+      let glob = Glob(component)
+      var deeper: [String] = []
+      for path in paths where Self.fileType(path) == .folder {
+        deeper += try names(in: path).filter(glob.matches).map { "\(path)/\($0)" }
+      }
+      paths = deeper
+    }
+    paths = paths.filter { Self.fileType($0) == .file }
+    guard !paths.isEmpty else {
+      let names = try names(in: start).filter { !$0.hasPrefix(".") }.sorted(by: precedes)
+      let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
+      throw PathError(
+        message: "no file matches '\(written)'",
+        hint: names.isEmpty ? "the folder \(start) is empty" : "the folder \(start) has \(shown)")
+    }
+    return paths
+  }
+
+  /// The error for a path that does not exist: which part of it is not there, and what is there instead.
+  private func missing(_ written: String) -> PathError {
+    let components = absolute(written).split(separator: "/").map(String.init)
+    var existing = ""
+    let index = components.firstIndex { component in
+      guard Self.fileType("\(existing)/\(component)") != nil else { return true }
+      existing += "/\(component)"
+      return false
+    }
+    if existing.isEmpty { existing = "/" }
+    guard let index, Self.fileType(existing) == .folder else {
+      return PathError(message: "no such file '\(written)'", hint: "\(existing) is not a folder")
+    }
+    let siblings = ((try? names(in: existing)) ?? []).sorted(by: precedes)
+    let stem = Self.stem(components[index])
+    let nearest = siblings.first { Self.stem($0) == stem } ?? Suggestion.nearest(to: components[index], in: siblings)
+    // Counted from the end, the parts of the absolute path are those of the written one.
+    var parts = written.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    let fromEnd = components.count - index
+    var suggestion: String?
+    if let nearest, fromEnd <= parts.count, parts[parts.count - fromEnd] == components[index] {
+      parts[parts.count - fromEnd] = nearest
+      suggestion = parts.joined(separator: "/")
+    }
+    let isLast = index == components.count - 1
+    let place = existing == "/" ? "/\(components[index])" : "\(existing)/\(components[index])"
+    let hint =
+      if written.hasPrefix("~") {
+        "'~' is not expanded: write the path from the recipe's folder, or an absolute one"
+      } else {
+        isLast ? "looked for \(place)" : "there is no folder \(place)"
+      }
+    return PathError(message: "no such file '\(written)'", suggestion: suggestion, hint: hint)
+  }
+
+  // MARK: The file system
+
+  private enum FileType { case file, folder }
+
+  /// Follows symbolic links; nil where nothing is.
+  private static func fileType(_ path: String) -> FileType? {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
+    return isFolder.boolValue ? .folder : .file
+  }
+
+  /// A file's name without its extension; a leading dot starts none.
+  private static func stem(_ name: some StringProtocol) -> String {
+    guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return String(name) }
+    return String(name[..<dot])
+  }
+
+  private func names(in folder: String) throws(PathError) -> [String] {
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: folder)
+    } catch {
+      throw PathError(message: "cannot list the folder \(folder)", hint: error.localizedDescription)
+    }
+  }
+
+  /// The absolute form of a path as written: leading `.` and `..` are resolved, the rest stays as it is.
+  private func absolute(_ written: String) -> String {
+    if written.hasPrefix("/") { return written }
+    var parts = written.split(separator: "/")[...]
+    var base = folder.split(separator: "/")
+    while let first = parts.first, first == "." || first == ".." {
+      if first == ".." { _ = base.popLast() }
+      parts.removeFirst()
+    }
+    return "/" + (base + parts).joined(separator: "/")
+  }
+}
+
+/// Whether `a` stands before `b` by the bytes of their UTF-8: the order of everything that has no order of its own.
+func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }

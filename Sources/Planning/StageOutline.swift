@@ -1,0 +1,176 @@
+import RecipeSyntax
+import StageKit
+
+/// A stage after its kind's declaration has been applied to it, and before its references are looked up.
+struct StageOutline {
+  let syntax: StageSyntax
+  /// Nil where the recipe names no known kind.
+  private(set) var kind: StageKind?
+  /// The word that names the kind; the stage's name where there is none.
+  private(set) var kindName: Name
+  /// Nil where something is wrong with one of them.
+  private(set) var parameters: Parameters?
+  private(set) var sources: [String: PlannedSource] = [:]
+  /// The given input ports, in the recipe's order; without those left out by a null.
+  private(set) var inputs: [(port: Port, key: Name, value: Node)] = []
+  private(set) var expectations: [Expectation] = []
+  /// Nil where they cannot be known because of an error that has been reported.
+  private(set) var outputs: [OutputPort]?
+  /// The place of each given parameter and port.
+  private(set) var places: [String: SourceLocation] = [:]
+  /// Whether something has been reported about the stage, so that rules over the whole of it need not be tried.
+  private(set) var isBroken = false
+
+  init(
+    _ syntax: StageSyntax, kinds: [StageKind], parameters: RecipeParameters, finder: SourceFinder,
+    into problems: inout Problems
+  ) {
+    self.syntax = syntax
+    kindName = syntax.name
+    var own = Problems()
+    if let entry = kindEntry(of: kinds, into: &own) {
+      kindName = entry.key
+      decode(entry.value, parameters: parameters, finder: finder, into: &own)
+    }
+    decodeExpectations(parameters, into: &own)
+    isBroken = !own.isEmpty || kind == nil
+    own.errors.forEach { problems.report($0) }
+  }
+
+  /// How this stage falls apart into actions.
+  var mapping: Mapping {
+    guard let kind else { return .whole }
+    if case .files(let parameter) = kind.mapping, sources[parameter]?.form != .several { return .whole }
+    return kind.mapping
+  }
+
+  // MARK: Kind
+
+  /// The entry that names the kind, having set `kind`.
+  private mutating func kindEntry(of kinds: [StageKind], into problems: inout Problems) -> Entry? {
+    let known = syntax.contents.filter { entry in kinds.contains { $0.name == entry.key.text } }
+    guard let entry = known.first else {
+      guard let first = syntax.contents.first else { return nil }
+      reportUnknownKind(first.key, kinds: kinds, into: &problems)
+      return nil
+    }
+    kind = kinds.first { $0.name == entry.key.text }
+    for other in syntax.contents where other.key != entry.key {
+      if known.contains(where: { $0.key == other.key }) {
+        problems.report(
+          "a stage has one kind, but '\(syntax.name.text)' has '\(entry.key.text)' and '\(other.key.text)'",
+          at: other.key.location, hint: "make two stages of it")
+      } else {
+        let beside = ["expect", "description"]
+        let suggestion = Suggestion.nearest(to: other.key.text, in: beside)
+        problems.report(
+          "unknown key '\(other.key.text)' beside '\(entry.key.text)'", at: other.key.location, suggestion: suggestion,
+          hint: suggestion == nil ? "a stage has a kind, and maybe 'expect' and 'description'" : nil)
+      }
+    }
+    return entry
+  }
+
+  private func reportUnknownKind(_ key: Name, kinds: [StageKind], into problems: inout Problems) {
+    if key.text == "use" {
+      problems.report(
+        "'use' is not supported yet: a recipe cannot use another", at: key.location,
+        hint: "write the stages of the other recipe here")
+      return
+    }
+    let names = kinds.map(\.name)
+    let suggestion = Suggestion.nearest(to: key.text, in: names)
+    problems.report(
+      "unknown kind '\(key.text)' of stage '\(syntax.name.text)'", at: key.location, suggestion: suggestion,
+      hint: suggestion == nil ? "the kinds are " + names.joined(separator: ", ") : nil)
+  }
+
+  // MARK: Parameters and ports
+
+  private mutating func decode(
+    _ body: Node, parameters: RecipeParameters, finder: SourceFinder, into problems: inout Problems
+  ) {
+    guard let kind else { return }
+    var decoder = ParameterDecoder(kind: kind.name, finder: finder)
+    let names = kind.inputs.map(\.name) + kind.parameters.map(\.name)
+    var values: [String: Value] = [:]
+    // Given or meant, though maybe wrongly: not to be missed again, nor filled in.
+    var given: Set<String> = []
+    let before = problems.errors.count
+    let entries = body.entries(
+      "'\(kind.name)'", hint: "write \(syntax.name.text): {\(kind.name): {…}}", into: &problems)
+    let isReadable = problems.errors.count == before
+    var isWhole = isReadable
+    for entry in entries {
+      let name = entry.key.text
+      guard names.contains(name) else {
+        let suggestion = Suggestion.nearest(to: name, in: names)
+        if let suggestion { given.insert(suggestion) }
+        problems.report(
+          "'\(kind.name)' takes no '\(name)'", at: entry.key.location, suggestion: suggestion,
+          hint: suggestion == nil ? "it takes " + names.joined(separator: ", ") : nil)
+        isWhole = false
+        continue
+      }
+      places[name] = entry.key.location
+      guard let value = parameters.applied(to: entry.value, into: &problems) else {
+        given.insert(name)
+        isWhole = false
+        continue
+      }
+      if value.isNull { continue }
+      given.insert(name)
+      if let port = kind.inputs.first(where: { $0.name == name }) {
+        inputs.append((port, entry.key, value))
+      } else if let parameter = kind.parameters.first(where: { $0.name == name }) {
+        values[name] = decoder.decode(value, as: parameter.kind, path: name)
+        if values[name] == nil { isWhole = false }
+      }
+    }
+    decoder.problems.errors.forEach { problems.report($0) }
+    guard isReadable else { return }
+    for port in kind.inputs where !given.contains(port.name) && (port.arity == .one || port.arity == .list) {
+      reportMissing(port.name, help: "\(port.help) (\(port.typeNames))", into: &problems)
+    }
+    for parameter in kind.parameters where !given.contains(parameter.name) {
+      switch parameter.presence {
+      case .optional: break
+      case .defaulting(let value): values[parameter.name] = value
+      case .required:
+        reportMissing(parameter.name, help: "\(parameter.help) (\(parameter.kind.expectation))", into: &problems)
+        isWhole = false
+      }
+    }
+    sources = decoder.sources
+    guard isWhole else { return }
+    let decoded = Parameters(values)
+    self.parameters = decoded
+    outputs = kind.outputs(decoded)
+  }
+
+  private func reportMissing(_ name: String, help: String, into problems: inout Problems) {
+    problems.report(
+      "'\(kindName.text)' of stage '\(syntax.name.text)' needs '\(name)'", at: kindName.location,
+      hint: "\(name): \(help)")
+  }
+
+  // MARK: Expectations
+
+  private mutating func decodeExpectations(_ parameters: RecipeParameters, into problems: inout Problems) {
+    for entry in syntax.expectations {
+      guard let value = parameters.applied(to: entry.value, into: &problems),
+        let expectation = Expectation(entry.key, value, into: &problems)
+      else { continue }
+      expectations.append(expectation)
+    }
+    guard let first = expectations.first, let outputs, !outputs.contains(where: { $0.type == .metrics }) else { return }
+    problems.report(
+      "nothing can be expected of '\(syntax.name.text)': it makes no metrics", at: first.location,
+      hint: "move 'expect' to the stage that measures")
+  }
+}
+
+extension Port {
+  /// The types that the port takes, as an error says them: `images or latents`.
+  var typeNames: String { types.map(\.rawValue).joined(separator: " or ") }
+}

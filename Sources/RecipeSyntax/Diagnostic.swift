@@ -1,0 +1,110 @@
+/// One thing wrong with a recipe.
+public struct Diagnostic: Error, Sendable, Hashable {
+  /// Another place that has to do with it.
+  public struct Note: Sendable, Hashable {
+    public let location: SourceLocation
+    public let message: String
+    public init(_ message: String, at location: SourceLocation) { (self.message, self.location) = (message, location) }
+  }
+
+  public let location: SourceLocation
+  /// What is wrong: lower case, no full stop.
+  public let message: String
+  /// The name that was probably meant.
+  public let suggestion: String?
+  /// What was expected, or what to do.
+  public let hint: String?
+  public let note: Note?
+
+  public init(
+    _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil, note: Note? = nil
+  ) {
+    (self.message, self.location, self.suggestion, self.hint) = (message, location, suggestion, hint)
+    self.note = note
+  }
+}
+
+/// Everything wrong with a recipe, in the order of the places.
+public struct Diagnostics: Error, Sendable, CustomStringConvertible {
+  /// At least one.
+  public let errors: [Diagnostic]
+  /// The texts whose lines are shown.
+  public let sources: [SourceText]
+
+  /// Puts the errors into the order of `sources`, and within one by line and column.
+  public init(_ errors: [Diagnostic], sources: [SourceText]) {
+    self.sources = sources
+    let rank = Dictionary(sources.enumerated().map { ($1.file, $0) }) { first, _ in first }
+    let keyed = errors.enumerated().map { index, error in
+      (key: (rank[error.location.file] ?? .max, error.location.line, error.location.column, index), error: error)
+    }
+    self.errors = keyed.sorted { $0.key < $1.key }.map(\.error)
+  }
+
+  /// All errors as a person reads them, without a line end after the last:
+  ///
+  ///     quickstart.yaml:9:34: error: unknown stage 'portrait' in 'images'
+  ///        9 |   latents:   { invert: { images: portrait, model: base } }
+  ///          |                                  ^
+  ///          help: did you mean 'portraits'?
+  public var description: String { errors.flatMap(lines).joined(separator: "\n") }
+
+  private func lines(of error: Diagnostic) -> [String] {
+    var lines = ["\(error.location): error: \(error.message)"] + excerpt(at: error.location)
+    if let suggestion = error.suggestion { lines.append("     help: did you mean '\(suggestion)'?") }
+    if let hint = error.hint { lines.append("     help: \(hint)") }
+    if let note = error.note { lines += ["\(note.location): note: \(note.message)"] + excerpt(at: note.location) }
+    return lines
+  }
+
+  /// The line and a mark below the column. Of a very long line, the part around the column.
+  private func excerpt(at location: SourceLocation) -> [String] {
+    guard let line = sources.first(where: { $0.file == location.file })?[line: location.line] else { return [] }
+    let scalars = line.unicodeScalars
+    let width = 160
+    let start = scalars.count <= width ? 0 : max(0, location.column - 1 - width / 2)
+    let shown = scalars.dropFirst(start).prefix(width)
+    let before = scalars.dropFirst(start).prefix(location.column - 1 - start)
+    let number = String(location.line)
+    let gutter = String(repeating: " ", count: max(4, number.count))
+    let (left, right) = (start > 0 ? "…" : "", shown.endIndex < scalars.endIndex ? "…" : "")
+    let indent = String(repeating: " ", count: left.count + printable(before).count)
+    return [
+      "\(gutter.dropFirst(number.count))\(number) | \(left)\(printable(shown))\(right)",
+      "\(gutter) | \(indent)^",
+    ]
+  }
+
+  /// Tabs are made visible and control characters harmless, one for one.
+  private func printable(_ scalars: some Sequence<Unicode.Scalar>) -> String {
+    var text = String.UnicodeScalarView()
+    for scalar in scalars {
+      let isControl = scalar.properties.generalCategory == .control
+      text.append(scalar == "\t" ? "→" : isControl ? "\u{FFFD}" : scalar)
+    }
+    return String(text)
+  }
+}
+
+/// Errors collected while a recipe is read.
+package struct Problems {
+  package private(set) var errors: [Diagnostic] = []
+
+  package init() {}
+
+  package var isEmpty: Bool { errors.isEmpty }
+
+  package mutating func report(_ error: Diagnostic) { errors.append(error) }
+
+  package mutating func report(
+    _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil,
+    note: Diagnostic.Note? = nil
+  ) {
+    report(Diagnostic(message, at: location, suggestion: suggestion, hint: hint, note: note))
+  }
+
+  /// - Throws: everything reported so far, if anything was.
+  package func throwIfAny(sources: [SourceText]) throws(Diagnostics) {
+    guard errors.isEmpty else { throw Diagnostics(errors, sources: sources) }
+  }
+}

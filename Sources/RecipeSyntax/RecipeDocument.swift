@@ -1,0 +1,133 @@
+/// A recipe as it is written: the parts are in place, but no name in it has been looked up.
+package struct RecipeDocument: Sendable {
+  package let name: String
+  package let description: String?
+  /// `params`: names to values that are not yet known to be fit.
+  package let parameters: [Entry]
+  package let stages: [StageSyntax]
+  /// `outputs`: references; nil where it is left out.
+  package let outputs: [Node]?
+}
+
+/// A stage as it is written.
+package struct StageSyntax: Sendable {
+  package let name: Name
+  package let description: String?
+  /// `expect`: measures to comparisons.
+  package let expectations: [Entry]
+  /// What stands there besides: the kind with its parameters, if the stage is right.
+  package let contents: [Entry]
+}
+
+extension RecipeDocument {
+  private static let keys = ["recipe", "description", "params", "stages", "outputs"]
+
+  /// Takes a recipe's tree apart. What is wrong with a part is reported, and the part left out.
+  package init(_ root: Node, into problems: inout Problems) {
+    var name: String?
+    var description: String?
+    var parameters: [Entry] = []
+    var stages: [StageSyntax]?
+    var outputs: [Node]?
+    let example = "a recipe starts with 'recipe: name', and then has 'stages:'"
+    for entry in root.entries("a recipe", hint: example, into: &problems) {
+      switch entry.key.text {
+      case "recipe": name = entry.value.name("the recipe's name", into: &problems)
+      case "description": description = entry.text(into: &problems)
+      case "params":
+        parameters = entry.value.entries("'params'", hint: "write 'name: value' lines below it", into: &problems)
+      case "stages":
+        let hint = "write 'name: {kind: {…}}' lines below it"
+        stages = entry.value.entries("'stages'", hint: hint, into: &problems).map { StageSyntax($0, into: &problems) }
+      case "outputs": outputs = Self.references(entry.value)
+      case "inputs":
+        problems.report(
+          "'inputs' is not supported in a recipe that is run", at: entry.key.location,
+          hint: "let files enter by a 'load' stage")
+      case "zip":
+        problems.report(
+          "sweeps, and so 'zip', are not supported yet", at: entry.key.location,
+          hint: "run the recipe once for each value, with --set")
+      default:
+        let suggestion = Suggestion.nearest(to: entry.key.text, in: Self.keys)
+        problems.report(
+          "unknown key '\(entry.key.text)' in a recipe", at: entry.key.location, suggestion: suggestion,
+          hint: suggestion == nil ? "a recipe has " + Self.keys.joined(separator: ", ") : nil)
+      }
+    }
+    if let entries = root.mapping {
+      let slips = entries.compactMap { Suggestion.nearest(to: $0.key.text, in: Self.keys) }
+      for required in ["recipe", "stages"] where !slips.contains(required) {
+        guard !entries.contains(where: { $0.key.text == required }) else { continue }
+        problems.report("the recipe has no '\(required)'", at: root.location, hint: example)
+      }
+    }
+    if let stages, stages.isEmpty, problems.isEmpty {
+      problems.report("the recipe has no stages", at: root.location, hint: example)
+    }
+    (self.name, self.description, self.parameters) = (name ?? "", description, parameters)
+    (self.stages, self.outputs) = (stages ?? [], outputs)
+  }
+
+  /// The elements of a list; anything else stands for itself.
+  private static func references(_ node: Node) -> [Node] { node.sequence ?? [node] }
+}
+
+extension StageSyntax {
+  fileprivate init(_ entry: Entry, into problems: inout Problems) {
+    name = entry.key
+    if !name.isIdentifier {
+      problems.report(
+        "'\(name.text)' cannot name a stage", at: name.location,
+        hint: "names are made of letters, digits, '_' and '-', and start with a letter")
+    }
+    var description: String?
+    var expectations: [Entry] = []
+    var contents: [Entry] = []
+    let form = "write \(name.text): {kind: {…}}"
+    for part in entry.value.entries("stage '\(name.text)'", hint: form, into: &problems) {
+      switch part.key.text {
+      case "description": description = part.text(into: &problems)
+      case "expect":
+        let hint = "write expect: {measure: \"> 0.15\"}"
+        expectations = part.value.entries("'expect'", hint: hint, into: &problems)
+      default: contents.append(part)
+      }
+    }
+    if entry.value.mapping != nil, contents.isEmpty {
+      problems.report("stage '\(name.text)' has no kind", at: name.location, hint: form)
+    }
+    (self.description, self.expectations, self.contents) = (description, expectations, contents)
+  }
+}
+
+extension Node {
+  /// The entries of a mapping; what is none is reported, except that nothing at all is an empty one.
+  package func entries(_ subject: String, hint: String, into problems: inout Problems) -> [Entry] {
+    if let mapping { return mapping }
+    if !isNull {
+      problems.report("\(subject) must be a mapping, not \(summary)", at: location, hint: hint, note: origin)
+    }
+    return []
+  }
+
+  /// The text of a scalar that is a name.
+  fileprivate func name(_ subject: String, into problems: inout Problems) -> String? {
+    if let text = scalar?.text, Name.isIdentifier(text) { return text }
+    problems.report(
+      "\(subject) must be a name, not \(summary)", at: location,
+      hint: "names are made of letters, digits, '_' and '-', and start with a letter")
+    return nil
+  }
+}
+
+extension Entry {
+  /// The text of a scalar value; nil where it is null.
+  fileprivate func text(into problems: inout Problems) -> String? {
+    guard let scalar = value.scalar else {
+      problems.report("'\(key.text)' must be a text, not \(value.summary)", at: value.location)
+      return nil
+    }
+    return scalar.isNull ? nil : scalar.text
+  }
+}

@@ -1,0 +1,37 @@
+/// Guesses what was meant by a name that does not exist.
+package enum Suggestion {
+  /// The candidate that `name` is most likely a slip of, or nil where none is close: at most one edit in three letters.
+  /// The first of equals wins. O(candidates · letters²).
+  package static func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
+    let written = Array(name.lowercased())
+    let limit = max(1, written.count / 3)
+    var best: (candidate: String, distance: Int)?
+    for candidate in candidates where candidate != name {
+      let letters = Array(candidate.lowercased())
+      guard abs(letters.count - written.count) <= limit else { continue }
+      let distance = editDistance(written, letters)
+      // A slip leaves something of the word: `b` is no slip of `a`.
+      guard distance <= limit, distance < letters.count, distance < best?.distance ?? .max else { continue }
+      best = (candidate, distance)
+    }
+    return best?.candidate
+  }
+
+  /// How many letters must be inserted, dropped, replaced or swapped with their neighbour to turn `a` into `b`
+  /// (optimal string alignment distance).
+  static func editDistance(_ a: [Character], _ b: [Character]) -> Int {
+    var beforeLast = [Int]()
+    var last = Array(0...b.count)
+    for i in a.indices {
+      var row = [i + 1]
+      for j in b.indices {
+        let replaced = last[j] + (a[i] == b[j] ? 0 : 1)
+        var least = min(replaced, last[j + 1] + 1, row[j] + 1)
+        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, beforeLast[j - 1] + 1) }
+        row.append(least)
+      }
+      (beforeLast, last) = (last, row)
+    }
+    return last[b.count]
+  }
+}

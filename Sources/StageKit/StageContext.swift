@@ -1,0 +1,85 @@
+import ArtifactStore
+import Foundation
+
+/// What one action sees of the world while it runs: its inputs, verified; its outputs; progress; saved state.
+public protocol StageContext: AnyObject {
+  /// The name of the item that this action makes, in a kind that maps over items or files; else nil.
+  var item: String? { get }
+  /// Decoded parameters.
+  var parameters: Parameters { get }
+  /// How many threads the action may use.
+  var threads: Int { get }
+
+  /// The artifact at an input port of arity `one`, or nil at an `optional` one left out. Aligned ports and the mapped
+  /// port hold just this action's item.
+  func input(_ port: String) -> Artifact?
+  /// The artifacts at a `list` port, labelled, in the recipe's order.
+  func inputs(_ port: String) -> [LabelledArtifact]
+  /// The mixture at a `mixture` port, or nil where it is left out.
+  func mixture(_ port: String) -> Mixture<Artifact>?
+  /// The files that a path parameter names (just this action's, for a kind that maps over files).
+  func files(_ parameter: String) -> [SourceFile]
+
+  /// The bytes of an input's item, verified against its digest.
+  /// - Throws: where the object is missing or not what it was.
+  func read(_ item: Artifact.Item) throws -> Data
+  /// The bytes of a file from outside, verified against the digest that planning saw.
+  /// - Throws: where the file has gone or changed since.
+  func read(_ file: SourceFile) throws -> Data
+
+  /// Adds an object to an output: `item` is its name in a set ("" elsewhere). The order of calls is the items' order.
+  func write(_ data: Data, item: String, to port: String) throws
+
+  /// A value made once per process from immutable inputs (a decoded network, say) and shared by actions.
+  /// `key` must name everything that it depends on: use content digests.
+  func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made
+
+  /// Tells how far the action is, for people: `completed` of `total` `unit`s, with values to show, such as losses.
+  func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue])
+  /// A line for the action's log.
+  func log(_ message: String)
+
+  /// The state that an earlier, interrupted attempt of this very action saved last.
+  func savedState() throws -> Data?
+  /// Saves state for a later attempt, replacing what was saved before. Atomic and durable.
+  func saveState(_ data: Data) throws
+
+  /// - Throws: when the run was interrupted. Call between units of work.
+  func checkCancellation() throws
+}
+
+/// An artifact at a list port.
+public struct LabelledArtifact: Sendable, Hashable {
+  public let label: String
+  public let artifact: Artifact
+  public init(label: String, artifact: Artifact) { (self.label, self.artifact) = (label, artifact) }
+}
+
+/// A file from outside the store.
+public struct SourceFile: Sendable, Hashable {
+  /// The item's name: the file's name without extension; for a file in a folder parameter, its name with extension.
+  public let name: String
+  /// Where it is now. Not part of any key.
+  public let path: String
+  public let digest: Digest
+  public init(name: String, path: String, digest: Digest) { (self.name, self.path, self.digest) = (name, path, digest) }
+}
+
+/// A named number shown beside the progress of an action.
+public struct ProgressValue: Sendable, Hashable {
+  public let name: String
+  public let value: Double
+  public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
+}
+
+/// An error that the user can mend: a bad file, an input that does not fit. `run` prints the message as it is.
+public struct InputError: Error, Sendable, CustomStringConvertible {
+  /// Names the file or input, what was expected and what to do.
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
+/// A run was interrupted.
+public struct Cancelled: Error, Sendable {
+  public init() {}
+}

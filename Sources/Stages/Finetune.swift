@@ -1,0 +1,221 @@
+import ArtifactStore
+import Checkpoints
+import Diffusion
+import Foundation
+import Metrics
+import Networks
+import StageKit
+import Tensors
+
+/// `finetune`: the heart of the method (paper Sec. 3.1).
+let finetune = StageKind(
+  name: "finetune",
+  summary: "Fine-tunes a diffusion model so that what it generates from latents follows a text (paper Sec. 3.1).",
+  revision: 1,
+  inputs: [
+    Port("model", .diffusion, help: "The model that the latents were inverted with."),
+    Port("latents", .latents, help: "Latents with their images: what it learns on."),
+    Port("clip", .clip, help: "The CLIP that guides."),
+    Port("identity", .identity, arity: .optional, help: "A face recognition network, for the identity loss."),
+  ],
+  parameters: [
+    Parameter("source", .string, .defaulting(.string("face")), help: "What the images show (official --src_txts)."),
+    Parameter("target", .string, .required, help: "What they shall show (official --trg_txts)."),
+    Parameter("steps", .int(1...200), .defaulting(.int(6)), help: "S_gen while training: network evaluations per image."),
+    Parameter(
+      "method", .choice(["full", "efficient", "latent"]), .defaulting(.string("full")),
+      help: "full: exact gradient through all steps. efficient: an update at every step. latent: optimise latents, not the model."),
+    Parameter(
+      "passes", .int(1...1000), .defaulting(.int(5)),
+      help: "Passes over the images; for the method `latent`, updates of each latent (official --n_iter)."),
+    Parameter("learning_rate", .double(1e-9...1), .defaulting(.double(4e-6)), help: "Of Adam; of the first pass."),
+    Parameter(
+      "rate_factor", .double(0.1...10), .defaulting(.double(1.3)),
+      help: "What the learning rate is multiplied by after each pass, or each `rate_every` iterations."),
+    Parameter(
+      "rate_every", .int(1...1_000_000), .optional,
+      help: "Iterations after which the rate grows; after each pass unless given (paper: 1.2 every 50)."),
+    Parameter(
+      "loss", .choice(["directional", "global"]), .defaulting(.string("directional")),
+      help: "Which CLIP loss: of directions (paper eq. 9), or of the image with the text (eq. 7)."),
+    Parameter(
+      "form", .choice(CLIPLoss.Form.allCases.map(\.rawValue)), .defaulting(.string("log")),
+      help: "log: −log((2 − L)/2), as the official code. cosine: L itself, as the paper."),
+    Parameter("clip_weight", .double(0...1000), .defaulting(.double(3)), help: "Of the CLIP loss (official --clip_loss_w)."),
+    Parameter("l1_weight", .double(0...1000), .defaulting(.double(1)), help: "Of mean |x₀ − x̂₀| (official --l1_loss_w)."),
+    Parameter(
+      "identity_weight", .double(0...1000), .defaulting(.double(1)),
+      help: "Of 1 − cos of the faces' embeddings; only where `identity` is given (official --id_loss_w)."),
+    Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the order of the images, which is fixed over the passes."),
+  ],
+  outputs: { parameters in
+    let losses = OutputPort("losses", .table)
+    return parameters["method"]?.string == "latent"
+      ? [OutputPort("latents", .latents), losses] : [OutputPort("model", .diffusion), losses]
+  },
+  run: { context in
+    if context.parameters.string("method") == "latent" { try optimizeLatents(context) } else { try tuneModel(context) }
+  })
+
+private func tuneModel(_ context: any StageContext) throws {
+  let parameters = context.parameters
+  let (items, returnStep) = try trainingLatents(context)
+  guard let original = try context.network(DDPMUNet.self, "model") else { return }
+  let model = try original.copy()
+  var state = try savedTuning(context)
+  if let state { try model.parameters.load(state.model) }
+  model.parameters.setRequiresGradient(true)
+
+  let schedule: RateSchedule =
+    parameters["rate_every"]?.int.map { .perIterations(parameters.double("rate_factor"), every: $0) }
+    ?? .perPass(parameters.double("rate_factor"))
+  var tuning = FineTuning(
+    model, parameters: model.parameters.tensors,
+    trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps")),
+    settings: FineTuning.Settings(
+      method: parameters.string("method") == "efficient" ? .efficient : .full, passes: parameters.int("passes"),
+      learningRate: parameters.double("learning_rate"), schedule: schedule),
+    objective: try objective(context), iteration: state?.iteration ?? 0, optimizer: state?.optimizer ?? Adam())
+  var losses = state?.losses ?? LossTable()
+  state = nil
+
+  var random = RandomSource(seed: UInt64(parameters.int("seed")), name: "order of the images")
+  let examples = items.shuffled(using: &random).map { FineTuning.Example(latent: $0.latent, image: $0.image) }
+  try requireSize(examples[0].image.shape, of: model, context)
+  let total = parameters.int("passes") * examples.count
+  var timer = SaveTimer()
+  while tuning.iteration < total {
+    try context.checkCancellation()
+    let report = tuning.iterate(over: examples)
+    losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
+    context.progress(report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
+    if timer.isDue, report.iteration < total { try context.saveState(stateData(tuning, model, losses)) }
+  }
+  let note = "fine-tuned from '\(parameters.string("source"))' to '\(parameters.string("target"))'"
+  try context.write(Model.data(model, metadata: ["description": note]), item: "", to: "model")
+  try context.write(losses.data, item: "", to: "losses")
+}
+
+private func optimizeLatents(_ context: any StageContext) throws {
+  let parameters = context.parameters
+  let (items, returnStep) = try trainingLatents(context)
+  guard let model = try context.network(DDPMUNet.self, "model") else { return }
+  let trajectory = Trajectory(
+    ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
+  let objective = try objective(context), passes = parameters.int("passes")
+  var losses = LossTable()
+  for (index, item) in items.enumerated() {
+    var run = LatentOptimization(
+      model, latent: item.latent, image: item.image, trajectory: trajectory, rate: parameters.double("learning_rate"),
+      objective: objective)
+    for pass in 0..<passes {
+      try context.checkCancellation()
+      let terms = run.iterate()
+      losses.add(index * passes + pass + 1, terms)
+      context.progress(
+        index * passes + pass + 1, of: items.count * passes, unit: "update",
+        values: terms.map { ProgressValue($0.name, $0.value) })
+    }
+    let result = Latent(latent: run.latent.detached, image: item.image, returnStep: returnStep)
+    try context.write(result.data(), item: item.name, to: "latents")
+  }
+  try context.write(losses.data, item: "", to: "losses")
+}
+
+private typealias NamedLatent = (name: String, latent: Tensor, image: Tensor)
+
+/// The latents of a fine-tuning, which must all be at one time.
+private func trainingLatents(_ context: any StageContext) throws -> (items: [NamedLatent], returnStep: Int) {
+  var items: [NamedLatent] = []
+  var steps: Set<Int> = []
+  for item in context.input("latents")?.items ?? [] {
+    let latent = try Latent(context.read(item), name: item.name)
+    items.append((item.name, latent.latent, latent.image))
+    steps.insert(latent.returnStep)
+  }
+  guard let returnStep = steps.first else { throw InputError("finetune needs at least one latent") }
+  guard steps.count == 1 else {
+    throw InputError("the latents have return steps \(steps.sorted()): fine-tune on latents of one return step")
+  }
+  return (items, returnStep)
+}
+
+/// The weighted sum of the CLIP loss, the L1 loss and the identity loss (paper eq. 10).
+private func objective(_ context: any StageContext) throws -> Objective {
+  let parameters = context.parameters
+  guard let clip = try context.clip() else { throw InputError("finetune needs a clip") }
+  let identity = try context.network(IdentityNetwork.self, "identity")
+  let form = CLIPLoss.Form(rawValue: parameters.string("form")) ?? .log
+  let weights = (
+    clip: parameters.double("clip_weight"), l1: parameters.double("l1_weight"),
+    identity: identity == nil ? 0 : parameters.double("identity_weight")
+  )
+  let clipLoss: (Tensor, Tensor) -> Tensor
+  if parameters.string("loss") == "global" {
+    let text = try Gradients.off { try clip.embedding(ofTexts: ["a \(parameters.string("target"))"]) }
+    clipLoss = { generated, _ in CLIPLoss.global(generated, text, by: clip, form: form) }
+  } else {
+    let direction = try context.textDirection(clip)
+    clipLoss = { CLIPLoss.directional($0, $1, direction, by: clip, form: form) }
+  }
+  return { generated, original in
+    var total = Tensor(repeating: 0, shape: [])
+    var terms: [(name: String, value: Double)] = []
+    func add(_ name: String, _ weight: Double, _ loss: () -> Tensor) {
+      guard weight > 0 else { return }
+      let value = loss()
+      terms.append((name, value.item))
+      total = total + value * weight
+    }
+    add("clip", weights.clip) { clipLoss(generated, original) }
+    add("l1", weights.l1) { (generated - original).absolute().mean() }
+    if let identity {
+      add("identity", weights.identity) {
+        let face = Gradients.off { identity(original) }
+        return (1 - (identity(generated) * face).sum([-1])).mean()
+      }
+    }
+    return LossValue(total: total, terms: [("loss", total.item)] + terms)
+  }
+}
+
+// MARK: Saved state
+
+private struct SavedTuning {
+  let model: CheckpointTensors
+  let optimizer: Adam
+  let iteration: Int
+  let losses: LossTable
+}
+
+private func stateData(_ tuning: FineTuning, _ model: DDPMUNet, _ losses: LossTable) throws -> Data {
+  var state = CheckpointTensors(tensors: [:], source: "saved state")
+  for (name, tensor) in model.parameters.state() { state.tensors["model." + name] = tensor }
+  for (index, moment) in tuning.optimizer.moments.enumerated() {
+    state.tensors["first.\(index)"] = moment.first
+    state.tensors["second.\(index)"] = moment.second
+  }
+  state.metadata = [
+    "iteration": "\(tuning.iteration)", "optimizer_step": "\(tuning.optimizer.step)", "losses": losses.text,
+  ]
+  return try Safetensors.data(of: state)
+}
+
+private func savedTuning(_ context: any StageContext) throws -> SavedTuning? {
+  guard let data = try context.savedState() else { return nil }
+  let state = try Safetensors.read(data, from: "saved state")
+  guard let iteration = state.metadata["iteration"].flatMap(Int.init),
+    let step = state.metadata["optimizer_step"].flatMap(Int.init), let losses = LossTable(state.metadata["losses"] ?? "")
+  else { return nil }
+  var model = CheckpointTensors(tensors: [:], source: "saved state")
+  for (name, tensor) in state.tensors where name.hasPrefix("model.") {
+    model.tensors[String(name.dropFirst("model.".count))] = tensor
+  }
+  var moments: [(first: Tensor, second: Tensor)] = []
+  while let first = state.tensors["first.\(moments.count)"], let second = state.tensors["second.\(moments.count)"] {
+    moments.append((first, second))
+  }
+  context.log("goes on after \(iteration) images")
+  return SavedTuning(
+    model: model, optimizer: Adam(step: step, moments: moments), iteration: iteration, losses: losses)
+}

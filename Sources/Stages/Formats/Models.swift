@@ -1,0 +1,83 @@
+import ArtifactStore
+import Checkpoints
+import Diffusion
+import Foundation
+import Metrics
+import Networks
+import StageKit
+import Tensors
+
+extension DDPMUNet: NoisePredictor {
+  public func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { self(x, timesteps: timesteps.map(Double.init)) }
+}
+
+/// The schedule that every model of the paper was trained with.
+let noiseSchedule = NoiseSchedule.linear()
+
+/// Networks as artifacts: safetensors that describe themselves.
+enum Model {
+  /// A network, frozen.
+  static func network<N: Network>(_ type: N.Type, _ data: Data, from source: String) throws -> N {
+    let network = try N(Safetensors.read(data, from: source))
+    network.parameters.setRequiresGradient(false)
+    return network
+  }
+
+  static func clip(_ data: Data, from source: String) throws -> CLIPModel {
+    let model = try CLIPModel(Safetensors.read(data, from: source))
+    model.network.parameters.setRequiresGradient(false)
+    return model
+  }
+
+  static func data(_ network: some Network, metadata: [String: String] = [:]) throws -> Data {
+    try Safetensors.data(of: network.checkpoint(metadata: metadata))
+  }
+
+  /// Reads a model of `type` strictly, for nothing but its errors.
+  static func check(_ data: Data, as type: ArtifactType, from source: String) throws {
+    switch type {
+    case .diffusion: _ = try network(DDPMUNet.self, data, from: source)
+    case .clip: _ = try clip(data, from: source)
+    case .identity: _ = try network(IdentityNetwork.self, data, from: source)
+    case .segmenter: _ = try network(SegmentationNetwork.self, data, from: source)
+    case .perceptual: _ = try network(PerceptualNetwork.self, data, from: source)
+    case .judge: _ = try network(Judge.self, data, from: source)
+    case .images, .latents, .metrics, .table, .figure: preconditionFailure("\(type) is no model")
+    }
+  }
+}
+
+extension StageContext {
+  /// The frozen network at a port, decoded once per process.
+  func network<N: Network>(_ type: N.Type, _ port: String) throws -> N? {
+    try input(port).map { try network(type, artifact: $0, name: port) }
+  }
+
+  func network<N: Network>(_ type: N.Type, artifact: Artifact, name: String) throws -> N {
+    let item = artifact.items[0]
+    return try shared("\(N.architecture) \(item.object)") { try Model.network(type, read(item), from: name) }
+  }
+
+  /// CLIP at the port of that name, where it is given.
+  func clip() throws -> CLIPModel? {
+    try input("clip").map { artifact in
+      let item = artifact.items[0]
+      return try shared("clip \(item.object)") { try Model.clip(read(item), from: "clip") }
+    }
+  }
+
+  /// ΔT for this stage's `source` and `target`, made once per process.
+  func textDirection(_ clip: CLIPModel) throws -> TextDirection {
+    let (source, target) = (parameters.string("source"), parameters.string("target"))
+    let object = input("clip")?.items[0].object.hex ?? ""
+    return try shared("direction \(object) \(source.utf8.count) \(source) \(target)") {
+      Box(try Gradients.off { try TextDirection(from: source, to: target, by: clip) })
+    }.value
+  }
+}
+
+/// A value where a reference is asked for.
+final class Box<Value> {
+  let value: Value
+  init(_ value: Value) { self.value = value }
+}

@@ -1,0 +1,99 @@
+import ArtifactStore
+import Checkpoints
+import Foundation
+import Imaging
+import StageKit
+import Tensors
+
+/// How pictures lie in the store: as PNG where they are 8-bit by origin (loaded, rendered), else as float32.
+///
+/// As tensors they are [1, H, W, 3] in [−1, 1].
+enum Picture {
+  /// The bytes of a computed picture: safetensors with one tensor `image` [H, W, 3], so that nothing is lost.
+  static func data(_ picture: Tensor) throws -> Data {
+    try Safetensors.data(of: CheckpointTensors(tensors: ["image": picture.reshaped(Array(picture.shape.dropFirst()))]))
+  }
+
+  /// The bytes of an 8-bit picture: PNG.
+  static func data(_ image: Image) throws -> Data { try image.pngData() }
+
+  /// A picture of either form.
+  static func tensor(_ data: Data, name: String) throws -> Tensor {
+    if isPNG(data) { return tensor(try Image(decoding: data, name: name)) }
+    let file = try Safetensors.read(data, from: name)
+    guard let image = file.tensors["image"], image.rank == 3, image.shape[2] == 3 else {
+      throw InputError("\(name): expected a picture, a PNG or safetensors with a tensor 'image' [H, W, 3]")
+    }
+    return image.reshaped([1] + image.shape)
+  }
+
+  static func tensor(_ image: Image) -> Tensor {
+    Tensor(image.floats(in: -1...1), shape: [1, image.height, image.width, 3])
+  }
+
+  /// A picture of either form, rounded to 8 bits.
+  static func image(_ data: Data, name: String) throws -> Image {
+    isPNG(data) ? try Image(decoding: data, name: name) : image(try tensor(data, name: name))
+  }
+
+  static func image(_ picture: Tensor) -> Image {
+    Image(width: picture.shape[2], height: picture.shape[1], floats: picture.values, in: -1...1)
+  }
+
+  private static func isPNG(_ data: Data) -> Bool { data.starts(with: [0x89, 0x50, 0x4E, 0x47]) }
+}
+
+/// A latent x_{t₀} with the image it belongs to: [1, H, W, 3] each.
+struct Latent {
+  let latent: Tensor
+  let image: Tensor
+  /// t₀
+  let returnStep: Int
+
+  /// Safetensors with `latent` and `image` [H, W, 3], and the return step in the metadata.
+  func data() throws -> Data {
+    try Safetensors.data(
+      of: CheckpointTensors(
+        tensors: [
+          "latent": latent.reshaped(Array(latent.shape.dropFirst())),
+          "image": image.reshaped(Array(image.shape.dropFirst())),
+        ], metadata: ["return_step": "\(returnStep)"]))
+  }
+
+  init(latent: Tensor, image: Tensor, returnStep: Int) {
+    (self.latent, self.image, self.returnStep) = (latent, image, returnStep)
+  }
+
+  init(_ data: Data, name: String) throws {
+    let file = try Safetensors.read(data, from: name)
+    guard let latent = file.tensors["latent"], let image = file.tensors["image"], latent.rank == 3,
+      latent.shape == image.shape, let step = file.metadata["return_step"].flatMap(Int.init), (0...999).contains(step)
+    else {
+      throw InputError(
+        "\(name): expected a latent, safetensors with 'latent' and 'image' [H, W, 3] and the metadata 'return_step'")
+    }
+    self.init(latent: latent.reshaped([1] + latent.shape), image: image.reshaped([1] + image.shape), returnStep: step)
+  }
+}
+
+extension StageContext {
+  /// The only item at a port, in an action of a stage that maps over it.
+  func onlyItem(_ port: String) throws -> Artifact.Item {
+    guard let item = input(port)?.items.first else {
+      throw InputError("'\(port)' has no item '\(item ?? "")'")
+    }
+    return item
+  }
+
+  /// The picture of this action's item at a port, [1, H, W, 3] in [−1, 1].
+  func picture(_ port: String) throws -> Tensor {
+    let item = try onlyItem(port)
+    return try Picture.tensor(read(item), name: item.name)
+  }
+
+  /// The latent of this action's item at a port.
+  func latent(_ port: String) throws -> Latent {
+    let item = try onlyItem(port)
+    return try Latent(read(item), name: item.name)
+  }
+}

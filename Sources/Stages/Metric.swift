@@ -1,0 +1,165 @@
+import ArtifactStore
+import Foundation
+import Metrics
+import Networks
+import StageKit
+import Tensors
+
+/// `metric`: numbers about pictures, one set per picture.
+let metric = StageKind(
+  name: "metric",
+  summary: "Measures pictures, alone or against a reference.",
+  revision: 1,
+  inputs: [
+    Port("images", .images, help: "The pictures to measure."),
+    Port("reference", .images, arity: .optional, isAligned: true, help: "What to compare them with, picture by picture."),
+    Port("clip", .clip, arity: .optional, help: "For s_dir."),
+    Port("identity", .identity, arity: .optional, help: "For identity."),
+    Port("segmenter", .segmenter, arity: .optional, help: "For sc."),
+    Port("perceptual", .perceptual, arity: .optional, help: "For perceptual."),
+    Port("judge", .judge, arity: .optional, help: "For the judge's measures."),
+  ],
+  parameters: [
+    Parameter(
+      "measures", .list(.choice(Measure.allCases.map(\.rawValue))), .required,
+      help: Measure.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " ")),
+    Parameter("source", .string, .defaulting(.string("face")), help: "What the reference shows, for s_dir."),
+    Parameter("target", .string, .defaulting(.string("")), help: "What the pictures shall show, for s_dir."),
+    Parameter(
+      "attributes", .map(.string), .defaulting(.map([:] as [String: Value])),
+      help: "What the judge shall see, such as {tan: tanned}; all of it."),
+  ],
+  outputs: { _ in [OutputPort("metrics", .metrics)] },
+  mapping: .items(of: "images"),
+  check: { draft in
+    let measures = (draft.parameters["measures"]?.list ?? []).compactMap { $0.string.flatMap(Measure.init(rawValue:)) }
+    var complaints: [Complaint] = []
+    for measure in measures {
+      for port in measure.needs where draft.inputs[port] == nil {
+        complaints.append(Complaint(about: "measures", "'\(measure.rawValue)' needs the input '\(port)': add it"))
+      }
+    }
+    if measures.contains(.s_dir), draft.parameters["target"]?.string == "" {
+      complaints.append(Complaint(about: "measures", "'s_dir' needs the parameter 'target': what the pictures shall show"))
+    }
+    if measures.contains(where: { $0.isAboutAttributes }), draft.parameters["attributes"]?.entries?.isEmpty ?? true {
+      complaints.append(Complaint(about: "measures", "the judge's measures need 'attributes', such as {tan: tanned}"))
+    }
+    return complaints
+  },
+  run: { context in
+    let image = try context.picture("images")
+    let measures = (context.parameters["measures"]?.list ?? []).compactMap { $0.string.flatMap(Measure.init(rawValue:)) }
+    var members: [String] = []
+    for measure in measures {
+      let value = try Gradients.off { try measure.value(image, context) }
+      // JSON has no infinity: the PSNR of equal pictures is left out of means.
+      members.append("\"\(measure.rawValue)\":\(value.isFinite ? "\(value)" : "null")")
+    }
+    try context.write(Data(("{" + members.joined(separator: ",") + "}").utf8), item: context.item ?? "", to: "metrics")
+  })
+
+/// What `metric` can measure.
+private enum Measure: String, CaseIterable {
+  case mae, psnr, ssim, perceptual, s_dir, sc, identity, judge, judge_score, judge_kept, judge_all_kept
+
+  var help: String {
+    switch self {
+    case .mae: "mean absolute error on [0, 1]."
+    case .psnr: "peak signal-to-noise ratio in dB."
+    case .ssim: "structural similarity, 7×7 uniform window, data range 1."
+    case .perceptual: "distance of the perceptual network's features."
+    case .s_dir: "directional CLIP similarity."
+    case .sc: "share of pixels whose segmentation stays the same."
+    case .identity: "cosine of the faces' embeddings."
+    case .judge: "1 where the judge sees all of `attributes`, else 0."
+    case .judge_score: "the probability that the judge gives to `attributes`."
+    case .judge_kept: "share of the judge's other attributes that are as in the reference."
+    case .judge_all_kept: "1 where all other attributes are as in the reference, else 0."
+    }
+  }
+
+  var needs: [String] {
+    switch self {
+    case .mae, .psnr, .ssim: ["reference"]
+    case .perceptual: ["reference", "perceptual"]
+    case .s_dir: ["reference", "clip"]
+    case .sc: ["reference", "segmenter"]
+    case .identity: ["reference", "identity"]
+    case .judge, .judge_score: ["judge"]
+    case .judge_kept, .judge_all_kept: ["reference", "judge"]
+    }
+  }
+
+  var isAboutAttributes: Bool { needs.contains("judge") }
+
+  func value(_ image: Tensor, _ context: any StageContext) throws -> Double {
+    switch self {
+    case .mae: return PixelMeasures.mae(image, try reference(for: image, context))
+    case .psnr: return PixelMeasures.psnr(image, try reference(for: image, context))
+    case .ssim: return PixelMeasures.ssim(image, try reference(for: image, context))
+    case .perceptual:
+      let network = try required(context.network(PerceptualNetwork.self, "perceptual"))
+      return network.distance(image, try reference(for: image, context)).item
+    case .s_dir:
+      let clip = try required(context.clip())
+      return try context.textDirection(clip).cosine(image, reference(for: image, context), by: clip).item
+    case .sc:
+      let network = try required(context.network(SegmentationNetwork.self, "segmenter"))
+      return NetworkMeasures.segmentationConsistency(image, try reference(for: image, context), by: network)
+    case .identity:
+      let network = try required(context.network(IdentityNetwork.self, "identity"))
+      return NetworkMeasures.identity(image, try reference(for: image, context), by: network)
+    case .judge: return try verdict(image, context).sees ? 1 : 0
+    case .judge_score: return try verdict(image, context).probability
+    case .judge_kept, .judge_all_kept:
+      let (now, before) = (try verdict(image, context), try verdict(reference(for: image, context), context))
+      let kept = zip(now.others, before.others).count { $0 == $1 }
+      if self == .judge_all_kept { return kept == now.others.count ? 1 : 0 }
+      return Double(kept) / Double(max(1, now.others.count))
+    }
+  }
+
+  /// The picture at `reference` that belongs to this one, of the same size.
+  private func reference(for image: Tensor, _ context: any StageContext) throws -> Tensor {
+    let reference = try context.picture("reference")
+    guard reference.shape == image.shape else {
+      throw InputError(
+        "picture '\(context.item ?? "")' is \(image.shape[2])×\(image.shape[1]), its reference \(reference.shape[2])×\(reference.shape[1])")
+    }
+    return reference
+  }
+
+  /// The declaration's check has made sure that the input is there.
+  private func required<Network>(_ network: Network?) throws -> Network {
+    guard let network else { throw InputError("'\(rawValue)' needs the inputs \(needs.joined(separator: ", "))") }
+    return network
+  }
+
+  /// What the judge says about `attributes`, and its answers to all other questions.
+  private func verdict(_ image: Tensor, _ context: any StageContext) throws -> (
+    sees: Bool, probability: Double, others: [Int]
+  ) {
+    let judge = try required(context.network(Judge.self, "judge"))
+    var wanted = Dictionary(
+      uniqueKeysWithValues: (context.parameters["attributes"]?.entries ?? []).map { ($0.key, $0.value.string ?? "") })
+    var sees = true, probability = 1.0, others: [Int] = []
+    for (head, logits) in zip(judge.configuration.heads, judge(image)) {
+      let answer = NetworkMeasures.labels(logits)[0]
+      guard let value = wanted.removeValue(forKey: head.name) else {
+        others.append(answer)
+        continue
+      }
+      guard let index = head.values.firstIndex(of: value) else {
+        throw InputError("the judge knows no \(head.name) '\(value)': expected one of \(head.values.joined(separator: ", "))")
+      }
+      sees = sees && answer == index
+      probability *= logits.softmax().doubleValues[index]
+    }
+    guard wanted.isEmpty else {
+      throw InputError(
+        "the judge knows no attribute '\(wanted.keys.sorted()[0])': expected one of \(judge.configuration.heads.map(\.name).joined(separator: ", "))")
+    }
+    return (sees, probability, others)
+  }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import Imaging
+import Portraits
+import StageKit
+import Tensors
+
+/// `synthesize`: pictures of the embedded world, with everything that is known about them.
+let synthesize = StageKind(
+  name: "synthesize",
+  summary: "Renders portraits with known attributes, captions and segmentation.",
+  revision: 1,
+  parameters: [
+    Parameter("count", .int(1...1_000_000), .required, help: "How many portraits."),
+    Parameter("seed", .int(0...Int.max), .defaulting(.int(1)), help: "Other seeds give other portraits."),
+    Parameter(
+      "split", .choice(["train", "held_out"]), .defaulting(.string("train")),
+      help: "Which people: those that networks are trained on, or others that no training ever sees."),
+    Parameter(
+      "people", .int(1...1_000_000), .optional,
+      help: "How many different people, each in several states; as many as portraits unless given."),
+    Parameter(
+      "styles", .list(.choice(Style.allCases.map(\.rawValue))), .defaulting(.list([.string("photo")])),
+      help: "Styles, taken in turn."),
+    Parameter("strokes", .bool, .defaulting(.bool(false)), help: "Paint each portrait with a few broad brush strokes."),
+    Parameter(
+      "attributes", .map(.string), .defaulting(.map([:] as [String: Value])),
+      help: "Attributes that are the same in all portraits, such as {tan: natural, expression: neutral}."),
+    Parameter("captions", .int(1...16), .defaulting(.int(1)), help: "Captions for each portrait."),
+    Parameter("size", .int(16...1024), .defaulting(.int(64)), help: "Side of the pictures in pixels."),
+  ],
+  outputs: { _ in [OutputPort("images", .images), OutputPort("table", .table), OutputPort("labels", .images)] },
+  check: { draft in
+    (draft.parameters["attributes"]?.entries ?? []).compactMap { entry in
+      Portrait.complaint(attribute: entry.key, value: entry.value.string ?? "").map { Complaint(about: "attributes", $0) }
+    }
+  },
+  run: { context in
+    let parameters = context.parameters, count = parameters.int("count")
+    let split: Split = parameters.string("split") == "train" ? .train : .heldOut
+    let styles = (parameters["styles"]?.list ?? []).compactMap { $0.string.flatMap(Style.init(rawValue:)) }
+    let captions = parameters.int("captions"), seed = UInt64(parameters.int("seed"))
+    let digits = String(count - 1).count
+    var rows: [[String]] = [], header: [String] = []
+    for index in 0..<count {
+      if index % 100 == 0 { try context.checkCancellation() }
+      var random = RandomSource(seed: seed, name: "portrait \(index)")
+      let portraitSeed = random.next()
+      var portrait = Portrait.random(seed: portraitSeed, split: split)
+      if let people = parameters["people"]?.int {
+        let number = (seed &* 0x1_0000_01B3 &+ UInt64(index % people)) % UInt64(split.people.count)
+        portrait = .random(of: Person(id: split.people.lowerBound + number), seed: portraitSeed)
+      }
+      for entry in parameters["attributes"]?.entries ?? [] { portrait.set(entry.key, to: entry.value.string ?? "") }
+      let style = styles[index % styles.count]
+      let rendered = parameters.bool("strokes")
+        ? portrait.strokes(size: parameters.int("size"))
+        : Renderer.render(portrait, style: style, size: parameters.int("size"))
+      let number = String(index)
+      let name = "portrait-" + String(repeating: "0", count: digits - number.count) + number
+      try context.write(
+        Picture.data(Image(width: rendered.width, height: rendered.height, pixels: rendered.rgb)), item: name, to: "images")
+      try context.write(
+        Picture.data(Image(width: rendered.width, height: rendered.height, pixels: rendered.labels.flatMap { [$0, $0, $0] })),
+        item: name, to: "labels")
+      let texts = Captions.captions(for: portrait, style: style, seed: portraitSeed, count: captions)
+      let facts = portrait.tableRow(style: style)
+      header = ["item"] + facts.map(\.name) + (0..<captions).map { $0 == 0 ? "caption" : "caption_\($0 + 1)" }
+      rows.append([name] + facts.map(\.value) + texts)
+      if index % 50 == 49 || index == count - 1 {
+        context.progress(index + 1, of: count, unit: "portrait", values: [])
+      }
+    }
+    try context.write(Data(CSV(header: header, rows: rows).text.utf8), item: "", to: "table")
+  })
+
+extension Portrait {
+  /// What is known about the picture; an attribute that its style does not show is empty.
+  func tableRow(style: Style) -> [(name: String, value: String)] {
+    let hidden = Set(AttributeSchema.heads.filter { !AttributeSchema.shows($0, in: style) }.map(\.name))
+    return attributes(style: style, caption: "").filter { $0.name != "caption" }
+      .map { ($0.name, hidden.contains($0.name) ? "" : $0.value) }
+  }
+
+  /// Sets the attribute called `name`; see ``complaint(attribute:value:)`` for what there is.
+  mutating func set(_ name: String, to value: String) {
+    func apply<A: Attribute>(_ path: WritableKeyPath<Portrait, A>) {
+      if A.name == name, let value = A(rawValue: value) { self[keyPath: path] = value }
+    }
+    apply(\.expression)
+    apply(\.makeup)
+    apply(\.tan)
+    apply(\.hairColour)
+    apply(\.hairLength)
+    apply(\.curls)
+    apply(\.beard)
+    apply(\.glasses)
+    apply(\.age)
+    apply(\.background)
+    apply(\.clothing)
+  }
+
+  /// What is wrong with setting an attribute, or nil.
+  static func complaint(attribute name: String, value: String) -> String? {
+    func values<A: Attribute>(_ type: A.Type) -> (String, [String]) { (A.name, A.allCases.map(\.rawValue)) }
+    let known = [
+      values(FacialExpression.self), values(Makeup.self), values(Tan.self), values(HairColour.self),
+      values(HairLength.self), values(Curls.self), values(Beard.self), values(Glasses.self), values(Age.self),
+      values(Background.self), values(Clothing.self),
+    ]
+    guard let (_, allowed) = known.first(where: { $0.0 == name }) else {
+      return "portraits have no attribute '\(name)': expected one of \(known.map(\.0).joined(separator: ", "))"
+    }
+    return allowed.contains(value) ? nil : "'\(value)' is no \(name): expected one of \(allowed.joined(separator: ", "))"
+  }
+}

@@ -1,0 +1,173 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Imaging
+import Networks
+import StageKit
+import Tensors
+
+/// What a training learns: parameters, a loss for a random batch, and the checkpoint that comes of it.
+struct Lesson {
+  /// Every parameter that changes, the network's first.
+  let learned: [Tensor]
+  /// The loss, of shape [], of a batch drawn from the step's own random numbers.
+  let loss: (inout RandomSource) -> Tensor
+  let checkpoint: () throws -> CheckpointTensors
+}
+
+/// The lesson that a `train` stage asks for.
+func lesson(_ context: any StageContext) throws -> Lesson {
+  let set = try TrainingSet(context), parameters = context.parameters
+  switch parameters.string("network") {
+  case "clip": return try clipLesson(set, parameters)
+  case "identity": return try identityLesson(set, parameters)
+  case "segmenter": return try segmenterLesson(set, context)
+  case "perceptual": return try perceptualLesson(set, parameters)
+  case "judge": return try judgeLesson(set, parameters)
+  default: return try diffusionLesson(set, parameters)
+  }
+}
+
+private func seed(_ parameters: Parameters) -> UInt64 { UInt64(parameters.int("seed")) }
+
+private func diffusionLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
+  func sizes(_ name: String) -> [Int]? { parameters[name]?.list?.compactMap(\.int) }
+  let network = try DDPMUNet(
+    DDPMUNet.Configuration(
+      resolution: set.side, channels: parameters["channels"]?.int ?? 32, multipliers: sizes("multipliers") ?? [1, 2, 3, 4],
+      blocks: parameters["blocks"]?.int ?? 1, attentionResolutions: sizes("attention") ?? [8],
+      groups: parameters["groups"]?.int ?? 8), seed: seed(parameters))
+  let process = DDPM(schedule: noiseSchedule), batch = parameters.int("batch")
+  return Lesson(
+    learned: network.parameters.tensors,
+    loss: { random in
+      let pictures = set.pictures(set.draw(batch, &random))
+      return process.loss(pictures, with: network, random: &random)
+    },
+    checkpoint: { try network.checkpoint() })
+}
+
+/// CLIP's symmetric contrastive loss over the pairs of a batch (Radford et al. 2021, figure 3).
+private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
+  let captions = try set.columnNames.filter { $0 == "caption" || $0.hasPrefix("caption_") }.map(set.column)
+  guard !captions.isEmpty else { throw InputError("the table has no column 'caption': CLIP learns from captions") }
+  let tokenizer = try Tokenizer(
+    merges: BPETrainer.merges(from: captions.flatMap { $0 }, count: parameters["merges"]?.int ?? 512))
+  let tokens = captions.map { column in column.map(tokenizer.encode) }
+  let longest = tokens.joined().map(\.count).max() ?? 0
+  // Room for the start and end tokens, and for prompts somewhat longer than any caption.
+  let length = longest + 2 + 8
+  let network = try CLIP(
+    CLIP.Configuration(
+      embedDim: 128, imageResolution: set.side, visionLayers: 4, visionWidth: 128, visionPatchSize: 8, visionHeads: 4,
+      contextLength: length, vocabularySize: tokenizer.vocabularySize, textLayers: 3, textWidth: 128, textHeads: 4),
+    seed: seed(parameters))
+  let model = try CLIPModel(network, tokenizer), batch = parameters.int("batch")
+  return Lesson(
+    learned: network.parameters.tensors,
+    loss: { random in
+      let indices = set.draw(batch, &random)
+      let texts = indices.map { index in
+        let words = tokens[Int(random.uniform() * Double(tokens.count))][index]
+        let padded = [tokenizer.startToken] + words + [tokenizer.endToken]
+        return padded + Array(repeating: 0, count: length - padded.count)
+      }
+      let pictures = model.embedding(ofImages: set.pictures(indices))
+      let sentences = network.encodeText(texts).normalizedRows()
+      // At most 100, as CLIP clips it.
+      let scale = network.logitScale.clamped(to: 0...log(100)).exp()
+      let logits = pictures.matmul(sentences, transposed: (false, true)) * scale
+      let pairs = Array(0..<batch)
+      return (logits.crossEntropy(pairs) + logits.permuted([1, 0]).crossEntropy(pairs)) / 2
+    },
+    checkpoint: { try model.checkpoint() })
+}
+
+/// Classification of people by cosine, with a margin that the right one must win by (CosFace, Wang et al. 2018).
+private func identityLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
+  let people = try set.classes("person")
+  let network = try IdentityNetwork(IdentityNetwork.Configuration(resolution: set.side), seed: seed(parameters))
+  var random = RandomSource(seed: seed(parameters), name: "centres")
+  let centres = (random.normal([people.values.count, network.configuration.embedDim]) * 0.1).parameterCopy()
+  let (scale, margin) = (16.0, 0.25), batch = parameters.int("batch")
+  return Lesson(
+    learned: network.parameters.tensors + [centres],
+    loss: { random in
+      let indices = set.draw(batch, &random)
+      let labels = indices.map { people.labels[$0] }
+      let cosines = network(set.pictures(indices)).matmul(centres.normalizedRows(eps: 1e-12), transposed: (false, true))
+      var margins = [Float](repeating: 0, count: batch * people.values.count)
+      for (row, label) in labels.enumerated() { margins[row * people.values.count + label] = Float(margin) }
+      return ((cosines - Tensor(margins, shape: cosines.shape)) * scale).crossEntropy(labels)
+    },
+    checkpoint: { try network.checkpoint() })
+}
+
+private func segmenterLesson(_ set: TrainingSet, _ context: any StageContext) throws -> Lesson {
+  let parameters = context.parameters
+  let classes = parameters["classes"]?.list?.compactMap(\.string) ?? []
+  let maps = try set.names.map { name in
+    guard let item = context.input("labels")?[name] else { throw InputError("'labels' has no item '\(name)'") }
+    let map = try Picture.image(context.read(item), name: name)
+    guard map.width == set.side, map.height == set.side else {
+      throw InputError("the labels of '\(name)' are \(map.width)×\(map.height), the picture \(set.side)×\(set.side)")
+    }
+    let labels = stride(from: 0, to: map.pixels.count, by: 3).map { map.pixels[$0] }
+    if let bad = labels.first(where: { $0 >= classes.count }) {
+      throw InputError("the labels of '\(name)' hold gray level \(bad), but there are \(classes.count) classes")
+    }
+    return labels
+  }
+  let network = try SegmentationNetwork(SegmentationNetwork.Configuration(classes: classes), seed: seed(parameters))
+  let batch = parameters.int("batch")
+  return Lesson(
+    learned: network.parameters.tensors,
+    loss: { random in
+      let indices = set.draw(batch, &random)
+      let labels = indices.flatMap { maps[$0].map(Int.init) }
+      return network(set.pictures(indices)).reshaped([labels.count, classes.count]).crossEntropy(labels)
+    },
+    checkpoint: { try network.checkpoint() })
+}
+
+/// Heads for the table's columns that a stage names, and each picture's classes.
+private func heads(_ set: TrainingSet, _ parameters: Parameters) throws -> [(head: ClassificationHead, labels: [Int])] {
+  try (parameters["attributes"]?.list ?? []).compactMap(\.string).map { name in
+    let classes = try set.classes(name)
+    return (ClassificationHead(name: name, values: classes.values), classes.labels)
+  }
+}
+
+/// The sum of the heads' cross-entropies; a picture without a class for a head is left out there.
+private func classificationLoss(_ logits: [Tensor], _ labels: [[Int]], _ indices: [Int]) -> Tensor {
+  var total = Tensor(repeating: 0, shape: [])
+  for (logits, labels) in zip(logits, labels) {
+    let wanted = indices.map { labels[$0] }
+    if wanted.contains(where: { $0 >= 0 }) { total = total + logits.crossEntropy(wanted) }
+  }
+  return total
+}
+
+private func perceptualLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
+  let heads = try heads(set, parameters), batch = parameters.int("batch")
+  let network = try PerceptualNetwork(PerceptualNetwork.Configuration(heads: heads.map(\.head)), seed: seed(parameters))
+  return Lesson(
+    learned: network.parameters.tensors,
+    loss: { random in
+      let indices = set.draw(batch, &random)
+      return classificationLoss(network.logits(set.pictures(indices)), heads.map(\.labels), indices)
+    },
+    checkpoint: { try network.checkpoint() })
+}
+
+private func judgeLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
+  let heads = try heads(set, parameters), batch = parameters.int("batch")
+  let network = try Judge(Judge.Configuration(heads: heads.map(\.head)), seed: seed(parameters))
+  return Lesson(
+    learned: network.parameters.tensors,
+    loss: { random in
+      let indices = set.draw(batch, &random)
+      return classificationLoss(network(set.pictures(indices)), heads.map(\.labels), indices)
+    },
+    checkpoint: { try network.checkpoint() })
+}

@@ -1,0 +1,99 @@
+import ArtifactStore
+import Checkpoints
+import Foundation
+import Networks
+import StageKit
+import Tensors
+
+/// `train`: any of the networks from scratch, on Portraits or on a user's own pictures.
+let train = StageKind(
+  name: "train",
+  summary: "Trains a network from scratch on pictures and what is known about them.",
+  revision: 1,
+  inputs: [
+    Port("images", .images, help: "Square pictures, all of one size."),
+    Port("table", .table, arity: .optional, help: "A row for each picture, its name in the column `item`."),
+    Port("labels", .images, arity: .optional, help: "Segmentation classes of each picture's pixels, as gray levels."),
+  ],
+  parameters: [
+    Parameter(
+      "network", .choice(["diffusion", "clip", "identity", "segmenter", "perceptual", "judge"]), .required,
+      help: "What to train. clip needs captions, identity people, perceptual and judge attributes in the table; segmenter labels."),
+    Parameter("steps", .int(1...100_000_000), .required, help: "Updates."),
+    Parameter("batch", .int(1...4096), .defaulting(.int(16)), help: "Pictures per update."),
+    Parameter("learning_rate", .double(1e-9...1), .defaulting(.double(5e-4)), help: "The highest; it decays to a hundredth."),
+    Parameter("warmup", .int(0...1_000_000), .defaulting(.int(200)), help: "Updates over which the rate rises from 0."),
+    Parameter("average", .double(0...0.99999), .defaulting(.double(0.998)), help: "Decay of the moving average that is kept."),
+    Parameter("seed", .int(0...Int.max), .defaulting(.int(1)), help: "Of the first values, the order and the noise."),
+    Parameter("channels", .int(4...1024), .optional, help: "Of the diffusion U-Net at full resolution; 32 unless given."),
+    Parameter("multipliers", .list(.int(1...64)), .optional, help: "Channels of its levels; 1, 2, 3, 4 unless given."),
+    Parameter("blocks", .int(1...8), .optional, help: "Its residual blocks per level; 1 unless given."),
+    Parameter("attention", .list(.int(1...4096)), .optional, help: "Resolutions at which it has attention; 8 unless given."),
+    Parameter("groups", .int(1...64), .optional, help: "Groups of its normalisations; 8 unless given."),
+    Parameter("merges", .int(0...48894), .optional, help: "Merges that CLIP's tokenizer learns from the captions; 512 unless given."),
+    Parameter(
+      "attributes", .list(.string), .optional, help: "Columns of the table that perceptual or judge tell apart."),
+    Parameter("classes", .list(.string), .optional, help: "Names of the segmenter's classes, by gray level."),
+  ],
+  outputs: { parameters in
+    let type = parameters["network"]?.string.flatMap(ArtifactType.init(rawValue:)) ?? .diffusion
+    return [OutputPort("model", type), OutputPort("losses", .table)]
+  },
+  check: { draft in
+    let network = draft.parameters["network"]?.string ?? ""
+    var complaints: [Complaint] = []
+    if network == "segmenter" {
+      if draft.inputs["labels"] == nil { complaints.append(Complaint("a segmenter learns from `labels`: add that input")) }
+      if draft.parameters["classes"] == nil { complaints.append(Complaint("a segmenter needs `classes`: name one per gray level")) }
+    } else if network != "diffusion", draft.inputs["table"] == nil {
+      complaints.append(Complaint("to train \(network) takes a `table`: add that input"))
+    }
+    if ["judge", "perceptual"].contains(network), draft.parameters["attributes"] == nil {
+      complaints.append(Complaint("to train \(network) takes `attributes`: name the table's columns that it shall tell apart"))
+    }
+    return complaints
+  },
+  run: { context in
+    let parameters = context.parameters
+    let lesson = try lesson(context)
+    var run = TrainingRun(
+      lesson.learned,
+      settings: TrainingRun.Settings(
+        steps: parameters.int("steps"), rate: parameters.double("learning_rate"), warmup: parameters.int("warmup"),
+        averageDecay: parameters.double("average"), seed: UInt64(parameters.int("seed"))))
+    var losses = try restore(&run, context) ?? LossTable(counter: "step")
+    var timer = SaveTimer(), sum = 0.0, counted = 0
+    while !run.isFinished {
+      try context.checkCancellation()
+      let rate = run.rate
+      sum += run.advance { lesson.loss(&$0) }
+      counted += 1
+      // One row for every ten steps, so that what is saved in between needs no half-finished mean.
+      guard run.step % 10 == 0 || run.isFinished else { continue }
+      let loss = sum / Double(counted)
+      losses.add(run.step, [("loss", loss), ("learning_rate", rate)])
+      (sum, counted) = (0, 0)
+      context.progress(run.step, of: run.settings.steps, unit: "step", values: [ProgressValue("loss", loss)])
+      if timer.isDue, !run.isFinished { try save(run, losses, context) }
+    }
+    for (parameter, value) in zip(lesson.learned, run.average.values) { parameter.assign(value) }
+    try context.write(Safetensors.data(of: lesson.checkpoint()), item: "", to: "model")
+    try context.write(losses.data, item: "", to: "losses")
+  })
+
+private func save(_ run: TrainingRun, _ losses: LossTable, _ context: any StageContext) throws {
+  var state = CheckpointTensors(tensors: [:], source: "saved state")
+  for (name, tensor) in run.state() { state.tensors[name] = tensor }
+  state.metadata = ["step": "\(run.step)", "losses": losses.text]
+  try context.saveState(Safetensors.data(of: state))
+}
+
+private func restore(_ run: inout TrainingRun, _ context: any StageContext) throws -> LossTable? {
+  guard let data = try context.savedState() else { return nil }
+  let state = try Safetensors.read(data, from: "saved state")
+  guard let step = state.metadata["step"].flatMap(Int.init), let losses = LossTable(state.metadata["losses"] ?? ""),
+    run.restore(Dictionary(uniqueKeysWithValues: state.tensors.map { ($0.key, $0.value) }), step: step)
+  else { return nil }
+  context.log("goes on after \(step) steps")
+  return losses
+}

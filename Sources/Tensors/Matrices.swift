@@ -1,0 +1,101 @@
+import Kernels
+
+// Matrix products: of layers with their weights, and of batches of matrices in attention.
+
+extension Tensor {
+  /// y = x·Wᵀ + b on the last axis: x [..., D], weight [E, D], bias [E] → [..., E].
+  public func linear(_ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
+    let type = type, width = size(-1), outputs = weight.shape[0], rows = count / max(1, width)
+    precondition(weight.shape == [outputs, width], "a weight \(weight.shape) for width \(width)")
+    let y = Tensor(uninitialized: shape.dropLast() + [outputs], type: type)
+    multiplyInParallel(
+      MatrixArgument(pointer, stride: width), MatrixArgument(weight.pointer, stride: width, transposed: true),
+      into: y.pointer, stride: outputs, rows: rows, columns: outputs, inner: width, type: type)
+    if let bias {
+      precondition(bias.shape == [outputs], "a bias \(bias.shape) for \(outputs) outputs")
+      Parallel.forEachRange(rows, grain: max(1, elementwiseGrain / outputs)) {
+        let row = y.pointer(at: $0.lowerBound * outputs)
+        ck_add_row(type.rawValue, row, bias.pointer, row, $0.count, outputs)
+      }
+    }
+    let (x, w, shape) = (detached, weight.detached, shape)
+    let needs = (x: requiresGradient, w: weight.requiresGradient, b: bias?.requiresGradient ?? false)
+    return y.recorded("linear", [self, weight] + (bias.map { [$0] } ?? [])) { gy in
+      var gx: Tensor?, gw: Tensor?
+      if needs.x {
+        let g = Tensor(uninitialized: shape, type: type)
+        multiplyInParallel(
+          MatrixArgument(gy.pointer, stride: outputs), MatrixArgument(w.pointer, stride: width), into: g.pointer,
+          stride: width, rows: rows, columns: width, inner: outputs, type: type)
+        gx = g
+      }
+      if needs.w {
+        let g = Tensor(uninitialized: [outputs, width], type: type)
+        multiplyInParallel(
+          MatrixArgument(gy.pointer, stride: outputs, transposed: true), MatrixArgument(x.pointer, stride: width),
+          into: g.pointer, stride: width, rows: outputs, columns: width, inner: rows, type: type)
+        gw = g
+      }
+      let gb = needs.b ? gy.columnSums(rows: rows, columns: outputs) : nil
+      return bias == nil ? [gx, gw] : [gx, gw, gb]
+    }
+  }
+
+  /// Σ over all but the last axis, without the graph.
+  func columnSums(rows: Int, columns: Int) -> Tensor {
+    let sums = Tensor(uninitialized: [columns], type: type)
+    ck_column_sums(type.rawValue, pointer, sums.pointer, rows, columns)
+    return sums
+  }
+
+  /// The product of matrices in the last two axes, op(a)·op(b); equal leading axes are a batch.
+  public func matmul(_ other: Tensor, transposed: (Bool, Bool) = (false, false)) -> Tensor {
+    let y = Self.product(self, other, transposed)
+    let (a, b) = (detached, other.detached), needs = (requiresGradient, other.requiresGradient)
+    return y.recorded("matmul", [self, other]) { g in
+      let ga: Tensor? =
+        !needs.0 ? nil
+        : transposed.0
+          ? Self.product(b, g, (transposed.1, true)) : Self.product(g, b, (false, !transposed.1))
+      let gb: Tensor? =
+        !needs.1 ? nil
+        : transposed.1
+          ? Self.product(g, a, (true, transposed.0)) : Self.product(a, g, (!transposed.0, false))
+      return [ga, gb]
+    }
+  }
+
+  private static func product(_ a: Tensor, _ b: Tensor, _ transposed: (Bool, Bool)) -> Tensor {
+    let batch = a.shape.dropLast(2).reduce(1, *)
+    precondition(a.rank >= 2 && a.shape.dropLast(2) == b.shape.dropLast(2), "batches \(a.shape) and \(b.shape)")
+    let (ar, ac, br, bc) = (a.size(-2), a.size(-1), b.size(-2), b.size(-1))
+    let (rows, inner) = transposed.0 ? (ac, ar) : (ar, ac)
+    let (check, columns) = transposed.1 ? (bc, br) : (br, bc)
+    precondition(inner == check, "product of \(a.shape) and \(b.shape), transposed \(transposed)")
+    let y = Tensor(uninitialized: a.shape.dropLast(2) + [rows, columns], type: a.type)
+    if batch == 1 {
+      multiplyInParallel(
+        MatrixArgument(a.pointer, stride: ac, transposed: transposed.0),
+        MatrixArgument(b.pointer, stride: bc, transposed: transposed.1), into: y.pointer, stride: columns, rows: rows,
+        columns: columns, inner: inner, type: a.type)
+    } else {
+      Parallel.forEach(batch) { n in
+        multiply(
+          MatrixArgument(a.pointer(at: n * ar * ac), stride: ac, transposed: transposed.0),
+          MatrixArgument(b.pointer(at: n * br * bc), stride: bc, transposed: transposed.1),
+          into: y.pointer(at: n * rows * columns), stride: columns, rows: rows, columns: columns, inner: inner,
+          type: a.type)
+      }
+    }
+    return y
+  }
+}
+
+let matrixCases: [GradientCase] = [
+  GradientCase("linear", [[2, 3, 4], [5, 4], [5]]) { $0[0].linear($0[1], $0[2]) },
+  GradientCase("linear", [[3, 4], [5, 4]]) { $0[0].linear($0[1]) },
+  GradientCase("matmul", [[2, 3, 4], [2, 4, 5]]) { $0[0].matmul($0[1]) },
+  GradientCase("matmul", [[2, 4, 3], [2, 4, 5]]) { $0[0].matmul($0[1], transposed: (true, false)) },
+  GradientCase("matmul", [[3, 4], [5, 4]]) { $0[0].matmul($0[1], transposed: (false, true)) },
+  GradientCase("matmul", [[4, 3], [5, 4]]) { $0[0].matmul($0[1], transposed: (true, true)) },
+]

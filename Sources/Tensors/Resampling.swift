@@ -1,0 +1,148 @@
+import Kernels
+
+// Changes of picture size: pooling, nearest-neighbour doubling, and any separable linear resampling. [N, H, W, C].
+
+/// A linear map from `from` to `to` samples, given by rows of weights over runs of neighbouring inputs.
+public struct ResamplingWeights: Sendable {
+  public struct Row: Sendable {
+    public let first: Int
+    public let weights: [Double]
+    public init(first: Int, weights: [Double]) { (self.first, self.weights) = (first, weights) }
+  }
+  public let from: Int
+  public let rows: [Row]
+  public var to: Int { rows.count }
+
+  public init(from: Int, rows: [Row]) {
+    precondition(rows.allSatisfy { $0.first >= 0 && $0.first + $0.weights.count <= from }, "weights reach outside")
+    (self.from, self.rows) = (from, rows)
+  }
+
+  /// Bicubic interpolation (Keys 1981, a = −0.75) with half-pixel centres and clamped edges, without antialiasing: what
+  /// PyTorch's `interpolate(mode: "bicubic", align_corners=False)` computes.
+  public static func bicubic(from: Int, to: Int) -> ResamplingWeights {
+    let a = -0.75
+    func kernel(_ distance: Double) -> Double {
+      let d = abs(distance)
+      if d <= 1 { return ((a + 2) * d - (a + 3)) * d * d + 1 }
+      return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0
+    }
+    let rows = (0..<to).map { index in
+      let center = (Double(index) + 0.5) * Double(from) / Double(to) - 0.5
+      let base = Int(center.rounded(.down))
+      var weights: [Int: Double] = [:]
+      for tap in base - 1...base + 2 {
+        weights[min(max(tap, 0), from - 1), default: 0] += kernel(center - Double(tap))
+      }
+      let first = weights.keys.min()!, last = weights.keys.max()!
+      return Row(first: first, weights: (first...last).map { weights[$0] ?? 0 })
+    }
+    return ResamplingWeights(from: from, rows: rows)
+  }
+
+  /// The mean over the cells of PyTorch's adaptive average pooling: ⌊i·from/to⌋ ..< ⌈(i+1)·from/to⌉.
+  public static func adaptiveAverage(from: Int, to: Int) -> ResamplingWeights {
+    ResamplingWeights(
+      from: from,
+      rows: (0..<to).map { index in
+        let begin = index * from / to, end = ((index + 1) * from + to - 1) / to
+        return Row(first: begin, weights: Array(repeating: 1 / Double(end - begin), count: end - begin))
+      })
+  }
+
+  /// As a dense matrix [to, from].
+  func matrix(_ type: ScalarType) -> Tensor {
+    var values = [Double](repeating: 0, count: to * from)
+    for (index, row) in rows.enumerated() {
+      for (tap, weight) in row.weights.enumerated() { values[index * from + row.first + tap] = weight }
+    }
+    return Tensor(values, shape: [to, from]).converted(to: type)
+  }
+}
+
+extension Tensor {
+  /// Rows resampled by `vertical` and columns by `horizontal`.
+  public func resampled(vertical: ResamplingWeights, horizontal: ResamplingWeights) -> Tensor {
+    precondition(rank == 4 && shape[1] == vertical.from && shape[2] == horizontal.from, "resampling of \(shape)")
+    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
+    // Rows first, as a product with [N, H, W·C]; then columns, on the transposed picture.
+    let tall = reshaped([n, h, w * c]), type = type
+    let v = vertical.matrix(type).expanded(to: [n, vertical.to, h])
+    let narrow = v.matmul(tall).reshaped([n * vertical.to, w, c])
+    let u = horizontal.matrix(type).expanded(to: [n * vertical.to, horizontal.to, w])
+    return u.matmul(narrow).reshaped([n, vertical.to, horizontal.to, c])
+  }
+
+  /// To [N, height, width, C] by ``ResamplingWeights/bicubic(from:to:)``.
+  public func resizedBicubic(height: Int, width: Int) -> Tensor {
+    if shape[1] == height, shape[2] == width { return self }
+    return resampled(
+      vertical: .bicubic(from: shape[1], to: height), horizontal: .bicubic(from: shape[2], to: width))
+  }
+
+  /// Adaptive average pooling to [N, height, width, C].
+  public func averagePooled(height: Int, width: Int) -> Tensor {
+    resampled(
+      vertical: .adaptiveAverage(from: shape[1], to: height), horizontal: .adaptiveAverage(from: shape[2], to: width))
+  }
+
+  /// Every pixel repeated 2×2 times.
+  public func upsampledNearest2x() -> Tensor {
+    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
+    return reshaped([n, h, 1, w, 1, c]).expanded(to: [n, h, 2, w, 2, c]).reshaped([n, 2 * h, 2 * w, c])
+  }
+
+  /// The largest of each `size`×`size` window at steps of `stride`; no padding, what does not fill a window is left out.
+  public func maxPooled(size: Int, stride: Int) -> Tensor {
+    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3]), shape = shape, type = type
+    let (oh, ow) = ((h - size) / stride + 1, (w - size) / stride + 1)
+    precondition(oh > 0 && ow > 0, "a window of \(size) on \(shape)")
+    let source = doubleOrFloat
+    var winners = [Int](repeating: 0, count: n * oh * ow * c)
+    for item in 0..<n {
+      for y in 0..<oh {
+        for x in 0..<ow {
+          for channel in 0..<c {
+            var best = ((item * h + y * stride) * w + x * stride) * c + channel
+            for i in 0..<size {
+              for j in 0..<size {
+                let at = ((item * h + y * stride + i) * w + x * stride + j) * c + channel
+                if source(at) > source(best) { best = at }
+              }
+            }
+            winners[((item * oh + y) * ow + x) * c + channel] = best
+          }
+        }
+      }
+    }
+    let result = Tensor(uninitialized: [n, oh, ow, c], type: type)
+    for (index, winner) in winners.enumerated() {
+      result.pointer(at: index).copyMemory(from: pointer(at: winner), byteCount: type.size)
+    }
+    return result.recorded("maxPooled", [self]) { [winners] gy in
+      let gx = Tensor.zeros(shape, type: type)
+      for (index, winner) in winners.enumerated() {
+        ck_accumulate(type.rawValue, gy.pointer(at: index), 1, gx.pointer(at: winner), 1)
+      }
+      return [gx]
+    }
+  }
+
+  private var doubleOrFloat: (Int) -> Double {
+    switch type {
+    case .float32:
+      let values = floats
+      return { Double(values[$0]) }
+    case .float64:
+      let values = doubles
+      return { values[$0] }
+    }
+  }
+}
+
+let resamplingCases: [GradientCase] = [
+  GradientCase("maxPooled", [[1, 4, 5, 2]]) { $0[0].maxPooled(size: 2, stride: 2) },
+  GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3) },
+  GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].averagePooled(height: 2, width: 3) },
+  GradientCase("expanded", [[2, 2, 3, 2]]) { $0[0].upsampledNearest2x() },
+]

@@ -1,0 +1,121 @@
+import Kernels
+
+/// A dense array of numbers in row-major order, and, where gradients are recorded, a node of the graph that made it.
+///
+/// Letters in shapes, here and everywhere: N items, H rows, W columns, C channels, T tokens, D width, K classes.
+/// Images are channels-last, [N, H, W, C].
+public final class Tensor {
+  public let shape: [Int]
+  public let type: ScalarType
+  package let storage: Storage
+  /// How it was made, where the graph was recorded; nil for parameters and inputs.
+  package internal(set) var node: GraphNode?
+  /// Whether gradients flow to (and through) this tensor.
+  public internal(set) var requiresGradient: Bool
+  /// Σ of the gradients that ``backward(_:)`` brought here, for a parameter.
+  public var gradient: Tensor?
+
+  package init(shape: [Int], type: ScalarType, storage: Storage, requiresGradient: Bool = false) {
+    (self.shape, self.type, self.storage, self.requiresGradient) = (shape, type, storage, requiresGradient)
+  }
+
+  /// A tensor with arbitrary content, for operations that are about to fill it.
+  package convenience init(uninitialized shape: [Int], type: ScalarType) {
+    self.init(shape: shape, type: type, storage: Storage(bytes: max(1, shape.reduce(1, *)) * type.size))
+  }
+
+  public var count: Int { shape.reduce(1, *) }
+  public var rank: Int { shape.count }
+
+  package var pointer: UnsafeMutableRawPointer { storage.pointer }
+  package func pointer(at element: Int) -> UnsafeMutableRawPointer { storage.pointer + element * type.size }
+
+  /// The size along `axis`; negative axes count from the last.
+  public func size(_ axis: Int) -> Int { shape[axis < 0 ? shape.count + axis : axis] }
+
+  // MARK: Making tensors
+
+  /// Every element `value`.
+  public convenience init(repeating value: Double, shape: [Int], type: ScalarType = .float32) {
+    self.init(uninitialized: shape, type: type)
+    switch type {
+    case .float32: floats.update(repeating: Float(value))
+    case .float64: doubles.update(repeating: value)
+    }
+  }
+
+  public static func zeros(_ shape: [Int], type: ScalarType = .float32) -> Tensor {
+    Tensor(repeating: 0, shape: shape, type: type)
+  }
+
+  /// `values` in row-major order.
+  public convenience init(_ values: [Float], shape: [Int]) {
+    precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
+    self.init(uninitialized: shape, type: .float32)
+    values.withUnsafeBufferPointer { _ = floats.update(fromContentsOf: $0) }
+  }
+
+  public convenience init(_ values: [Double], shape: [Int]) {
+    precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
+    self.init(uninitialized: shape, type: .float64)
+    values.withUnsafeBufferPointer { _ = doubles.update(fromContentsOf: $0) }
+  }
+
+  /// Elements as Float, to be read, or written by whoever just made the tensor. Only for `float32`.
+  package var floats: UnsafeMutableBufferPointer<Float> {
+    precondition(type == .float32)
+    return UnsafeMutableBufferPointer(start: pointer.assumingMemoryBound(to: Float.self), count: count)
+  }
+
+  package var doubles: UnsafeMutableBufferPointer<Double> {
+    precondition(type == .float64)
+    return UnsafeMutableBufferPointer(start: pointer.assumingMemoryBound(to: Double.self), count: count)
+  }
+
+  /// A copy of the elements.
+  public var values: [Float] { type == .float32 ? Array(floats) : doubles.map { Float($0) } }
+
+  /// A copy of the elements in double precision.
+  public var doubleValues: [Double] { type == .float64 ? Array(doubles) : floats.map { Double($0) } }
+
+  /// The only element.
+  public var item: Double {
+    precondition(count == 1, "shape \(shape) is not a single number")
+    return type == .float32 ? Double(floats[0]) : doubles[0]
+  }
+
+  /// The same elements without the graph. Shares memory. O(1).
+  public var detached: Tensor { Tensor(shape: shape, type: type, storage: storage) }
+
+  /// A parameter with a copy of these elements: gradients flow to it.
+  public func parameterCopy() -> Tensor {
+    let copy = Tensor(uninitialized: shape, type: type)
+    copy.pointer.copyMemory(from: pointer, byteCount: count * type.size)
+    copy.requiresGradient = true
+    return copy
+  }
+
+  /// Turns the flow of gradients to this parameter on or off. Only for tensors that no operation made.
+  public func setRequiresGradient(_ flag: Bool) {
+    precondition(node == nil, "only a parameter can be switched")
+    requiresGradient = flag
+    if !flag { gradient = nil }
+  }
+
+  /// The elements converted to `type`, without the graph.
+  public func converted(to type: ScalarType) -> Tensor {
+    if type == self.type { return detached }
+    return type == .float32 ? Tensor(values, shape: shape) : Tensor(doubleValues, shape: shape)
+  }
+}
+
+extension Tensor {
+  /// Overwrites a parameter's elements with those of `other`, of the same shape.
+  public func assign(_ other: Tensor) {
+    precondition(node == nil && other.shape == shape && other.type == type, "\(other.shape) into \(shape)")
+    pointer.copyMemory(from: other.pointer, byteCount: count * type.size)
+  }
+
+  /// Σ x² in double precision, without the graph.
+  package var squaredLength: Double { ck_dot(type.rawValue, pointer, pointer, count) }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Execution
+import RecipeSyntax
+
+struct CheckCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Check a recipe without running it: names, values, types, files.")
+
+  @OptionGroup var recipe: RecipeOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    try await reportingErrors {
+      do {
+        let check = Check(of: try recipe.plan())
+        if output.json { printLine(check.json) } else { printText(check.text) }
+      } catch let errors as Diagnostics where output.json {
+        printLine(Check.json(of: errors))
+        throw ExitCode(ExitStatus.wrongInput.rawValue)
+      }
+    }
+  }
+}

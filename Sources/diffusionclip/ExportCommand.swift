@@ -1,0 +1,34 @@
+import ArgumentParser
+import ArtifactStore
+import Execution
+
+struct ExportCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Write what a stage of a recipe made as files for other programs.")
+
+  @OptionGroup var recipe: RecipeOptions
+
+  @Argument(help: ArgumentHelp("The stage, or one output of it.", valueName: "stage[.port]"))
+  var name: String
+
+  @Option(name: .customLong("to"), help: ArgumentHelp("The folder to write to.", valueName: "folder"))
+  var folder: String
+
+  @OptionGroup var store: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    try await reportingErrors {
+      let plan = try recipe.plan()
+      let inspection = try Inspection(of: plan, in: store.open(for: plan))
+      let files = try inspection.outputs(called: name).flatMap {
+        try inspection.export($0, to: folder, formats: Engine.formats)
+      }
+      if output.json {
+        printLine(["files": .array(files.map(JSON.string))])
+      } else {
+        files.forEach { printText($0 + "\n") }
+      }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import ArtifactStore
+import Execution
+import Planning
+
+/// Which recipe, and what to change in it.
+struct RecipeOptions: ParsableArguments {
+  @Argument(help: "The recipe file.", completion: .file(extensions: ["yaml", "yml"]))
+  var recipe: String
+
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp("Set a parameter of the recipe anew; may be given several times.", valueName: "name=value"))
+  var overlays: [String] = []
+
+  func plan() throws -> Plan { try Planner.plan(recipeAt: recipe, kinds: Engine.kinds, overlays: overlays) }
+}
+
+/// Where artifacts are kept.
+struct StoreOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The folder of the store; else $DIFFUSIONCLIP_STORE, else .diffusionclip in the recipe's repository.",
+      valueName: "folder"))
+  var store: String?
+
+  func open(for plan: Plan) throws -> Store { try Store(at: Store.location(explicit: store, recipe: plan.file)) }
+}
+
+/// For whom output is made.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print JSON for programs.")
+  var json = false
+}

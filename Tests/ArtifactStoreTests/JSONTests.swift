@@ -1,0 +1,42 @@
+import ArtifactStore
+import Foundation
+import Testing
+
+@Suite struct JSONTests {
+  @Test func whatIsWrittenIsRead() throws {
+    let json: JSON = [
+      "text": "a \"quote\", a \\, é, 🙂,\n\t\u{1}",
+      "numbers": [0, -12, .double(0.1), .double(1e-12), .double(-2.5e30)],
+      "nested": ["empty": [], "none": .null, "yes": .bool(true), "object": [:]],
+    ]
+    #expect(try JSON(parsing: Data(json.text.utf8)) == json)
+    #expect(try JSON(parsing: Data(json.prettyText.utf8)) == json)
+  }
+
+  @Test func membersKeepTheirOrder() throws {
+    let text = #"{"b":1,"a":[{"z":null}],"c":{}}"#
+    #expect(try JSON(parsing: Data(text.utf8)).text == text)
+  }
+
+  @Test func whatIsNotANumberIsNull() {
+    #expect(JSON.array([.double(.nan), .double(.infinity)]).text == "[null,null]")
+  }
+
+  @Test func escapesAreUnderstood() throws {
+    #expect(try JSON(parsing: Data(#" "\u0041\/\ud83d\ude42\b" "#.utf8)) == "A/🙂\u{8}")
+  }
+
+  @Test(arguments: [
+    ("", 0), ("{", 1), ("[1,]", 3), ("[1 2]", 3), ("\"open", 5), ("nul", 0), ("1 1", 2), ("{\"a\" 1}", 5),
+    ("\"\\ud83d\"", 7), ("--1", 0), ("[1e999]", 1), ("\"a\nb\"", 2),
+  ])
+  func mistakesAreLocated(text: String, offset: Int) {
+    let error = #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: Data(text.utf8)) }
+    #expect(error?.offset == offset)
+  }
+
+  @Test func depthIsBounded() {
+    let deep = String(repeating: "[", count: 100_000)
+    #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: Data(deep.utf8)) }
+  }
+}

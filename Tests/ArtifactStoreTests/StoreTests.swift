@@ -1,0 +1,190 @@
+import ArtifactStore
+import Foundation
+import Testing
+
+/// A store in a temporary folder; gone with the value.
+private final class Shelf {
+  let folder = NSTemporaryDirectory() + "store-\(UUID().uuidString)"
+  let store: Store
+  init() throws { store = try Store(at: folder) }
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// Publishes an action that made one image of these bytes.
+  func publish(_ text: String, as key: Digest) throws -> ActionRecord {
+    let attempt = try store.attempt()
+    let item = Artifact.Item(name: "one", object: try attempt.write(Data(text.utf8)), size: text.utf8.count)
+    let record = ActionRecord(
+      key: key, preimage: "kind: draw\n\"quoted\" — é\u{1}", kind: "draw", revision: 3,
+      outputs: [.init(port: "images", artifact: Artifact(type: .images, items: [item]))],
+      provenance: Provenance(
+        program: "0", cpu: "c", blas: "b", threads: 2, seconds: 0.25, peakMegabytes: 10.5,
+        date: "2026-01-01T00:00:00Z"),
+      log: ["a line"])
+    try attempt.publish(record)
+    return record
+  }
+
+  func files(_ part: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(part)")) ?? []
+  }
+
+  func object(_ digest: Digest) -> String { "\(folder)/objects/\(digest.hex.prefix(2))/\(digest.hex)" }
+}
+
+@Suite struct StoreTests {
+  private let key = Digest(of: "an action")
+
+  @Test func whatIsPublishedIsFoundAsItWas() throws {
+    let shelf = try Shelf()
+    #expect(try shelf.store.lookup(key) == .miss(.neverDone))
+    let record = try shelf.publish("bytes", as: key)
+    #expect(try shelf.store.lookup(key) == .hit(record))
+    #expect(try shelf.store.read(Digest(of: "bytes")) == Data("bytes".utf8))
+    #expect(shelf.files("attempts").isEmpty)
+  }
+
+  @Test func nothingIsVisibleBeforePublication() throws {
+    let shelf = try Shelf()
+    do {
+      let attempt = try shelf.store.attempt()
+      let digest = try attempt.write(Data("half".utf8))
+      #expect(throws: StoreError.missing(digest)) { try shelf.store.read(digest) }
+      #expect(shelf.files("attempts").count == 1)
+    }
+    #expect(shelf.files("attempts").isEmpty && shelf.files("objects").isEmpty)
+  }
+
+  @Test func damagedBytesAreNeverServed() throws {
+    let shelf = try Shelf()
+    let digest = Digest(of: "bytes")
+    _ = try shelf.publish("bytes", as: key)
+    try FileManager.default.removeItem(atPath: shelf.object(digest))
+    try "bites".write(toFile: shelf.object(digest), atomically: false, encoding: .utf8)
+
+    let error = #expect(throws: StoreError.self) { try shelf.store.read(digest) }
+    #expect(error?.lostObject == digest)
+    #expect(shelf.files("quarantine") == [digest.hex])
+    #expect(try shelf.store.lookup(key) == .miss(.missingObject(digest)))
+    _ = try shelf.publish("bytes", as: key)
+    #expect(try shelf.store.read(digest) == Data("bytes".utf8))
+  }
+
+  @Test func publishingMendsWhatIsThere() throws {
+    let shelf = try Shelf()
+    let digest = Digest(of: "bytes")
+    _ = try shelf.publish("bytes", as: key)
+    try FileManager.default.removeItem(atPath: shelf.object(digest))
+    try "by".write(toFile: shelf.object(digest), atomically: false, encoding: .utf8)
+    #expect(try shelf.store.lookup(key) == .miss(.truncatedObject(digest)))
+    _ = try shelf.publish("bytes", as: Digest(of: "another action"))
+    #expect(try shelf.store.read(digest) == Data("bytes".utf8))
+  }
+
+  @Test func onlyOneHasTheLease() throws {
+    let shelf = try Shelf()
+    var lease = try shelf.store.lease(for: key)
+    #expect(lease != nil)
+    #expect(try shelf.store.lease(for: key) == nil)
+    #expect(try Store(at: shelf.folder).lease(for: key) == nil)
+    #expect(try shelf.store.lease(for: Digest(of: "another action")) != nil)
+    lease = nil
+    #expect(try shelf.store.lease(for: key) != nil)
+    #expect(shelf.files("locks") == ["store"], "no lock file outlives its lock")
+  }
+
+  @Test func openingSweepsUpAfterTheDeadAlone() throws {
+    let shelf = try Shelf()
+    try FileManager.default.createDirectory(atPath: shelf.folder + "/attempts/dead", withIntermediateDirectories: true)
+    try "x".write(toFile: shelf.folder + "/attempts/dead/x", atomically: false, encoding: .utf8)
+    try "".write(toFile: shelf.folder + "/locks/\(key.hex)", atomically: false, encoding: .utf8)
+    let alive = try shelf.store.attempt()
+    let digest = try alive.write(Data("alive".utf8))
+    let other = try Store(at: shelf.folder)
+    #expect(shelf.files("attempts").count == 1 && shelf.files("locks") == ["store"])
+    #expect(try other.size(of: digest) == nil)
+    withExtendedLifetime(alive) {}
+  }
+
+  @Test func stateIsKeptUntilTheActionIsDone() throws {
+    let shelf = try Shelf()
+    #expect(try shelf.store.state(of: key) == nil)
+    let attempt = try shelf.store.attempt()
+    try attempt.saveState(Data("one".utf8), of: key)
+    try attempt.saveState(Data("two".utf8), of: key)
+    #expect(try Store(at: shelf.folder).state(of: key) == Data("two".utf8))
+    _ = try shelf.publish("bytes", as: key)
+    #expect(try shelf.store.state(of: key) == nil)
+  }
+
+  @Test func damagedStateIsNone() throws {
+    let shelf = try Shelf()
+    try shelf.store.attempt().saveState(Data("state".utf8), of: key)
+    let path = shelf.folder + "/state/" + key.hex
+    try String(contentsOfFile: path, encoding: .utf8).replacing("state", with: "stale")
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try shelf.store.state(of: key) == nil)
+  }
+
+  @Test func aFailedWriteIsSaidAndSurvived() throws {
+    let shelf = try Shelf()
+    let attempt = try shelf.store.attempt()
+    let folder = "\(shelf.folder)/attempts/\(try #require(shelf.files("attempts").first))"
+    try FileManager.default.removeItem(atPath: folder)
+    let error = #expect(throws: StoreError.self) { try attempt.write(Data("lost".utf8)) }
+    #expect(error?.description.hasPrefix("could not write \(folder)/") == true)
+    _ = try shelf.publish("kept", as: key)
+    #expect(try shelf.store.read(Digest(of: "kept")) == Data("kept".utf8))
+  }
+
+  @Test func theStoreIsWhereItIsSaidToBe() throws {
+    let shelf = try Shelf()
+    let recipe = shelf.folder + "/recipes/deep/quick.yaml"
+    #expect(Store.location(explicit: "/x", recipe: recipe, environment: ["DIFFUSIONCLIP_STORE": "/y"]) == "/x")
+    #expect(Store.location(explicit: nil, recipe: recipe, environment: ["DIFFUSIONCLIP_STORE": "/y"]) == "/y")
+    #expect(
+      Store.location(explicit: nil, recipe: recipe, environment: [:]) == shelf.folder + "/recipes/deep/.diffusionclip")
+    try FileManager.default.createDirectory(atPath: shelf.folder + "/.git", withIntermediateDirectories: true)
+    #expect(Store.location(explicit: nil, recipe: recipe, environment: [:]) == shelf.folder + "/.diffusionclip")
+  }
+
+  @Test func aFolderThatCannotBeMadeIsNamed() throws {
+    let shelf = try Shelf()
+    try "".write(toFile: shelf.folder + "/file", atomically: false, encoding: .utf8)
+    let error = #expect(throws: StoreError.self) { try Store(at: shelf.folder + "/file/store") }
+    #expect(error?.description.contains("file/store") == true)
+    #expect(
+      StoreError.diskFull(path: "/s").description
+        == "no space left on the disk while writing /s; free some, then run again: finished work is kept")
+  }
+}
+
+@Suite struct SourceDigestsTests {
+  @Test func aChangeOfTheSameSizeIsSeen() throws {
+    let shelf = try Shelf()
+    let path = shelf.folder + "/image"
+    for text in ["one", "two", "six"] {
+      try text.write(toFile: path, atomically: false, encoding: .utf8)
+      #expect(try shelf.store.sources.digest(of: path) == Digest(of: text))
+    }
+    #expect(try shelf.store.sources.digest(of: shelf.folder + "/none") == nil)
+  }
+
+  @Test func settledFilesAreRememberedAndFreshOnesNot() async throws {
+    let shelf = try Shelf()
+    try "old".write(toFile: shelf.folder + "/old", atomically: false, encoding: .utf8)
+    try await Task.sleep(for: .seconds(2.1))
+    try "new".write(toFile: shelf.folder + "/new", atomically: false, encoding: .utf8)
+    for name in ["old", "new"] { _ = try shelf.store.sources.digest(of: "\(shelf.folder)/\(name)") }
+    shelf.store.sources.save()
+    let lines = try String(contentsOfFile: shelf.folder + "/sources", encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 2 && lines[1].hasSuffix(Digest(of: "old").hex))
+    #expect(try Store(at: shelf.folder).sources.digest(of: shelf.folder + "/old") == Digest(of: "old"))
+  }
+
+  @Test func aDamagedMemoryIsForgotten() throws {
+    let shelf = try Shelf()
+    try "ab cd\n1 2 3".write(toFile: shelf.folder + "/sources", atomically: false, encoding: .utf8)
+    try "x".write(toFile: shelf.folder + "/x", atomically: false, encoding: .utf8)
+    #expect(try Store(at: shelf.folder).sources.digest(of: shelf.folder + "/x") == Digest(of: "x"))
+  }
+}

@@ -1,0 +1,120 @@
+import ArtifactStore
+import Execution
+import Foundation
+import Planning
+import StageKit
+import Synchronization
+
+/// A repository in a temporary folder with a recipe and three images; gone with the value.
+final class Workshop: Sendable {
+  let folder: String
+  var recipe: String { folder + "/recipes/quick.yaml" }
+  var store: String { folder + "/.diffusionclip" }
+  var results: String { folder + "/runs/quick" }
+
+  static let standardRecipe = """
+    recipe: quick
+    description: Three small images.
+    params: { target: angry, steps: 2 }
+    stages:
+      portraits: { load: { images: ../images/*.txt } }
+      latents: { invert: { images: portraits, steps: "${steps}" } }
+      tuned: { tune: { latents: latents, target: "${target}", breaker: ../breaker } }
+      edited: { edit: { latents: latents, model: tuned } }
+      scores:
+        measure: { images: edited, reference: portraits }
+        expect: { longer: "> 6" }
+      sheet: { figure: { rows: [portraits, edited] } }
+    outputs: [sheet, scores, edited, tuned]
+    """
+
+  init(recipe text: String = standardRecipe) throws {
+    folder = NSTemporaryDirectory() + "workshop-\(UUID().uuidString)"
+    for name in [".git", "images", "recipes"] {
+      try FileManager.default.createDirectory(atPath: folder + "/" + name, withIntermediateDirectories: true)
+    }
+    for name in ["ada", "bob", "cyd"] { try write(name, to: "images/\(name).txt") }
+    // The recipe's own folder is not where the tests run: what it names non-semantically is made absolute.
+    try write(text.replacing("../breaker", with: folder + "/breaker"), to: "recipes/quick.yaml")
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  func write(_ text: String, to path: String) throws {
+    try text.write(toFile: folder + "/" + path, atomically: true, encoding: .utf8)
+  }
+
+  func read(_ path: String) throws -> String { try String(contentsOfFile: folder + "/" + path, encoding: .utf8) }
+
+  func json(_ path: String) throws -> JSON { try JSON(parsing: Data(try read(path).utf8)) }
+
+  func plan(set overlays: String...) throws -> Plan {
+    try Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays)
+  }
+
+  func forecast(set overlays: String...) throws -> Forecast {
+    try Forecast(of: Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays), in: Store(at: store))
+  }
+
+  @discardableResult
+  func run(
+    set overlays: String..., interruption: Interruption = Interruption(),
+    emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) async throws -> RunOutcome {
+    let plan = try Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays)
+    let run = Run(
+      of: plan, in: try Store(at: store),
+      environment: RunEnvironment(program: "test", blas: "none", threads: 1), formats: TestKinds.formats)
+    return await run.perform(interruption: interruption, emit: emit)
+  }
+
+  /// The files in a folder of the store, by path relative to it.
+  func stored(_ part: String) -> [String] {
+    FileManager.default.subpaths(atPath: store + "/" + part)?.filter { path in
+      var isFolder: ObjCBool = false
+      let exists = FileManager.default.fileExists(atPath: "\(store)/\(part)/\(path)", isDirectory: &isFolder)
+      return exists && !isFolder.boolValue
+    }.sorted() ?? []
+  }
+
+  /// The path of the object with these bytes.
+  func object(_ text: String) -> String {
+    let digest = Digest(of: text).hex
+    return "\(store)/objects/\(digest.prefix(2))/\(digest)"
+  }
+}
+
+extension RunOutcome {
+  /// The ids of the actions that ran.
+  var ran: [String] {
+    actions.compactMap { if case .ran = $0.status { $0.id.description } else { nil } }
+  }
+}
+
+extension Forecast {
+  /// The ids of the actions that would run, with the reasons.
+  var toRun: [String] {
+    actions.compactMap { if case .run(let reason) = $0.status { "\($0.id): \(reason)" } else { nil } }
+  }
+}
+
+/// What a test wants to know of the events of a run.
+final class EventLog: Sendable {
+  private let kept = Mutex<[String]>([])
+  private let line: @Sendable (RunEvent) -> String?
+  var lines: [String] { kept.withLock { $0 } }
+
+  /// - Parameter line: what to keep of an event.
+  init(_ line: @escaping @Sendable (RunEvent) -> String?) { self.line = line }
+
+  @Sendable func report(_ event: RunEvent) {
+    if let line = line(event) { kept.withLock { $0.append(line) } }
+  }
+}
+
+/// Text that somebody prints.
+final class Transcript: Sendable {
+  private let kept = Mutex("")
+  var text: String { kept.withLock { $0 } }
+  @Sendable func append(_ text: String) { kept.withLock { $0 += text } }
+}

@@ -1,0 +1,50 @@
+import Foundation
+import Imaging
+import Testing
+
+/// The files beside these tests; PROVENANCE.md there says what made them.
+enum Fixture {
+  static func data(_ name: String) throws -> Data {
+    try Data(contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)"))
+  }
+
+  static func image(_ name: String) throws -> Image { try Image(decoding: data(name), name: name) }
+
+  /// The pixels that `name.rgb` holds.
+  static func expected(_ name: String, width: Int, height: Int) throws -> Image {
+    let pixels = try [UInt8](data("\(name).rgb"))
+    try #require(pixels.count == width * height * 3, "\(name).rgb has \(pixels.count) bytes")
+    return Image(width: width, height: height, pixels: pixels)
+  }
+}
+
+/// Expects two pictures to have the same size and no channel further apart than `tolerance` levels.
+func expectEqual(
+  _ actual: Image, _ expected: Image, tolerance: Int, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  guard actual.width == expected.width, actual.height == expected.height else {
+    let sizes = "\(actual.width)x\(actual.height), not \(expected.width)x\(expected.height)"
+    Issue.record("\(what) is \(sizes)", sourceLocation: sourceLocation)
+    return
+  }
+  let distances = zip(actual.pixels, expected.pixels).map { abs(Int($0) - Int($1)) }
+  guard let worst = distances.indices.max(by: { distances[$0] < distances[$1] }) else { return }
+  let place = "x \(worst / 3 % actual.width), y \(worst / 3 / actual.width), channel \(worst % 3)"
+  #expect(
+    distances[worst] <= tolerance,
+    "\(what): \(actual.pixels[worst]) instead of \(expected.pixels[worst]) at \(place)",
+    sourceLocation: sourceLocation)
+}
+
+/// Numbers from a seed (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}

@@ -1,0 +1,77 @@
+import Imaging
+import Testing
+
+@Suite struct ResizingTests {
+  struct Case: Sendable, CustomStringConvertible {
+    let reference: String
+    let filter: ResizeFilter
+    let antialias: Bool
+    let width, height: Int
+    var description: String { "resized-\(reference)-\(width)x\(height)" }
+  }
+
+  static let cases: [Case] = {
+    let sizes = [(17, 13), (61, 50), (48, 10)]
+    let pillow: [(String, ResizeFilter)] = [
+      ("box", .box), ("bilinear", .bilinear), ("bicubic", .bicubic), ("lanczos", .lanczos),
+    ]
+    let torch: [(String, ResizeFilter)] = [("torch-bilinear", .bilinear), ("torch-bicubic", .torchBicubic)]
+    return pillow.flatMap { name, filter in
+      sizes.map { Case(reference: name, filter: filter, antialias: true, width: $0.0, height: $0.1) }
+    } + torch.flatMap { name, filter in
+      sizes.prefix(2).map { Case(reference: name, filter: filter, antialias: false, width: $0.0, height: $0.1) }
+    }
+  }()
+
+  /// One level of tolerance: Pillow weighs in fixed point, and all round at the end.
+  @Test(arguments: cases) func agreesWithPillowAndPyTorch(_ it: Case) throws {
+    let source = try Fixture.image("resize.png")
+    let actual = source.resized(width: it.width, height: it.height, filter: it.filter, antialias: it.antialias)
+    let expected = try Fixture.expected("\(it)", width: it.width, height: it.height)
+    expectEqual(actual, expected, tolerance: 1, "\(it)")
+  }
+
+  @Test(arguments: [ResizeFilter.nearest, .box, .bilinear, .bicubic, .torchBicubic, .lanczos])
+  func keepsPlainColors(filter: ResizeFilter) {
+    let plain = Image(width: 20, height: 30, color: Color(0x12C8FF))
+    for (width, height) in [(1, 1), (7, 100), (41, 3)] {
+      for antialias in [false, true] {
+        let resized = plain.resized(width: width, height: height, filter: filter, antialias: antialias)
+        #expect(resized == Image(width: width, height: height, color: Color(0x12C8FF)))
+      }
+    }
+  }
+
+  @Test func magnifiesPixelsToSquares() throws {
+    let source = try Fixture.image("rgb.png")
+    let large = source.magnified(by: 3)
+    for y in 0..<large.height {
+      for x in 0..<large.width { #expect(large[x, y] == source[x / 3, y / 3]) }
+    }
+  }
+
+  @Test func squaresByCroppingAndNeverSquashes() {
+    // A white square between black bars: only the square is left.
+    var wide = Image(width: 300, height: 100, color: .black)
+    for y in 0..<100 {
+      for x in 100..<200 { wide[x, y] = .white }
+    }
+    #expect(wide.centerSquareCrop() == Image(width: 100, height: 100, color: .white))
+    #expect(wide.squared(size: 64) == Image(width: 64, height: 64, color: .white))
+    #expect(wide.crop(x: 99, y: 7, width: 2, height: 1).pixels == [0, 0, 0, 255, 255, 255])
+    let square = Image(width: 5, height: 5, color: Color(0x010203))
+    #expect(square.squared(size: 5) == square)
+    #expect(Image(width: 1, height: 4, color: .white).centerSquareCrop().height == 1)
+  }
+
+  @Test func convertsToNumbersAndBack() {
+    let image = Image(width: 256, height: 1, pixels: (0...255).flatMap { [UInt8($0), UInt8(255 - $0), 128] })
+    for range: ClosedRange<Float> in [-1...1, 0...1, 0...255] {
+      let numbers = image.floats(in: range)
+      #expect(numbers.min() == range.lowerBound && numbers.max() == range.upperBound)
+      #expect(Image(width: 256, height: 1, floats: numbers, in: range) == image)
+    }
+    let odd = Image(width: 2, height: 1, floats: [-9, 9, .nan, .infinity, -.infinity, 0], in: -1...1)
+    #expect(odd.pixels == [0, 255, 0, 255, 0, 128])
+  }
+}

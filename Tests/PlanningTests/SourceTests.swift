@@ -1,0 +1,157 @@
+import Foundation
+import Planning
+import StageKit
+import Testing
+
+/// Path parameters: what they find, and how they fail.
+struct SourceTests {
+  private let folder: RecipeFolder
+
+  init() throws {
+    folder = try RecipeFolder(
+      "base.pt", "clip/model.pt", "clip/vocab.json", "clip/.hidden", "clip/deep/x", "faces/b.png", "faces/a.png",
+      "faces/.c.png", "faces/10.jpg", "faces/[x].png", "other/d.v2.png", "\u{E9}/\u{E9}1.png")
+  }
+
+  private func source(_ parameter: String, _ text: String) throws -> PlannedSource? {
+    try folder.plan(stages: "a: { load: { \(parameter): \(text) } }")["a"]?.sources[parameter]
+  }
+
+  private func error(_ parameter: String, _ text: String) throws -> [String] {
+    try folder.errors(stages: "a: { load: { \(parameter): \(text) } }").split(separator: "\n").map(String.init)
+      .filter { !$0.hasPrefix("   3 |") && !$0.hasPrefix("     |") }
+  }
+
+  @Test func oneFile() throws {
+    let expected = PlannedSource(form: .file, files: [.init(name: "d.v2", path: "\(folder.path)/other/d.v2.png")])
+    #expect(try source("images", "other/d.v2.png") == expected)
+    #expect(try source("images", "./other/d.v2.png") == expected)
+    #expect(try source("images", "\(folder.path)/other/d.v2.png") == expected)
+    #expect(try source("images", "../\(URL(filePath: folder.path).lastPathComponent)/other/d.v2.png") == expected)
+  }
+
+  @Test func folderGivesItsFiles() throws {
+    #expect(
+      try source("clip", "clip")
+        == PlannedSource(
+          form: .folder,
+          files: [
+            .init(name: "model.pt", path: "\(folder.path)/clip/model.pt"),
+            .init(name: "vocab.json", path: "\(folder.path)/clip/vocab.json"),
+          ]))
+    #expect(try source("clip", "base.pt")?.form == .file)
+  }
+
+  @Test(arguments: [
+    ("faces/*.png", ["[x]", "a", "b"]), ("faces/?.png", ["a", "b"]), ("faces/[ab].png", ["a", "b"]),
+    ("faces/[!b].*", ["a"]), ("faces/[a-z].png", ["a", "b"]), ("faces/.c*", [".c"]), ("*/*.jpg", ["10"]),
+    ("*s/*.png", ["[x]", "a", "b"]), ("faces/1*0.jpg", ["10"]), ("faces/*a*.*", ["a"]), ("\u{E9}/?1.png", ["\u{E9}1"]),
+    // A path that exists is no pattern.
+    ("faces/[x].png", ["[x]"]), ("faces/[[]x].png", ["[x]"]),
+  ])
+  func globs(pattern: String, names: [String]) throws {
+    #expect(try source("images", "\"\(pattern)\"")?.files.map(\.name) == names)
+  }
+
+  @Test func mappingFollowsTheForm() throws {
+    #expect(try source("images", "faces/a.png")?.form == .file)
+    #expect(try source("images", "[faces/a.png]")?.form == .several)
+    #expect(try source("images", "[other/*.png, faces/b.png]")?.files.map(\.name) == ["b", "d.v2"])
+    let plan = try folder.plan(
+      stages: """
+        one: { load: { images: faces/a.png } }
+        listed: { load: { images: [faces/a.png] } }
+        model: { load: { diffusion: base.pt } }
+        """)
+    #expect(plan["one"]?.mapping == .whole)
+    #expect(plan["listed"]?.mapping == .files(of: "images"))
+    #expect(plan["model"]?.mapping == .whole)
+  }
+
+  @Test(
+    arguments: [
+      ("diffusion", "bsae.pt", "no such file 'bsae.pt'", ["did you mean 'base.pt'?", "looked for bsae.pt"]),
+      (
+        "images", "faces/a.jpg", "no such file 'faces/a.jpg'",
+        ["did you mean 'faces/a.png'?", "looked for faces/a.jpg"]
+      ),
+      (
+        "images", "face/*.png", "no such file 'face/*.png'", ["did you mean 'faces/*.png'?", "there is no folder face"]
+      ),
+      ("images", "other/*.pgn", "no file matches 'other/*.pgn'", ["the folder other has d.v2.png"]),
+      (
+        "images", "\"~/*.png\"", "no such file '~/*.png'",
+        ["'~' is not expanded: write the path from the recipe's folder, or an absolute one"]
+      ),
+      ("images", "faces", "'faces' is a folder, not a file,", ["name files in it: 'faces/*.png'"]),
+      ("diffusion", "clip", "'clip' is a folder, not a file,", ["name a file in it"]),
+      ("diffusion", "base.pt/x", "no such file 'base.pt/x'", ["base.pt is not a folder"]),
+      ("diffusion", "/nowhere/x", "no such file '/nowhere/x'", ["there is no folder /nowhere"]),
+      ("images", "faces/**", "'**' is not supported", ["a * stands for names in one folder: '*/*.png'"]),
+    ] as [(String, String, String, [String])])
+  func notFound(parameter: String, path: String, message: String, help: [String]) throws {
+    let column = 16 + parameter.count + 2
+    #expect(
+      try error(parameter, path) == ["r.yaml:3:\(column): error: \(message) in '\(parameter)' of 'load'"]
+        + help.map { "     help: \($0)" })
+  }
+
+  @Test func noFileAtAll() throws {
+    #expect(try error("images", "[]") == ["r.yaml:3:24: error: 'images' of 'load' names no file"])
+    #expect(
+      try error("images", "3") == [
+        "r.yaml:3:24: error: 'images' of 'load' must be a path, a glob such as faces/*.png, or a list of those, not 3"
+      ])
+    #expect(
+      try error("images", "[faces/a.png, 3]") == [
+        "r.yaml:3:38: error: a path in 'images' of 'load' must be a text, not 3"
+      ])
+    try FileManager.default.createDirectory(atPath: "\(folder.path)/empty", withIntermediateDirectories: true)
+    #expect(
+      try error("images", "empty/*.png") == [
+        "r.yaml:3:24: error: no file matches 'empty/*.png' in 'images' of 'load'",
+        "     help: the folder empty is empty",
+      ])
+    #expect(
+      try error("clip", "empty") == [
+        "r.yaml:3:22: error: 'empty' is a folder without files in 'clip' of 'load'", "     help: looked in empty",
+      ])
+  }
+
+  @Test func twoFilesOfOneName() throws {
+    try folder.add("faces/a.jpg")
+    #expect(
+      try folder.errors(stages: "a: { load: { images: faces/* } }") == """
+        r.yaml:3:24: error: two files would be the item 'a'
+           3 |   a: { load: { images: faces/* } }
+             |                        ^
+             help: they are faces/a.jpg and faces/a.png
+        """)
+    #expect(
+      try error("images", "[faces/b.png, faces/*.png]") == [
+        "r.yaml:3:38: error: two files would be the item 'b'",
+        "     help: they are faces/b.png, named twice",
+      ])
+  }
+
+  @Test func recipeBehindALinkFindsItsFiles() throws {
+    let link = folder.path + "-link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: folder.path)
+    defer { try? FileManager.default.removeItem(atPath: link) }
+    try folder.add("sub/r.yaml", Data("recipe: r\nstages: { a: { load: { images: ../faces/a.png } } }".utf8))
+    let plan = try Planner.plan(recipeAt: "\(link)/sub/r.yaml", kinds: TestKinds.all)
+    #expect(plan.file == "\(folder.path)/sub/r.yaml")
+    #expect(plan.stages[0].sources["images"]?.files[0].path == "\(folder.path)/faces/a.png")
+  }
+
+  @Test func recipeIsNamedFromTheCurrentFolder() throws {
+    try folder.add("r.yaml", Data("recipe: r\nstages: { a: { load: { images: faces/a.png } } }".utf8))
+    let current = URL(filePath: FileManager.default.currentDirectoryPath).resolvingSymlinksInPath()
+    let toRoot = String(repeating: "../", count: current.pathComponents.count - 1)
+    let relative = toRoot + folder.path.dropFirst() + "/r.yaml"
+    let plan = try Planner.plan(recipeAt: relative, kinds: TestKinds.all)
+    #expect(plan.file == "\(folder.path)/r.yaml")
+    #expect(plan.stages[0].location.file == relative)
+    #expect(plan.stages[0].sources["images"]?.files[0].path == "\(folder.path)/faces/a.png")
+  }
+}
