@@ -17,7 +17,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -27,14 +26,13 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
   ],
   targets: [
     .executableTarget(
       name: "diffusionclip",
-      dependencies: ["Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", arguments, logging],
+      dependencies: ["Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", arguments],
       swiftSettings: strict),
-    module("Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", collections, logging]),
+    module("Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", collections]),
     module(
       "Stages",
       ["StageKit", "ArtifactStore", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels"]),
@@ -64,11 +62,23 @@ let package = Package(
     .testTarget(
       name: "NetworksTests", dependencies: ["Networks", "Checkpoints", "Tensors", "TestSupport", collections],
       exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "DiffusionTests", dependencies: ["Diffusion", "Checkpoints", "Tensors", "Kernels", "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "MetricsTests", dependencies: ["Metrics", "Networks", "Checkpoints", "Tensors", "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["diffusionclip", "Imaging", "Portraits", "ArtifactStore"],
+      swiftSettings: strict),
     tests("Execution", ["Planning", "StageKit", "ArtifactStore"]),
+    tests("Stages", ["Planning", "StageKit", "RecipeSyntax", "Imaging", "ArtifactStore"]),
     tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore"]),
+    tests("StageKit"),
     tests("ArtifactStore"),
     tests("RecipeSyntax"),
     tests("Portraits"),
+    .testTarget(name: "ArchitectureTests", swiftSettings: strict),
   ]
 )

@@ -24,11 +24,11 @@ public struct DDIM: Sendable {
   }
 
   /// The step with η > 0 (Song et al. 2021, eqs. 12 and 16): c₁ = η √((1 − ᾱ/ᾱ')(1 − ᾱ')/(1 − ᾱ)) of `fresh` noise,
-  /// √(1 − ᾱ' − c₁²) of the predicted.
+  /// √(1 − ᾱ' − c₁²) of the predicted. `next` may be t, as in sequences of more steps than times: x stays.
   public func step(
     _ x: Tensor, noise epsilon: Tensor, from t: Int, to next: Int, eta: Double, fresh: Tensor
   ) -> Tensor {
-    precondition(next < t, "η is for sampling")
+    precondition(next <= t, "η is for sampling")
     let (alpha, target) = (schedule.alphaCumprod(t), schedule.alphaCumprod(next))
     let c1 = eta * ((1 - alpha / target) * (1 - target) / (1 - alpha)).squareRoot()
     let c2 = max(0, 1 - target - c1 * c1).squareRoot()

@@ -51,6 +51,7 @@ public func multiply(
   inner: Int, type: ScalarType, alpha: Double = 1, beta: Double = 0
 ) {
   BLAS.requireLoaded()
+  Work.add(rows * columns * inner)
   let (m, n, k) = (Int32(rows), Int32(columns), Int32(inner))
   let (lda, ldb, ldc) = (Int32(a.stride), Int32(b.stride), Int32(stride))
   switch type {
@@ -70,8 +71,8 @@ public func multiplyInParallel(
   _ a: MatrixArgument, _ b: MatrixArgument, into c: UnsafeMutableRawPointer, stride: Int, rows: Int, columns: Int,
   inner: Int, type: ScalarType, alpha: Double = 1, beta: Double = 0
 ) {
-  // A band is worth a thread from about a million multiplications.
-  let band = max(16, (1 << 20) / max(1, columns * inner) / 16 * 16)
+  // Every band packs the whole of B again, so it must be tall for that not to matter.
+  let band = max(64, (1 << 24) / max(1, columns * inner) / 64 * 64)
   let size = type.size
   Parallel.forEachRange(rows, grain: band) { range in
     let offset = (a.transposed ? range.lowerBound : range.lowerBound * a.stride) * size

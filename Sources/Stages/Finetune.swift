@@ -47,6 +47,7 @@ let finetune = StageKind(
       "identity_weight", .double(0...1000), .defaulting(.double(1)),
       help: "Of 1 − cos of the faces' embeddings; only where `identity` is given (official --id_loss_w)."),
     Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the order of the images, which is fixed over the passes."),
+    saveEveryParameter,
   ],
   outputs: { parameters in
     let losses = OutputPort("losses", .table)
@@ -83,7 +84,7 @@ private func tuneModel(_ context: any StageContext) throws {
   let examples = items.shuffled(using: &random).map { FineTuning.Example(latent: $0.latent, image: $0.image) }
   try requireSize(examples[0].image.shape, of: model, context)
   let total = parameters.int("passes") * examples.count
-  var timer = SaveTimer()
+  var timer = SaveTimer(parameters)
   while tuning.iteration < total {
     try context.checkCancellation()
     let report = tuning.iterate(over: examples)

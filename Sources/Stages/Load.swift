@@ -16,7 +16,7 @@ let load = StageKind(
       "size", .int(8...4096), .optional,
       help: "Side of the square that pictures are brought to: the short side is scaled, the centre of the long one kept."),
     Parameter(
-      "sha256", .string, .optional, isSemantic: false,
+      "sha256", .string, .optional,
       help: "What the file's SHA-256 must be; 64 hexadecimal digits. For one file."),
   ],
   outputs: { parameters in
@@ -48,7 +48,7 @@ let load = StageKind(
     case .latents:
       for file in files {
         let data = try context.read(file)
-        _ = try Latent(data, name: file.path)
+        _ = try readingInput { try Latent(data, name: file.path) }
         try context.write(data, item: file.name, to: "latents")
       }
     case .table:
@@ -85,7 +85,8 @@ private func verify(_ files: [SourceFile], against pin: String) throws {
 }
 
 private func loadPicture(_ file: SourceFile, _ context: any StageContext) throws {
-  var image = try Image(decoding: context.read(file), name: file.path)
+  let data = try context.read(file)
+  var image = try readingInput { try Image(decoding: data, name: file.path) }
   if let size = context.parameters["size"]?.int { image = image.squared(size: size) }
   try context.write(Picture.data(image), item: file.name, to: "images")
 }
@@ -103,13 +104,21 @@ private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: a
     guard let merges = files.first(where: { $0.name == "merges.txt" }) else {
       throw InputError("\(weights.path): no merges.txt beside it: a CLIP folder holds model.safetensors and merges.txt")
     }
-    var checkpoint = try Safetensors.read(context.read(weights), from: weights.path)
-    checkpoint.metadata["merges"] = String(decoding: try context.read(merges), as: UTF8.self)
-    let data = try Safetensors.data(of: checkpoint)
-    try Model.check(data, as: .clip, from: weights.path)
-    return data
+    let weightData = try context.read(weights), mergeData = try context.read(merges)
+    return try readingInput {
+      var checkpoint = try Safetensors.read(weightData, from: weights.path)
+      checkpoint.metadata["merges"] = String(decoding: mergeData, as: UTF8.self)
+      let data = try Safetensors.data(of: checkpoint)
+      try Model.check(data, as: .clip, from: weights.path)
+      return data
+    }
   }
   let (data, path) = try onlyFile(files, context)
-  try Model.check(data, as: type, from: path)
+  try readingInput { try Model.check(data, as: type, from: path) }
   return data
+}
+
+/// Makes sense of a file from outside: whatever is wrong with it is the user's to mend.
+private func readingInput<Read>(_ read: () throws -> Read) throws -> Read {
+  do { return try read() } catch let error as InputError { throw error } catch { throw InputError("\(error)") }
 }

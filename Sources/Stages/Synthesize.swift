@@ -23,15 +23,15 @@ let synthesize = StageKind(
       help: "Styles, taken in turn."),
     Parameter("strokes", .bool, .defaulting(.bool(false)), help: "Paint each portrait with a few broad brush strokes."),
     Parameter(
-      "attributes", .map(.string), .defaulting(.map([:] as [String: Value])),
-      help: "Attributes that are the same in all portraits, such as {tan: natural, expression: neutral}."),
+      "attributes", .map(.list(.string)), .defaulting(.map([:] as [String: Value])),
+      help: "Values that attributes may have, such as {tan: [natural], hair_colour: [black, brown]}; any unless given."),
     Parameter("captions", .int(1...16), .defaulting(.int(1)), help: "Captions for each portrait."),
     Parameter("size", .int(16...1024), .defaulting(.int(64)), help: "Side of the pictures in pixels."),
   ],
   outputs: { _ in [OutputPort("images", .images), OutputPort("table", .table), OutputPort("labels", .images)] },
   check: { draft in
     (draft.parameters["attributes"]?.entries ?? []).compactMap { entry in
-      Portrait.complaint(attribute: entry.key, value: entry.value.string ?? "").map { Complaint(about: "attributes", $0) }
+      Portrait.complaint(attribute: entry.key, values: allowedValues(entry)).map { Complaint(about: "attributes", $0) }
     }
   },
   run: { context in
@@ -50,7 +50,9 @@ let synthesize = StageKind(
         let number = (seed &* 0x1_0000_01B3 &+ UInt64(index % people)) % UInt64(split.people.count)
         portrait = .random(of: Person(id: split.people.lowerBound + number), seed: portraitSeed)
       }
-      for entry in parameters["attributes"]?.entries ?? [] { portrait.set(entry.key, to: entry.value.string ?? "") }
+      for entry in parameters["attributes"]?.entries ?? [] {
+        portrait.restrict(entry.key, to: allowedValues(entry), choosing: &random)
+      }
       let style = styles[index % styles.count]
       let rendered = parameters.bool("strokes")
         ? portrait.strokes(size: parameters.int("size"))
@@ -73,6 +75,8 @@ let synthesize = StageKind(
     try context.write(Data(CSV(header: header, rows: rows).text.utf8), item: "", to: "table")
   })
 
+private func allowedValues(_ entry: Value.Entry) -> [String] { (entry.value.list ?? []).compactMap(\.string) }
+
 extension Portrait {
   /// What is known about the picture; an attribute that its style does not show is empty.
   func tableRow(style: Style) -> [(name: String, value: String)] {
@@ -81,35 +85,43 @@ extension Portrait {
       .map { ($0.name, hidden.contains($0.name) ? "" : $0.value) }
   }
 
-  /// Sets the attribute called `name`; see ``complaint(attribute:value:)`` for what there is.
-  mutating func set(_ name: String, to value: String) {
-    func apply<A: Attribute>(_ path: WritableKeyPath<Portrait, A>) {
-      if A.name == name, let value = A(rawValue: value) { self[keyPath: path] = value }
-    }
-    apply(\.expression)
-    apply(\.makeup)
-    apply(\.tan)
-    apply(\.hairColour)
-    apply(\.hairLength)
-    apply(\.curls)
-    apply(\.beard)
-    apply(\.glasses)
-    apply(\.age)
-    apply(\.background)
-    apply(\.clothing)
+  /// Gives the attribute called `name` one of `values`, unless it has one already.
+  mutating func restrict(_ name: String, to values: [String], choosing random: inout RandomSource) {
+    guard let path = Self.attributePaths[name], !values.contains(path.value(self)) else { return }
+    path.set(&self, values[Int(random.uniform() * Double(values.count))])
   }
 
-  /// What is wrong with setting an attribute, or nil.
-  static func complaint(attribute name: String, value: String) -> String? {
-    func values<A: Attribute>(_ type: A.Type) -> (String, [String]) { (A.name, A.allCases.map(\.rawValue)) }
-    let known = [
-      values(FacialExpression.self), values(Makeup.self), values(Tan.self), values(HairColour.self),
-      values(HairLength.self), values(Curls.self), values(Beard.self), values(Glasses.self), values(Age.self),
-      values(Background.self), values(Clothing.self),
-    ]
-    guard let (_, allowed) = known.first(where: { $0.0 == name }) else {
-      return "portraits have no attribute '\(name)': expected one of \(known.map(\.0).joined(separator: ", "))"
+  /// What is wrong with restricting an attribute to these values, or nil.
+  static func complaint(attribute name: String, values: [String]) -> String? {
+    guard let path = attributePaths[name] else {
+      return "portraits have no attribute '\(name)': expected one of \(attributePaths.keys.sorted().joined(separator: ", "))"
     }
-    return allowed.contains(value) ? nil : "'\(value)' is no \(name): expected one of \(allowed.joined(separator: ", "))"
+    if values.isEmpty { return "'\(name)' needs at least one value of \(path.values.joined(separator: ", "))" }
+    return values.first { !path.values.contains($0) }.map {
+      "'\($0)' is no \(name): expected one of \(path.values.joined(separator: ", "))"
+    }
   }
+
+  /// An attribute's place in a portrait, by the names of its values.
+  private struct AttributePath: Sendable {
+    let values: [String]
+    let value: @Sendable (Portrait) -> String
+    let set: @Sendable (inout Portrait, String) -> Void
+
+    init<A: Attribute>(_ path: WritableKeyPath<Portrait, A> & Sendable) {
+      values = A.allCases.map(\.rawValue)
+      value = { $0[keyPath: path].rawValue }
+      set = { portrait, name in
+        if let value = A(rawValue: name) { portrait[keyPath: path] = value }
+      }
+    }
+  }
+
+  private static let attributePaths: [String: AttributePath] = [
+    FacialExpression.name: AttributePath(\.expression), Makeup.name: AttributePath(\.makeup),
+    Tan.name: AttributePath(\.tan), HairColour.name: AttributePath(\.hairColour),
+    HairLength.name: AttributePath(\.hairLength), Curls.name: AttributePath(\.curls),
+    Beard.name: AttributePath(\.beard), Glasses.name: AttributePath(\.glasses), Age.name: AttributePath(\.age),
+    Background.name: AttributePath(\.background), Clothing.name: AttributePath(\.clothing),
+  ]
 }

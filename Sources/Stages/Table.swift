@@ -2,7 +2,7 @@ import ArtifactStore
 import Foundation
 import StageKit
 
-/// `table`: means of metrics, a row per set.
+/// `table`: means of metrics, a row per set, and how they go from row to row.
 let table = StageKind(
   name: "table",
   summary: "Collects the means of several metric stages, one row per stage.",
@@ -11,7 +11,9 @@ let table = StageKind(
   parameters: [
     Parameter("measures", .list(.string), .optional, help: "Columns; every measure that occurs unless given.")
   ],
-  outputs: { _ in [OutputPort("table", .table)] },
+  // `trend` gives `expect` something to hold on to where the order of the rows means something:
+  // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next.
+  outputs: { _ in [OutputPort("table", .table), OutputPort("trend", .metrics)] },
   run: { context in
     var columns = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
     let isFixed = !columns.isEmpty
@@ -30,4 +32,9 @@ let table = StageKind(
     }
     let cells = rows.map { row in [row.label] + columns.map { name in row.means[name].map { "\($0)" } ?? "" } }
     try context.write(Data(CSV(header: ["name"] + columns, rows: cells).text.utf8), item: "", to: "table")
+    let rises = columns.compactMap { name in
+      let means = rows.compactMap { $0.means[name] }
+      return zip(means, means.dropFirst()).map { $1 - $0 }.min().map { "\"\(name).least_rise\":\($0)" }
+    }
+    try context.write(Data(("{" + rises.joined(separator: ",") + "}").utf8), item: "rows", to: "trend")
   })

@@ -96,6 +96,7 @@ private struct Convolution: Sendable {
     // The vector loads of a bias reach to the next multiple of 32 too.
     let shift = bias.map { Self.alignedColumns($0, outputs) }
     let rowWork = outputWidth * outputs * kernelHeight * inner
+    Work.add(items * outputHeight * rowWork)
     Parallel.forEachRange(items * outputHeight, grain: max(1, (1 << 20) / rowWork)) { rows in
       for row in rows {
         let (item, line0) = row.quotientAndRemainder(dividingBy: outputHeight)
@@ -132,6 +133,7 @@ private struct Convolution: Sendable {
     let frame = x.framed(padding)
     let inner = kernelWidth * channels
     let gw = Tensor.zeros([kernelHeight, kernelWidth, channels, outputs], type: x.type)
+    Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * inner)
     // Each piece owns some rows of the result and walks over all pixels: nothing is shared, nothing to add up.
     let band = max(8, min(inner, (inner + 5) / 6 + 7) / 8 * 8), bands = (inner + band - 1) / band
     Parallel.forEach(kernelHeight * bands) { piece in

@@ -19,5 +19,6 @@ struct DiffusionCLIP: AsyncParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, PlanCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self, KindsCommand.self,
+      BenchCommand.self,
     ])
 }

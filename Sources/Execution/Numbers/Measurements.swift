@@ -1,6 +1,7 @@
 import ArtifactStore
 import Foundation
 import OrderedCollections
+import StageKit
 
 /// Numbers by item and measure: what an artifact of type `metrics` holds, or a table of two columns.
 public struct Measurements: Sendable, Hashable {

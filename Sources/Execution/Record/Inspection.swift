@@ -2,6 +2,7 @@ import ArtifactStore
 import Foundation
 import Planning
 import RecipeSyntax
+import StageKit
 
 /// What `show` and `export` bring out of the store: outputs of a recipe, as far as they have been made.
 public struct Inspection: Sendable {

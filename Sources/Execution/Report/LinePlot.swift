@@ -1,4 +1,5 @@
 import Foundation
+import StageKit
 
 /// Curves over a common axis as an inline SVG.
 struct LinePlot: Sendable {

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Foundation
 import Planning
+import StageKit
 
 /// A run as a page that needs nothing else: pictures, numbers, curves, the graph, timings, provenance.
 struct Report {

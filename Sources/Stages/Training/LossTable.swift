@@ -27,7 +27,10 @@ struct LossTable {
 /// Says when it is time to save again: often enough that little is lost, seldom enough that it costs nothing.
 struct SaveTimer {
   private var last = ContinuousClock.now
-  private let interval: Duration = .seconds(60)
+  private let interval: Duration
+
+  /// The timer that a stage's ``saveEveryParameter`` asks for.
+  init(_ parameters: Parameters) { interval = .seconds(parameters.double("save_every")) }
 
   /// Whether the interval has passed since this last was true.
   var isDue: Bool {
@@ -38,3 +41,8 @@ struct SaveTimer {
     }
   }
 }
+
+/// How often a stage that takes long saves where it is. Results do not depend on it.
+let saveEveryParameter = Parameter(
+  "save_every", .double(0...86400), .defaulting(.double(60)), isSemantic: false,
+  help: "Seconds between savings of where it is, for a run that goes on after this one was cut short.")

@@ -34,6 +34,7 @@ let train = StageKind(
     Parameter(
       "attributes", .list(.string), .optional, help: "Columns of the table that perceptual or judge tell apart."),
     Parameter("classes", .list(.string), .optional, help: "Names of the segmenter's classes, by gray level."),
+    saveEveryParameter,
   ],
   outputs: { parameters in
     let type = parameters["network"]?.string.flatMap(ArtifactType.init(rawValue:)) ?? .diffusion
@@ -62,7 +63,7 @@ let train = StageKind(
         steps: parameters.int("steps"), rate: parameters.double("learning_rate"), warmup: parameters.int("warmup"),
         averageDecay: parameters.double("average"), seed: UInt64(parameters.int("seed"))))
     var losses = try restore(&run, context) ?? LossTable(counter: "step")
-    var timer = SaveTimer(), sum = 0.0, counted = 0
+    var timer = SaveTimer(parameters), sum = 0.0, counted = 0
     while !run.isFinished {
       try context.checkCancellation()
       let rate = run.rate

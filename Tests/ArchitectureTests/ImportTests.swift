@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+/// Data flows one way: a module imports only modules further down this list, and a C module has one wrapper.
+struct ImportTests {
+  private static let modules = [
+    "diffusionclip", "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Diffusion",
+    "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels",
+  ]
+  private static let wrappers = [
+    "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
+  ]
+
+  /// Kernels hands the C functions on to Tensors, where each operation calls its own.
+  private static func imports(in module: String) throws -> Set<String> {
+    let folder = sources.appending(path: module)
+    let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []
+    return try files.filter { $0.pathExtension == "swift" }.reduce(into: []) { found, file in
+      for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+        let words = line.split(separator: " ")
+        guard let index = words.firstIndex(of: "import"), words[..<index].allSatisfy({ $0.hasPrefix("@") }),
+          let name = words.dropFirst(index + 1).last
+        else { continue }
+        found.insert(String(name.split(separator: ".")[0]))
+      }
+    }
+  }
+
+  private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Sources")
+
+  @Test func everyModuleIsInTheList() throws {
+    let folders = try FileManager.default.contentsOfDirectory(atPath: Self.sources.path)
+    let swift = folders.filter { !$0.hasPrefix("C") || $0 == "Checkpoints" }
+    #expect(Set(swift) == Set(Self.modules))
+  }
+
+  @Test(arguments: modules) func importsPointDown(_ module: String) throws {
+    let found = try Self.imports(in: module)
+    #expect(!found.isEmpty || module == "Portraits")
+    let position = try #require(Self.modules.firstIndex(of: module))
+    for name in found.intersection(Self.modules) {
+      let other = try #require(Self.modules.firstIndex(of: name))
+      #expect(other > position, "\(module) imports \(name), which is above it")
+    }
+    for (name, wrapper) in Self.wrappers where found.contains(name) {
+      #expect(module == wrapper, "\(module) imports \(name), which is for \(wrapper) alone")
+    }
+  }
+
+  @Test func executionAndStagesDoNotKnowEachOther() throws {
+    #expect(try !Self.imports(in: "Execution").contains("Stages"))
+    #expect(try !Self.imports(in: "Stages").contains("Execution"))
+  }
+}

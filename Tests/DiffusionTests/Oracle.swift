@@ -1,0 +1,90 @@
+import Checkpoints
+import Diffusion
+import Kernels
+import Tensors
+import TestSupport
+import Testing
+
+/// What another implementation computed (see Fixtures/PROVENANCE.md), and the models that it computed with.
+struct Oracle {
+  private let checkpoint: CheckpointTensors
+
+  init() throws { checkpoint = try Safetensors.read(contentsOf: fixture("diffusion.safetensors")) }
+
+  subscript(_ name: String) -> Tensor {
+    guard let tensor = checkpoint.tensors[name] else {
+      Issue.record("the fixture has no \(name)")
+      return .zeros([])
+    }
+    return tensor
+  }
+
+  /// A tensor in double precision, in which everything but the noise drawn on the way was computed.
+  func double(_ name: String) -> Tensor { self[name].converted(to: .float64) }
+
+  /// The model called `name`, with parameters of its own.
+  func model(_ name: String, _ type: ScalarType = .float64) -> SmallPredictor {
+    SmallPredictor(
+      parameters: SmallPredictor.names.map {
+        SmallPredictor.fromCheckpoint(self["\(name)/\($0)"]).converted(to: type).parameterCopy()
+      })
+  }
+
+  func expect(
+    _ found: Tensor?, _ name: String, within tolerance: Double, location: SourceLocation = #_sourceLocation
+  ) {
+    guard let found else {
+      Issue.record("\(name): there is nothing to compare", sourceLocation: location)
+      return
+    }
+    let difference = TensorDifference(found, self[name])
+    #expect(difference.relative <= tolerance, "\(name): \(difference)", sourceLocation: location)
+  }
+
+  /// Compares tensors in the order of a model's parameters with those under `prefix`.
+  func expect(
+    _ found: [Tensor?], under prefix: String, within tolerance: Double, location: SourceLocation = #_sourceLocation
+  ) {
+    #expect(found.count == SmallPredictor.names.count, sourceLocation: location)
+    for (name, tensor) in zip(SmallPredictor.names, found) {
+      expect(
+        tensor.map { SmallPredictor.toCheckpoint($0) }, "\(prefix)/\(name)", within: tolerance, location: location)
+    }
+  }
+}
+
+/// What float32 keeps of the oracle's float64 results, 2⁻²⁴, with a margin.
+let stored = 3e-7
+/// What float32 arithmetic leaves over a few steps of the small model.
+let single = 1e-5
+
+/// Two convolutions with the time between them.
+struct SmallPredictor: NoisePredictor {
+  static let names = ["input.weight", "input.bias", "time.weight", "output.weight", "output.bias"]
+  let parameters: [Tensor]
+
+  static func fromCheckpoint(_ x: Tensor) -> Tensor { x.rank == 4 ? x.permuted([2, 3, 1, 0]) : x }
+  static func toCheckpoint(_ x: Tensor) -> Tensor { x.rank == 4 ? x.permuted([3, 2, 0, 1]) : x }
+
+  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { output(hidden(x, timesteps)) }
+
+  func hidden(_ x: Tensor, _ timesteps: [Int]) -> Tensor {
+    let time = Tensor(timesteps.map { Double($0) / 1000 }, shape: [timesteps.count, 1, 1, 1]).converted(to: x.type)
+    return (x.conv2d(parameters[0], parameters[1], padding: .all(1)) + time * parameters[2]).silu()
+  }
+
+  func output(_ hidden: Tensor) -> Tensor { hidden.conv2d(parameters[3], parameters[4], padding: .all(1)) }
+}
+
+/// A model that notes the times it is evaluated at.
+final class RecordingPredictor: NoisePredictor {
+  let model: any NoisePredictor
+  private(set) var times: [Int] = []
+
+  init(_ model: any NoisePredictor) { self.model = model }
+
+  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor {
+    times.append(timesteps[0])
+    return model.predictNoise(x, timesteps: timesteps)
+  }
+}

@@ -1,0 +1,176 @@
+import ArtifactStore
+import Foundation
+import Testing
+
+/// Whatever is wrong with a recipe or with a file, the message says what and where, and the store stays in order.
+struct BadInputTests {
+  @Test func fiveMistakesAreFiveLocatedErrors() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.write(
+      """
+      recipe: mistakes
+      params: { target: angry face }
+      stages:
+        base: { load: { diffusion: out/bsae.safetensors } }
+        faces: { load: { images: faces/*.jpg, size: 16 } }
+        latents: { invert: { images: faces, model: base, return_step: 5000 } }
+        angry: { finetune: { model: base, latents: latents, clip: base.clip, targett: "${target}" } }
+        edited: { smaple: { latents: latents, model: angry } }
+      """, to: "mistakes.yaml")
+    let outcome = try repository.run("run", "mistakes.yaml")
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors.replacing(repository.folder, with: "") == """
+        mistakes.yaml:4:30: error: no such file 'out/bsae.safetensors' in 'diffusion' of 'load'
+           4 |   base: { load: { diffusion: out/bsae.safetensors } }
+             |                              ^
+             help: did you mean 'out/base.safetensors'?
+             help: looked for /out/bsae.safetensors
+        mistakes.yaml:5:28: error: no file matches 'faces/*.jpg' in 'images' of 'load'
+           5 |   faces: { load: { images: faces/*.jpg, size: 16 } }
+             |                            ^
+             help: the folder /faces has ada.png, bob.png, cyd.png
+        mistakes.yaml:6:65: error: 'return_step' of 'invert' must be a whole number from 1 to 999, not 5000
+           6 |   latents: { invert: { images: faces, model: base, return_step: 5000 } }
+             |                                                                 ^
+        mistakes.yaml:7:72: error: 'finetune' takes no 'targett'
+           7 |   angry: { finetune: { model: base, latents: latents, clip: base.clip, targett: "${target}" } }
+             |                                                                        ^
+             help: did you mean 'target'?
+        mistakes.yaml:8:13: error: unknown kind 'smaple' of stage 'edited'
+           8 |   edited: { smaple: { latents: latents, model: angry } }
+             |             ^
+             help: did you mean 'sample'?
+
+        """)
+    let report = try repository.run("check", "mistakes.yaml", "--json")
+    #expect(report.status == 2)
+    #expect(try report.lines[0]["errors"]?.array?.count == 5)
+  }
+
+  @Test func aTruncatedPicture() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.write(repository.data("faces/bob.png").prefix(24), to: "faces/bob.png")
+    try expect(
+      """
+      recipe.yaml:11:3: error: stage 'faces' failed on 'bob': faces/bob.png: the PNG ends early: \
+      the chunk IHDR at byte 8 lacks 9 of its 25 bytes. Copy or download it again.
+      """, of: "recipe.yaml", in: repository)
+    try repository.addFace("bob")
+    #expect(try repository.run("run", "recipe.yaml", "--json").finished["ran"] == 0)
+  }
+
+  private static let loadingBase = ["base: { load: { diffusion: out/base.safetensors } }"]
+
+  @Test func aCheckpointThatLacksOneKeyAndHasAnother() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.replace("\"conv_in.bias\"", by: "\"conv_in.bise\"", in: "out/base.safetensors")
+    try expect(
+      """
+      bad.yaml:3:3: error: stage 'base' failed: out/base.safetensors: the parameters are not those of this network
+        missing conv_in.bias: expected [8]
+        extra conv_in.bise: found [8]
+      check that the file is for this architecture and configuration
+      """, of: Self.loadingBase, in: repository)
+  }
+
+  @Test func aTruncatedCheckpoint() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.write(repository.data("out/base.safetensors").dropLast(10), to: "out/base.safetensors")
+    try expect(
+      """
+      bad.yaml:3:3: error: stage 'base' failed: out/base.safetensors: truncated: tensor 'up.1.upsample.conv.weight' \
+      with those before it takes 181036 bytes, found 181026; fetch or copy the file again
+      """, of: Self.loadingBase, in: repository)
+  }
+
+  @Test func aPictureOfAnotherSize() throws {
+    try expect(
+      """
+      bad.yaml:5:3: error: stage 'latents' failed on 'ada': picture 'ada' is 24×24, \
+      but the diffusion model takes 16×16: load it with `size: 16`
+      """,
+      of: Self.loadingBase + [
+        "faces: { load: { images: faces/*.png } }", "latents: { invert: { images: faces, model: base } }",
+      ], in: WholeRecipe.finishedCopy())
+  }
+
+  @Test func latentsOfSeveralReturnSteps() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.replace("\"300\"", by: "\"200\"", in: "out/latents/bob.safetensors")
+    try repository.write(
+      WholeRecipe.text.replacing(
+        "invert: { images: faces, model: base, return_step: 300, steps: 4 }",
+        with: "load: { latents: out/latents/*.safetensors }"), to: "recipe.yaml")
+    try expect(
+      """
+      recipe.yaml:14:3: error: stage 'full' failed: the latents have return steps [200, 300]: \
+      fine-tune on latents of one return step
+      """, of: "recipe.yaml", in: repository)
+  }
+
+  @Test func aJudgeThatKnowsNoSuchAttribute() throws {
+    let stages = [
+      "faces: { synthesize: { count: 4, size: 16 } }",
+      "judge: { train: { network: judge, images: faces, table: faces.table, steps: 1, attributes: [age, tan] } }",
+      "seen: { metric: { images: faces, judge: judge, measures: [judge], attributes: { hat: red } } }",
+    ]
+    try expect(
+      """
+      bad.yaml:5:3: error: stage 'seen' failed on 'portrait-0': \
+      the judge knows no attribute 'hat': expected one of age, tan
+      """, of: stages, in: Repository(""))
+  }
+
+  @Test func aPinnedFileThatIsAnother() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    let digest = Digest(of: try repository.data("out/base.safetensors")).hex
+    let recipe = "recipe: pinned\nstages:\n  base: { load: { diffusion: out/base.safetensors, sha256: '\(digest)' } }\n"
+    try repository.write(recipe, to: "pinned.yaml")
+    #expect(try repository.run("run", "pinned.yaml").status == 0)
+    // Though the file has been loaded before.
+    let other = String(digest.reversed())
+    try repository.write(recipe.replacing(digest, with: other), to: "pinned.yaml")
+    try expect(
+      """
+      pinned.yaml:3:3: error: stage 'base' failed: out/base.safetensors: its SHA-256 is \(digest), expected \(other): \
+      fetch the file that the recipe was written for, or change the pin
+      """, of: "pinned.yaml", in: repository)
+  }
+
+  @Test(arguments: [["run"], ["run", "recipe.yaml", "--threads", "0"], ["paint"], ["show", "recipe.yaml"]])
+  func wrongUsageIsStatusSixtyFour(arguments: [String]) throws {
+    let outcome = try Repository("recipe: r").run(arguments)
+    #expect(outcome.status == 64)
+    #expect(outcome.errors.contains("Usage: diffusionclip"))
+  }
+
+  @Test func aRecipeThatIsNotThere() throws {
+    let outcome = try Repository("recipe: r").run("run", "recipes.yaml")
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors == """
+        recipes.yaml: error: no such recipe file
+             help: did you mean 'recipe.yaml'?
+
+        """)
+  }
+
+  /// Runs a recipe of `stages`, the first of which is on line 3, to see it fail with just `message`.
+  private func expect(
+    _ message: String, of stages: [String], in repository: Repository, at place: SourceLocation = #_sourceLocation
+  ) throws {
+    try repository.write("recipe: bad\nstages:\n" + stages.map { "  \($0)\n" }.joined(), to: "bad.yaml")
+    try expect(message, of: "bad.yaml", in: repository, at: place)
+  }
+
+  private func expect(
+    _ message: String, of recipe: String, in repository: Repository, at place: SourceLocation = #_sourceLocation
+  ) throws {
+    let outcome = try repository.run("run", recipe, "--json")
+    #expect(outcome.status == 2, sourceLocation: place)
+    #expect(outcome.errors.replacing(repository.folder + "/", with: "") == message + "\n", sourceLocation: place)
+    #expect(try outcome.finished["failed"] == 1, sourceLocation: place)
+    #expect(repository.names(in: ".diffusionclip/attempts").isEmpty, sourceLocation: place)
+  }
+}

@@ -1,0 +1,160 @@
+import ArtifactStore
+import Foundation
+import Imaging
+import Portraits
+import Testing
+
+/// A user's repository in a temporary folder, in which the program is run as a user runs it.
+struct Repository: Sendable {
+  let folder: String
+
+  /// All repositories of this process, gone when it ends.
+  private static let root: String = {
+    atexit { try? FileManager.default.removeItem(atPath: Repository.root) }
+    return NSTemporaryDirectory() + "diffusionclip-tests-\(getpid())"
+  }()
+
+  /// A repository with a recipe and with portraits of 24×24 pixels in the folder `faces`.
+  init(_ recipe: String, faces: [String] = ["ada", "bob", "cyd"]) throws {
+    folder = "\(Self.root)/\(UUID().uuidString)"
+    for name in [".git", "faces"] {
+      try FileManager.default.createDirectory(atPath: path(name), withIntermediateDirectories: true)
+    }
+    for name in faces { try addFace(name) }
+    try write(recipe, to: "recipe.yaml")
+  }
+
+  /// A copy of `original`: with its store, and all that lies in it.
+  init(copying original: Repository) throws {
+    folder = "\(Self.root)/\(UUID().uuidString)"
+    try FileManager.default.copyItem(atPath: original.folder, toPath: folder)
+  }
+
+  // MARK: Files
+
+  func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+  func data(_ name: String) throws -> Data { try Data(contentsOf: URL(filePath: path(name))) }
+
+  func text(_ name: String) throws -> String { String(decoding: try data(name), as: UTF8.self) }
+
+  func json(_ name: String) throws -> JSON { try JSON(parsing: data(name)) }
+
+  func write(_ data: Data, to name: String) throws { try data.write(to: URL(filePath: path(name))) }
+
+  func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
+
+  /// The names in a folder; none where there is no such folder.
+  func names(in name: String) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: path(name))) ?? []).sorted()
+  }
+
+  /// Adds a portrait of somebody who looks as the name has it.
+  func addFace(_ name: String) throws {
+    let seed = name.utf8.reduce(0) { $0 * 31 + UInt64($1) }
+    let portrait = Renderer.render(.random(seed: seed, split: .heldOut), size: 24)
+    let image = Image(width: portrait.width, height: portrait.height, pixels: portrait.rgb)
+    try write(image.pngData(), to: "faces/\(name).png")
+  }
+
+  /// Replaces the only occurrence of `old` in a binary file by a text as long.
+  func replace(_ old: String, by new: String, in name: String) throws {
+    var data = try data(name)
+    let place = try #require(data.firstRange(of: Data(old.utf8)))
+    try #require(old.utf8.count == new.utf8.count)
+    data.replaceSubrange(place, with: Data(new.utf8))
+    try write(data, to: name)
+  }
+
+  /// The content digests of everything that the recipe called `recipe` made last, by stage and port.
+  func digests(_ recipe: String) throws -> [String: String] {
+    let artifacts = try #require(json("runs/\(recipe)/run.json")["artifacts"]?.array)
+    return Dictionary(
+      uniqueKeysWithValues: artifacts.map { artifact in
+        let name = "\(artifact["stage"]?.string ?? "").\(artifact["port"]?.string ?? "")"
+        return (name, artifact["digest"]?.string ?? "")
+      })
+  }
+
+  // MARK: The program
+
+  /// Runs the program to its end.
+  @discardableResult
+  func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
+
+  @discardableResult
+  func run(_ arguments: [String]) throws -> Outcome { try Program(arguments, in: folder).outcome() }
+
+  func start(_ arguments: [String]) throws -> Program { try Program(arguments, in: folder) }
+}
+
+/// What a run of the program left behind.
+struct Outcome: Sendable {
+  /// The exit status; 128 and the signal's number for one that a signal ended.
+  let status: Int32
+  let output: String
+  let errors: String
+
+  /// What was printed, a JSON value a line.
+  var lines: [JSON] {
+    get throws { try output.split(separator: "\n").map { try JSON(parsing: Data($0.utf8)) } }
+  }
+
+  /// The last event of `run --json`.
+  var finished: JSON {
+    get throws { try #require(lines.last { $0["event"] == "finished" }) }
+  }
+
+  /// The ids of the actions that `run --json` says it executed.
+  var ran: [String] {
+    get throws { try lines.filter { $0["event"] == "done" }.compactMap { $0["id"]?.string } }
+  }
+}
+
+/// The program ended before it could be sent a signal.
+struct EndedTooEarly: Error {
+  let outcome: Outcome
+}
+
+/// The built program under way.
+final class Program {
+  private let process = Process()
+  private let output: URL
+  private let errors: URL
+
+  /// The program lies beside the tests.
+  private static let executable =
+    Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "diffusionclip")
+
+  fileprivate init(_ arguments: [String], in folder: String) throws {
+    let transcript = URL(filePath: folder).appending(path: "transcript-\(UUID().uuidString)")
+    (output, errors) = (transcript.appendingPathExtension("out"), transcript.appendingPathExtension("err"))
+    for file in [output, errors] { try Data().write(to: file) }
+    process.executableURL = Self.executable
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(filePath: folder)
+    process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "DIFFUSIONCLIP_STORE" }
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+  }
+
+  /// Sends `signal` as soon as `isTime`, which must be before the program ends by itself.
+  func send(_ signal: Int32, when isTime: (_ printed: String) -> Bool) throws {
+    while !isTime(String(decoding: try Data(contentsOf: output), as: UTF8.self)) {
+      guard process.isRunning else { throw EndedTooEarly(outcome: try outcome()) }
+      usleep(2000)
+    }
+    kill(process.processIdentifier, signal)
+  }
+
+  func outcome() throws -> Outcome {
+    process.waitUntilExit()
+    let status = process.terminationStatus
+    return Outcome(
+      status: process.terminationReason == .uncaughtSignal ? 128 + status : status,
+      output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+      errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+  }
+}

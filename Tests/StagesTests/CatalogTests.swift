@@ -1,0 +1,58 @@
+import ArtifactStore
+import Planning
+import RecipeSyntax
+import StageKit
+import Stages
+import Testing
+
+/// What holds for every kind of stage.
+struct CatalogTests {
+  @Test func kindsAndWhatTheyDeclareHaveNamesOfTheirOwn() {
+    #expect(Set(Catalog.kinds.map(\.name)).count == Catalog.kinds.count)
+    for kind in Catalog.kinds {
+      let names = kind.inputs.map(\.name) + kind.parameters.map(\.name)
+      #expect(Set(names).count == names.count, "\(kind.name)")
+    }
+  }
+
+  /// A parameter is in the key if, and only if, results depend on it.
+  @Test func everyParameterOfEveryKindFlipsTheKey() {
+    for kind in Catalog.kinds {
+      for parameter in kind.parameters {
+        if case .path = parameter.kind { continue }  // Its content counts, as a source.
+        let values = Self.samples(of: parameter.kind)
+        let keys = Set(([nil] + values).map { Self.key(of: kind, parameter.name, $0) })
+        #expect(values.count > 1)
+        #expect(keys.count == (parameter.isSemantic ? values.count + 1 : 1), "\(kind.name).\(parameter.name)")
+      }
+    }
+  }
+
+  @Test func howOftenStateIsSavedIsAllThatDoesNotMatter() {
+    let others = Catalog.kinds.flatMap(\.parameters).filter { !$0.isSemantic }.map(\.name)
+    #expect(others == ["save_every", "save_every"])
+  }
+
+  private static func key(of kind: StageKind, _ name: String, _ value: Value?) -> Digest {
+    let parameters = Parameters(value.map { [name: $0] } ?? [:])
+    let stage = PlannedStage(
+      name: "stage", kind: kind, parameters: parameters, outputs: [],
+      location: SourceLocation(file: "recipe.yaml", line: 1, column: 1))
+    return ActionPreimage(stage: stage, item: nil, inputs: [:], sources: [:]).key
+  }
+
+  /// Two values of a parameter, or more.
+  private static func samples(of kind: Parameter.Kind) -> [Value] {
+    switch kind {
+    case .bool: [.bool(false), .bool(true)]
+    case .int(let range): [.int(range.lowerBound), .int(range.lowerBound + 1)]
+    case .double(let range): [.double(range.lowerBound), .double(range.lowerBound.nextUp)]
+    case .string: [.string(""), .string("a"), .string("a ")]
+    case .choice(let words): words.map(Value.string)
+    case .list(let element): [.list([]), .list(samples(of: element)), .list(samples(of: element).reversed())]
+    case .map(let element):
+      samples(of: element).map { .map(["a": $0]) } + [.map(["b": samples(of: element)[0]])]
+    case .record, .path: []
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import StageKit
+import Stages
+import Testing
+
+/// `metric`, and `table` over what it makes.
+struct MeasuringTests {
+  private func metric(_ measures: [String], _ picture: Data, reference: Data) throws -> BenchContext {
+    try BenchContext(
+      "metric", item: "a", ["measures": .list(measures.map(Value.string))],
+      inputs: ["images": .one(.images, [("a", picture)]), "reference": .one(.images, [("a", reference)])])
+  }
+
+  @Test func equalPicturesDifferInNothing() throws {
+    let picture = try plainPicture(100)
+    let context = try metric(["mae", "psnr", "ssim"], picture, reference: picture)
+    let text = try #require(context.run()["metrics"]?.first)
+    #expect(text.name == "a")
+    #expect(String(decoding: text.data, as: UTF8.self) == "{\"mae\":0.0,\"psnr\":null,\"ssim\":1.0}")
+  }
+
+  @Test func aReferenceHasTheSameSize() throws {
+    let context = try metric(["mae"], plainPicture(1), reference: plainPicture(1, side: 24))
+    #expect(complaint { try context.run() } == "picture 'a' is 16×16, its reference 24×24")
+  }
+
+  @Test func measuresAskForTheirInputs() throws {
+    let measures: Value = .list(["mae", "s_dir", "judge"].map(Value.string))
+    #expect(
+      try BenchContext("metric", ["measures": measures]).complaints(["images": [.images], "reference": [.images]]) == [
+        "'s_dir' needs the input 'clip': add it", "'judge' needs the input 'judge': add it",
+        "'s_dir' needs the parameter 'target': what the pictures shall show",
+        "the judge's measures need 'attributes', such as {tan: tanned}",
+      ])
+  }
+
+  private func table(_ values: [String: Value] = [:]) throws -> CSV {
+    func items(_ texts: String...) -> [(name: String, data: Data)] {
+      texts.enumerated().map { ("\($0)", Data($1.utf8)) }
+    }
+    let context = try BenchContext(
+      "table", values,
+      inputs: [
+        "rows": .list(
+          .metrics,
+          [
+            ("first", items("{\"mae\": 0.25, \"psnr\": null}", "{\"mae\": 0.75, \"psnr\": 30}")),
+            ("second", items("{\"ssim\": 0.5}")),
+          ])
+      ])
+    try context.run()
+    return try context.table("table")
+  }
+
+  @Test func aTableHoldsTheMeansOfWhatWasMeasured() throws {
+    let table = try table()
+    #expect(table.header == ["name", "mae", "psnr", "ssim"])
+    #expect(table.rows == [["first", "0.5", "30.0", ""], ["second", "", "", "0.5"]])
+  }
+
+  @Test func aTableHoldsTheMeasuresThatAreNamed() throws {
+    let table = try table(["measures": .list([.string("ssim"), .string("mae")])])
+    #expect(table.header == ["name", "ssim", "mae"])
+    #expect(table.rows == [["first", "", "0.5"], ["second", "0.5", ""]])
+  }
+}

@@ -1,0 +1,115 @@
+import ArtifactStore
+import Foundation
+import StageKit
+import Stages
+import Testing
+
+struct TrainTests {
+  private static let attributes: Value = .list([.string("age"), .string("tan")])
+  private static let regions = [
+    "background", "skin", "hair", "brows", "eyes", "nose", "mouth", "neck", "clothing", "beard", "glasses",
+  ]
+
+  /// Six portraits of two people, their table and labels.
+  private static let world = Result {
+    try BenchContext("synthesize", ["count": .int(6), "people": .int(2), "size": .int(16)]).run()
+  }
+
+  private func train(
+    _ network: String, _ values: [String: Value] = [:], changing: [String: BenchContext.Input] = [:]
+  ) throws -> BenchContext {
+    let world = try Self.world.get()
+    let inputs: [String: BenchContext.Input] = [
+      "images": .one(.images, world["images"] ?? []), "table": .one(.table, world["table"] ?? []),
+      "labels": .one(.images, world["labels"] ?? []),
+    ]
+    let tiny: [String: Value] = [
+      "network": .string(network), "steps": .int(2), "batch": .int(2), "warmup": .int(1), "channels": .int(8),
+      "multipliers": .list([.int(1), .int(2)]), "groups": .int(4), "merges": .int(50), "attributes": Self.attributes,
+      "classes": .list(Self.regions.map(Value.string)),
+    ]
+    return try BenchContext(
+      "train", tiny.merging(values) { $1 }, inputs: inputs.merging(changing) { $1 })
+  }
+
+  @Test(arguments: ["diffusion", "clip", "identity", "segmenter", "perceptual", "judge"])
+  func everyNetworkLearnsAndCanBeLoaded(network: String) throws {
+    let context = try train(network)
+    let model = try #require(context.run()["model"]?.first).data
+    let losses = try context.table("losses")
+    #expect(losses.header == ["step", "loss", "learning_rate"])
+    #expect(losses.column("step") == ["2"])
+    #expect(losses.column("loss").flatMap { Double($0[0]) }?.isFinite == true)
+    #expect(String(decoding: model.prefix(4000), as: UTF8.self).contains("architecture"))
+  }
+
+  @Test func aCancelledTrainingGoesOnWithTheSameBytes() throws {
+    let whole = try train("diffusion", ["steps": .int(35)]).run()
+
+    let cut = try train("diffusion", ["steps": .int(35), "save_every": .double(0)])
+    cut.patience = 27
+    #expect(throws: Cancelled.self) { try cut.run() }
+    #expect(cut.savings == 2 && cut.written.isEmpty)
+
+    let resumed = try train("diffusion", ["steps": .int(35)])
+    resumed.state = cut.state
+    #expect(try resumed.run().mapValues { $0.map(\.data) } == whole.mapValues { $0.map(\.data) })
+    #expect(resumed.lines == ["goes on after 20 steps"])
+    #expect(resumed.savings == 0, "it is over before a minute has passed")
+  }
+
+  @Test func stateOfAnotherShapeIsLeftAlone() throws {
+    let cut = try train("diffusion", ["steps": .int(11), "save_every": .double(0)])
+    try cut.run()
+    let other = try train("diffusion", ["channels": .int(4)])
+    other.state = cut.state
+    try other.run()
+    #expect(other.lines.isEmpty)
+  }
+
+  @Test func picturesMustBeSquareAndAlike() throws {
+    let pictures = [("a", try plainPicture(0)), ("b", try plainPicture(9, side: 24))]
+    let context = try train("diffusion", changing: ["images": .one(.images, pictures)])
+    #expect(complaint { try context.run() } == "picture 'b' is 24×24, expected 16×16: load them with one `size`")
+  }
+
+  @Test(arguments: [
+    ("judge", "name,age\n", "the table has no column 'item': its cells name the pictures"),
+    ("judge", "item,age,tan\n", "the table has no row for picture 'portrait-0'"),
+    ("judge", Self.rows("item,age", "young"), "the table has no column 'tan': it has age, item"),
+    ("judge", Self.rows("item,age,tan", "young,"), "the table's column 'tan' is empty"),
+    ("identity", Self.rows("item,age", "young"), "the table has no column 'person': it has age, item"),
+    ("clip", Self.rows("item,age", "young"), "the table has no column 'caption': CLIP learns from captions"),
+  ])
+  func theTableMustHoldWhatTheNetworkLearns(network: String, table: String, message: String) throws {
+    let context = try train(network, changing: ["table": .one(.table, [("", Data(table.utf8))])])
+    #expect(complaint { try context.run() } == message)
+  }
+
+  /// A table with the same cells for each of the portraits.
+  private static func rows(_ header: String, _ cells: String) -> String {
+    header + "\n" + (0..<6).map { "portrait-\($0),\(cells)\n" }.joined()
+  }
+
+  @Test func labelsMustBeClasses() throws {
+    let context = try train("segmenter", ["classes": .list([.string("background")])])
+    #expect(complaint { try context.run() }?.hasSuffix(", but there are 1 classes") == true)
+    let unlabelled = try train("segmenter", changing: ["labels": .one(.images, [("x", plainPicture(0))])])
+    #expect(complaint { try unlabelled.run() } == "'labels' has no item 'portrait-0'")
+  }
+
+  @Test func whatANetworkLearnsFromIsAskedForBeforeAnythingRuns() throws {
+    func complaints(_ network: String, _ types: [String: [ArtifactType]] = ["images": [.images]]) throws -> [String] {
+      try BenchContext("train", ["network": .string(network), "steps": .int(1)]).complaints(types)
+    }
+    #expect(try complaints("diffusion") == [])
+    #expect(try complaints("clip") == ["to train clip takes a `table`: add that input"])
+    #expect(
+      try complaints("judge", ["images": [.images], "table": [.table]])
+        == ["to train judge takes `attributes`: name the table's columns that it shall tell apart"])
+    #expect(
+      try complaints("segmenter") == [
+        "a segmenter learns from `labels`: add that input", "a segmenter needs `classes`: name one per gray level",
+      ])
+  }
+}
