@@ -9,10 +9,11 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-/// The tests of one module, mirroring its sources.
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+/// The tests of one module, mirroring its sources; files in a folder Fixtures are found by path.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: Bool = false) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
+    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, exclude: fixtures ? ["Fixtures"] : [],
+    swiftSettings: strict)
 }
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -56,29 +57,21 @@ let package = Package(
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("Tensors", ["Kernels", "TestSupport"]),
-    .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors", "TestSupport"], exclude: ["Fixtures"],
-      swiftSettings: strict),
-    .testTarget(
-      name: "NetworksTests", dependencies: ["Networks", "Checkpoints", "Tensors", "TestSupport", collections],
-      exclude: ["Fixtures"], swiftSettings: strict),
-    .testTarget(
-      name: "DiffusionTests", dependencies: ["Diffusion", "Checkpoints", "Tensors", "Kernels", "TestSupport"],
-      exclude: ["Fixtures"], swiftSettings: strict),
-    .testTarget(
-      name: "MetricsTests", dependencies: ["Metrics", "Networks", "Checkpoints", "Tensors", "TestSupport"],
-      exclude: ["Fixtures"], swiftSettings: strict),
-    .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures"], swiftSettings: strict),
+    tests("Checkpoints", ["Tensors", "TestSupport"], fixtures: true),
+    tests("Networks", ["Checkpoints", "Tensors", "TestSupport", collections], fixtures: true),
+    tests("Diffusion", ["Checkpoints", "Tensors", "Kernels", "TestSupport"], fixtures: true),
+    tests("Metrics", ["Networks", "Checkpoints", "Tensors", "TestSupport"], fixtures: true),
+    tests("Imaging", fixtures: true),
+    tests("Portraits"),
+    tests("ArtifactStore"),
+    tests("RecipeSyntax"),
+    tests("StageKit"),
+    tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore"]),
+    tests("Stages", ["Planning", "StageKit", "RecipeSyntax", "Imaging", "ArtifactStore"]),
+    tests("Execution", ["Planning", "StageKit", "ArtifactStore"]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["diffusionclip", "Imaging", "Portraits", "ArtifactStore"],
       swiftSettings: strict),
-    tests("Execution", ["Planning", "StageKit", "ArtifactStore"]),
-    tests("Stages", ["Planning", "StageKit", "RecipeSyntax", "Imaging", "ArtifactStore"]),
-    tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore"]),
-    tests("StageKit"),
-    tests("ArtifactStore"),
-    tests("RecipeSyntax"),
-    tests("Portraits"),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
   ]
 )

@@ -48,13 +48,11 @@ public struct FineTuning {
 
   public struct Settings: Sendable {
     public var method: Method
-    /// Passes over the images.
-    public var passes: Int
     public var learningRate: Double
     public var schedule: RateSchedule
 
-    public init(method: Method, passes: Int, learningRate: Double, schedule: RateSchedule) {
-      (self.method, self.passes, self.learningRate, self.schedule) = (method, passes, learningRate, schedule)
+    public init(method: Method, learningRate: Double, schedule: RateSchedule) {
+      (self.method, self.learningRate, self.schedule) = (method, learningRate, schedule)
     }
   }
 

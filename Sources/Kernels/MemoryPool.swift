@@ -7,13 +7,8 @@ import Synchronization
 public final class MemoryPool: Sendable {
   public static let shared = MemoryPool()
 
-  private struct State: ~Copyable {
-    var free: [Int: [UInt]] = [:]
-    var inUse = 0
-    var kept = 0
-    var peak = 0
-  }
-  private let state = Mutex(State())
+  /// Addresses of blocks not in use, by size.
+  private let free = Mutex<[Int: [UInt]]>([:])
 
   /// The size of the block that a request for `bytes` gets.
   static func rounded(_ bytes: Int) -> Int {
@@ -25,13 +20,7 @@ public final class MemoryPool: Sendable {
   /// Memory of at least `bytes` bytes, aligned to 64, with arbitrary content.
   func take(_ bytes: Int) -> UnsafeMutableRawPointer {
     let size = Self.rounded(bytes)
-    let reused: UInt? = state.withLock { state in
-      state.inUse += size
-      state.peak = max(state.peak, state.inUse + state.kept)
-      guard let block = state.free[size]?.popLast() else { return nil }
-      state.kept -= size
-      return block
-    }
+    let reused: UInt? = free.withLock { $0[size]?.popLast() }
     if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused) { return pointer }
     var pointer: UnsafeMutableRawPointer?
     if posix_memalign(&pointer, 64, size) != 0 { trim(); posix_memalign(&pointer, 64, size) }
@@ -45,20 +34,14 @@ public final class MemoryPool: Sendable {
 
   func give(_ pointer: UnsafeMutableRawPointer, bytes: Int) {
     let size = Self.rounded(bytes)
-    state.withLock { state in
-      state.inUse -= size
-      state.kept += size
-      state.free[size, default: []].append(UInt(bitPattern: pointer))
-    }
+    free.withLock { $0[size, default: []].append(UInt(bitPattern: pointer)) }
   }
 
   /// Returns all blocks that are not in use to the system.
   public func trim() {
-    let blocks = state.withLock { state in
-      let blocks = state.free.values.flatMap { $0 }
-      state.free = [:]
-      state.kept = 0
-      return blocks
+    let blocks = free.withLock { free in
+      defer { free = [:] }
+      return free.values.flatMap { $0 }
     }
     for block in blocks { Foundation.free(UnsafeMutableRawPointer(bitPattern: block)) }
   }

@@ -61,7 +61,7 @@ public struct Benchmark: Sendable {
     var tuning = FineTuning(
       network, parameters: network.parameters.tensors,
       trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
-      settings: FineTuning.Settings(method: .full, passes: 1, learningRate: 1e-6, schedule: .perPass(1)),
+      settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
       objective: { generated, original in LossValue(total: (generated - original).absolute().mean(), terms: []) })
     let seconds = median(repeats: repeats) { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) }
     return Result(

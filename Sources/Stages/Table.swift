@@ -20,10 +20,11 @@ let table = StageKind(
     let rows = try context.inputs("rows").map { row in
       var sums: [String: (total: Double, count: Int)] = [:]
       for item in row.artifact.items {
-        let values = try JSONDecoder().decode([String: Double?].self, from: context.read(item))
-        for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+        // In the order in which they were measured.
+        for member in try JSON(parsing: context.read(item)).members ?? [] {
+          let name = member.name
           if !isFixed, !columns.contains(name) { columns.append(name) }
-          guard let value else { continue }
+          guard let value = member.value.double else { continue }
           sums[name, default: (0, 0)].total += value
           sums[name, default: (0, 0)].count += 1
         }

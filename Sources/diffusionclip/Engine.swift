@@ -5,7 +5,9 @@ import Stages
 /// What the command hands to Execution: Execution and Stages do not know each other.
 enum Engine {
   static var kinds: [StageKind] { Catalog.kinds }
-  static let formats = ArtifactFormats(exported: Catalog.exported)
+  static let formats = ArtifactFormats { try Catalog.exported($0, $1, $2) }
+  /// As ``formats``, with networks in half precision.
+  static let halfFormats = ArtifactFormats { try Catalog.exported($0, $1, $2, half: true) }
 
   /// Sets up the numeric libraries, and tells a run about them.
   /// - Throws: where one is missing.

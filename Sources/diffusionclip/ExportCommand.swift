@@ -14,6 +14,9 @@ struct ExportCommand: AsyncParsableCommand {
   @Option(name: .customLong("to"), help: ArgumentHelp("The folder to write to.", valueName: "folder"))
   var folder: String
 
+  @Flag(help: "Write networks in half precision: half the size, 11 significant bits.")
+  var half = false
+
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
 
@@ -22,7 +25,7 @@ struct ExportCommand: AsyncParsableCommand {
       let plan = try recipe.plan()
       let inspection = try Inspection(of: plan, in: store.open(for: plan))
       let files = try inspection.outputs(called: name).flatMap {
-        try inspection.export($0, to: folder, formats: Engine.formats)
+        try inspection.export($0, to: folder, formats: half ? Engine.halfFormats : Engine.formats)
       }
       if output.json {
         printLine(["files": .array(files.map(JSON.string))])

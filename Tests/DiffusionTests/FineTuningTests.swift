@@ -29,7 +29,7 @@ import Testing
     let schedule: RateSchedule = method == .full ? .perPass(1.3) : .perIterations(1.2, every: 3)
     return FineTuning(
       model, parameters: parameters, trajectory: trajectory,
-      settings: .init(method: method, passes: 3, learningRate: 0.01, schedule: schedule), objective: objective,
+      settings: .init(method: method, learningRate: 0.01, schedule: schedule), objective: objective,
       iteration: iteration, optimizer: optimizer)
   }
 

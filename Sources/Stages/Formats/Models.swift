@@ -71,8 +71,18 @@ extension StageContext {
     let (source, target) = (parameters.string("source"), parameters.string("target"))
     let object = input("clip")?.items[0].object.hex ?? ""
     return try shared("direction \(object) \(source.utf8.count) \(source) \(target)") {
-      Box(try Gradients.off { try TextDirection(from: source, to: target, by: clip) })
+      Box(try explained { try Gradients.off { try TextDirection(from: source, to: target, by: clip) } })
     }.value
+  }
+
+  /// The unit vector of a text, [1, embedDim].
+  func textEmbedding(_ text: String, _ clip: CLIPModel) throws -> Tensor {
+    try explained { try Gradients.off { try clip.embedding(ofTexts: [text]) } }
+  }
+
+  /// A text that CLIP cannot take is the user's to mend.
+  private func explained<Result>(_ embed: () throws -> Result) throws -> Result {
+    do { return try embed() } catch let error as NetworkError { throw InputError("\(error)") }
   }
 }
 

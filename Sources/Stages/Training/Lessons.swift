@@ -63,6 +63,7 @@ private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> 
       contextLength: length, vocabularySize: tokenizer.vocabularySize, textLayers: 3, textWidth: 128, textHeads: 4),
     seed: seed(parameters))
   let model = try CLIPModel(network, tokenizer), batch = parameters.int("batch")
+  let augmentation = Augmentation(strength: parameters.double("augmentation"))
   return Lesson(
     learned: network.parameters.tensors,
     loss: { random in
@@ -72,7 +73,7 @@ private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> 
         let padded = [tokenizer.startToken] + words + [tokenizer.endToken]
         return padded + Array(repeating: 0, count: length - padded.count)
       }
-      let pictures = model.embedding(ofImages: set.pictures(indices))
+      let pictures = model.embedding(ofImages: augmentation(set.pictures(indices), &random))
       let sentences = network.encodeText(texts).normalizedRows()
       // At most 100, as CLIP clips it.
       let scale = network.logitScale.clamped(to: 0...log(100)).exp()

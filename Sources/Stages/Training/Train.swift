@@ -25,6 +25,9 @@ let train = StageKind(
     Parameter("warmup", .int(0...1_000_000), .defaulting(.int(200)), help: "Updates over which the rate rises from 0."),
     Parameter("average", .double(0...0.99999), .defaulting(.double(0.998)), help: "Decay of the moving average that is kept."),
     Parameter("seed", .int(0...Int.max), .defaulting(.int(1)), help: "Of the first values, the order and the noise."),
+    Parameter(
+      "augmentation", .double(0...1), .defaulting(.double(0)),
+      help: "How much CLIP's pictures are moved, tinted and made noisy at random; 1 is strong."),
     Parameter("channels", .int(4...1024), .optional, help: "Of the diffusion U-Net at full resolution; 32 unless given."),
     Parameter("multipliers", .list(.int(1...64)), .optional, help: "Channels of its levels; 1, 2, 3, 4 unless given."),
     Parameter("blocks", .int(1...8), .optional, help: "Its residual blocks per level; 1 unless given."),

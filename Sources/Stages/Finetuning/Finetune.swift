@@ -1,7 +1,5 @@
 import ArtifactStore
-import Checkpoints
 import Diffusion
-import Foundation
 import Metrics
 import Networks
 import StageKit
@@ -63,7 +61,7 @@ private func tuneModel(_ context: any StageContext) throws {
   let (items, returnStep) = try trainingLatents(context)
   guard let original = try context.network(DDPMUNet.self, "model") else { return }
   let model = try original.copy()
-  var state = try savedTuning(context)
+  var state = try SavedTuning(context)
   if let state { try model.parameters.load(state.model) }
   model.parameters.setRequiresGradient(true)
 
@@ -74,9 +72,9 @@ private func tuneModel(_ context: any StageContext) throws {
     model, parameters: model.parameters.tensors,
     trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps")),
     settings: FineTuning.Settings(
-      method: parameters.string("method") == "efficient" ? .efficient : .full, passes: parameters.int("passes"),
+      method: parameters.string("method") == "efficient" ? .efficient : .full,
       learningRate: parameters.double("learning_rate"), schedule: schedule),
-    objective: try objective(context), iteration: state?.iteration ?? 0, optimizer: state?.optimizer ?? Adam())
+    objective: try tuningObjective(context), iteration: state?.iteration ?? 0, optimizer: state?.optimizer ?? Adam())
   var losses = state?.losses ?? LossTable()
   state = nil
 
@@ -90,43 +88,17 @@ private func tuneModel(_ context: any StageContext) throws {
     let report = tuning.iterate(over: examples)
     losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
     context.progress(report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
-    if timer.isDue, report.iteration < total { try context.saveState(stateData(tuning, model, losses)) }
+    if timer.isDue, report.iteration < total { try context.saveState(SavedTuning.data(tuning, model, losses)) }
   }
   let note = "fine-tuned from '\(parameters.string("source"))' to '\(parameters.string("target"))'"
   try context.write(Model.data(model, metadata: ["description": note]), item: "", to: "model")
   try context.write(losses.data, item: "", to: "losses")
 }
 
-private func optimizeLatents(_ context: any StageContext) throws {
-  let parameters = context.parameters
-  let (items, returnStep) = try trainingLatents(context)
-  guard let model = try context.network(DDPMUNet.self, "model") else { return }
-  let trajectory = Trajectory(
-    ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
-  let objective = try objective(context), passes = parameters.int("passes")
-  var losses = LossTable()
-  for (index, item) in items.enumerated() {
-    var run = LatentOptimization(
-      model, latent: item.latent, image: item.image, trajectory: trajectory, rate: parameters.double("learning_rate"),
-      objective: objective)
-    for pass in 0..<passes {
-      try context.checkCancellation()
-      let terms = run.iterate()
-      losses.add(index * passes + pass + 1, terms)
-      context.progress(
-        index * passes + pass + 1, of: items.count * passes, unit: "update",
-        values: terms.map { ProgressValue($0.name, $0.value) })
-    }
-    let result = Latent(latent: run.latent.detached, image: item.image, returnStep: returnStep)
-    try context.write(result.data(), item: item.name, to: "latents")
-  }
-  try context.write(losses.data, item: "", to: "losses")
-}
-
-private typealias NamedLatent = (name: String, latent: Tensor, image: Tensor)
+typealias NamedLatent = (name: String, latent: Tensor, image: Tensor)
 
 /// The latents of a fine-tuning, which must all be at one time.
-private func trainingLatents(_ context: any StageContext) throws -> (items: [NamedLatent], returnStep: Int) {
+func trainingLatents(_ context: any StageContext) throws -> (items: [NamedLatent], returnStep: Int) {
   var items: [NamedLatent] = []
   var steps: Set<Int> = []
   for item in context.input("latents")?.items ?? [] {
@@ -139,84 +111,4 @@ private func trainingLatents(_ context: any StageContext) throws -> (items: [Nam
     throw InputError("the latents have return steps \(steps.sorted()): fine-tune on latents of one return step")
   }
   return (items, returnStep)
-}
-
-/// The weighted sum of the CLIP loss, the L1 loss and the identity loss (paper eq. 10).
-private func objective(_ context: any StageContext) throws -> Objective {
-  let parameters = context.parameters
-  guard let clip = try context.clip() else { throw InputError("finetune needs a clip") }
-  let identity = try context.network(IdentityNetwork.self, "identity")
-  let form = CLIPLoss.Form(rawValue: parameters.string("form")) ?? .log
-  let weights = (
-    clip: parameters.double("clip_weight"), l1: parameters.double("l1_weight"),
-    identity: identity == nil ? 0 : parameters.double("identity_weight")
-  )
-  let clipLoss: (Tensor, Tensor) -> Tensor
-  if parameters.string("loss") == "global" {
-    let text = try Gradients.off { try clip.embedding(ofTexts: ["a \(parameters.string("target"))"]) }
-    clipLoss = { generated, _ in CLIPLoss.global(generated, text, by: clip, form: form) }
-  } else {
-    let direction = try context.textDirection(clip)
-    clipLoss = { CLIPLoss.directional($0, $1, direction, by: clip, form: form) }
-  }
-  return { generated, original in
-    var total = Tensor(repeating: 0, shape: [])
-    var terms: [(name: String, value: Double)] = []
-    func add(_ name: String, _ weight: Double, _ loss: () -> Tensor) {
-      guard weight > 0 else { return }
-      let value = loss()
-      terms.append((name, value.item))
-      total = total + value * weight
-    }
-    add("clip", weights.clip) { clipLoss(generated, original) }
-    add("l1", weights.l1) { (generated - original).absolute().mean() }
-    if let identity {
-      add("identity", weights.identity) {
-        let face = Gradients.off { identity(original) }
-        return (1 - (identity(generated) * face).sum([-1])).mean()
-      }
-    }
-    return LossValue(total: total, terms: [("loss", total.item)] + terms)
-  }
-}
-
-// MARK: Saved state
-
-private struct SavedTuning {
-  let model: CheckpointTensors
-  let optimizer: Adam
-  let iteration: Int
-  let losses: LossTable
-}
-
-private func stateData(_ tuning: FineTuning, _ model: DDPMUNet, _ losses: LossTable) throws -> Data {
-  var state = CheckpointTensors(tensors: [:], source: "saved state")
-  for (name, tensor) in model.parameters.state() { state.tensors["model." + name] = tensor }
-  for (index, moment) in tuning.optimizer.moments.enumerated() {
-    state.tensors["first.\(index)"] = moment.first
-    state.tensors["second.\(index)"] = moment.second
-  }
-  state.metadata = [
-    "iteration": "\(tuning.iteration)", "optimizer_step": "\(tuning.optimizer.step)", "losses": losses.text,
-  ]
-  return try Safetensors.data(of: state)
-}
-
-private func savedTuning(_ context: any StageContext) throws -> SavedTuning? {
-  guard let data = try context.savedState() else { return nil }
-  let state = try Safetensors.read(data, from: "saved state")
-  guard let iteration = state.metadata["iteration"].flatMap(Int.init),
-    let step = state.metadata["optimizer_step"].flatMap(Int.init), let losses = LossTable(state.metadata["losses"] ?? "")
-  else { return nil }
-  var model = CheckpointTensors(tensors: [:], source: "saved state")
-  for (name, tensor) in state.tensors where name.hasPrefix("model.") {
-    model.tensors[String(name.dropFirst("model.".count))] = tensor
-  }
-  var moments: [(first: Tensor, second: Tensor)] = []
-  while let first = state.tensors["first.\(moments.count)"], let second = state.tensors["second.\(moments.count)"] {
-    moments.append((first, second))
-  }
-  context.log("goes on after \(iteration) images")
-  return SavedTuning(
-    model: model, optimizer: Adam(step: step, moments: moments), iteration: iteration, losses: losses)
 }

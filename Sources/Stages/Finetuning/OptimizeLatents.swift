@@ -1,0 +1,57 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Networks
+import StageKit
+import Tensors
+
+/// The method `latent`: the model stays, each latent is optimised by itself.
+func optimizeLatents(_ context: any StageContext) throws {
+  let parameters = context.parameters
+  let (items, returnStep) = try trainingLatents(context)
+  guard let model = try context.network(DDPMUNet.self, "model") else { return }
+  try requireSize(items[0].image.shape, of: model, context)
+  let trajectory = Trajectory(
+    ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
+  let objective = try tuningObjective(context), passes = parameters.int("passes")
+  var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
+  var timer = SaveTimer(parameters)
+  for (index, item) in items.enumerated().dropFirst(finished.count) {
+    var run = LatentOptimization(
+      model, latent: item.latent, image: item.image, trajectory: trajectory, rate: parameters.double("learning_rate"),
+      objective: objective)
+    for pass in 0..<passes {
+      try context.checkCancellation()
+      let terms = run.iterate()
+      losses.add(index * passes + pass + 1, terms)
+      context.progress(
+        index * passes + pass + 1, of: items.count * passes, unit: "update",
+        values: terms.map { ProgressValue($0.name, $0.value) })
+    }
+    finished.append(run.latent.detached)
+    if timer.isDue, finished.count < items.count { try saveLatents(finished, losses, context) }
+  }
+  for (item, latent) in zip(items, finished) {
+    let result = Latent(latent: latent, image: item.image, returnStep: returnStep)
+    try context.write(result.data(), item: item.name, to: "latents")
+  }
+  try context.write(losses.data, item: "", to: "losses")
+}
+
+private func saveLatents(_ finished: [Tensor], _ losses: LossTable, _ context: any StageContext) throws {
+  var state = CheckpointTensors(tensors: [:], source: "saved state")
+  for (index, latent) in finished.enumerated() { state.tensors["latent.\(index)"] = latent }
+  state.metadata = ["losses": losses.text]
+  try context.saveState(Safetensors.data(of: state))
+}
+
+/// The latents that an earlier attempt finished.
+private func savedLatents(_ context: any StageContext) throws -> ([Tensor], LossTable)? {
+  guard let data = try context.savedState() else { return nil }
+  let state = try Safetensors.read(data, from: "saved state")
+  guard let losses = LossTable(state.metadata["losses"] ?? "") else { return nil }
+  var finished: [Tensor] = []
+  while let latent = state.tensors["latent.\(finished.count)"] { finished.append(latent) }
+  context.log("goes on after \(finished.count) latents")
+  return (finished, losses)
+}
