@@ -36,7 +36,10 @@ let package = Package(
     module("Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", collections]),
     module(
       "Stages",
-      ["StageKit", "ArtifactStore", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels"]),
+      [
+        "StageKit", "ArtifactStore", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits",
+        "Tensors", "Kernels",
+      ]),
     module("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", collections]),
     module("StageKit", ["RecipeSyntax", "ArtifactStore"]),
     module("RecipeSyntax", ["CLibYAML", collections]),

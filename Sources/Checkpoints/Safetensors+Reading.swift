@@ -32,7 +32,8 @@ public enum Safetensors {
     }
     let length = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
     guard length <= headerLimit else { throw .headerTooLarge(file: source, bytes: length, limit: headerLimit) }
-    let start = data.startIndex + 8, bodyStart = start + Int(length)
+    let start = data.startIndex + 8
+    let bodyStart = start + Int(length)
     guard bodyStart <= data.endIndex else {
       throw .truncated(file: source, part: "the header", expected: Int(length), found: data.count - 8)
     }
@@ -153,7 +154,8 @@ private struct Header: Decodable {
     guard let type = StoredType(rawValue: description.dtype) else {
       throw bad("a type of \(StoredType.allCases.map(\.rawValue).joined(separator: " "))", "'\(description.dtype)'")
     }
-    var bytes = type.size, overflow = description.shape.contains { $0 < 0 }
+    var bytes = type.size
+    var overflow = description.shape.contains { $0 < 0 }
     for size in description.shape {
       let product = bytes.multipliedReportingOverflow(by: size)
       bytes = product.partialValue

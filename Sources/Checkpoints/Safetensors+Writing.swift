@@ -17,7 +17,8 @@ extension Safetensors {
   ) throws(CheckpointError) -> Data {
     let tensors = checkpoint.tensors.sorted { isBefore($0.key, $1.key) }
     let type: StoredType = precision == .float32 ? .f32 : .f16
-    var members: [String] = [], end = 0
+    var members: [String] = []
+    var end = 0
     if !checkpoint.metadata.isEmpty {
       let entries = checkpoint.metadata.sorted { isBefore($0.key, $1.key) }.map { "\(quoted($0)):\(quoted($1))" }
       members.append("\"__metadata__\":{\(entries.joined(separator: ","))}")

@@ -33,7 +33,8 @@ public struct DDPM: Sendable {
     var x = latent
     for (index, pair) in DDIM.generationPairs(steps: steps, returnStep: returnStep).enumerated() {
       let noise = Gradients.off { model.predictNoise(x, at: pair.t) }
-      let beta = schedule.betas[pair.t], alpha = schedule.alphaCumprod(pair.t)
+      let beta = schedule.betas[pair.t]
+      let alpha = schedule.alphaCumprod(pair.t)
       x = (x - noise * (beta / (1 - alpha).squareRoot())) * (1 / (1 - beta).squareRoot())
       if pair.t > 0 {
         let variance = max(beta * (1 - schedule.alphaCumprod(pair.t - 1)) / (1 - alpha), 1e-20)

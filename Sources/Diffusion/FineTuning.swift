@@ -109,7 +109,8 @@ public struct FineTuning {
   private mutating func efficientSteps(_ example: Example, rate: Double) -> [(name: String, value: Double)] {
     var x = example.latent.detached
     var sums: [(name: String, value: Double)] = []
-    let ddim = trajectory.ddim, share = 1 / Double(trajectory.pairs.count)
+    let ddim = trajectory.ddim
+    let share = 1 / Double(trajectory.pairs.count)
     for pair in trajectory.pairs {
       let noise = model.predictNoise(x, at: pair.t)
       let next = ddim.step(x, noise: noise.detached, from: pair.t, to: pair.next)

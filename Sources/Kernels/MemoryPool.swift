@@ -23,7 +23,10 @@ public final class MemoryPool: Sendable {
     let reused: UInt? = free.withLock { $0[size]?.popLast() }
     if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused) { return pointer }
     var pointer: UnsafeMutableRawPointer?
-    if posix_memalign(&pointer, 64, size) != 0 { trim(); posix_memalign(&pointer, 64, size) }
+    if posix_memalign(&pointer, 64, size) != 0 {
+      trim()
+      posix_memalign(&pointer, 64, size)
+    }
     guard let pointer else {
       // There is nobody to whom running out of memory could be reported without memory.
       FileHandle.standardError.write(Data("diffusionclip: out of memory (\(size) bytes more were needed)\n".utf8))

@@ -8,7 +8,9 @@ public struct TextDirection {
 
   /// The mean over prompt templates of E(target) − E(source), each embedding and the mean scaled to unit length.
   /// - Throws: where a prompt has more tokens than CLIP takes.
-  public init(from source: String, to target: String, by clip: CLIPModel, templates: [String] = PromptTemplates.imageNet)
+  public init(
+    from source: String, to target: String, by clip: CLIPModel, templates: [String] = PromptTemplates.imageNet
+  )
     throws(NetworkError)
   {
     let ends = try clip.embedding(ofTexts: templates.map { PromptTemplates.fill($0, with: target) })

@@ -16,7 +16,8 @@ public enum NetworkMeasures {
 
   /// The index of the largest logit of each row of [..., K].
   public static func labels(_ logits: Tensor) -> [Int] {
-    let classes = logits.size(-1), values = logits.values
+    let classes = logits.size(-1)
+    let values = logits.values
     return stride(from: 0, to: values.count, by: classes).map { row in
       (0..<classes).max { values[row + $0] < values[row + $1] } ?? 0
     }

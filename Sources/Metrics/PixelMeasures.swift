@@ -22,16 +22,22 @@ public enum PixelMeasures {
   /// covariances, K₁ = 0.01, K₂ = 0.03, data range 1; the mean over all whole windows and channels.
   public static func ssim(_ a: Tensor, _ b: Tensor) -> Double {
     precondition(a.shape == b.shape && a.rank == 4 && a.shape[0] == 1, "pictures \(a.shape) and \(b.shape)")
-    let (h, w, c) = (a.shape[1], a.shape[2], a.shape[3]), side = 7
+    let (h, w, c) = (a.shape[1], a.shape[2], a.shape[3])
+    let side = 7
     precondition(h >= side && w >= side, "SSIM needs pictures of at least \(side)×\(side) pixels")
     let (x, y) = (unit(a), unit(b))
-    let n = Double(side * side), unbias = n / (n - 1)
+    let n = Double(side * side)
+    let unbias = n / (n - 1)
     let (c1, c2) = (0.01 * 0.01, 0.03 * 0.03)
     var total = 0.0
     for top in 0...h - side {
       for left in 0...w - side {
         for channel in 0..<c {
-          var sx = 0.0, sy = 0.0, sxx = 0.0, syy = 0.0, sxy = 0.0
+          var sx = 0.0
+          var sy = 0.0
+          var sxx = 0.0
+          var syy = 0.0
+          var sxy = 0.0
           for i in top..<top + side {
             for j in left..<left + side {
               let at = (i * w + j) * c + channel
@@ -44,7 +50,8 @@ public enum PixelMeasures {
             }
           }
           let (ux, uy) = (sx / n, sy / n)
-          let vx = unbias * (sxx / n - ux * ux), vy = unbias * (syy / n - uy * uy)
+          let vx = unbias * (sxx / n - ux * ux)
+          let vy = unbias * (syy / n - uy * uy)
           let vxy = unbias * (sxy / n - ux * uy)
           total += (2 * ux * uy + c1) * (2 * vxy + c2) / ((ux * ux + uy * uy + c1) * (vx + vy + c2))
         }

@@ -68,7 +68,9 @@ struct Canvas: ~Copyable {
       max(start.1, end.1) + margin)
     fill(box, in: frame, as: region, softness: softness) { u, v in
       Shape.segment(u, v, start, end) - width / 2
-    } colour: { _, _ in (colour, opacity) }
+    } colour: { _, _ in
+      (colour, opacity)
+    }
   }
 
   /// Bytes of the picture.

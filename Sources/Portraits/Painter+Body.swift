@@ -4,7 +4,9 @@ extension Painter {
   func paintBackground(_ canvas: borrowing Canvas) {
     let base = look.background
     let light = portrait.light
-    canvas.fill(.everything, in: .picture, as: .background) { _, _ in -1 } colour: { x, y in
+    canvas.fill(.everything, in: .picture, as: .background) { _, _ in
+      -1
+    } colour: { x, y in
       let lit = 1.02 + 0.10 * light * x - 0.12 * y - 0.10 * (x * x + y * y)
       return (base * lit, 1)
     }
@@ -24,7 +26,9 @@ extension Painter {
     // A collar follows the neck.
     canvas.fill(Box(-0.4, 0.4, 0.4, 1.1), in: anatomy.torso, as: nil) { u, v in
       max(abs(Shape.ellipse(u, v - 0.62, 0.285, 0.31)) - 0.024, Shape.ellipse(u, v - 1.28, 0.98, 0.62))
-    } colour: { _, _ in (base * 0.66, 0.8) }
+    } colour: { _, _ in
+      (base * 0.66, 0.8)
+    }
   }
 
   func paintNeck(_ canvas: borrowing Canvas) {
@@ -102,7 +106,9 @@ extension Painter {
       canvas.fill(Box(-0.3, level - 0.1, 0.4, level + 0.1), in: head, as: nil, softness: 0.3) { u, v in
         let across = (u - anatomy.turn) / half
         return max(abs(v - level - 0.014 * across * across) - 0.013, abs(across) * half - half)
-      } colour: { _, _ in (ink, 0.7) }
+      } colour: { _, _ in
+        (ink, 0.7)
+      }
     }
     for eye in anatomy.eyes {
       let corner = (eye.u + eye.side * (eye.halfWidth + 0.025), eye.v)
@@ -115,7 +121,9 @@ extension Painter {
       canvas.fill(Box(eye.u - 0.16, eye.v, eye.u + 0.16, eye.v + 0.2), in: head, as: nil, softness: 0.4) { u, v in
         let across = (u - eye.u) / 0.105
         return max(abs(v - eye.v - 0.125 + 0.04 * across * across) - 0.014, abs(u - eye.u) - 0.105)
-      } colour: { _, _ in (ink, 0.65) }
+      } colour: { _, _ in
+        (ink, 0.65)
+      }
       let nose = anatomy.nose
       let mouth = anatomy.mouth
       canvas.line(

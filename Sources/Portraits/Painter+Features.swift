@@ -32,7 +32,9 @@ extension Painter {
       ) { u, v in
         let (out, down) = place(u, v)
         return max(Shape.ellipse(out - 0.012, down + 0.02, eye.halfWidth + 0.028, eye.halfHeight + 0.052), down - 0.02)
-      } colour: { _, _ in (look.eyeShadow, look.eyeShadowStrength) }
+      } colour: { _, _ in
+        (look.eyeShadow, look.eyeShadowStrength)
+      }
     }
 
     let radius = min(0.062 * portrait.person.eyeSize, 0.070)
@@ -60,12 +62,16 @@ extension Painter {
     canvas.fill(box, in: head, as: nil) { u, v in
       let (out, down) = place(u, v)
       return max(abs(down - upperLid(out)) - thickness, abs(out) - eye.halfWidth - 0.008)
-    } colour: { _, _ in (lash, 0.92) }
+    } colour: { _, _ in
+      (lash, 0.92)
+    }
     canvas.fill(box, in: head, as: nil, softness: 0.4) { u, v in
       let (out, down) = place(u, v)
       let across = min(1, abs(out / eye.halfWidth))
       return max(abs(down - 0.85 * eye.halfHeight * (1 - across * across)) - 0.006, abs(out) - eye.halfWidth)
-    } colour: { _, _ in (lash, madeUp ? 0.7 : 0.4) }
+    } colour: { _, _ in
+      (lash, madeUp ? 0.7 : 0.4)
+    }
   }
 
   func paintBrows(_ canvas: borrowing Canvas) {
@@ -76,7 +82,9 @@ extension Painter {
         let middle = brow.v - brow.slope * out - brow.arch * (1 - (out - 0.2) * (out - 0.2))
         let thickness = brow.thickness * (1 - 0.35 * clamp(out))
         return max(abs(v - middle) - thickness, (abs(out) - 1) * brow.halfWidth)
-      } colour: { _, _ in (look.brows, 0.92) }
+      } colour: { _, _ in
+        (look.brows, 0.92)
+      }
     }
   }
 
@@ -144,7 +152,9 @@ extension Painter {
       canvas.fill(box, in: anatomy.head, as: nil) { u, v in
         let (across, down, _) = place(u, v)
         return max(abs(down) - 0.008, (abs(across) - 1.02) * half)
-      } colour: { _, _ in (look.ink, 0.8) }
+      } colour: { _, _ in
+        (look.ink, 0.8)
+      }
     }
   }
 
@@ -178,7 +188,9 @@ extension Painter {
       }
       canvas.fill(box, in: head, as: .glasses) { u, v in
         abs(Shape.roundedBox(u - eye.u - eye.side * 0.01, v - eye.v - 0.015, 0.165, 0.125, 0.07)) - 0.019
-      } colour: { _, _ in (look.frames, 1) }
+      } colour: { _, _ in
+        (look.frames, 1)
+      }
       let hinge = (eye.u + eye.side * 0.175, eye.v - 0.03)
       canvas.line(
         hinge, (eye.side * (anatomy.width + 0.01), eye.v - 0.045), width: 0.034, in: head, as: .glasses, look.frames)

@@ -33,7 +33,9 @@ extension Painter {
       guard isLong else { return max(skull, v - 0.16) }
       let fall = Shape.roundedBox(u, v - 0.26, width + 0.05 * ramp(v, 0.1, 0.7), 0.55, 0.20)
       return min(skull, max(fall, -0.1 - v))
-    } colour: { u, v in (hair(u, v, depth: 0.76 - 0.14 * ramp(v, 0.1, 0.8)), 1) }
+    } colour: { u, v in
+      (hair(u, v, depth: 0.76 - 0.14 * ramp(v, 0.1, 0.8)), 1)
+    }
     if portrait.curls == .curly { paintCurls(canvas, behind: true) }
   }
 
@@ -54,7 +56,9 @@ extension Painter {
       let free = Shape.ellipse(u - part * 0.3 - 0.4 * anatomy.turn, slanted, freeWidth, top + 0.25)
       let below = max(abs(u - 0.3 * anatomy.turn) - freeWidth, 0.24 - v)
       return max(outer, -min(free, below))
-    } colour: { u, v in (hair(u, v, depth: 1), 1) }
+    } colour: { u, v in
+      (hair(u, v, depth: 1), 1)
+    }
     if portrait.curls == .curly { paintCurls(canvas, behind: false) }
   }
 

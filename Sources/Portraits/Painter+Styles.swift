@@ -62,7 +62,9 @@ extension Painter {
       let square = min(1.3, across * across)
       let down = v - mouth.v - mouth.bend * square - 0.01
       return abs(max(abs(down) - reach * max(0, 1 - square).squareRoot(), (abs(across) - 1) * half)) - 0.021
-    } colour: { _, _ in (Colour(0.86, 0.06, 0.10), 0.95) }
+    } colour: { _, _ in
+      (Colour(0.86, 0.06, 0.10), 0.95)
+    }
     let radius: Float = 0.105
     let (u, v) = (nose.u, nose.tip - 0.035)
     canvas.fill(Box(u - radius, v - radius, u + radius, v + radius), in: head, as: nil) { pu, pv in

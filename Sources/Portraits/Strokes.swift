@@ -107,6 +107,8 @@ private struct StrokePainter {
       max(start.1, end.1) + width + 0.05)
     canvas.fill(box, in: anatomy.head, as: region) { u, v in
       Shape.segment(u, v, start, end) - width / 2 + 0.03 * (Shape.noise(u * 17, v * 17, seed: seed) - 0.5)
-    } colour: { _, _ in (colour, 1) }
+    } colour: { _, _ in
+      (colour, 1)
+    }
   }
 }

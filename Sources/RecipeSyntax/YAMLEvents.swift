@@ -4,7 +4,8 @@ import CLibYAML
 struct YAMLEvent {
   enum Content {
     case streamStart, streamEnd, documentStart, documentEnd
-    case scalar(Scalar), alias(String)
+    case scalar(Scalar)
+    case alias(String)
     case sequenceStart, sequenceEnd, mappingStart, mappingEnd
   }
 

@@ -7,9 +7,14 @@ public struct CSV: Sendable, Hashable {
 
   /// Nil for a text without a header, with an unclosed quote, or with a row of another width than the header's.
   public init?(_ text: String) {
-    let (quote, comma, newline, carriage) = (UInt8(ascii: "\""), UInt8(ascii: ","), UInt8(ascii: "\n"), UInt8(ascii: "\r"))
-    var rows: [[String]] = [], row: [String] = [], cell: [UInt8] = []
-    var isQuoted = false, wasQuote = false
+    let (quote, comma, newline, carriage) = (
+      UInt8(ascii: "\""), UInt8(ascii: ","), UInt8(ascii: "\n"), UInt8(ascii: "\r")
+    )
+    var rows: [[String]] = []
+    var row: [String] = []
+    var cell: [UInt8] = []
+    var isQuoted = false
+    var wasQuote = false
     func finishCell() {
       row.append(String(decoding: cell, as: UTF8.self))
       cell.removeAll(keepingCapacity: true)

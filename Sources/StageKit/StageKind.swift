@@ -189,7 +189,9 @@ public struct Mixture<Member: Sendable & Hashable>: Sendable, Hashable {
       segments: try segments.map { segment in
         .init(
           from: segment.from,
-          weights: try segment.weights.map { .init(label: $0.label, member: try transform($0.member), weight: $0.weight) })
+          weights: try segment.weights.map {
+            .init(label: $0.label, member: try transform($0.member), weight: $0.weight)
+          })
       })
   }
 }

@@ -19,7 +19,10 @@ public indirect enum Value: Sendable, Hashable {
 
   /// A map whose entries are put in canonical order.
   public static func map(_ entries: [String: Value]) -> Value {
-    .map(entries.sorted { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) }.map { Entry(key: $0.key, value: $0.value) })
+    .map(
+      entries.sorted { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) }.map {
+        Entry(key: $0.key, value: $0.value)
+      })
   }
 
   /// One spelling per value, with its type: what a preimage is made of.

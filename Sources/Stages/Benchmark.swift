@@ -27,7 +27,8 @@ public struct Benchmark: Sendable {
   public static func sgemmPeak() -> Double {
     let side = 2048
     var random = RandomSource(seed: 1)
-    let a = random.normal([side, side]), b = random.normal([side, side])
+    let a = random.normal([side, side])
+    let b = random.normal([side, side])
     let seconds = median(repeats: 5) { _ = a.matmul(b) }
     return 2 * Double(side * side * side) / seconds / 1e9
   }
@@ -47,16 +48,20 @@ public struct Benchmark: Sendable {
   }
 
   private static func forward(_ name: String, _ configuration: DDPMUNet.Configuration, repeats: Int) throws -> Result {
-    let network = try DDPMUNet(configuration, seed: 1), x = picture(configuration)
+    let network = try DDPMUNet(configuration, seed: 1)
+    let x = picture(configuration)
     let evaluate = { Gradients.off { _ = network(x, timesteps: [500]) } }
     let work = Work.counted(evaluate)
     return Result(
-      name: name, gflop: Double(work) / 1e9, seconds: median(repeats: repeats, evaluate), peakMegabytes: peakMegabytes())
+      name: name, gflop: Double(work) / 1e9, seconds: median(repeats: repeats, evaluate), peakMegabytes: peakMegabytes()
+    )
   }
 
   /// One iteration with the exact gradient through six steps: 6 × 3 forward passes' worth.
   private static func finetune(_ name: String, _ configuration: DDPMUNet.Configuration, repeats: Int) throws -> Result {
-    let network = try DDPMUNet(configuration, seed: 1), x = picture(configuration), steps = 6
+    let network = try DDPMUNet(configuration, seed: 1)
+    let x = picture(configuration)
+    let steps = 6
     let work = Work.counted { Gradients.off { _ = network(x, timesteps: [500]) } }
     var tuning = FineTuning(
       network, parameters: network.parameters.tensors,

@@ -13,7 +13,8 @@ let figure = StageKind(
   ],
   parameters: [
     Parameter("title", .string, .defaulting(.string("")), help: "Above the grid."),
-    Parameter("items", .int(1...1000), .optional, help: "How many pictures of each set, the first ones; all unless given."),
+    Parameter(
+      "items", .int(1...1000), .optional, help: "How many pictures of each set, the first ones; all unless given."),
     Parameter("columns", .list(.string), .optional, help: "Headings of the columns; none unless given."),
   ],
   outputs: { _ in [OutputPort("figure", .figure)] },

@@ -20,10 +20,12 @@ let invert = StageKind(
   outputs: { _ in [OutputPort("latents", .latents)] },
   mapping: .items(of: "images"),
   run: { context in
-    let image = try context.picture("images"), parameters = context.parameters
+    let image = try context.picture("images")
+    let parameters = context.parameters
     guard let model = try context.network(DDPMUNet.self, "model") else { return }
     try requireSize(image.shape, of: model, context)
-    let steps = parameters.int("steps"), returnStep = parameters.int("return_step")
+    let steps = parameters.int("steps")
+    let returnStep = parameters.int("return_step")
     let latent = try DDIM(schedule: noiseSchedule).invert(
       image, with: model, returnStep: returnStep, steps: steps
     ) { step in
@@ -39,6 +41,7 @@ func requireSize(_ shape: [Int], of model: DDPMUNet, _ context: any StageContext
   let side = model.configuration.resolution
   guard shape[1] == side, shape[2] == side else {
     throw InputError(
-      "picture '\(context.item ?? "")' is \(shape[2])×\(shape[1]), but the diffusion model takes \(side)×\(side): load it with `size: \(side)`")
+      "picture '\(context.item ?? "")' is \(shape[2])×\(shape[1]), but the diffusion model takes \(side)×\(side): load it with `size: \(side)`"
+    )
   }
 }

@@ -10,11 +10,14 @@ let load = StageKind(
   summary: "Brings pictures, a model, latents or a table from files into the recipe.",
   revision: 1,
   parameters: sources.map { type in
-    Parameter(type.rawValue, .path(type == .images || type == .latents ? .files : .fileOrFolder), .optional, help: sourceHelp(type))
+    Parameter(
+      type.rawValue, .path(type == .images || type == .latents ? .files : .fileOrFolder), .optional,
+      help: sourceHelp(type))
   } + [
     Parameter(
       "size", .int(8...4096), .optional,
-      help: "Side of the square that pictures are brought to: the short side is scaled, the centre of the long one kept."),
+      help:
+        "Side of the square that pictures are brought to: the short side is scaled, the centre of the long one kept."),
     Parameter(
       "sha256", .string, .optional,
       help: "What the file's SHA-256 must be; 64 hexadecimal digits. For one file."),
@@ -28,7 +31,8 @@ let load = StageKind(
     var complaints: [Complaint] = []
     if given.count != 1 {
       let names = sources.map(\.rawValue).joined(separator: ", ")
-      complaints.append(Complaint(about: given.dropFirst().first?.rawValue, "load takes exactly one source of \(names)"))
+      complaints.append(
+        Complaint(about: given.dropFirst().first?.rawValue, "load takes exactly one source of \(names)"))
     }
     if draft.parameters["size"] != nil, given.first != .images {
       complaints.append(Complaint(about: "size", "only pictures have a size: remove it, or load images"))
@@ -80,7 +84,9 @@ private func sourceHelp(_ type: ArtifactType) -> String {
 private func verify(_ files: [SourceFile], against pin: String) throws {
   guard files.count == 1 else { throw InputError("sha256 pins one file, but \(files.count) are loaded") }
   guard files[0].digest == Digest(hex: pin) else {
-    throw InputError("\(files[0].path): its SHA-256 is \(files[0].digest), expected \(pin): fetch the file that the recipe was written for, or change the pin")
+    throw InputError(
+      "\(files[0].path): its SHA-256 is \(files[0].digest), expected \(pin): fetch the file that the recipe was written for, or change the pin"
+    )
   }
 }
 
@@ -104,7 +110,8 @@ private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: a
     guard let merges = files.first(where: { $0.name == "merges.txt" }) else {
       throw InputError("\(weights.path): no merges.txt beside it: a CLIP folder holds model.safetensors and merges.txt")
     }
-    let weightData = try context.read(weights), mergeData = try context.read(merges)
+    let weightData = try context.read(weights)
+    let mergeData = try context.read(merges)
     return try readingInput {
       var checkpoint = try Safetensors.read(weightData, from: weights.path)
       checkpoint.metadata["merges"] = String(decoding: mergeData, as: UTF8.self)

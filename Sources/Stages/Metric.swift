@@ -12,7 +12,8 @@ let metric = StageKind(
   revision: 1,
   inputs: [
     Port("images", .images, help: "The pictures to measure."),
-    Port("reference", .images, arity: .optional, isAligned: true, help: "What to compare them with, picture by picture."),
+    Port(
+      "reference", .images, arity: .optional, isAligned: true, help: "What to compare them with, picture by picture."),
     Port("clip", .clip, arity: .optional, help: "For s_dir."),
     Port("identity", .identity, arity: .optional, help: "For identity."),
     Port("segmenter", .segmenter, arity: .optional, help: "For sc."),
@@ -40,7 +41,8 @@ let metric = StageKind(
       }
     }
     if measures.contains(.s_dir), draft.parameters["target"]?.string == "" {
-      complaints.append(Complaint(about: "measures", "'s_dir' needs the parameter 'target': what the pictures shall show"))
+      complaints.append(
+        Complaint(about: "measures", "'s_dir' needs the parameter 'target': what the pictures shall show"))
     }
     if measures.contains(where: { $0.isAboutAttributes }), draft.parameters["attributes"]?.entries?.isEmpty ?? true {
       complaints.append(Complaint(about: "measures", "the judge's measures need 'attributes', such as {tan: tanned}"))
@@ -49,7 +51,9 @@ let metric = StageKind(
   },
   run: { context in
     let image = try context.picture("images")
-    let measures = (context.parameters["measures"]?.list ?? []).compactMap { $0.string.flatMap(Measure.init(rawValue:)) }
+    let measures = (context.parameters["measures"]?.list ?? []).compactMap {
+      $0.string.flatMap(Measure.init(rawValue:))
+    }
     var members: [String] = []
     for measure in measures {
       let value = try Gradients.off { try measure.value(image, context) }
@@ -125,7 +129,8 @@ private enum Measure: String, CaseIterable {
     let reference = try context.picture("reference")
     guard reference.shape == image.shape else {
       throw InputError(
-        "picture '\(context.item ?? "")' is \(image.shape[2])×\(image.shape[1]), its reference \(reference.shape[2])×\(reference.shape[1])")
+        "picture '\(context.item ?? "")' is \(image.shape[2])×\(image.shape[1]), its reference \(reference.shape[2])×\(reference.shape[1])"
+      )
     }
     return reference
   }
@@ -137,13 +142,17 @@ private enum Measure: String, CaseIterable {
   }
 
   /// What the judge says about `attributes`, and its answers to all other questions.
-  private func verdict(_ image: Tensor, _ context: any StageContext) throws -> (
+  private func verdict(
+    _ image: Tensor, _ context: any StageContext
+  ) throws -> (
     sees: Bool, probability: Double, others: [Int]
   ) {
     let judge = try required(context.network(Judge.self, "judge"))
     var wanted = Dictionary(
       uniqueKeysWithValues: (context.parameters["attributes"]?.entries ?? []).map { ($0.key, $0.value.string ?? "") })
-    var sees = true, probability = 1.0, others: [Int] = []
+    var sees = true
+    var probability = 1.0
+    var others: [Int] = []
     for (head, logits) in zip(judge.configuration.heads, judge(image)) {
       let answer = NetworkMeasures.labels(logits)[0]
       guard let value = wanted.removeValue(forKey: head.name) else {
@@ -151,14 +160,16 @@ private enum Measure: String, CaseIterable {
         continue
       }
       guard let index = head.values.firstIndex(of: value) else {
-        throw InputError("the judge knows no \(head.name) '\(value)': expected one of \(head.values.joined(separator: ", "))")
+        throw InputError(
+          "the judge knows no \(head.name) '\(value)': expected one of \(head.values.joined(separator: ", "))")
       }
       sees = sees && answer == index
       probability *= logits.softmax().doubleValues[index]
     }
     guard wanted.isEmpty else {
       throw InputError(
-        "the judge knows no attribute '\(wanted.keys.sorted()[0])': expected one of \(judge.configuration.heads.map(\.name).joined(separator: ", "))")
+        "the judge knows no attribute '\(wanted.keys.sorted()[0])': expected one of \(judge.configuration.heads.map(\.name).joined(separator: ", "))"
+      )
     }
     return (sees, probability, others)
   }

@@ -13,7 +13,8 @@ let perturb = StageKind(
     Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Other seeds give other noise."),
     Parameter(
       "level", .choice(["exact", "official"]), .defaulting(.string("exact")),
-      help: "exact: the noise of time t₀, at which sampling starts. official: that of t₀ − 1, as the official code has it."),
+      help:
+        "exact: the noise of time t₀, at which sampling starts. official: that of t₀ − 1, as the official code has it."),
   ],
   outputs: { _ in [OutputPort("latents", .latents)] },
   mapping: .items(of: "images"),

@@ -16,14 +16,19 @@ let sample = StageKind(
       help: "Several models with weights that sum to 1, constant or by time; instead of `model`."),
   ],
   parameters: [
-    Parameter("steps", .int(1...1000), .defaulting(.int(40)), help: "S_gen: network evaluations (official --n_test_step)."),
+    Parameter(
+      "steps", .int(1...1000), .defaulting(.int(40)), help: "S_gen: network evaluations (official --n_test_step)."),
     Parameter(
       "sampler", .choice(["ddim", "ddpm"]), .defaulting(.string("ddim")),
       help: "ddim follows η. ddpm is ancestral sampling, right only for steps = return step + 1."),
     Parameter(
-      "eta", .double(0...1), .defaulting(.double(0)), help: "η: 0 is deterministic, 1 as noisy as DDPM (official --eta)."),
-    Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the noise drawn on the way, where there is any."),
-    Parameter("normalise", .bool, .defaulting(.bool(false)), help: "Divide the weights by their sum, instead of insisting on 1."),
+      "eta", .double(0...1), .defaulting(.double(0)),
+      help: "η: 0 is deterministic, 1 as noisy as DDPM (official --eta)."),
+    Parameter(
+      "seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the noise drawn on the way, where there is any."),
+    Parameter(
+      "normalise", .bool, .defaulting(.bool(false)), help: "Divide the weights by their sum, instead of insisting on 1."
+    ),
   ],
   outputs: { _ in [OutputPort("images", .images)] },
   mapping: .items(of: "latents"),
@@ -32,7 +37,9 @@ let sample = StageKind(
     return given.count == 1 ? [] : [Complaint(about: given.last, "sample takes either `model` or `models`")]
   },
   run: { context in
-    let latent = try context.latent("latents"), parameters = context.parameters, steps = parameters.int("steps")
+    let latent = try context.latent("latents")
+    let parameters = context.parameters
+    let steps = parameters.int("steps")
     let model = try predictor(context, shape: latent.latent.shape)
     var random = RandomSource(
       seed: UInt64(parameters.int("seed")), name: try context.onlyItem("latents").object.hex)
@@ -43,7 +50,8 @@ let sample = StageKind(
     let image =
       if parameters.string("sampler") == "ddpm" {
         try DDPM(schedule: noiseSchedule).generate(
-          latent.latent, with: model, returnStep: latent.returnStep, steps: steps, random: &random, afterEach: afterEach)
+          latent.latent, with: model, returnStep: latent.returnStep, steps: steps, random: &random, afterEach: afterEach
+        )
       } else {
         try DDIM(schedule: noiseSchedule).generate(
           latent.latent, with: model, returnStep: latent.returnStep, steps: steps, eta: parameters.double("eta"),

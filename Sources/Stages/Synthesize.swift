@@ -35,12 +35,15 @@ let synthesize = StageKind(
     }
   },
   run: { context in
-    let parameters = context.parameters, count = parameters.int("count")
+    let parameters = context.parameters
+    let count = parameters.int("count")
     let split: Split = parameters.string("split") == "train" ? .train : .heldOut
     let styles = (parameters["styles"]?.list ?? []).compactMap { $0.string.flatMap(Style.init(rawValue:)) }
-    let captions = parameters.int("captions"), seed = UInt64(parameters.int("seed"))
+    let captions = parameters.int("captions")
+    let seed = UInt64(parameters.int("seed"))
     let digits = String(count - 1).count
-    var rows: [[String]] = [], header: [String] = []
+    var rows: [[String]] = []
+    var header: [String] = []
     for index in 0..<count {
       if index % 100 == 0 { try context.checkCancellation() }
       var random = RandomSource(seed: seed, name: "portrait \(index)")
@@ -54,15 +57,18 @@ let synthesize = StageKind(
         portrait.restrict(entry.key, to: allowedValues(entry), choosing: &random)
       }
       let style = styles[index % styles.count]
-      let rendered = parameters.bool("strokes")
+      let rendered =
+        parameters.bool("strokes")
         ? portrait.strokes(size: parameters.int("size"))
         : Renderer.render(portrait, style: style, size: parameters.int("size"))
       let number = String(index)
       let name = "portrait-" + String(repeating: "0", count: digits - number.count) + number
       try context.write(
-        Picture.data(Image(width: rendered.width, height: rendered.height, pixels: rendered.rgb)), item: name, to: "images")
+        Picture.data(Image(width: rendered.width, height: rendered.height, pixels: rendered.rgb)), item: name,
+        to: "images")
       try context.write(
-        Picture.data(Image(width: rendered.width, height: rendered.height, pixels: rendered.labels.flatMap { [$0, $0, $0] })),
+        Picture.data(
+          Image(width: rendered.width, height: rendered.height, pixels: rendered.labels.flatMap { [$0, $0, $0] })),
         item: name, to: "labels")
       let texts = Captions.captions(for: portrait, style: style, seed: portraitSeed, count: captions)
       let facts = portrait.tableRow(style: style)
@@ -94,7 +100,8 @@ extension Portrait {
   /// What is wrong with restricting an attribute to these values, or nil.
   static func complaint(attribute name: String, values: [String]) -> String? {
     guard let path = attributePaths[name] else {
-      return "portraits have no attribute '\(name)': expected one of \(attributePaths.keys.sorted().joined(separator: ", "))"
+      return
+        "portraits have no attribute '\(name)': expected one of \(attributePaths.keys.sorted().joined(separator: ", "))"
     }
     if values.isEmpty { return "'\(name)' needs at least one value of \(path.values.joined(separator: ", "))" }
     return values.first { !path.values.contains($0) }.map {

@@ -30,7 +30,8 @@ public struct Adam {
     step += 1
     let root2 = (1 - pow(beta2, Double(step))).squareRoot()
     // m̂/(√v̂ + eps) = (√c₂/c₁)·m/(√v + √c₂·eps) with the corrections c = 1 − βᵗ.
-    let size = rate * root2 / (1 - pow(beta1, Double(step))), eps = eps * root2
+    let size = rate * root2 / (1 - pow(beta1, Double(step)))
+    let eps = eps * root2
     for (parameter, moment) in zip(parameters, moments) {
       guard let gradient = parameter.gradient else { continue }
       Parallel.forEachRange(parameter.count, grain: elementwiseGrain) {
@@ -61,7 +62,8 @@ public struct MovingAverage {
     let decay = decay ?? self.decay
     for (average, parameter) in zip(values, parameters) {
       Parallel.forEachRange(average.count, grain: elementwiseGrain) {
-        let target = average.pointer(at: $0.lowerBound), type = average.type.rawValue
+        let target = average.pointer(at: $0.lowerBound)
+        let type = average.type.rawValue
         ck_affine(type, target, decay, 0, target, $0.count)
         ck_accumulate(type, parameter.pointer(at: $0.lowerBound), 1 - decay, target, $0.count)
       }

@@ -39,7 +39,8 @@ extension Tensor {
     let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
     if padding == .all(0), spacing == 1 { return detached }
     let spread = (h: (h - 1) * spacing + 1, w: (w - 1) * spacing + 1)
-    let height = spread.h + padding.top + padding.bottom, width = spread.w + padding.left + padding.right
+    let height = spread.h + padding.top + padding.bottom
+    let width = spread.w + padding.left + padding.right
     let y = Tensor(uninitialized: [n, height, width, c], type: type)
     let pixel = c * type.size
     Parallel.forEachRange(n * height, grain: max(1, elementwiseGrain / (width * c))) { rows in
@@ -119,7 +120,8 @@ private struct Convolution: Sendable {
         top: max(0, top), left: max(0, left), bottom: max(0, height - spread.0 - top + kernelHeight - 1),
         right: max(0, width - spread.1 - left + kernelWidth - 1)), spacing: stride)
     // Padding beyond the kernel's reach cuts the frame instead of growing it.
-    let cut = (top < 0 || left < 0)
+    let cut =
+      (top < 0 || left < 0)
       ? frame.narrowed(1, max(0, -top)..<frame.shape[1]).narrowed(2, max(0, -left)..<frame.shape[2]) : frame
     let exact = Tensor(
       shape: cut.shape, type: cut.type, storage: cut.storage)
@@ -135,7 +137,8 @@ private struct Convolution: Sendable {
     let gw = Tensor.zeros([kernelHeight, kernelWidth, channels, outputs], type: x.type)
     Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * inner)
     // Each piece owns some rows of the result and walks over all pixels: nothing is shared, nothing to add up.
-    let band = max(8, min(inner, (inner + 5) / 6 + 7) / 8 * 8), bands = (inner + band - 1) / band
+    let band = max(8, min(inner, (inner + 5) / 6 + 7) / 8 * 8)
+    let bands = (inner + band - 1) / band
     Parallel.forEach(kernelHeight * bands) { piece in
       let (i, part) = piece.quotientAndRemainder(dividingBy: bands)
       let rows = part * band..<min(inner, (part + 1) * band)

@@ -6,7 +6,8 @@ import Kernels
 
 /// y = f(x), with gx = gy·f'(x).
 private func unary(_ name: String, _ function: Int, _ x: Tensor, parameter: Double = 0) -> Tensor {
-  let type = x.type, function = Int32(function)
+  let type = x.type
+  let function = Int32(function)
   let y = Tensor(uninitialized: x.shape, type: type)
   Parallel.forEachRange(x.count, grain: elementwiseGrain) {
     ck_unary(type.rawValue, function, parameter, x.pointer(at: $0.lowerBound), y.pointer(at: $0.lowerBound), $0.count)
@@ -56,7 +57,8 @@ extension Tensor {
 
   /// min(max(x, low), high); the gradient passes where x is inside.
   public func clamped(to range: ClosedRange<Double>) -> Tensor {
-    let type = type, (low, high) = (range.lowerBound, range.upperBound)
+    let type = type
+    let (low, high) = (range.lowerBound, range.upperBound)
     let y = Tensor(uninitialized: shape, type: type)
     Parallel.forEachRange(count, grain: elementwiseGrain) {
       ck_clamp(type.rawValue, pointer(at: $0.lowerBound), low, high, y.pointer(at: $0.lowerBound), $0.count)
@@ -122,7 +124,8 @@ extension Tensor {
 
   public static func * (a: Tensor, b: Tensor) -> Tensor {
     let (a, b) = broadcast(a, b)
-    let (x, y) = (a.detached, b.detached), (needsA, needsB) = (a.requiresGradient, b.requiresGradient)
+    let (x, y) = (a.detached, b.detached)
+    let (needsA, needsB) = (a.requiresGradient, b.requiresGradient)
     return combine(CK_MULTIPLY, a, b).recorded("multiply", [a, b]) { g in
       [needsA ? combine(CK_MULTIPLY, g, y) : nil, needsB ? combine(CK_MULTIPLY, g, x) : nil]
     }
@@ -131,7 +134,8 @@ extension Tensor {
   public static func / (a: Tensor, b: Tensor) -> Tensor {
     let (a, b) = broadcast(a, b)
     let quotient = combine(CK_DIVIDE, a, b)
-    let (y, q) = (b.detached, quotient.detached), needs = b.requiresGradient
+    let (y, q) = (b.detached, quotient.detached)
+    let needs = b.requiresGradient
     return quotient.recorded("divide", [a, b]) { g in
       let ga = combine(CK_DIVIDE, g, y)
       return [ga, needs ? -combine(CK_MULTIPLY, ga, q) : nil]

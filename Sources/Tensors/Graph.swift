@@ -41,7 +41,9 @@ extension Tensor {
   public func backward(_ seed: Tensor? = nil) {
     precondition(seed != nil || count == 1, "the gradient of shape \(shape) needs a seed")
     precondition(seed == nil || seed!.shape == shape, "a seed of shape \(seed!.shape) for \(shape)")
-    var pending: [ObjectIdentifier: Tensor] = [ObjectIdentifier(self): seed ?? Tensor(repeating: 1, shape: shape, type: type)]
+    var pending: [ObjectIdentifier: Tensor] = [
+      ObjectIdentifier(self): seed ?? Tensor(repeating: 1, shape: shape, type: type)
+    ]
     var order = topologicalOrder()
     while let tensor = order.popLast() {
       guard let arriving = pending.removeValue(forKey: ObjectIdentifier(tensor)) else { continue }

@@ -6,7 +6,9 @@ extension Tensor {
   /// Rows of a table: [K, D] and n indices → [n, D]. The embedding of tokens.
   public func rows(_ indices: [Int]) -> Tensor {
     precondition(rank == 2 && indices.allSatisfy { (0..<shape[0]).contains($0) }, "an index is outside \(shape)")
-    let table = shape, width = table[1], type = type
+    let table = shape
+    let width = table[1]
+    let type = type
     let y = Tensor(uninitialized: [indices.count, width], type: type)
     for (row, index) in indices.enumerated() {
       y.pointer(at: row * width).copyMemory(from: pointer(at: index * width), byteCount: width * type.size)

@@ -5,7 +5,10 @@ import Kernels
 extension Tensor {
   /// y = x·Wᵀ + b on the last axis: x [..., D], weight [E, D], bias [E] → [..., E].
   public func linear(_ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
-    let type = type, width = size(-1), outputs = weight.shape[0], rows = count / max(1, width)
+    let type = type
+    let width = size(-1)
+    let outputs = weight.shape[0]
+    let rows = count / max(1, width)
     precondition(weight.shape == [outputs, width], "a weight \(weight.shape) for width \(width)")
     let y = Tensor(uninitialized: shape.dropLast() + [outputs], type: type)
     multiplyInParallel(
@@ -21,7 +24,8 @@ extension Tensor {
     let (x, w, shape) = (detached, weight.detached, shape)
     let needs = (x: requiresGradient, w: weight.requiresGradient, b: bias?.requiresGradient ?? false)
     return y.recorded("linear", [self, weight] + (bias.map { [$0] } ?? [])) { gy in
-      var gx: Tensor?, gw: Tensor?
+      var gx: Tensor?
+      var gw: Tensor?
       if needs.x {
         let g = Tensor(uninitialized: shape, type: type)
         multiplyInParallel(
@@ -51,14 +55,17 @@ extension Tensor {
   /// The product of matrices in the last two axes, op(a)·op(b); equal leading axes are a batch.
   public func matmul(_ other: Tensor, transposed: (Bool, Bool) = (false, false)) -> Tensor {
     let y = Self.product(self, other, transposed)
-    let (a, b) = (detached, other.detached), needs = (requiresGradient, other.requiresGradient)
+    let (a, b) = (detached, other.detached)
+    let needs = (requiresGradient, other.requiresGradient)
     return y.recorded("matmul", [self, other]) { g in
       let ga: Tensor? =
-        !needs.0 ? nil
+        !needs.0
+        ? nil
         : transposed.0
           ? Self.product(b, g, (transposed.1, true)) : Self.product(g, b, (false, !transposed.1))
       let gb: Tensor? =
-        !needs.1 ? nil
+        !needs.1
+        ? nil
         : transposed.1
           ? Self.product(g, a, (true, transposed.0)) : Self.product(a, g, (!transposed.0, false))
       return [ga, gb]

@@ -8,7 +8,9 @@ private let pixelGrain = 256
 extension Tensor {
   /// Layer normalisation of the last axis: (x − mean)/√(variance + eps)·weight + bias (Ba et al. 2016).
   public func layerNorm(_ weight: Tensor, _ bias: Tensor, eps: Double = 1e-5) -> Tensor {
-    let type = type, width = size(-1), rows = count / width
+    let type = type
+    let width = size(-1)
+    let rows = count / width
     precondition(weight.shape == [width] && bias.shape == [width], "weights \(weight.shape) for width \(width)")
     let y = Tensor(uninitialized: shape, type: type)
     let statistics = Tensor(uninitialized: [rows, 2], type: type)
@@ -25,7 +27,8 @@ extension Tensor {
       let pieces = (rows + grain - 1) / grain
       let partial = Tensor.zeros([pieces, 2, width], type: type)
       Parallel.forEachRange(rows, grain: grain) {
-        let at = $0.lowerBound * width, piece = $0.lowerBound / grain
+        let at = $0.lowerBound * width
+        let piece = $0.lowerBound / grain
         ck_layer_norm_gradient(
           type.rawValue, x.pointer(at: at), w.pointer, statistics.pointer(at: 2 * $0.lowerBound), gy.pointer(at: at),
           gx.pointer(at: at), partial.pointer(at: 2 * piece * width), partial.pointer(at: (2 * piece + 1) * width),
@@ -39,7 +42,8 @@ extension Tensor {
   /// Group normalisation of [N, ..., C] over each item's pixels and groups of neighbouring channels, then SiLU where
   /// asked: f((x − mean)/√(variance + eps)·weight + bias) (Wu & He 2018).
   public func groupNorm(groups: Int, _ weight: Tensor, _ bias: Tensor, eps: Double, silu: Bool = false) -> Tensor {
-    let normalization = GroupNormalization(x: detached, groups: groups, weight: weight, bias: bias, eps: eps, silu: silu)
+    let normalization = GroupNormalization(
+      x: detached, groups: groups, weight: weight, bias: bias, eps: eps, silu: silu)
     return normalization.result().recorded("groupNorm", [self, weight, bias]) { normalization.gradients($0) }
   }
 }
@@ -65,17 +69,22 @@ private struct GroupNormalization {
     precondition(channels % groups == 0, "\(channels) channels in \(groups) groups")
     precondition(weight.shape == [channels] && bias.shape == [channels], "weights \(weight.shape) for \(channels)")
 
-    let type = type, pixels = pixels, channels = channels
+    let type = type
+    let pixels = pixels
+    let channels = channels
     let moments = Self.sums(items: items, pixels: pixels, channels: channels) { item, range, sums in
       let at = (item * pixels + range.lowerBound) * channels
       ck_channel_moments(type.rawValue, x.pointer(at: at), sums, range.count, channels)
     }
-    let width = channels / groups, share = Double(width * pixels)
+    let width = channels / groups
+    let share = Double(width * pixels)
     let (w, b) = (weight.doubleValues, bias.doubleValues)
-    var scales: [Double] = [], shifts: [Double] = []
+    var scales: [Double] = []
+    var shifts: [Double] = []
     for item in 0..<items {
       for group in 0..<groups {
-        let members = group * width..<(group + 1) * width, at = item * 2 * channels
+        let members = group * width..<(group + 1) * width
+        let at = item * 2 * channels
         let average = members.reduce(0) { $0 + moments[at + $1] } / share
         let square = members.reduce(0) { $0 + moments[at + channels + $1] } / share
         let inverse = 1 / (max(0, square - average * average) + eps).squareRoot()
@@ -111,16 +120,24 @@ private struct GroupNormalization {
         type.rawValue, x.pointer(at: at), scale.pointer(at: item * channels), shift.pointer(at: item * channels), silu,
         gy.pointer(at: at), sums, range.count, channels)
     }
-    let w = weight.doubleValues, width = channels / groups, share = Double(width * pixels)
-    var gw = [Double](repeating: 0, count: channels), gb = gw
-    var a: [Double] = [], b: [Double] = [], e: [Double] = []
+    let w = weight.doubleValues
+    let width = channels / groups
+    let share = Double(width * pixels)
+    var gw = [Double](repeating: 0, count: channels)
+    var gb = gw
+    var a: [Double] = []
+    var b: [Double] = []
+    var e: [Double] = []
     for item in 0..<items {
       for group in 0..<groups {
-        let members = group * width..<(group + 1) * width, at = item * 2 * channels
+        let members = group * width..<(group + 1) * width
+        let at = item * 2 * channels
         let (mean, inverse) = (mean[item * groups + group], inverse[item * groups + group])
-        var total = 0.0, projected = 0.0
+        var total = 0.0
+        var projected = 0.0
         for channel in members {
-          let d = sums[at + channel], dx = (sums[at + channels + channel] - mean * d) * inverse
+          let d = sums[at + channel]
+          let dx = (sums[at + channels + channel] - mean * d) * inverse
           gb[channel] += d
           gw[channel] += dx
           total += d * w[channel]
@@ -136,7 +153,8 @@ private struct GroupNormalization {
     let coefficients = [a, b, e].map { Tensor($0, shape: [items, channels]).converted(to: type) }
     let gx = Tensor(uninitialized: x.shape, type: type)
     forEachPiece { item, range in
-      let at = (item * pixels + range.lowerBound) * channels, row = item * channels
+      let at = (item * pixels + range.lowerBound) * channels
+      let row = item * channels
       ck_channel_affine_gradient(
         type.rawValue, x.pointer(at: at), scale.pointer(at: row), shift.pointer(at: row), silu, gy.pointer(at: at),
         coefficients[0].pointer(at: row), coefficients[1].pointer(at: row), coefficients[2].pointer(at: row),
@@ -159,7 +177,8 @@ private struct GroupNormalization {
   private static func sums(
     items: Int, pixels: Int, channels: Int, _ body: (Int, Range<Int>, UnsafeMutablePointer<Double>) -> Void
   ) -> [Double] {
-    let pieces = (pixels + pixelGrain - 1) / pixelGrain, width = 2 * channels
+    let pieces = (pixels + pixelGrain - 1) / pixelGrain
+    let width = 2 * channels
     let partial = Tensor(uninitialized: [items * pieces, width], type: .float64)
     let base = partial.doubles.baseAddress!
     Parallel.forEach(items * pieces) { index in

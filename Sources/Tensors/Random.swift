@@ -34,7 +34,8 @@ public struct RandomSource: Sendable, RandomNumberGenerator {
 
   /// Two independent standard normal numbers (Box & Muller 1958).
   public mutating func normalPair() -> (Double, Double) {
-    let radius = (-2 * log(1 - uniform())).squareRoot(), angle = 2 * Double.pi * uniform()
+    let radius = (-2 * log(1 - uniform())).squareRoot()
+    let angle = 2 * Double.pi * uniform()
     return (radius * cos(angle), radius * sin(angle))
   }
 

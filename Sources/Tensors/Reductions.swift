@@ -5,7 +5,8 @@ import Kernels
 extension Tensor {
   /// Σ of all elements, of shape [].
   public func sum() -> Tensor {
-    let total = ck_sum(type.rawValue, pointer, count), shape = shape
+    let total = ck_sum(type.rawValue, pointer, count)
+    let shape = shape
     return Tensor(repeating: total, shape: [], type: type).recorded("sum", [self]) { [$0.expanded(to: shape)] }
   }
 
@@ -45,7 +46,9 @@ extension Tensor {
 
   /// Softmax of scale·x over the last axis.
   public func softmax(scale: Double = 1) -> Tensor {
-    let type = type, columns = size(-1), rows = count / max(1, columns)
+    let type = type
+    let columns = size(-1)
+    let rows = count / max(1, columns)
     let y = Tensor(uninitialized: shape, type: type)
     let grain = max(1, elementwiseGrain / 4 / columns)
     Parallel.forEachRange(rows, grain: grain) {
@@ -71,7 +74,8 @@ extension Tensor {
     precondition(rank == 2 && labels.count == shape[0], "\(labels.count) labels for \(shape)")
     precondition(labels.allSatisfy { $0 < shape[1] }, "a label is not below \(shape[1])")
     let probabilities = Gradients.off { detached.softmax() }
-    let classes = shape[1], counted = labels.count { $0 >= 0 }
+    let classes = shape[1]
+    let counted = labels.count { $0 >= 0 }
     precondition(counted > 0, "no row has a label")
     // log p from the logits again: log of a rounded probability would lose the small ones.
     let x = doubleValues

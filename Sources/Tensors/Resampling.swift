@@ -34,7 +34,8 @@ public struct ResamplingWeights: Sendable {
       for tap in base - 1...base + 2 {
         weights[min(max(tap, 0), from - 1), default: 0] += kernel(center - Double(tap))
       }
-      let first = weights.keys.min()!, last = weights.keys.max()!
+      let first = weights.keys.min()!
+      let last = weights.keys.max()!
       return Row(first: first, weights: (first...last).map { weights[$0] ?? 0 })
     }
     return ResamplingWeights(from: from, rows: rows)
@@ -45,7 +46,8 @@ public struct ResamplingWeights: Sendable {
     ResamplingWeights(
       from: from,
       rows: (0..<to).map { index in
-        let begin = index * from / to, end = ((index + 1) * from + to - 1) / to
+        let begin = index * from / to
+        let end = ((index + 1) * from + to - 1) / to
         return Row(first: begin, weights: Array(repeating: 1 / Double(end - begin), count: end - begin))
       })
   }
@@ -66,7 +68,8 @@ extension Tensor {
     precondition(rank == 4 && shape[1] == vertical.from && shape[2] == horizontal.from, "resampling of \(shape)")
     let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
     // Rows first, as a product with [N, H, W·C]; then columns, on the transposed picture.
-    let tall = reshaped([n, h, w * c]), type = type
+    let tall = reshaped([n, h, w * c])
+    let type = type
     let v = vertical.matrix(type).expanded(to: [n, vertical.to, h])
     let narrow = v.matmul(tall).reshaped([n * vertical.to, w, c])
     let u = horizontal.matrix(type).expanded(to: [n * vertical.to, horizontal.to, w])
@@ -94,7 +97,9 @@ extension Tensor {
 
   /// The largest of each `size`×`size` window at steps of `stride`; no padding, what does not fill a window is left out.
   public func maxPooled(size: Int, stride: Int) -> Tensor {
-    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3]), shape = shape, type = type
+    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
+    let shape = shape
+    let type = type
     let (oh, ow) = ((h - size) / stride + 1, (w - size) / stride + 1)
     precondition(oh > 0 && ow > 0, "a window of \(size) on \(shape)")
     let source = doubleOrFloat

@@ -4,7 +4,8 @@ import Kernels
 
 /// Strides of a contiguous tensor of this shape.
 func rowMajorStrides(_ shape: [Int]) -> [Int] {
-  var strides = shape, step = 1
+  var strides = shape
+  var step = 1
   for axis in shape.indices.reversed() {
     strides[axis] = step
     step *= shape[axis]
@@ -49,7 +50,8 @@ private struct Window: Sendable {
       body(offset, 0, (shape.isEmpty ? [1] : shape).map(Int64.init), (strides.isEmpty ? [0] : strides).map(Int64.init))
       return
     }
-    let inner = shape.dropFirst().map(Int64.init), steps = strides.dropFirst().map(Int64.init)
+    let inner = shape.dropFirst().map(Int64.init)
+    let steps = strides.dropFirst().map(Int64.init)
     let slab = total / shape[0]
     Parallel.forEach(shape[0]) { body(offset + $0 * strides[0], $0 * slab, inner, steps) }
   }
@@ -104,7 +106,8 @@ extension Tensor {
 
   /// Tensors of equal shapes but for `axis`, one after the other along it.
   public static func concatenated(_ parts: [Tensor], axis: Int) -> Tensor {
-    let first = parts[0], axis = axis < 0 ? first.rank + axis : axis
+    let first = parts[0]
+    let axis = axis < 0 ? first.rank + axis : axis
     var shape = first.shape
     shape[axis] = parts.reduce(0) { $0 + $1.shape[axis] }
     for part in parts {
@@ -113,8 +116,10 @@ extension Tensor {
       precondition(part.shape == expected && part.type == first.type, "\(part.shape) does not join \(first.shape)")
     }
     let y = Tensor(uninitialized: shape, type: first.type)
-    let outer = shape[..<axis].reduce(1, *), row = shape[axis...].reduce(1, *)
-    var begin = 0, starts: [Int] = []
+    let outer = shape[..<axis].reduce(1, *)
+    let row = shape[axis...].reduce(1, *)
+    var begin = 0
+    var starts: [Int] = []
     for part in parts {
       let width = part.shape[axis...].reduce(1, *)
       starts.append(begin)

@@ -14,7 +14,8 @@ struct ImportTests {
   /// Kernels hands the C functions on to Tensors, where each operation calls its own.
   private static func imports(in module: String) throws -> Set<String> {
     let folder = sources.appending(path: module)
-    let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []
+    let files =
+      FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []
     return try files.filter { $0.pathExtension == "swift" }.reduce(into: []) { found, file in
       for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
         let words = line.split(separator: " ")

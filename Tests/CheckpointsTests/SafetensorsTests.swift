@@ -24,7 +24,8 @@ import Testing
   }
 
   @Test func writesTheSameBytesInWhateverOrder() throws {
-    let a = Tensor([1, 2] as [Float], shape: [2]), b = Tensor([3] as [Float], shape: [])
+    let a = Tensor([1, 2] as [Float], shape: [2])
+    let b = Tensor([3] as [Float], shape: [])
     let first = CheckpointTensors(tensors: ["b": b, "a": a], metadata: ["z": "1", "k\"\n\u{1}": "é"])
     let second = CheckpointTensors(tensors: ["a": a, "b": b], metadata: ["k\"\n\u{1}": "é", "z": "1"])
     let data = try Safetensors.data(of: first)

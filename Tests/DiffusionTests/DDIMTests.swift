@@ -68,7 +68,8 @@ import Testing
   }
 
   @Test func moreStepsThanTimesStandStillAtSome() throws {
-    let latent = oracle["latent"], model = oracle.model("base", .float32)
+    let latent = oracle["latent"]
+    let model = oracle.model("base", .float32)
     let expected = try generate(latent, model, returnStep: 5, steps: 6)
     let difference = try TensorDifference(generate(latent, model, returnStep: 5, steps: 11), expected)
     #expect(difference.relative < single, "\(difference)")
@@ -79,7 +80,8 @@ import Testing
 
   /// Inversion and generation with the same many steps: what is left is the asymmetry of a first and a last step.
   @Test func inversionIsUndoneByGeneration() throws {
-    let model = oracle.model("base"), image = oracle.double("image")
+    let model = oracle.model("base")
+    let image = oracle.double("image")
     func error(_ steps: Int) throws -> Double {
       let latent = try ddim.invert(image, with: model, returnStep: 500, steps: steps)
       return try TensorDifference(generate(latent, model, returnStep: 500, steps: steps), image).absolute

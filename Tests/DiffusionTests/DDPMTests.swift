@@ -18,7 +18,8 @@ import Testing
   /// Through every time, and with times left out, where the official code's full step is kept.
   @Test(arguments: [("ancestral", 5, 6), ("ancestral-strided", 300, 4)])
   func ancestralSamplingAgrees(_ name: String, _ returnStep: Int, _ steps: Int) {
-    var random = RandomSource(seed: 12), progress: [Int] = []
+    var random = RandomSource(seed: 12)
+    var progress: [Int] = []
     let model = RecordingPredictor(oracle.model("base", .float32))
     let image = ddpm.generate(
       oracle["latent"], with: model, returnStep: returnStep, steps: steps, random: &random

@@ -35,7 +35,9 @@ import Testing
 
   @Test(arguments: FineTuning.Method.allCases)
   func agrees(_ method: FineTuning.Method) {
-    let model = oracle.model("base"), recording = RecordingPredictor(model), examples = examples(.float64)
+    let model = oracle.model("base")
+    let recording = RecordingPredictor(model)
+    let examples = examples(.float64)
     var tuning = tuning(recording, model.parameters, method)
     let reports = (0..<5).map { _ in tuning.iterate(over: examples) }
     #expect(reports.map(\.iteration) == [1, 2, 3, 4, 5] && tuning.iteration == 5)
@@ -51,7 +53,8 @@ import Testing
 
   @Test(arguments: FineTuning.Method.allCases)
   func goesOnWithTheSameBytes(_ method: FineTuning.Method) {
-    let whole = oracle.model("base", .float32), examples = examples(.float32)
+    let whole = oracle.model("base", .float32)
+    let examples = examples(.float32)
     var uninterrupted = tuning(whole, whole.parameters, method)
     for _ in 0..<5 { _ = uninterrupted.iterate(over: examples) }
 
@@ -71,7 +74,8 @@ import Testing
   }
 
   @Test func latentOptimizationAgrees() {
-    let model = oracle.model("base"), example = examples(.float64)[0]
+    let model = oracle.model("base")
+    let example = examples(.float64)[0]
     for parameter in model.parameters { parameter.setRequiresGradient(false) }
     var optimization = LatentOptimization(
       model, latent: example.latent, image: example.image, trajectory: trajectory, rate: 0.02, objective: objective)

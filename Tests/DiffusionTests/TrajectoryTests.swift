@@ -10,7 +10,8 @@ import Testing
   init() throws { oracle = try Oracle() }
 
   @Test func statesAreThoseOfGeneration() throws {
-    let model = RecordingPredictor(oracle.model("base")), latent = oracle.double("latent")
+    let model = RecordingPredictor(oracle.model("base"))
+    let latent = oracle.double("latent")
     let states = trajectory.states(from: latent, with: model)
     #expect(states.count == 6 && model.times.count == 5)
     #expect(states[0].doubleValues == latent.doubleValues)
@@ -22,7 +23,8 @@ import Testing
 
   /// Against automatic differentiation through all steps at once.
   @Test func gradientAgrees() {
-    let model = oracle.model("base"), recording = RecordingPredictor(model)
+    let model = oracle.model("base")
+    let recording = RecordingPredictor(model)
     let states = trajectory.states(from: oracle.double("latent"), with: recording)
     let gradient = trajectory.backward(oracle.double("seed"), through: states, with: recording)
     oracle.expect(gradient, "gradient/latent", within: stored)
@@ -31,12 +33,15 @@ import Testing
   }
 
   @Test func gradientIsTheSlope() {
-    let model = oracle.model("base"), latent = oracle.double("latent").parameterCopy(), seed = oracle.double("seed")
+    let model = oracle.model("base")
+    let latent = oracle.double("latent").parameterCopy()
+    let seed = oracle.double("seed")
     func height() -> Double { (trajectory.states(from: latent, with: model)[5] * seed).sum().item }
     let states = trajectory.states(from: latent, with: model)
     latent.gradient = trajectory.backward(seed, through: states, with: model)
     for moving in [[latent], model.parameters] {
-      var random = RandomSource(seed: 9), slope = 0.0
+      var random = RandomSource(seed: 9)
+      var slope = 0.0
       let directions = moving.map { random.normal($0.shape).converted(to: .float64) }
       for (tensor, direction) in zip(moving, directions) {
         slope += tensor.gradient.map { ($0 * direction).sum().item } ?? .nan
@@ -67,7 +72,8 @@ import Testing
   }
 
   @Test func activationsOfOneStepAtATime() {
-    let model = WatchedPredictor(oracle.model("base")), latent = oracle.double("latent")
+    let model = WatchedPredictor(oracle.model("base"))
+    let latent = oracle.double("latent")
     let states = trajectory.states(from: latent, with: model)
     _ = trajectory.backward(oracle.double("seed"), through: states, with: model)
     #expect(model.mostAlive == 0)

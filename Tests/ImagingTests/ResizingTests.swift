@@ -18,9 +18,10 @@ import Testing
     let torch: [(String, ResizeFilter)] = [("torch-bilinear", .bilinear), ("torch-bicubic", .torchBicubic)]
     return pillow.flatMap { name, filter in
       sizes.map { Case(reference: name, filter: filter, antialias: true, width: $0.0, height: $0.1) }
-    } + torch.flatMap { name, filter in
-      sizes.prefix(2).map { Case(reference: name, filter: filter, antialias: false, width: $0.0, height: $0.1) }
     }
+      + torch.flatMap { name, filter in
+        sizes.prefix(2).map { Case(reference: name, filter: filter, antialias: false, width: $0.0, height: $0.1) }
+      }
   }()
 
   /// One level of tolerance: Pillow weighs in fixed point, and all round at the end.

@@ -13,7 +13,8 @@ import Testing
       [String: [String: Double]].self, from: Data(contentsOf: URL(fileURLWithPath: fixture("pixel-measures.json"))))
     #expect(cases.count == 5)
     for (name, expected) in cases {
-      let a = try #require(pictures["\(name)/a"]), b = try #require(pictures["\(name)/b"])
+      let a = try #require(pictures["\(name)/a"])
+      let b = try #require(pictures["\(name)/b"])
       let found = ["mae": PixelMeasures.mae(a, b), "psnr": PixelMeasures.psnr(a, b), "ssim": PixelMeasures.ssim(a, b)]
       for (measure, value) in expected {
         #expect(abs((found[measure] ?? .nan) - value) <= 1e-10, "\(measure) of \(name): \(found), expected \(value)")

@@ -63,7 +63,8 @@ import Testing
   }
 
   @Test func refusesATokenizerOfAnotherSize() throws {
-    let network = try CLIP(Self.small, seed: 1), tokenizer = try Tokenizer(merges: [])
+    let network = try CLIP(Self.small, seed: 1)
+    let tokenizer = try Tokenizer(merges: [])
     #expect {
       try CLIPModel(network, tokenizer)
     } throws: { error in
@@ -73,7 +74,8 @@ import Testing
 
   @Test func textsAfterTheEndDoNotMatter() throws {
     let network = try CLIP(Self.small, seed: 3)
-    let a = network.encodeText([[514, 1, 2, 515, 0, 0, 0, 0]]), b = network.encodeText([[514, 1, 2, 515, 9, 8, 7, 6]])
+    let a = network.encodeText([[514, 1, 2, 515, 0, 0, 0, 0]])
+    let b = network.encodeText([[514, 1, 2, 515, 9, 8, 7, 6]])
     #expect(a.values == b.values)
   }
 }

@@ -34,7 +34,9 @@ import Testing
   }
 
   @Test func doesNotDependOnTheOrderOfInitialisation() throws {
-    let first = try DDPMUNet(.tiny, seed: 1), again = try DDPMUNet(.tiny, seed: 1), other = try DDPMUNet(.tiny, seed: 2)
+    let first = try DDPMUNet(.tiny, seed: 1)
+    let again = try DDPMUNet(.tiny, seed: 1)
+    let other = try DDPMUNet(.tiny, seed: 2)
     let name = "mid.block_1.conv1.weight"
     func values(_ network: DDPMUNet) -> [Float]? { network.parameters.parameters[name]?.tensor.values }
     var source = RandomSource(seed: 1, name: name)
@@ -47,7 +49,8 @@ import Testing
   }
 
   @Test func copiesAreIndependent() throws {
-    let network = try DDPMUNet(.tiny, seed: 1), copy = try network.copy()
+    let network = try DDPMUNet(.tiny, seed: 1)
+    let copy = try network.copy()
     let (a, b) = (network.parameters.tensors[0], copy.parameters.tensors[0])
     #expect(a.values == b.values)
     a.floats[0] += 1
@@ -96,7 +99,8 @@ func randomize(_ parameters: ParameterSet, seed: UInt64 = 7) throws {
   for (name, tensor) in state.tensors {
     var source = RandomSource(seed: seed, name: name)
     let fanIn = tensor.rank > 1 ? tensor.count / tensor.shape[0] : 25
-    state.tensors[name] = source.normal(tensor.shape) * (1 / Double(fanIn).squareRoot())
+    state.tensors[name] =
+      source.normal(tensor.shape) * (1 / Double(fanIn).squareRoot())
       + (name.contains("norm") && name.hasSuffix("weight") ? 1 : 0)
   }
   try parameters.load(state)

@@ -11,7 +11,8 @@ import Testing
   }
 
   @Test func isReadBack() throws {
-    let checkpoint = try checkpoint(), network = try DDPMUNet(checkpoint)
+    let checkpoint = try checkpoint()
+    let network = try DDPMUNet(checkpoint)
     #expect(network.configuration == .tiny)
     #expect(try network.checkpoint().metadata == checkpoint.metadata)
     #expect(

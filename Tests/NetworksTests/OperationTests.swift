@@ -47,7 +47,8 @@ import Testing
   ]
 
   @Test(arguments: cases) func agreesWithPyTorch(_ testCase: Case) throws {
-    let fixture = try Parity("operations.safetensors"), name = testCase.name
+    let fixture = try Parity("operations.safetensors")
+    let name = testCase.name
     let inputs = testCase.inputs.map { fixture["\(name)/input/\($0)"].parameterCopy() }
     let y = testCase.function(inputs)
     fixture.expect(y, "\(name)/output", within: 2e-6)

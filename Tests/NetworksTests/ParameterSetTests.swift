@@ -25,7 +25,8 @@ import Testing
   }
 
   @Test func aFailedLoadChangesNothing() throws {
-    let network = try DDPMUNet(.tiny, seed: 1), other = try DDPMUNet(.tiny, seed: 2)
+    let network = try DDPMUNet(.tiny, seed: 1)
+    let other = try DDPMUNet(.tiny, seed: 2)
     var state = CheckpointTensors(tensors: other.parameters.state())
     state.tensors["conv_in.bias"] = nil
     let before = network.parameters.tensors.map(\.values)

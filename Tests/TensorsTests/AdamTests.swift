@@ -31,7 +31,8 @@ import Testing
         adam.update([parameter], rate: 1e-3)
       }
     }
-    let whole = Tensor.zeros([50]).parameterCopy(), halves = Tensor.zeros([50]).parameterCopy()
+    let whole = Tensor.zeros([50]).parameterCopy()
+    let halves = Tensor.zeros([50]).parameterCopy()
     var adam = Adam()
     train(whole, &adam, 0..<6)
     var first = Adam()
@@ -42,7 +43,8 @@ import Testing
   }
 
   @Test func parametersWithoutGradientStay() {
-    let moving = Tensor.zeros([1]).parameterCopy(), resting = Tensor.zeros([1]).parameterCopy()
+    let moving = Tensor.zeros([1]).parameterCopy()
+    let resting = Tensor.zeros([1]).parameterCopy()
     moving.gradient = Tensor(repeating: 1, shape: [1])
     var adam = Adam()
     adam.update([moving, resting], rate: 0.1)

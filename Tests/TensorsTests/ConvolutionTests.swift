@@ -48,7 +48,9 @@ import Testing
         padding: Padding(top: draw(0...3), left: draw(0...3), bottom: draw(0...3), right: draw(0...3)))
       if geometry.height + geometry.padding.top + geometry.padding.bottom >= geometry.kernel.0,
         geometry.width + geometry.padding.left + geometry.padding.right >= geometry.kernel.1
-      { chosen.append(geometry) }
+      {
+        chosen.append(geometry)
+      }
     }
     return chosen
   }()
@@ -66,7 +68,8 @@ import Testing
     let shape = [geometry.items, geometry.outputHeight, geometry.outputWidth, geometry.outputs]
     let (xs, ws, bs, gs) = (x.doubleValues, weight.doubleValues, bias.doubleValues, seed.doubleValues)
     var expected = (0..<shape.reduce(1, *)).map { bs[$0 % geometry.outputs] }
-    var gx = [Double](repeating: 0, count: xs.count), gw = [Double](repeating: 0, count: ws.count)
+    var gx = [Double](repeating: 0, count: xs.count)
+    var gw = [Double](repeating: 0, count: ws.count)
     geometry.forEachProduct { at, from, tap in
       expected[at] += xs[from] * ws[tap]
       gx[from] += gs[at] * ws[tap]

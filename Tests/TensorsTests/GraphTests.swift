@@ -19,7 +19,8 @@ import Testing
   }
 
   @Test func frozenParametersGetNoGradient() {
-    let x = Tensor([2] as [Double], shape: [1]).parameterCopy(), y = Tensor([5] as [Double], shape: [1]).parameterCopy()
+    let x = Tensor([2] as [Double], shape: [1]).parameterCopy()
+    let y = Tensor([5] as [Double], shape: [1]).parameterCopy()
     y.setRequiresGradient(false)
     (x * y).sum().backward()
     #expect(x.gradient?.doubleValues == [5])

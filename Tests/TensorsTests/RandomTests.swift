@@ -6,13 +6,15 @@ import Testing
 @Suite struct RandomTests {
   @Test func goldenValues() {
     var source = RandomSource(seed: 7)
-    #expect((0..<4).map { _ in source.next() } == [
-      0xa653_05fd_338e_c8fe, 0x8ca3_cbb6_ca63_129b, 0x9aaf_21d8_296e_1e3d, 0x591a_5ca9_608c_c826,
-    ])
+    #expect(
+      (0..<4).map { _ in source.next() } == [
+        0xa653_05fd_338e_c8fe, 0x8ca3_cbb6_ca63_129b, 0x9aaf_21d8_296e_1e3d, 0x591a_5ca9_608c_c826,
+      ])
     var named = RandomSource(seed: 7, name: "conv_in.weight")
-    #expect((0..<4).map { _ in named.next() } == [
-      0xbb3c_cc28_a21a_7c8d, 0xf2b1_df59_30d7_f54f, 0x057f_9a62_1cb5_9be4, 0xf519_4982_1d4f_3ed4,
-    ])
+    #expect(
+      (0..<4).map { _ in named.next() } == [
+        0xbb3c_cc28_a21a_7c8d, 0xf2b1_df59_30d7_f54f, 0x057f_9a62_1cb5_9be4, 0xf519_4982_1d4f_3ed4,
+      ])
     var uniform = RandomSource(seed: 7)
     #expect(uniform.uniform() == 0.6497043364684557)
     var normal = RandomSource(seed: 7)
@@ -32,7 +34,8 @@ import Testing
     var source = RandomSource(seed: 1)
     let normal = source.normal([100_001]).doubleValues
     #expect(normal.count == 100_001)
-    let mean = normal.reduce(0, +) / 100_001, square = normal.reduce(0) { $0 + $1 * $1 } / 100_001
+    let mean = normal.reduce(0, +) / 100_001
+    let square = normal.reduce(0) { $0 + $1 * $1 } / 100_001
     // Five standard errors.
     #expect(abs(mean) < 0.016 && abs(square - 1) < 0.023)
     let uniform = source.uniform([100_000], in: -3...1).doubleValues

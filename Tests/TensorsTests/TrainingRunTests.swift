@@ -20,7 +20,8 @@ import Testing
   }
 
   @Test func rateRisesAndFalls() {
-    var run = TrainingRun(parameters(), settings: settings), rates: [Double] = []
+    var run = TrainingRun(parameters(), settings: settings)
+    var rates: [Double] = []
     while !run.isFinished {
       rates.append(run.rate)
       _ = advance(&run)

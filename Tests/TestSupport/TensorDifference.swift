@@ -22,7 +22,8 @@ package struct TensorDifference: CustomStringConvertible {
       return
     }
     let (a, b) = (found.doubleValues, expected.doubleValues)
-    var worst = 0, largest = -1.0
+    var worst = 0
+    var largest = -1.0
     for index in a.indices {
       let distance = abs(a[index] - b[index])
       if distance.isNaN || distance > largest { (worst, largest) = (index, distance.isNaN ? .infinity : distance) }
@@ -32,7 +33,8 @@ package struct TensorDifference: CustomStringConvertible {
     let magnitude = b.reduce(0) { max($0, abs($1)) }
     relative = absolute == 0 ? 0 : magnitude.isFinite ? absolute / magnitude : .infinity
     (self.found, self.expected) = a.isEmpty ? (0, 0) : (a[worst], b[worst])
-    var place: [Int] = [], rest = worst
+    var place: [Int] = []
+    var rest = worst
     for size in found.shape.reversed() {
       place.insert(size == 0 ? 0 : rest % size, at: 0)
       rest /= max(1, size)

@@ -74,9 +74,10 @@ final class ActionContext: StageContext {
     } else if !items.isEmpty {
       throw broken("it writes to '\(port)' twice, which holds one \(output.type)")
     }
-    written[port] = items + [
-      Artifact.Item(name: output.type.isItemSet ? name : "", object: try attempt.write(data), size: data.count)
-    ]
+    written[port] =
+      items + [
+        Artifact.Item(name: output.type.isItemSet ? name : "", object: try attempt.write(data), size: data.count)
+      ]
   }
 
   /// What the action made: an artifact for each output that its stage declares.

@@ -71,7 +71,8 @@ public final class CLIP: Network {
     if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
     self.configuration = configuration
     parameters = ParameterSet(initialization, type: type)
-    let root = parameters.root, width = configuration.textWidth
+    let root = parameters.root
+    let width = configuration.textWidth
     vision = VisionTransformer(root["visual"], configuration)
     tokenEmbedding = root["token_embedding"].parameter(
       "weight", [configuration.vocabularySize, width], .normal(deviation: 0.02))
@@ -134,7 +135,8 @@ private struct VisionTransformer {
   let projection: Tensor  // "proj"
 
   init(_ scope: ParameterScope, _ configuration: CLIP.Configuration) {
-    let width = configuration.visionWidth, patch = configuration.visionPatchSize
+    let width = configuration.visionWidth
+    let patch = configuration.visionPatchSize
     let side = configuration.imageResolution / patch
     let values = InitialValues.normal(deviation: 1 / Double(width).squareRoot())
     patches = Conv2d(scope["conv1"], 3, width, kernel: patch, stride: patch, bias: false)
@@ -148,7 +150,8 @@ private struct VisionTransformer {
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
-    let items = x.shape[0], width = classEmbedding.count
+    let items = x.shape[0]
+    let width = classEmbedding.count
     let tokens = Tensor.concatenated(
       [classEmbedding.expanded(to: [items, 1, width]), patches(x).reshaped([items, -1, width])], axis: 1)
     let h = transformer(inputNorm(tokens + positionalEmbedding))

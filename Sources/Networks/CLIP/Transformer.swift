@@ -23,7 +23,8 @@ struct TransformerBlock {
 
   init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int) {
     // The deviations of OpenAI's initialisation: residual branches shrink with the depth.
-    let deviation = 1 / Double(width).squareRoot(), residual = deviation / Double(2 * layers).squareRoot()
+    let deviation = 1 / Double(width).squareRoot()
+    let residual = deviation / Double(2 * layers).squareRoot()
     norm1 = LayerNorm(scope["ln_1"], width)
     attention = Attention(scope["attn"], width, heads: heads, deviation: deviation, residual: residual)
     norm2 = LayerNorm(scope["ln_2"], width)

@@ -38,7 +38,8 @@ public final class IdentityNetwork: Network {
     if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
     self.configuration = configuration
     parameters = ParameterSet(initialization, type: type)
-    let root = parameters.root, widths = configuration.widths
+    let root = parameters.root
+    let widths = configuration.widths
     let side = configuration.resolution >> widths.count
     encoder = ResidualEncoder(root["encoder"], widths: widths, groups: configuration.groups)
     output = Linear(root["output"], side * side * widths[widths.count - 1], configuration.embedDim)

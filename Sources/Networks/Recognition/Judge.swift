@@ -15,8 +15,10 @@ public final class Judge: Network {
     }
 
     var problem: String? {
-      heads.isEmpty ? "there are no heads" : ClassificationHead.problem(heads)
-        ?? ResidualEncoder.problem(widths: widths, groups: groups)
+      heads.isEmpty
+        ? "there are no heads"
+        : ClassificationHead.problem(heads)
+          ?? ResidualEncoder.problem(widths: widths, groups: groups)
     }
   }
 
@@ -33,7 +35,8 @@ public final class Judge: Network {
     if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
     self.configuration = configuration
     parameters = ParameterSet(initialization, type: type)
-    let root = parameters.root, widths = configuration.widths
+    let root = parameters.root
+    let widths = configuration.widths
     encoder = ResidualEncoder(root["encoder"], widths: widths, groups: configuration.groups)
     heads = ClassificationHeads(root["heads"], widths[widths.count - 1], configuration.heads)
   }

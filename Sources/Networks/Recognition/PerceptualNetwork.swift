@@ -41,7 +41,8 @@ public final class PerceptualNetwork: Network {
     if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
     self.configuration = configuration
     parameters = ParameterSet(initialization, type: type)
-    let root = parameters.root, widths = configuration.widths
+    let root = parameters.root
+    let widths = configuration.widths
     stages = widths.indices.map { stage in
       (0..<configuration.convolutions[stage]).map { index in
         let inputs = index > 0 ? widths[stage] : stage > 0 ? widths[stage - 1] : 3
@@ -58,7 +59,8 @@ public final class PerceptualNetwork: Network {
 
   /// The features [N, H, W, C] of each stage, of pictures [N, H, W, 3] in [−1, 1].
   public func features(_ x: Tensor) -> [Tensor] {
-    var features: [Tensor] = [], h = x
+    var features: [Tensor] = []
+    var h = x
     for stage in stages {
       for convolution in stage { h = convolution(h).relu() }
       features.append(h)

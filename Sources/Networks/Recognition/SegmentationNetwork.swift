@@ -49,13 +49,16 @@ public final class SegmentationNetwork: Network {
     if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
     self.configuration = configuration
     parameters = ParameterSet(initialization, type: type)
-    let root = parameters.root, widths = configuration.widths, groups = configuration.groups
+    let root = parameters.root
+    let widths = configuration.widths
+    let groups = configuration.groups
     input = Conv2d(root["input"], 3, widths[0], kernel: 3, padding: .all(1))
     down = (1..<widths.count).map {
       Layer(root["down"][$0 - 1], widths[$0 - 1], widths[$0], stride: 2, groups: groups)
     }
     up = (1..<widths.count).reversed().map {
-      let scope = root["up"][$0 - 1], width = widths[$0 - 1]
+      let scope = root["up"][$0 - 1]
+      let width = widths[$0 - 1]
       return (
         Linear(scope["narrow"], widths[$0], width, pointwise: true),
         Layer(scope, width, width, stride: 1, groups: groups)

@@ -26,9 +26,11 @@ public enum BPETrainer {
         }
       }
       guard let best = frequencies.max(by: { isBefore($1, $0) }), best.value > 1 else { break }
-      let pair = best.key, merge = Tokenizer.Merge(left: names[pair.left], right: names[pair.right])
+      let pair = best.key
+      let merge = Tokenizer.Merge(left: names[pair.left], right: names[pair.right])
       // Two merges may make the same symbol: to the tokenizer these are one.
-      let name = merge.left + merge.right, token = numbers[name] ?? names.count
+      let name = merge.left + merge.right
+      let token = numbers[name] ?? names.count
       if token == names.count { names.append(name) }
       numbers[name] = token
       merges.append(merge)

@@ -48,7 +48,8 @@ enum TextSplitting {
   /// `<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+` in a cleaned text.
   static func words(_ text: String) -> [String] {
     let scalars = Array(text.unicodeScalars)
-    var words: [String] = [], position = 0
+    var words: [String] = []
+    var position = 0
     while position < scalars.count {
       let rest = scalars[position...]
       let length =

@@ -110,7 +110,8 @@ public struct Tokenizer: Sendable {
 
   /// `symbols` with every pair that `matches`, from the left, replaced by `token`.
   static func merged(_ symbols: [Int], to token: Int, _ matches: (Int, Int) -> Bool) -> [Int] {
-    var result: [Int] = [], position = 0
+    var result: [Int] = []
+    var position = 0
     while position < symbols.count {
       if position + 1 < symbols.count, matches(symbols[position], symbols[position + 1]) {
         result.append(token)

@@ -69,7 +69,9 @@ public final class DDPMUNet: Network {
     if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
     self.configuration = configuration
     parameters = ParameterSet(initialization, type: type)
-    let root = parameters.root, channels = configuration.channels, width = 4 * channels
+    let root = parameters.root
+    let channels = configuration.channels
+    let width = 4 * channels
     let groups = configuration.groups
     let levels = configuration.multipliers.map { $0 * channels }
 
@@ -147,9 +149,12 @@ private struct DownLevel {
       ResidualBlock(scope["block"][$0], $0 == 0 ? inputs : outputs, outputs, embedding: embedding, groups: groups)
     }
     attentions = attention ? (0..<count).map { AttentionBlock(scope["attn"][$0], outputs, groups: groups) } : []
-    downsample = last ? nil : Conv2d(
-      scope["downsample"]["conv"], outputs, outputs, kernel: 3, stride: 2,
-      padding: Padding(top: 0, left: 0, bottom: 1, right: 1))
+    downsample =
+      last
+      ? nil
+      : Conv2d(
+        scope["downsample"]["conv"], outputs, outputs, kernel: 3, stride: 2,
+        padding: Padding(top: 0, left: 0, bottom: 1, right: 1))
   }
 
   func callAsFunction(_ x: Tensor, _ time: Tensor, _ skips: inout [Tensor]) -> Tensor {

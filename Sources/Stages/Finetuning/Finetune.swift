@@ -19,10 +19,13 @@ let finetune = StageKind(
   parameters: [
     Parameter("source", .string, .defaulting(.string("face")), help: "What the images show (official --src_txts)."),
     Parameter("target", .string, .required, help: "What they shall show (official --trg_txts)."),
-    Parameter("steps", .int(1...200), .defaulting(.int(6)), help: "S_gen while training: network evaluations per image."),
+    Parameter(
+      "steps", .int(1...200), .defaulting(.int(6)), help: "S_gen while training: network evaluations per image."),
     Parameter(
       "method", .choice(["full", "efficient", "latent"]), .defaulting(.string("full")),
-      help: "full: exact gradient through all steps. efficient: an update at every step. latent: optimise latents, not the model."),
+      help:
+        "full: exact gradient through all steps. efficient: an update at every step. latent: optimise latents, not the model."
+    ),
     Parameter(
       "passes", .int(1...1000), .defaulting(.int(5)),
       help: "Passes over the images; for the method `latent`, updates of each latent (official --n_iter)."),
@@ -39,12 +42,16 @@ let finetune = StageKind(
     Parameter(
       "form", .choice(CLIPLoss.Form.allCases.map(\.rawValue)), .defaulting(.string("log")),
       help: "log: −log((2 − L)/2), as the official code. cosine: L itself, as the paper."),
-    Parameter("clip_weight", .double(0...1000), .defaulting(.double(3)), help: "Of the CLIP loss (official --clip_loss_w)."),
-    Parameter("l1_weight", .double(0...1000), .defaulting(.double(1)), help: "Of mean |x₀ − x̂₀| (official --l1_loss_w)."),
+    Parameter(
+      "clip_weight", .double(0...1000), .defaulting(.double(3)), help: "Of the CLIP loss (official --clip_loss_w)."),
+    Parameter(
+      "l1_weight", .double(0...1000), .defaulting(.double(1)), help: "Of mean |x₀ − x̂₀| (official --l1_loss_w)."),
     Parameter(
       "identity_weight", .double(0...1000), .defaulting(.double(1)),
       help: "Of 1 − cos of the faces' embeddings; only where `identity` is given (official --id_loss_w)."),
-    Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the order of the images, which is fixed over the passes."),
+    Parameter(
+      "seed", .int(0...Int.max), .defaulting(.int(0)),
+      help: "Of the order of the images, which is fixed over the passes."),
     saveEveryParameter,
   ],
   outputs: { parameters in
@@ -87,7 +94,8 @@ private func tuneModel(_ context: any StageContext) throws {
     try context.checkCancellation()
     let report = tuning.iterate(over: examples)
     losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
-    context.progress(report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
+    context.progress(
+      report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
     if timer.isDue, report.iteration < total { try context.saveState(SavedTuning.data(tuning, model, losses)) }
   }
   let note = "fine-tuned from '\(parameters.string("source"))' to '\(parameters.string("target"))'"

@@ -13,7 +13,8 @@ func optimizeLatents(_ context: any StageContext) throws {
   try requireSize(items[0].image.shape, of: model, context)
   let trajectory = Trajectory(
     ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
-  let objective = try tuningObjective(context), passes = parameters.int("passes")
+  let objective = try tuningObjective(context)
+  let passes = parameters.int("passes")
   var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
   var timer = SaveTimer(parameters)
   for (index, item) in items.enumerated().dropFirst(finished.count) {

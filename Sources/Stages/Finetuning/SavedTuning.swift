@@ -17,7 +17,8 @@ struct SavedTuning {
     guard let data = try context.savedState() else { return nil }
     let state = try Safetensors.read(data, from: "saved state")
     guard let iteration = state.metadata["iteration"].flatMap(Int.init),
-      let step = state.metadata["optimizer_step"].flatMap(Int.init), let losses = LossTable(state.metadata["losses"] ?? "")
+      let step = state.metadata["optimizer_step"].flatMap(Int.init),
+      let losses = LossTable(state.metadata["losses"] ?? "")
     else { return nil }
     var model = CheckpointTensors(tensors: [:], source: "saved state")
     for (name, tensor) in state.tensors where name.hasPrefix("model.") {

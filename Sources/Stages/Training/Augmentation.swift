@@ -16,15 +16,18 @@ struct Augmentation {
     for item in 0..<items {
       func signed(_ bound: Double) -> Double { (2 * random.uniform() - 1) * bound * strength }
       let move = (Int(signed(4).rounded()), Int(signed(4).rounded()))
-      let gains = (0..<3).map { _ in Float(1 + signed(0.2)) }, shifts = (0..<3).map { _ in Float(signed(0.2)) }
+      let gains = (0..<3).map { _ in Float(1 + signed(0.2)) }
+      let shifts = (0..<3).map { _ in Float(signed(0.2)) }
       let deviation = Float(abs(signed(0.2)))
       for y in 0..<height {
         let row = min(max(y + move.0, 0), height - 1)
         for x in 0..<width {
           let column = min(max(x + move.1, 0), width - 1)
-          let from = ((item * height + row) * width + column) * 3, to = ((item * height + y) * width + x) * 3
+          let from = ((item * height + row) * width + column) * 3
+          let to = ((item * height + y) * width + x) * 3
           for channel in 0..<3 {
-            target[to + channel] = source[from + channel] * gains[channel] + shifts[channel] + target[to + channel] * deviation
+            target[to + channel] =
+              source[from + channel] * gains[channel] + shifts[channel] + target[to + channel] * deviation
           }
         }
       }

@@ -17,7 +17,8 @@ struct Lesson {
 
 /// The lesson that a `train` stage asks for.
 func lesson(_ context: any StageContext) throws -> Lesson {
-  let set = try TrainingSet(context), parameters = context.parameters
+  let set = try TrainingSet(context)
+  let parameters = context.parameters
   switch parameters.string("network") {
   case "clip": return try clipLesson(set, parameters)
   case "identity": return try identityLesson(set, parameters)
@@ -34,10 +35,12 @@ private func diffusionLesson(_ set: TrainingSet, _ parameters: Parameters) throw
   func sizes(_ name: String) -> [Int]? { parameters[name]?.list?.compactMap(\.int) }
   let network = try DDPMUNet(
     DDPMUNet.Configuration(
-      resolution: set.side, channels: parameters["channels"]?.int ?? 32, multipliers: sizes("multipliers") ?? [1, 2, 3, 4],
+      resolution: set.side, channels: parameters["channels"]?.int ?? 32,
+      multipliers: sizes("multipliers") ?? [1, 2, 3, 4],
       blocks: parameters["blocks"]?.int ?? 1, attentionResolutions: sizes("attention") ?? [8],
       groups: parameters["groups"]?.int ?? 8), seed: seed(parameters))
-  let process = DDPM(schedule: noiseSchedule), batch = parameters.int("batch")
+  let process = DDPM(schedule: noiseSchedule)
+  let batch = parameters.int("batch")
   return Lesson(
     learned: network.parameters.tensors,
     loss: { random in
@@ -62,7 +65,8 @@ private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> 
       embedDim: 128, imageResolution: set.side, visionLayers: 4, visionWidth: 128, visionPatchSize: 8, visionHeads: 4,
       contextLength: length, vocabularySize: tokenizer.vocabularySize, textLayers: 3, textWidth: 128, textHeads: 4),
     seed: seed(parameters))
-  let model = try CLIPModel(network, tokenizer), batch = parameters.int("batch")
+  let model = try CLIPModel(network, tokenizer)
+  let batch = parameters.int("batch")
   let augmentation = Augmentation(strength: parameters.double("augmentation"))
   return Lesson(
     learned: network.parameters.tensors,
@@ -90,7 +94,8 @@ private func identityLesson(_ set: TrainingSet, _ parameters: Parameters) throws
   let network = try IdentityNetwork(IdentityNetwork.Configuration(resolution: set.side), seed: seed(parameters))
   var random = RandomSource(seed: seed(parameters), name: "centres")
   let centres = (random.normal([people.values.count, network.configuration.embedDim]) * 0.1).parameterCopy()
-  let (scale, margin) = (16.0, 0.25), batch = parameters.int("batch")
+  let (scale, margin) = (16.0, 0.25)
+  let batch = parameters.int("batch")
   return Lesson(
     learned: network.parameters.tensors + [centres],
     loss: { random in
@@ -150,7 +155,8 @@ private func classificationLoss(_ logits: [Tensor], _ labels: [[Int]], _ indices
 }
 
 private func perceptualLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
-  let heads = try heads(set, parameters), batch = parameters.int("batch")
+  let heads = try heads(set, parameters)
+  let batch = parameters.int("batch")
   let network = try PerceptualNetwork(PerceptualNetwork.Configuration(heads: heads.map(\.head)), seed: seed(parameters))
   return Lesson(
     learned: network.parameters.tensors,
@@ -162,7 +168,8 @@ private func perceptualLesson(_ set: TrainingSet, _ parameters: Parameters) thro
 }
 
 private func judgeLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
-  let heads = try heads(set, parameters), batch = parameters.int("batch")
+  let heads = try heads(set, parameters)
+  let batch = parameters.int("batch")
   let network = try Judge(Judge.Configuration(heads: heads.map(\.head)), seed: seed(parameters))
   return Lesson(
     learned: network.parameters.tensors,

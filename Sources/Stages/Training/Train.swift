@@ -18,22 +18,30 @@ let train = StageKind(
   parameters: [
     Parameter(
       "network", .choice(["diffusion", "clip", "identity", "segmenter", "perceptual", "judge"]), .required,
-      help: "What to train. clip needs captions, identity people, perceptual and judge attributes in the table; segmenter labels."),
+      help:
+        "What to train. clip needs captions, identity people, perceptual and judge attributes in the table; segmenter labels."
+    ),
     Parameter("steps", .int(1...100_000_000), .required, help: "Updates."),
     Parameter("batch", .int(1...4096), .defaulting(.int(16)), help: "Pictures per update."),
-    Parameter("learning_rate", .double(1e-9...1), .defaulting(.double(5e-4)), help: "The highest; it decays to a hundredth."),
+    Parameter(
+      "learning_rate", .double(1e-9...1), .defaulting(.double(5e-4)), help: "The highest; it decays to a hundredth."),
     Parameter("warmup", .int(0...1_000_000), .defaulting(.int(200)), help: "Updates over which the rate rises from 0."),
-    Parameter("average", .double(0...0.99999), .defaulting(.double(0.998)), help: "Decay of the moving average that is kept."),
+    Parameter(
+      "average", .double(0...0.99999), .defaulting(.double(0.998)), help: "Decay of the moving average that is kept."),
     Parameter("seed", .int(0...Int.max), .defaulting(.int(1)), help: "Of the first values, the order and the noise."),
     Parameter(
       "augmentation", .double(0...1), .defaulting(.double(0)),
       help: "How much CLIP's pictures are moved, tinted and made noisy at random; 1 is strong."),
-    Parameter("channels", .int(4...1024), .optional, help: "Of the diffusion U-Net at full resolution; 32 unless given."),
+    Parameter(
+      "channels", .int(4...1024), .optional, help: "Of the diffusion U-Net at full resolution; 32 unless given."),
     Parameter("multipliers", .list(.int(1...64)), .optional, help: "Channels of its levels; 1, 2, 3, 4 unless given."),
     Parameter("blocks", .int(1...8), .optional, help: "Its residual blocks per level; 1 unless given."),
-    Parameter("attention", .list(.int(1...4096)), .optional, help: "Resolutions at which it has attention; 8 unless given."),
+    Parameter(
+      "attention", .list(.int(1...4096)), .optional, help: "Resolutions at which it has attention; 8 unless given."),
     Parameter("groups", .int(1...64), .optional, help: "Groups of its normalisations; 8 unless given."),
-    Parameter("merges", .int(0...48894), .optional, help: "Merges that CLIP's tokenizer learns from the captions; 512 unless given."),
+    Parameter(
+      "merges", .int(0...48894), .optional,
+      help: "Merges that CLIP's tokenizer learns from the captions; 512 unless given."),
     Parameter(
       "attributes", .list(.string), .optional, help: "Columns of the table that perceptual or judge tell apart."),
     Parameter("classes", .list(.string), .optional, help: "Names of the segmenter's classes, by gray level."),
@@ -47,13 +55,18 @@ let train = StageKind(
     let network = draft.parameters["network"]?.string ?? ""
     var complaints: [Complaint] = []
     if network == "segmenter" {
-      if draft.inputs["labels"] == nil { complaints.append(Complaint("a segmenter learns from `labels`: add that input")) }
-      if draft.parameters["classes"] == nil { complaints.append(Complaint("a segmenter needs `classes`: name one per gray level")) }
+      if draft.inputs["labels"] == nil {
+        complaints.append(Complaint("a segmenter learns from `labels`: add that input"))
+      }
+      if draft.parameters["classes"] == nil {
+        complaints.append(Complaint("a segmenter needs `classes`: name one per gray level"))
+      }
     } else if network != "diffusion", draft.inputs["table"] == nil {
       complaints.append(Complaint("to train \(network) takes a `table`: add that input"))
     }
     if ["judge", "perceptual"].contains(network), draft.parameters["attributes"] == nil {
-      complaints.append(Complaint("to train \(network) takes `attributes`: name the table's columns that it shall tell apart"))
+      complaints.append(
+        Complaint("to train \(network) takes `attributes`: name the table's columns that it shall tell apart"))
     }
     return complaints
   },
@@ -66,7 +79,9 @@ let train = StageKind(
         steps: parameters.int("steps"), rate: parameters.double("learning_rate"), warmup: parameters.int("warmup"),
         averageDecay: parameters.double("average"), seed: UInt64(parameters.int("seed"))))
     var losses = try restore(&run, context) ?? LossTable(counter: "step")
-    var timer = SaveTimer(parameters), sum = 0.0, counted = 0
+    var timer = SaveTimer(parameters)
+    var sum = 0.0
+    var counted = 0
     while !run.isFinished {
       try context.checkCancellation()
       let rate = run.rate

@@ -15,12 +15,15 @@ struct TrainingSet {
   /// The pictures at `images`, which must be square and of one size, and the rows of `table` in their order.
   init(_ context: any StageContext) throws {
     guard let images = context.input("images"), !images.items.isEmpty else { throw InputError("train needs pictures") }
-    var pixels: [[UInt8]] = [], side = 0
+    var pixels: [[UInt8]] = []
+    var side = 0
     for item in images.items {
       let image = try Picture.image(context.read(item), name: item.name)
       if side == 0 { side = image.width }
       guard image.width == side, image.height == side else {
-        throw InputError("picture '\(item.name)' is \(image.width)×\(image.height), expected \(side)×\(side): load them with one `size`")
+        throw InputError(
+          "picture '\(item.name)' is \(image.width)×\(image.height), expected \(side)×\(side): load them with one `size`"
+        )
       }
       pixels.append(image.pixels)
     }
@@ -38,10 +41,11 @@ struct TrainingSet {
       guard let row = rows[name] else { throw InputError("the table has no row for picture '\(name)'") }
       return row
     }
-    return Dictionary(uniqueKeysWithValues: Set(table.header).map { header in
-      let cells = table.column(header) ?? []
-      return (header, order.map { cells[$0] })
-    })
+    return Dictionary(
+      uniqueKeysWithValues: Set(table.header).map { header in
+        let cells = table.column(header) ?? []
+        return (header, order.map { cells[$0] })
+      })
   }
 
   var count: Int { names.count }
