@@ -30,7 +30,7 @@ package enum Captions {
 
   /// A few of the true statements, those that stand out more often than the others.
   private static func chosenFacts(_ portrait: Portrait, _ style: Style, _ random: inout SplitMix64) -> [Fact] {
-    let wanted = style == .photo ? random.pick([0, 1, 1, 1, 1, 1, 2, 2, 2, 3]) : random.pick([0, 0, 0, 1, 1, 2])
+    let wanted = style == .photo ? random.pick([0, 1, 1, 1, 2, 2, 3, 3, 4, 5]) : random.pick([0, 0, 0, 1, 2, 3])
     var candidates = Fact.all(of: portrait, style: style)
     var chosen: [Fact] = []
     while chosen.count < wanted, !candidates.isEmpty {

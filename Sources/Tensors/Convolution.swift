@@ -23,6 +23,7 @@ extension Tensor {
   /// x [N, H, W, C], weight [height, width, C, O], bias [O].
   public func conv2d(_ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Padding = .all(0)) -> Tensor {
     let convolution = Convolution(input: shape, weight: weight.shape, stride: stride, padding: padding)
+    if convolution.cutsPatches { return patchProducts(weight, bias) }
     let y = convolution.forward(self, weight, bias)
     let (x, w) = (detached, weight.detached)
     let needs = (x: requiresGradient, w: weight.requiresGradient, b: bias?.requiresGradient ?? false)
@@ -32,6 +33,16 @@ extension Tensor {
       let gb = needs.b ? gy.columnSums(rows: gy.count / gy.size(-1), columns: gy.size(-1)) : nil
       return bias == nil ? [gx, gw] : [gx, gw, gb]
     }
+  }
+
+  /// The convolution whose windows meet without overlap, as a vision transformer cuts patches: one matrix product.
+  private func patchProducts(_ weight: Tensor, _ bias: Tensor?) -> Tensor {
+    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
+    let (kernelHeight, kernelWidth, outputs) = (weight.shape[0], weight.shape[1], weight.shape[3])
+    let (rows, columns) = (h / kernelHeight, w / kernelWidth)
+    let patches = reshaped([n, rows, kernelHeight, columns, kernelWidth, c]).permuted([0, 1, 3, 2, 4, 5])
+    let y = patches.reshaped([n * rows * columns, -1]).matmul(weight.reshaped([-1, outputs]))
+    return (bias.map { y + $0 } ?? y).reshaped([n, rows, columns, outputs])
   }
 
   /// x in a frame of zeros, with zeros between its pixels where `spacing` > 1. [N, H, W, C].
@@ -86,6 +97,12 @@ private struct Convolution: Sendable {
     outputHeight = (height + padding.top + padding.bottom - kernelHeight) / stride + 1
     outputWidth = (width + padding.left + padding.right - kernelWidth) / stride + 1
     precondition(outputHeight > 0 && outputWidth > 0, "a kernel \(weight) is larger than its input \(input)")
+  }
+
+  /// Whether its windows lie side by side and cover the input exactly.
+  var cutsPatches: Bool {
+    stride > 1 && kernelHeight == stride && kernelWidth == stride && padding == .all(0)
+      && height % stride == 0 && width % stride == 0
   }
 
   func forward(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {

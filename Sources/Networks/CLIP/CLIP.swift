@@ -93,13 +93,17 @@ public final class CLIP: Network {
     return vision(x)
   }
 
-  /// Embeddings [N, embedDim], not normalised, of texts as tokens, `contextLength` each.
+  /// Embeddings [N, embedDim], not normalised, of texts as tokens, all of one length, at most `contextLength`.
   ///
-  /// A text's vector is taken at its end token, the one with the greatest number.
+  /// A text's vector is taken at its end token, the one with the greatest number. No token looks behind itself, so
+  /// what fills a text up behind its end changes nothing.
   public func encodeText(_ texts: [[Int]]) -> Tensor {
-    let length = configuration.contextLength
-    precondition(texts.allSatisfy { $0.count == length }, "texts of \(texts.map(\.count)) tokens, not \(length)")
-    let h = tokenEmbedding.rows(texts.flatMap { $0 }).reshaped([texts.count, length, -1]) + positionalEmbedding
+    let length = texts.first?.count ?? 0
+    precondition(
+      length <= configuration.contextLength && texts.allSatisfy { $0.count == length },
+      "texts of \(texts.map(\.count)) tokens for a context of \(configuration.contextLength)")
+    let positions = positionalEmbedding.narrowed(0, 0..<length)
+    let h = tokenEmbedding.rows(texts.flatMap { $0 }).reshaped([texts.count, length, -1]) + positions
     let mixed = transformer(h, mask: Attention.causalMask(length, type: h.type))
     let ends = texts.enumerated().map { $0 * length + ($1.firstIndex(of: $1.max() ?? 0) ?? 0) }
     let last = mixed.reshaped([texts.count * length, -1]).rows(ends)

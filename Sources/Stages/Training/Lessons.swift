@@ -50,7 +50,8 @@ private func diffusionLesson(_ set: TrainingSet, _ parameters: Parameters) throw
     checkpoint: { try network.checkpoint() })
 }
 
-/// CLIP's symmetric contrastive loss over the pairs of a batch (Radford et al. 2021, figure 3).
+/// CLIP's symmetric contrastive loss over the pairs of a batch (Radford et al. 2021, figure 3), on pictures changed by
+/// an adversary: see ``adversarial(_:within:random:loss:)``.
 private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
   let captions = try set.columnNames.filter { $0 == "caption" || $0.hasPrefix("caption_") }.map(set.column)
   guard !captions.isEmpty else { throw InputError("the table has no column 'caption': CLIP learns from captions") }
@@ -63,29 +64,57 @@ private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> 
   let network = try CLIP(
     CLIP.Configuration(
       embedDim: 128, imageResolution: set.side, visionLayers: 4, visionWidth: 128, visionPatchSize: 8, visionHeads: 4,
-      contextLength: length, vocabularySize: tokenizer.vocabularySize, textLayers: 3, textWidth: 128, textHeads: 4),
+      contextLength: length, vocabularySize: tokenizer.vocabularySize, textLayers: 2, textWidth: 128, textHeads: 4),
     seed: seed(parameters))
   let model = try CLIPModel(network, tokenizer)
   let batch = parameters.int("batch")
   let augmentation = Augmentation(strength: parameters.double("augmentation"))
+  let robustness = parameters.double("robustness")
   return Lesson(
     learned: network.parameters.tensors,
     loss: { random in
       let indices = set.draw(batch, &random)
-      let texts = indices.map { index in
-        let words = tokens[Int(random.uniform() * Double(tokens.count))][index]
-        let padded = [tokenizer.startToken] + words + [tokenizer.endToken]
-        return padded + Array(repeating: 0, count: length - padded.count)
-      }
-      let pictures = model.embedding(ofImages: augmentation(set.pictures(indices), &random))
-      let sentences = network.encodeText(texts).normalizedRows()
+      let words = indices.map { tokens[Int(random.uniform() * Double(tokens.count))][$0] }
+      let longest = words.map(\.count).max() ?? 0
+      let sentences = network.encodeText(
+        words.map {
+          [tokenizer.startToken] + $0 + [tokenizer.endToken] + Array(repeating: 0, count: longest - $0.count)
+        }
+      ).normalizedRows()
       // At most 100, as CLIP clips it.
       let scale = network.logitScale.clamped(to: 0...log(100)).exp()
-      let logits = pictures.matmul(sentences, transposed: (false, true)) * scale
-      let pairs = Array(0..<batch)
-      return (logits.crossEntropy(pairs) + logits.permuted([1, 0]).crossEntropy(pairs)) / 2
+      func loss(_ pictures: Tensor, _ sentences: Tensor, _ scale: Tensor) -> Tensor {
+        let logits = model.embedding(ofImages: pictures).matmul(sentences, transposed: (false, true)) * scale
+        let pairs = Array(0..<batch)
+        return (logits.crossEntropy(pairs) + logits.permuted([1, 0]).crossEntropy(pairs)) / 2
+      }
+      var pictures = augmentation(set.pictures(indices), &random)
+      if robustness > 0 {
+        network.parameters.setRequiresGradient(false)
+        pictures = adversarial(pictures, within: robustness, random: &random) {
+          loss($0, sentences.detached, scale.detached)
+        }
+        network.parameters.setRequiresGradient(true)
+      }
+      return loss(pictures, sentences, scale)
     },
     checkpoint: { try model.checkpoint() })
+}
+
+/// Pictures [N, H, W, 3], each moved up the gradient of the loss, by a random length of at most `radius`.
+///
+/// A network that learns from these must judge by what takes large changes to fake, and what is guided by it changes
+/// what one sees (one step of adversarial training, Madry et al. 2018; Santurkar et al. 2019 on guiding with it).
+private func adversarial(
+  _ pictures: Tensor, within radius: Double, random: inout RandomSource, loss: (Tensor) -> Tensor
+) -> Tensor {
+  let changed = pictures.parameterCopy()
+  loss(changed).backward()
+  guard let gradient = changed.gradient else { return pictures }
+  let items = pictures.shape[0]
+  let directions = gradient.reshaped([items, -1]).normalizedRows(eps: 1e-12)
+  let lengths = random.uniform([items, 1], in: 0...radius)
+  return pictures + (directions * lengths).reshaped(pictures.shape)
 }
 
 /// Classification of people by cosine, with a margin that the right one must win by (CosFace, Wang et al. 2018).

@@ -33,6 +33,9 @@ let train = StageKind(
       "augmentation", .double(0...1), .defaulting(.double(0)),
       help: "How much CLIP's pictures are moved, tinted and made noisy at random; 1 is strong."),
     Parameter(
+      "robustness", .double(0...100), .defaulting(.double(0)),
+      help: "How far, as a length over all values in [-1, 1], an adversary moves each of CLIP's pictures; 4 is much."),
+    Parameter(
       "channels", .int(4...1024), .optional, help: "Of the diffusion U-Net at full resolution; 32 unless given."),
     Parameter("multipliers", .list(.int(1...64)), .optional, help: "Channels of its levels; 1, 2, 3, 4 unless given."),
     Parameter("blocks", .int(1...8), .optional, help: "Its residual blocks per level; 1 unless given."),
