@@ -58,7 +58,8 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("Tensors", ["Kernels", "TestSupport"]),
     tests("Checkpoints", ["Tensors", "TestSupport"], fixtures: true),
     tests("Networks", ["Checkpoints", "Tensors", "TestSupport", collections], fixtures: true),

@@ -5,9 +5,13 @@
 /// are lower-case ASCII.
 package enum Captions {
   /// One caption of the portrait in this style. Other seeds give other words.
-  package static func caption(for portrait: Portrait, style: Style, seed: UInt64) -> String {
+  ///
+  /// - Parameter emphasis: name of an attribute that the caption mentions where it stands out, and often where not.
+  package static func caption(
+    for portrait: Portrait, style: Style, seed: UInt64, emphasis: String? = nil
+  ) -> String {
     var random = SplitMix64(seed: seed, stream: 7)
-    let facts = chosenFacts(portrait, style, &random)
+    let facts = chosenFacts(portrait, style, emphasis, &random)
     let (subject, frames) = subject(portrait, style, facts, &random)
     if random.chance(0.4) { return Templates.filled(with: subject, &random) }
     switch random.below(10) {
@@ -18,8 +22,10 @@ package enum Captions {
   }
 
   /// `count` captions, of `count` different seeds.
-  package static func captions(for portrait: Portrait, style: Style, seed: UInt64, count: Int) -> [String] {
-    (0..<count).map { caption(for: portrait, style: style, seed: seed &* 0x1_0001 &+ UInt64($0)) }
+  package static func captions(
+    for portrait: Portrait, style: Style, seed: UInt64, count: Int, emphasis: String? = nil
+  ) -> [String] {
+    (0..<count).map { caption(for: portrait, style: style, seed: seed &* 0x1_0001 &+ UInt64($0), emphasis: emphasis) }
   }
 
   /// "a face", "an old face".
@@ -29,10 +35,16 @@ package enum Captions {
   }
 
   /// A few of the true statements, those that stand out more often than the others.
-  private static func chosenFacts(_ portrait: Portrait, _ style: Style, _ random: inout SplitMix64) -> [Fact] {
+  private static func chosenFacts(
+    _ portrait: Portrait, _ style: Style, _ emphasis: String?, _ random: inout SplitMix64
+  ) -> [Fact] {
     let wanted = style == .photo ? random.pick([0, 1, 1, 1, 2, 2, 3, 3, 4, 5]) : random.pick([0, 0, 0, 1, 2, 3])
     var candidates = Fact.all(of: portrait, style: style)
     var chosen: [Fact] = []
+    if let index = candidates.firstIndex(where: { $0.attribute == emphasis }), emphasis != nil {
+      let fact = candidates.remove(at: index)
+      if fact.standsOut || random.chance(0.5) { chosen.append(fact) }
+    }
     while chosen.count < wanted, !candidates.isEmpty {
       let fact = candidates.remove(at: random.below(candidates.count))
       if fact.standsOut || random.chance(0.15) { chosen.append(fact) }
@@ -107,6 +119,8 @@ private struct Fact {
     case after(String)
   }
 
+  /// What it is about; nil for what no head of a judge names.
+  private(set) var attribute: String?
   /// Whether one would notice: a beard, rather than the lack of one.
   let standsOut: Bool
   let wordings: [Wording]
@@ -121,7 +135,11 @@ private struct Fact {
       (Beard.name, fact(portrait.beard)), (Glasses.name, fact(portrait.glasses)), (Age.name, fact(portrait.age)),
     ]
     let visible = Set(AttributeSchema.heads.filter { AttributeSchema.shows($0, in: style) }.map(\.name))
-    let facts = judged.filter { visible.contains($0.name) }.map(\.fact)
+    let facts = judged.filter { visible.contains($0.name) }.map { name, fact in
+      var named = fact
+      named.attribute = name
+      return named
+    }
     guard style == .photo else { return facts }
     let colour = ["slate": "gray", "rose": "pink"][portrait.background.rawValue] ?? portrait.background.rawValue
     return facts + [Fact(false, [.after("on a \(colour) background")])]

@@ -2,6 +2,7 @@ import Diffusion
 import Foundation
 import Kernels
 import Networks
+import StageKit
 import Tensors
 
 /// Measures this machine: the peak of OpenBLAS's matrix product, and networks relative to it.
@@ -53,7 +54,8 @@ public struct Benchmark: Sendable {
     let evaluate = { Gradients.off { _ = network(x, timesteps: [500]) } }
     let work = Work.counted(evaluate)
     return Result(
-      name: name, gflop: Double(work) / 1e9, seconds: median(repeats: repeats, evaluate), peakMegabytes: peakMegabytes()
+      name: name, gflop: Double(work) / 1e9, seconds: median(repeats: repeats, evaluate),
+      peakMegabytes: ProcessMemory.peakMegabytes
     )
   }
 
@@ -70,7 +72,7 @@ public struct Benchmark: Sendable {
       objective: { generated, original in LossValue(total: (generated - original).absolute().mean(), terms: []) })
     let seconds = median(repeats: repeats) { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) }
     return Result(
-      name: name, gflop: 3 * Double(steps * work) / 1e9, seconds: seconds, peakMegabytes: peakMegabytes())
+      name: name, gflop: 3 * Double(steps * work) / 1e9, seconds: seconds, peakMegabytes: ProcessMemory.peakMegabytes)
   }
 
   /// The median time of `repeats` calls, after one that does not count.
@@ -79,12 +81,5 @@ public struct Benchmark: Sendable {
     let clock = ContinuousClock()
     let times = (0..<repeats).map { _ in clock.measure(body) / .seconds(1) }
     return times.sorted()[repeats / 2]
-  }
-
-  /// The most memory that this process has had so far, in MB.
-  private static func peakMegabytes() -> Double {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return Double(usage.ru_maxrss) / 1024
   }
 }

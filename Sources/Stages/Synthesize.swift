@@ -8,7 +8,7 @@ import Tensors
 let synthesize = StageKind(
   name: "synthesize",
   summary: "Renders portraits with known attributes, captions and segmentation.",
-  revision: 1,
+  revision: 2,
   parameters: [
     Parameter("count", .int(1...1_000_000), .required, help: "How many portraits."),
     Parameter("seed", .int(0...Int.max), .defaulting(.int(1)), help: "Other seeds give other portraits."),
@@ -24,7 +24,11 @@ let synthesize = StageKind(
     Parameter("strokes", .bool, .defaulting(.bool(false)), help: "Paint each portrait with a few broad brush strokes."),
     Parameter(
       "attributes", .map(.list(.string)), .defaulting(.map([:] as [String: Value])),
-      help: "Values that attributes may have, such as {tan: [natural], hair_colour: [black, brown]}; any unless given."),
+      help: "Values that attributes are drawn from, such as {tan: [natural], hair_colour: [black, brown]}."),
+    Parameter(
+      "contrasts", .bool, .defaulting(.bool(false)),
+      help: "Follow each portrait by the same one with a single attribute changed, or the style, and captions about it."
+    ),
     Parameter("captions", .int(1...16), .defaulting(.int(1)), help: "Captions for each portrait."),
     Parameter("size", .int(16...1024), .defaulting(.int(64)), help: "Side of the pictures in pixels."),
   ],
@@ -42,8 +46,27 @@ let synthesize = StageKind(
     let captions = parameters.int("captions")
     let seed = UInt64(parameters.int("seed"))
     let digits = String(count - 1).count
+    let size = parameters.int("size")
     var rows: [[String]] = []
     var header: [String] = []
+
+    func write(_ portrait: Portrait, _ style: Style, name: String, seed: UInt64, emphasis: String?) throws {
+      let rendered =
+        parameters.bool("strokes")
+        ? portrait.strokes(size: size) : Renderer.render(portrait, style: style, size: size)
+      try context.write(
+        Picture.data(Image(width: rendered.width, height: rendered.height, pixels: rendered.rgb)), item: name,
+        to: "images")
+      try context.write(
+        Picture.data(
+          Image(width: rendered.width, height: rendered.height, pixels: rendered.labels.flatMap { [$0, $0, $0] })),
+        item: name, to: "labels")
+      let texts = Captions.captions(for: portrait, style: style, seed: seed, count: captions, emphasis: emphasis)
+      let facts = portrait.tableRow(style: style)
+      header = ["item"] + facts.map(\.name) + (0..<captions).map { $0 == 0 ? "caption" : "caption_\($0 + 1)" }
+      rows.append([name] + facts.map(\.value) + texts)
+    }
+
     for index in 0..<count {
       if index % 100 == 0 { try context.checkCancellation() }
       var random = RandomSource(seed: seed, name: "portrait \(index)")
@@ -54,26 +77,18 @@ let synthesize = StageKind(
         portrait = .random(of: Person(id: split.people.lowerBound + number), seed: portraitSeed)
       }
       for entry in parameters["attributes"]?.entries ?? [] {
-        portrait.restrict(entry.key, to: allowedValues(entry), choosing: &random)
+        portrait.draw(entry.key, from: allowedValues(entry), &random)
       }
       let style = styles[index % styles.count]
-      let rendered =
-        parameters.bool("strokes")
-        ? portrait.strokes(size: parameters.int("size"))
-        : Renderer.render(portrait, style: style, size: parameters.int("size"))
       let number = String(index)
       let name = "portrait-" + String(repeating: "0", count: digits - number.count) + number
-      try context.write(
-        Picture.data(Image(width: rendered.width, height: rendered.height, pixels: rendered.rgb)), item: name,
-        to: "images")
-      try context.write(
-        Picture.data(
-          Image(width: rendered.width, height: rendered.height, pixels: rendered.labels.flatMap { [$0, $0, $0] })),
-        item: name, to: "labels")
-      let texts = Captions.captions(for: portrait, style: style, seed: portraitSeed, count: captions)
-      let facts = portrait.tableRow(style: style)
-      header = ["item"] + facts.map(\.name) + (0..<captions).map { $0 == 0 ? "caption" : "caption_\($0 + 1)" }
-      rows.append([name] + facts.map(\.value) + texts)
+      if parameters.bool("contrasts") {
+        let other = portrait.contrast(style, otherStyle: styles[(index + 1) % styles.count], &random)
+        try write(portrait, style, name: name, seed: portraitSeed, emphasis: other.attribute)
+        try write(other.portrait, other.style, name: name + "-contrast", seed: portraitSeed, emphasis: other.attribute)
+      } else {
+        try write(portrait, style, name: name, seed: portraitSeed, emphasis: nil)
+      }
       if index % 50 == 49 || index == count - 1 {
         context.progress(index + 1, of: count, unit: "portrait", values: [])
       }
@@ -91,10 +106,25 @@ extension Portrait {
       .map { ($0.name, hidden.contains($0.name) ? "" : $0.value) }
   }
 
-  /// Gives the attribute called `name` one of `values`, unless it has one already.
-  mutating func restrict(_ name: String, to values: [String], choosing random: inout RandomSource) {
-    guard let path = Self.attributePaths[name], !values.contains(path.value(self)) else { return }
-    path.set(&self, values[Int(random.uniform() * Double(values.count))])
+  /// Gives the attribute called `name` one of `values`.
+  mutating func draw(_ name: String, from values: [String], _ random: inout RandomSource) {
+    Self.attributePaths[name]?.set(&self, values[Int(random.uniform() * Double(values.count))])
+  }
+
+  /// The same picture with one attribute changed that its style shows, or in the other style. Attributes that change
+  /// few pixels, which are the hardest to learn, come more often.
+  func contrast(
+    _ style: Style, otherStyle: Style, _ random: inout RandomSource
+  ) -> (portrait: Portrait, style: Style, attribute: String?) {
+    if otherStyle != style, random.uniform() < 0.25 { return (self, otherStyle, nil) }
+    let visible = AttributeSchema.heads.filter { AttributeSchema.shows($0, in: style) }.map(\.name)
+      .filter { Self.attributePaths[$0] != nil }
+      .flatMap { Array(repeating: $0, count: [FacialExpression.name, Makeup.name].contains($0) ? 3 : 1) }
+    let name = visible[Int(random.uniform() * Double(visible.count))]
+    guard let path = Self.attributePaths[name] else { return (self, style, nil) }
+    var changed = self
+    changed.draw(name, from: path.values.filter { $0 != path.value(self) }, &random)
+    return (changed, style, name)
   }
 
   /// What is wrong with restricting an attribute to these values, or nil.

@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 
 @Suite struct DDIMTests {
-  private let oracle: Oracle
+  private let oracle: OracleFixture
   private let ddim = DDIM(schedule: .linear())
 
-  init() throws { oracle = try Oracle() }
+  init() throws { oracle = try OracleFixture.diffusion() }
 
   private func generate(_ latent: Tensor, _ model: any NoisePredictor, returnStep: Int, steps: Int) throws -> Tensor {
     var random = RandomSource(seed: 1)

@@ -3,10 +3,10 @@ import Tensors
 import Testing
 
 @Suite struct DDPMTests {
-  private let oracle: Oracle
+  private let oracle: OracleFixture
   private let ddpm = DDPM(schedule: .linear())
 
-  init() throws { oracle = try Oracle() }
+  init() throws { oracle = try OracleFixture.diffusion() }
 
   @Test func perturbationsAgree() {
     let found = ddpm.perturb(oracle.double("image"), noise: oracle.double("noise"), at: 500)

@@ -5,10 +5,10 @@ import Testing
 
 /// Five iterations over two images: 401 back in 3 steps, Adam from a rate of 0.01.
 @Suite struct FineTuningTests {
-  private let oracle: Oracle
+  private let oracle: OracleFixture
   private let trajectory = Trajectory(ddim: DDIM(schedule: .linear()), returnStep: 401, steps: 3)
 
-  init() throws { oracle = try Oracle() }
+  init() throws { oracle = try OracleFixture.diffusion() }
 
   private func examples(_ type: ScalarType) -> [FineTuning.Example] {
     let (latents, images) = (oracle["latent"].converted(to: type), oracle["image"].converted(to: type))

@@ -4,13 +4,13 @@ import TestSupport
 import Testing
 
 @Suite struct MixedPredictorTests {
-  private let oracle: Oracle
+  private let oracle: OracleFixture
   private let base: RecordingPredictor
   private let tuned: RecordingPredictor
   private let x: Tensor
 
   init() throws {
-    oracle = try Oracle()
+    oracle = try OracleFixture.diffusion()
     (base, tuned) = (RecordingPredictor(oracle.model("base")), RecordingPredictor(oracle.model("tuned")))
     x = oracle.double("latent")
   }

@@ -62,7 +62,7 @@ import Testing
 
   @Test func alphasCumprodAreTheOfficialOnes() throws {
     // The official code's are in float32.
-    let official = try Oracle()["official/alphasCumprod"].doubleValues
+    let official = try OracleFixture.diffusion()["official/alphasCumprod"].doubleValues
     #expect(official.count == 1000)
     for (found, expected) in zip(NoiseSchedule.linear().alphasCumprod, official) {
       #expect(abs(found - expected) <= 1e-6 * expected)

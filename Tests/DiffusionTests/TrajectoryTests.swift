@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 
 @Suite struct TrajectoryTests {
-  private let oracle: Oracle
+  private let oracle: OracleFixture
   private let trajectory = Trajectory(ddim: DDIM(schedule: .linear()), returnStep: 300, steps: 5)
 
-  init() throws { oracle = try Oracle() }
+  init() throws { oracle = try OracleFixture.diffusion() }
 
   @Test func statesAreThoseOfGeneration() throws {
     let model = RecordingPredictor(oracle.model("base"))

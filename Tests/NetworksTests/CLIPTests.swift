@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct CLIPTests {
   @Test func agreesWithTransformers() throws {
-    let fixture = try Parity("clip.safetensors")
+    let fixture = try OracleFixture("clip.safetensors")
     let network = try CLIP(fixture.configuration(CLIP.Configuration.self), .unset)
     try network.parameters.load(fixture.parameters)
     let picture = fixture["input/picture"].parameterCopy()
@@ -43,6 +43,15 @@ import Testing
   private static let small = CLIP.Configuration(
     embedDim: 8, imageResolution: 8, visionLayers: 1, visionWidth: 8, visionPatchSize: 4, visionHeads: 2,
     contextLength: 8, vocabularySize: 516, textLayers: 1, textWidth: 8, textHeads: 2)
+
+  @Test("what fills a text up behind its end changes nothing")
+  func textsMayBeShort() throws {
+    let network = try CLIP(Self.small, seed: 3)
+    let texts = [[514, 97, 98, 515], [514, 97, 515, 0]]
+    let short = network.encodeText(texts)
+    let long = network.encodeText(texts.map { $0 + [0, 0, 0, 0] })
+    #expect(TensorDifference(short, long).relative < 1e-6)
+  }
 
   @Test func oneFileHoldsTheNetworkAndItsTokenizer() throws {
     let tokenizer = try Tokenizer(merges: [.init(left: "a", right: "n"), .init(left: "an", right: "g")])

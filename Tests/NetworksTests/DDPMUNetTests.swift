@@ -15,7 +15,7 @@ import Testing
 
   /// The tolerance leaves room for float32 sums in another order, over some thirty layers.
   @Test func agreesWithDiffusers() throws {
-    let fixture = try Parity("ddpm-unet.safetensors")
+    let fixture = try OracleFixture("ddpm-unet.safetensors")
     let network = try DDPMUNet(fixture.configuration(DDPMUNet.Configuration.self), .unset)
     try network.parameters.load(fixture.parameters)
     let x = fixture["input/x"].parameterCopy()

@@ -47,7 +47,7 @@ import Testing
   ]
 
   @Test(arguments: cases) func agreesWithPyTorch(_ testCase: Case) throws {
-    let fixture = try Parity("operations.safetensors")
+    let fixture = try OracleFixture("operations.safetensors")
     let name = testCase.name
     let inputs = testCase.inputs.map { fixture["\(name)/input/\($0)"].parameterCopy() }
     let y = testCase.function(inputs)

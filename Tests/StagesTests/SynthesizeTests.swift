@@ -40,6 +40,33 @@ struct SynthesizeTests {
     #expect(Set(colours ?? []) == ["black", "brown"])
   }
 
+  @Test("a contrast is the same person with one attribute or the style changed, and the captions say so")
+  func contrasts() throws {
+    let table = try portraits(
+      [
+        "count": .int(120), "contrasts": .bool(true), "captions": .int(8),
+        "styles": .list(["photo", "sketch"].map(Value.string)),
+      ]
+    ).table("table")
+    #expect(table.rows.count == 240)
+    let facts = table.header.indices.filter {
+      !["item", "person"].contains(table.header[$0]) && !table.header[$0].hasPrefix("caption")
+    }
+    var kinds: [String: Int] = [:]
+    for pair in stride(from: 0, to: 240, by: 2) {
+      let (one, other) = (table.rows[pair], table.rows[pair + 1])
+      #expect(other[0] == one[0] + "-contrast" && one[1] == other[1])
+      let changed = facts.filter { one[$0] != other[$0] }.map { table.header[$0] }
+      // Another style hides or shows further attributes.
+      #expect(changed.count == 1 || changed.contains("style"))
+      kinds[changed.contains("style") ? "style" : changed[0], default: 0] += 1
+      guard changed == ["makeup"], let captions = table.header.firstIndex(of: "caption") else { continue }
+      let made = one.contains("strong") ? one : other
+      #expect(made[captions...].allSatisfy { text in ["make", "made", "lip"].contains { text.contains($0) } })
+    }
+    #expect(kinds.count >= 7 && kinds["makeup", default: 0] > 5 && kinds["style", default: 0] > 15)
+  }
+
   @Test func attributesMustBeKnown() throws {
     func complaints(_ name: String, _ value: String) throws -> [String] {
       try BenchContext("synthesize", ["count": .int(1), "attributes": .map([name: .list([.string(value)])])])

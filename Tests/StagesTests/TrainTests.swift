@@ -43,6 +43,19 @@ struct TrainTests {
     #expect(String(decoding: model.prefix(4000), as: UTF8.self).contains("architecture"))
   }
 
+  @Test func anAdversaryMakesCLIPsLessonsHarder() throws {
+    func losses(_ robustness: Double) throws -> [Double] {
+      let context = try train(
+        "clip", ["steps": .int(40), "batch": .int(4), "together": .int(2), "robustness": .double(robustness)])
+      try context.run()
+      return try (context.table("losses").column("loss") ?? []).compactMap(Double.init)
+    }
+    let (plain, robust) = (try losses(0), try losses(20))
+    #expect(plain.count == 4 && plain != robust)
+    #expect(try robust == losses(20))
+    #expect(robust[3] > plain[3])
+  }
+
   @Test func aCancelledTrainingGoesOnWithTheSameBytes() throws {
     let whole = try train("diffusion", ["steps": .int(35)]).run()
 

@@ -1,4 +1,5 @@
 import ArtifactStore
+import StageKit
 
 /// What the command tells a run about itself and the machine.
 public struct RunEnvironment: Sendable {
@@ -17,6 +18,6 @@ public struct RunEnvironment: Sendable {
   func provenance(seconds: Double) -> Provenance {
     Provenance(
       program: program, cpu: Host.cpu, blas: blas, threads: threads, seconds: seconds,
-      peakMegabytes: Host.peakMegabytes, date: Host.date)
+      peakMegabytes: ProcessMemory.peakMegabytes, date: Host.date)
   }
 }

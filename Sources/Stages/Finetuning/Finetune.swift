@@ -96,7 +96,7 @@ private func tuneModel(_ context: any StageContext) throws {
     losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
     context.progress(
       report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
-    if timer.isDue, report.iteration < total { try context.saveState(SavedTuning.data(tuning, model, losses)) }
+    if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, model, losses, context) }
   }
   let note = "fine-tuned from '\(parameters.string("source"))' to '\(parameters.string("target"))'"
   try context.write(Model.data(model, metadata: ["description": note]), item: "", to: "model")

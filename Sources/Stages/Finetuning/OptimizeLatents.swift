@@ -1,6 +1,4 @@
-import Checkpoints
 import Diffusion
-import Foundation
 import Networks
 import StageKit
 import Tensors
@@ -39,20 +37,18 @@ func optimizeLatents(_ context: any StageContext) throws {
   try context.write(losses.data, item: "", to: "losses")
 }
 
+private let latentPrefix = "latent."
+
 private func saveLatents(_ finished: [Tensor], _ losses: LossTable, _ context: any StageContext) throws {
-  var state = CheckpointTensors(tensors: [:], source: "saved state")
-  for (index, latent) in finished.enumerated() { state.tensors["latent.\(index)"] = latent }
-  state.metadata = ["losses": losses.text]
-  try context.saveState(Safetensors.data(of: state))
+  var state = SavedState(losses: losses)
+  for (index, latent) in finished.enumerated() { state.tensors["\(latentPrefix)\(index)"] = latent }
+  try state.save(context)
 }
 
 /// The latents that an earlier attempt finished.
 private func savedLatents(_ context: any StageContext) throws -> ([Tensor], LossTable)? {
-  guard let data = try context.savedState() else { return nil }
-  let state = try Safetensors.read(data, from: "saved state")
-  guard let losses = LossTable(state.metadata["losses"] ?? "") else { return nil }
-  var finished: [Tensor] = []
-  while let latent = state.tensors["latent.\(finished.count)"] { finished.append(latent) }
+  guard let state = try SavedState(context) else { return nil }
+  let finished = state.list(latentPrefix)
   context.log("goes on after \(finished.count) latents")
-  return (finished, losses)
+  return (finished, state.losses)
 }

@@ -1,6 +1,5 @@
 import Checkpoints
 import Diffusion
-import Foundation
 import Networks
 import StageKit
 import Tensors
@@ -12,38 +11,31 @@ struct SavedTuning {
   let iteration: Int
   let losses: LossTable
 
+  private static let (iterations, optimizerSteps) = ("iteration", "optimizer_step")
+  private static let (parameter, first, second) = ("model.", "first.", "second.")
+
   /// What an earlier attempt saved; nil where there is none.
   init?(_ context: any StageContext) throws {
-    guard let data = try context.savedState() else { return nil }
-    let state = try Safetensors.read(data, from: "saved state")
-    guard let iteration = state.metadata["iteration"].flatMap(Int.init),
-      let step = state.metadata["optimizer_step"].flatMap(Int.init),
-      let losses = LossTable(state.metadata["losses"] ?? "")
+    guard let state = try SavedState(context), let iteration = state.numbers[Self.iterations],
+      let step = state.numbers[Self.optimizerSteps]
     else { return nil }
     var model = CheckpointTensors(tensors: [:], source: "saved state")
-    for (name, tensor) in state.tensors where name.hasPrefix("model.") {
-      model.tensors[String(name.dropFirst("model.".count))] = tensor
-    }
-    var moments: [(first: Tensor, second: Tensor)] = []
-    while let first = state.tensors["first.\(moments.count)"], let second = state.tensors["second.\(moments.count)"] {
-      moments.append((first, second))
+    for (name, tensor) in state.tensors where name.hasPrefix(Self.parameter) {
+      model.tensors[String(name.dropFirst(Self.parameter.count))] = tensor
     }
     context.log("goes on after \(iteration) images")
-    (self.model, self.iteration, self.losses) = (model, iteration, losses)
-    optimizer = Adam(step: step, moments: moments)
+    (self.model, self.iteration, losses) = (model, iteration, state.losses)
+    optimizer = Adam(step: step, moments: zip(state.list(Self.first), state.list(Self.second)).map { ($0, $1) })
   }
 
-  /// The bytes to save.
-  static func data(_ tuning: FineTuning, _ model: DDPMUNet, _ losses: LossTable) throws -> Data {
-    var state = CheckpointTensors(tensors: [:], source: "saved state")
-    for (name, tensor) in model.parameters.state() { state.tensors["model." + name] = tensor }
+  static func save(_ tuning: FineTuning, _ model: DDPMUNet, _ losses: LossTable, _ context: any StageContext) throws {
+    var state = SavedState(losses: losses)
+    for (name, tensor) in model.parameters.state() { state.tensors[parameter + name] = tensor }
     for (index, moment) in tuning.optimizer.moments.enumerated() {
-      state.tensors["first.\(index)"] = moment.first
-      state.tensors["second.\(index)"] = moment.second
+      state.tensors["\(first)\(index)"] = moment.first
+      state.tensors["\(second)\(index)"] = moment.second
     }
-    state.metadata = [
-      "iteration": "\(tuning.iteration)", "optimizer_step": "\(tuning.optimizer.step)", "losses": losses.text,
-    ]
-    return try Safetensors.data(of: state)
+    state.numbers = [iterations: tuning.iteration, optimizerSteps: tuning.optimizer.step]
+    try state.save(context)
   }
 }

@@ -7,7 +7,7 @@ struct Augmentation {
   let strength: Double
 
   /// Pictures [N, H, W, 3] in [−1, 1], each moved by up to 4 pixels (its edges repeated), each channel scaled and
-  /// shifted by up to 0.2, with noise of deviation up to 0.2; all in proportion to the strength.
+  /// shifted by up to 0.2, with noise of deviation up to 0.1; all in proportion to the strength.
   func callAsFunction(_ pictures: Tensor, _ random: inout RandomSource) -> Tensor {
     guard strength > 0 else { return pictures }
     let (items, height, width) = (pictures.shape[0], pictures.shape[1], pictures.shape[2])
@@ -18,7 +18,7 @@ struct Augmentation {
       let move = (Int(signed(4).rounded()), Int(signed(4).rounded()))
       let gains = (0..<3).map { _ in Float(1 + signed(0.2)) }
       let shifts = (0..<3).map { _ in Float(signed(0.2)) }
-      let deviation = Float(abs(signed(0.2)))
+      let deviation = Float(abs(signed(0.1)))
       for y in 0..<height {
         let row = min(max(y + move.0, 0), height - 1)
         for x in 0..<width {

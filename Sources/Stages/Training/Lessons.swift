@@ -69,11 +69,12 @@ private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> 
   let model = try CLIPModel(network, tokenizer)
   let batch = parameters.int("batch")
   let augmentation = Augmentation(strength: parameters.double("augmentation"))
+  let together = parameters.int("together")
   let robustness = parameters.double("robustness")
   return Lesson(
     learned: network.parameters.tensors,
     loss: { random in
-      let indices = set.draw(batch, &random)
+      let indices = set.draw(batch, together: together, &random)
       let words = indices.map { tokens[Int(random.uniform() * Double(tokens.count))][$0] }
       let longest = words.map(\.count).max() ?? 0
       let sentences = network.encodeText(

@@ -9,7 +9,7 @@ import Tensors
 let train = StageKind(
   name: "train",
   summary: "Trains a network from scratch on pictures and what is known about them.",
-  revision: 1,
+  revision: 2,
   inputs: [
     Port("images", .images, help: "Square pictures, all of one size."),
     Port("table", .table, arity: .optional, help: "A row for each picture, its name in the column `item`."),
@@ -32,6 +32,9 @@ let train = StageKind(
     Parameter(
       "augmentation", .double(0...1), .defaulting(.double(0)),
       help: "How much CLIP's pictures are moved, tinted and made noisy at random; 1 is strong."),
+    Parameter(
+      "together", .int(1...1024), .defaulting(.int(1)),
+      help: "Neighbours that enter CLIP's batch as one: 2 for portraits with their contrasts."),
     Parameter(
       "robustness", .double(0...100), .defaulting(.double(0)),
       help: "How far, as a length over all values in [-1, 1], an adversary moves each of CLIP's pictures; 4 is much."),
@@ -103,19 +106,18 @@ let train = StageKind(
     try context.write(losses.data, item: "", to: "losses")
   })
 
+private let stepsDone = "step"
+
 private func save(_ run: TrainingRun, _ losses: LossTable, _ context: any StageContext) throws {
-  var state = CheckpointTensors(tensors: [:], source: "saved state")
+  var state = SavedState(losses: losses)
   for (name, tensor) in run.state() { state.tensors[name] = tensor }
-  state.metadata = ["step": "\(run.step)", "losses": losses.text]
-  try context.saveState(Safetensors.data(of: state))
+  state.numbers = [stepsDone: run.step]
+  try state.save(context)
 }
 
 private func restore(_ run: inout TrainingRun, _ context: any StageContext) throws -> LossTable? {
-  guard let data = try context.savedState() else { return nil }
-  let state = try Safetensors.read(data, from: "saved state")
-  guard let step = state.metadata["step"].flatMap(Int.init), let losses = LossTable(state.metadata["losses"] ?? ""),
-    run.restore(Dictionary(uniqueKeysWithValues: state.tensors.map { ($0.key, $0.value) }), step: step)
+  guard let state = try SavedState(context), let step = state.numbers[stepsDone], run.restore(state.tensors, step: step)
   else { return nil }
   context.log("goes on after \(step) steps")
-  return losses
+  return state.losses
 }

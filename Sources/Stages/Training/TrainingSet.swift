@@ -69,9 +69,14 @@ struct TrainingSet {
     return (values, cells.map { index[$0] ?? -1 })
   }
 
-  /// Indices of a batch, drawn with repetition.
-  func draw(_ batch: Int, _ random: inout RandomSource) -> [Int] {
-    (0..<batch).map { _ in Int(random.uniform() * Double(count)) }
+  /// Indices of a batch, drawn with repetition; `together` neighbours at a time.
+  func draw(_ batch: Int, together: Int = 1, _ random: inout RandomSource) -> [Int] {
+    let groups = (batch + together - 1) / together
+    let indices = (0..<groups).flatMap { _ in
+      let first = Int(random.uniform() * Double(max(1, count / together))) * together
+      return (first..<first + together).map { $0 % count }
+    }
+    return Array(indices.prefix(batch))
   }
 
   /// [n, side, side, 3] in [−1, 1].

@@ -5,20 +5,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What another implementation computed (see Fixtures/PROVENANCE.md), and comparisons with it.
-struct Parity {
-  let checkpoint: CheckpointTensors
-
-  init(_ file: String) throws { checkpoint = try Safetensors.read(contentsOf: fixture(file)) }
-
-  subscript(_ name: String) -> Tensor {
-    guard let tensor = checkpoint.tensors[name] else {
-      Issue.record("the fixture has no \(name)")
-      return .zeros([])
-    }
-    return tensor
-  }
-
+extension OracleFixture {
   func configuration<Configuration: Decodable>(_ type: Configuration.Type) throws -> Configuration {
     try JSONDecoder().decode(type, from: Data((checkpoint.metadata["configuration"] ?? "").utf8))
   }
@@ -30,17 +17,6 @@ struct Parity {
 
   var parameters: CheckpointTensors {
     CheckpointTensors(tensors: .init(uniqueKeysWithValues: under("parameter/").map { ($0.name, $0.tensor) }))
-  }
-
-  func expect(
-    _ found: Tensor?, _ name: String, within tolerance: Double, location: SourceLocation = #_sourceLocation
-  ) {
-    guard let found else {
-      Issue.record("\(name): there is nothing to compare", sourceLocation: location)
-      return
-    }
-    let difference = TensorDifference(found, self[name])
-    #expect(difference.relative <= tolerance, "\(name): \(difference)", sourceLocation: location)
   }
 
   /// Every gradient of a parameter that the fixture has, in checkpoint layout.

@@ -1,23 +1,11 @@
-import Checkpoints
 import Diffusion
 import Kernels
 import Tensors
 import TestSupport
 import Testing
 
-/// What another implementation computed (see Fixtures/PROVENANCE.md), and the models that it computed with.
-struct Oracle {
-  private let checkpoint: CheckpointTensors
-
-  init() throws { checkpoint = try Safetensors.read(contentsOf: fixture("diffusion.safetensors")) }
-
-  subscript(_ name: String) -> Tensor {
-    guard let tensor = checkpoint.tensors[name] else {
-      Issue.record("the fixture has no \(name)")
-      return .zeros([])
-    }
-    return tensor
-  }
+extension OracleFixture {
+  static func diffusion() throws -> OracleFixture { try OracleFixture("diffusion.safetensors") }
 
   /// A tensor in double precision, in which everything but the noise drawn on the way was computed.
   func double(_ name: String) -> Tensor { self[name].converted(to: .float64) }
@@ -28,17 +16,6 @@ struct Oracle {
       parameters: SmallPredictor.names.map {
         SmallPredictor.fromCheckpoint(self["\(name)/\($0)"]).converted(to: type).parameterCopy()
       })
-  }
-
-  func expect(
-    _ found: Tensor?, _ name: String, within tolerance: Double, location: SourceLocation = #_sourceLocation
-  ) {
-    guard let found else {
-      Issue.record("\(name): there is nothing to compare", sourceLocation: location)
-      return
-    }
-    let difference = TensorDifference(found, self[name])
-    #expect(difference.relative <= tolerance, "\(name): \(difference)", sourceLocation: location)
   }
 
   /// Compares tensors in the order of a model's parameters with those under `prefix`.
