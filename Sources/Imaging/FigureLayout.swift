@@ -16,8 +16,12 @@ public struct FigureLayout: Sendable {
   public struct Row: Sendable {
     public let heading: String
     public let tiles: [Tile?]
+    /// Headings of the columns from this row on; none where it goes on with the row above.
+    public let columns: [String]
 
-    public init(_ heading: String, _ tiles: [Tile?]) { (self.heading, self.tiles) = (heading, tiles) }
+    public init(_ heading: String, _ tiles: [Tile?], columns: [String] = []) {
+      (self.heading, self.tiles, self.columns) = (heading, tiles, columns)
+    }
   }
 
   /// Above the grid; "" for none.
@@ -30,6 +34,27 @@ public struct FigureLayout: Sendable {
 
   public init(title: String = "", columns: [String] = [], rows: [Row]) {
     (self.title, self.columns, self.rows) = (title, columns, rows)
+  }
+
+  /// The same figure with at most `count` tiles side by side: longer rows go on below, all of them together. Columns
+  /// that belong together, `block` at a time, are not torn apart unless they are more than `count`.
+  public func wrapped(at count: Int, block: Int = 1) -> FigureLayout {
+    let width = rows.map(\.tiles.count).max() ?? 0
+    let step = block < count ? count / block * block : count
+    guard width > step else { return self }
+    var wrapped = self
+    wrapped.columns = Array(columns.prefix(step))
+    wrapped.rows = stride(from: 0, to: width, by: step).flatMap { start in
+      // A block that goes on keeps its heading.
+      let first = columns.prefix(start + 1).last { !$0.isEmpty }
+      let below = start == 0 ? [] : (start < columns.count ? [first ?? ""] : []) + columns.dropFirst(start + 1)
+      return rows.enumerated().map { index, row in
+        Row(
+          row.heading, Array(row.tiles.dropFirst(start).prefix(step)),
+          columns: index == 0 ? Array(below.prefix(step)) : [])
+      }
+    }
+    return wrapped
   }
 
   private static let margin = 16
@@ -51,14 +76,15 @@ public struct FigureLayout: Sendable {
       canvas.draw(line, x: grid.width / 2, y: y, style: .heading, align: .center)
       y += TextStyle.heading.lineHeight
     }
-    for (column, lines) in grid.columnHeadings.enumerated() {
-      var y = grid.top - Self.headingGap - TextStyle.body.lineHeight * lines.count + Font.height - Font.capitalHeight
-      for line in lines {
-        canvas.draw(line, x: grid.x(of: column) + grid.cellWidth / 2, y: y, align: .center)
-        y += TextStyle.body.lineHeight
-      }
-    }
     for (index, row) in rows.enumerated() {
+      for (column, lines) in grid.columnHeadings[index].enumerated() {
+        var y =
+          grid.y[index] - Self.headingGap - TextStyle.body.lineHeight * lines.count + Font.height - Font.capitalHeight
+        for line in lines {
+          canvas.draw(line, x: grid.x(of: column) + grid.cellWidth / 2, y: y, align: .center)
+          y += TextStyle.body.lineHeight
+        }
+      }
       let lines = grid.rowHeadings[index]
       var y = grid.y[index] + (grid.cellHeight - lines.count * TextStyle.body.lineHeight) / 2
       for line in lines {
@@ -95,13 +121,14 @@ public struct FigureLayout: Sendable {
     /// The longer side that all tiles come as close to as whole factors allow.
     let side: Int
     let cellWidth, cellHeight: Int
-    /// The first cell's corner.
-    let left, top: Int
+    /// Where the cells begin.
+    let left: Int
     /// The top of each row of cells.
     let y: [Int]
     let width, height: Int
     let titleLines: [String]
-    let columnHeadings: [[String]]
+    /// The lines of each column's heading above each row.
+    let columnHeadings: [[[String]]]
     let rowHeadings: [[String]]
 
     init(_ figure: FigureLayout) {
@@ -115,7 +142,9 @@ public struct FigureLayout: Sendable {
       let columnCount = max(1, figure.columns.count, figure.rows.map(\.tiles.count).max() ?? 0)
 
       let body = TextStyle.body
-      columnHeadings = figure.columns.map { [cellWidth] in body.wrap($0, width: cellWidth) }
+      columnHeadings = figure.rows.enumerated().map { [cellWidth] index, row in
+        (index == 0 ? figure.columns : row.columns).map { body.wrap($0, width: cellWidth) }
+      }
       rowHeadings = figure.rows.map { body.wrap($0.heading, width: rowHeadingWidth) }
       let headingWidth = rowHeadings.joined().map(body.width).max() ?? 0
       left = margin + (headingWidth == 0 ? 0 : headingWidth + headingGap)
@@ -123,12 +152,11 @@ public struct FigureLayout: Sendable {
       titleLines = TextStyle.heading.wrap(figure.title, width: width - 2 * margin)
 
       let titleHeight = titleLines.isEmpty ? 0 : titleLines.count * TextStyle.heading.lineHeight + headingGap
-      let columnHeadingLines = columnHeadings.map(\.count).max() ?? 0
-      let columnHeadingHeight = columnHeadingLines == 0 ? 0 : columnHeadingLines * body.lineHeight + headingGap - 4
-      top = margin + titleHeight + columnHeadingHeight
       var y: [Int] = []
-      var next = top
-      for row in figure.rows {
+      var next = margin + titleHeight
+      for (row, headings) in zip(figure.rows, columnHeadings) {
+        let headingLines = headings.map(\.count).max() ?? 0
+        if headingLines > 0 { next += headingLines * body.lineHeight + headingGap - 4 }
         y.append(next)
         let captionLines = row.tiles.map { [cellWidth] tile in
           tile.map { figure.captionLines(of: $0, width: cellWidth).count } ?? 0
@@ -138,7 +166,7 @@ public struct FigureLayout: Sendable {
         next += cellHeight + captionHeight + gap
       }
       self.y = y
-      height = max(next - gap, top) + margin
+      height = max(next - gap, margin + titleHeight) + margin
     }
 
     func x(of column: Int) -> Int { left + column * (cellWidth + gap) }

@@ -82,7 +82,8 @@ private struct Facts {
     case .list(let members):
       add(subject, "list of \(members.count)")
       for (index, member) in members.enumerated() {
-        add("\(subject) \(index)", counted(member.label) + " " + content(member.artifact, isItem: isItem))
+        let axes = member.axes.map { " at " + counted($0.name) + "=" + $0.value.canonical }.joined()
+        add("\(subject) \(index)", counted(member.label) + axes + " " + content(member.artifact, isItem: isItem))
       }
     case .mixture(let mixture):
       for (index, segment) in mixture.segments.enumerated() {

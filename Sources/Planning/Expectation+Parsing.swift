@@ -48,12 +48,6 @@ extension Expectation.Comparison {
 }
 
 extension StringProtocol {
-  fileprivate var trimmed: SubSequence {
-    let start = self.drop(while: \.isWhitespace)
-    let count = start.reversed().drop(while: \.isWhitespace).count
-    return self[start.startIndex..<start.index(start.startIndex, offsetBy: count)]
-  }
-
   /// The finite decimal number that this is, spaces around it aside.
   fileprivate var number: Double? {
     guard trimmed.allSatisfy({ "0123456789+-.eE".contains($0) }), let value = Double(trimmed), value.isFinite else {

@@ -11,7 +11,7 @@ public struct Plan: Sendable {
   public let description: String?
   /// The absolute path of the recipe file.
   public let file: String
-  /// The recipe's parameters with their effective values, in the recipe's order.
+  /// The recipe's parameters with their effective values, in the recipe's order; a swept one is a map `{sweep: […]}`.
   public let parameters: OrderedDictionary<String, Value>
   /// Those of the parameters that `--set` replaced.
   public let overlays: [String: Value]
@@ -36,7 +36,7 @@ public struct Plan: Sendable {
 public struct PlannedStage: Sendable {
   /// Unique in the plan: the name, followed by the axes where there are any.
   public let id: String
-  /// As the recipe calls it.
+  /// As the recipe calls it; a stage of a recipe in use has the names that lead there in front: `zombies.latents`.
   public let name: String
   /// Where this stage stands in the recipe's sweeps; empty for a stage that no sweep reaches.
   public let axes: [Axis]
@@ -61,22 +61,16 @@ public struct PlannedStage: Sendable {
     parameters: Parameters, inputs: [String: PlannedInput] = [:], sources: [String: PlannedSource] = [:],
     expectations: [Expectation] = [], outputs: [OutputPort], location: SourceLocation
   ) {
-    id = axes.isEmpty ? name : name + "[" + axes.map(\.description).joined(separator: ",") + "]"
+    id = Self.id(name, at: axes)
     (self.name, self.axes, self.kind, self.description) = (name, axes, kind, description)
     self.mapping = mapping ?? kind.mapping
     (self.parameters, self.inputs, self.sources) = (parameters, inputs, sources)
     (self.expectations, self.outputs, self.location) = (expectations, outputs, location)
   }
-}
 
-/// One coordinate of a stage in a sweep: the parameter that is swept and its value here.
-public struct Axis: Sendable, Hashable, CustomStringConvertible {
-  public let name: String
-  public let value: Value
-  public init(name: String, value: Value) { (self.name, self.value) = (name, value) }
-
-  /// `return_step=300`
-  public var description: String { "\(name)=\(value.text)" }
+  static func id(_ name: String, at axes: [Axis]) -> String {
+    axes.isEmpty ? name : name + "[" + axes.map(\.description).joined(separator: ",") + "]"
+  }
 }
 
 /// One output of a planned stage.
@@ -110,8 +104,12 @@ public enum PlannedInput: Sendable, Hashable {
 /// A reference at a list port.
 public struct LabelledReference: Sendable, Hashable {
   public let label: String
+  /// Where it stands in the sweeps that the port collects.
+  public let axes: [Axis]
   public let reference: OutputReference
-  public init(label: String, reference: OutputReference) { (self.label, self.reference) = (label, reference) }
+  public init(label: String, axes: [Axis] = [], reference: OutputReference) {
+    (self.label, self.axes, self.reference) = (label, axes, reference)
+  }
 }
 
 /// What a path parameter names outside the store.

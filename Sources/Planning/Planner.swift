@@ -1,89 +1,92 @@
 import Foundation
+import OrderedCollections
 import RecipeSyntax
 import StageKit
 
-/// Makes plans: names -> values -> types -> plan graph.
+/// Makes plans: names -> values -> sweeps -> types -> plan graph.
 public enum Planner {
   /// The plan of a recipe.
   /// - Parameters:
   ///   - path: the recipe file, as the user names it.
   ///   - kinds: what stages there are.
   ///   - overlays: what the user sets anew, each `name=value`.
-  /// - Throws: everything that is wrong with the recipe.
+  /// - Throws: everything that is wrong with the recipe, and with those that it uses.
   public static func plan(
     recipeAt path: String, kinds: [StageKind], overlays: [String] = []
   ) throws(Diagnostics) -> Plan {
-    let source = try SourceText.read(path)
-    let sources = [RecipeParameters.overlaySource(overlays), source]
-    var problems = Problems()
-    let root: Node
-    do throws(Diagnostic) {
-      root = try NodeReader.read(source, into: &problems)
-    } catch {
-      problems.report(error)
-      throw Diagnostics(problems.errors, sources: sources)
+    var expansion = Expansion(of: try SourceText.read(path), overlays: overlays)
+    guard let root = expansion.scopes.first else {
+      throw Diagnostics(expansion.problems.errors, sources: expansion.sources)
     }
-    let document = RecipeDocument(root, into: &problems)
-    let file = URL(filePath: path).absoluteURL
-    let folder = file.deletingLastPathComponent().resolvingSymlinksInPath().path
-    let graph = Graph(
-      document, kinds: kinds, parameters: RecipeParameters(document.parameters, overlays: overlays, into: &problems),
-      finder: SourceFinder(in: folder), into: &problems)
-    try problems.throwIfAny(sources: sources)
+    let graph = Graph(&expansion, kinds: kinds)
+    try expansion.problems.throwIfAny(sources: expansion.sources)
+    let document = root.file.document
     return Plan(
-      recipe: document.name, description: document.description, file: folder + "/" + file.lastPathComponent,
-      parameters: graph.parameters.values, overlays: graph.parameters.overlays, stages: graph.stages,
+      recipe: document.name, description: document.description, file: root.file.path,
+      parameters: root.parameters.values, overlays: root.parameters.overlays, stages: graph.stages,
       outputs: graph.outputs)
   }
 }
 
-/// The stages of a recipe, bound to each other. Whole only where no problem was reported.
+/// The stages of a recipe, repeated along the sweeps and bound to each other. Whole only where no problem was reported.
 private struct Graph {
-  let parameters: RecipeParameters
   private(set) var stages: [PlannedStage] = []
   private(set) var outputs: [OutputReference] = []
 
-  init(
-    _ document: RecipeDocument, kinds: [StageKind], parameters: RecipeParameters, finder: SourceFinder,
-    into problems: inout Problems
-  ) {
-    self.parameters = parameters
-    let outlines = document.stages.map {
-      StageOutline($0, kinds: kinds, parameters: parameters, finder: finder, into: &problems)
+  init(_ expansion: inout Expansion, kinds: [StageKind]) {
+    let repeated = expansion.stages.map { stage -> RepeatedStage in
+      var found = Problems()
+      defer { expansion.report(found, in: stage.scope) }
+      return RepeatedStage(
+        stage, kinds: kinds, scope: expansion.scopes[stage.scope], sweeps: expansion.sweeps, into: &found)
     }
-    var resolver = ReferenceResolver(outlines)
-    let bound = outlines.map { resolver.inputs(of: $0) }
-    let listed = document.outputs.map { nodes in
-      Self.listed(nodes.compactMap { parameters.applied(to: $0, into: &problems) }, by: &resolver, into: &problems)
+    var resolver = ReferenceResolver(repeated, in: expansion)
+    let dependencies = repeated.map { resolver.dependencies(of: $0) }
+    var circles = Problems()
+    let order = StageOrder.sorted(
+      names: repeated.map(\.stage.name), dependencies: dependencies, into: &circles)
+    circles.errors.forEach { expansion.report($0) }
+    for number in order { resolver.settle(number) }
+    for number in order {
+      let stage = repeated[number]
+      var found = Problems()
+      stages += Self.planned(number, stage, resolver, sweeps: expansion.sweeps, into: &found)
+      expansion.report(found, in: stage.stage.scope)
+      guard stages.count <= Expansion.limit else {
+        expansion.report(
+          Diagnostic("the sweeps make more than \(Expansion.limit) stages", at: stage.stage.syntax.name.location))
+        return
+      }
     }
-    resolver.problems.errors.forEach { problems.report($0) }
-    for (outline, bound) in zip(outlines, bound) { Self.check(outline, inputs: bound.inputs, into: &problems) }
-
-    let names = outlines.map(\.syntax.name.text)
-    let indices = Dictionary(zip(names, names.indices)) { first, _ in first }
-    let dependencies = bound.map {
-      $0.dependencies.compactMap { need in indices[need.name].map { ($0, need.location) } }
+    for binding in expansion.bindings {
+      var found = Problems()
+      resolver.check(binding, into: &found)
+      expansion.report(found, in: binding.link.scope)
     }
-    let order = StageOrder.sorted(names: names, dependencies: dependencies, into: &problems)
-
-    stages = order.compactMap { Self.stage(outlines[$0], inputs: bound[$0].inputs) }
-    outputs = listed ?? Self.unused(outlines, needed: Set(bound.flatMap { $0.dependencies.map(\.name) }))
+    outputs = Self.outputs(resolver, repeated, needed: Set(dependencies.joined().map(\.stage)), &expansion)
   }
 
-  /// What `outputs` lists.
-  private static func listed(
-    _ nodes: [Node], by resolver: inout ReferenceResolver, into problems: inout Problems
-  ) -> [OutputReference] {
-    var outputs: [OutputReference] = []
-    for node in nodes {
-      guard let output = resolver.output(node) else { continue }
-      guard !outputs.contains(output) else {
-        problems.report("'outputs' lists this twice", at: node.location, hint: "list each output once")
-        continue
-      }
-      outputs.append(output)
+  /// The stage at every place that it is repeated at.
+  private static func planned(
+    _ number: Int, _ repeated: RepeatedStage, _ resolver: ReferenceResolver, sweeps: Sweeps,
+    into problems: inout Problems
+  ) -> [PlannedStage] {
+    guard let points = sweeps.points(along: resolver.reach[number]) else {
+      repeated.reportTooMany(into: &problems)
+      return []
     }
-    return outputs
+    return points.compactMap { point in
+      guard let outline = repeated[point] else { return nil }
+      let inputs = resolver.inputs(of: outline, number, at: point, into: &problems)
+      check(outline, inputs: inputs, into: &problems)
+      guard let kind = outline.kind, let parameters = outline.parameters, let outputs = outline.outputs else {
+        return nil
+      }
+      return PlannedStage(
+        name: repeated.stage.name, axes: sweeps.axes(of: point), kind: kind, mapping: outline.mapping,
+        description: outline.syntax.description, parameters: parameters, inputs: inputs, sources: outline.sources,
+        expectations: outline.expectations, outputs: outputs, location: outline.syntax.name.location)
+    }
   }
 
   /// Applies the rules of the kind that reach over several parameters or ports, once each of these is right.
@@ -102,20 +105,60 @@ private struct Graph {
     }
   }
 
-  private static func stage(_ outline: StageOutline, inputs: [String: PlannedInput]) -> PlannedStage? {
-    guard let kind = outline.kind, let parameters = outline.parameters, let outputs = outline.outputs else {
-      return nil
+  /// What the recipe lists as outputs, at every place of the sweeps; else the first output of every stage that no
+  /// other needs. What recipes in use list is checked as well.
+  private static func outputs(
+    _ resolver: ReferenceResolver, _ repeated: [RepeatedStage], needed: Set<Int>, _ expansion: inout Expansion
+  ) -> [OutputReference] {
+    var outputs: OrderedSet<OutputReference> = []
+    for (number, scope) in expansion.scopes.enumerated() {
+      var found = Problems()
+      var listed: OrderedSet<OutputReference> = []
+      for entry in scope.file.document.outputs ?? [] {
+        let made = resolver.outputs(Scope.Link(node: entry.value, scope: number), into: &found)
+        if !made.isEmpty, listed.isSuperset(of: made) {
+          found.report("'outputs' lists this twice", at: entry.value.location, hint: "list each output once")
+        }
+        listed.formUnion(made)
+      }
+      expansion.report(found, in: number)
+      if number == 0 { outputs = listed }
     }
-    return PlannedStage(
-      name: outline.syntax.name.text, kind: kind, mapping: outline.mapping, description: outline.syntax.description,
-      parameters: parameters, inputs: inputs, sources: outline.sources, expectations: outline.expectations,
-      outputs: outputs, location: outline.syntax.name.location)
+    guard expansion.scopes[0].file.document.outputs == nil else { return outputs.elements }
+    return repeated.indices.filter { !needed.contains($0) }.flatMap { resolver.firstOutputs(of: $0) }
+  }
+}
+
+/// A stage as it is written, decoded at every place of the sweeps that its own parameters are in.
+struct RepeatedStage {
+  let stage: ScopedStage
+  /// The sweeps that its parameters are in.
+  let sweeps: Set<Int>
+  private(set) var outlines: [(point: Point, outline: StageOutline)] = []
+  private var places: [Point: Int] = [:]
+
+  init(_ stage: ScopedStage, kinds: [StageKind], scope: Scope, sweeps: Sweeps, into problems: inout Problems) {
+    self.stage = stage
+    self.sweeps = (stage.syntax.contents + stage.syntax.expectations).reduce(into: []) {
+      $0.formUnion(scope.parameters.sweeps(in: $1.value))
+    }
+    guard let points = sweeps.points(along: self.sweeps) else {
+      reportTooMany(into: &problems)
+      return
+    }
+    for point in points {
+      places[point] = outlines.count
+      outlines.append(
+        (point, StageOutline(stage.syntax, kinds: kinds, scope: scope, at: point, into: &problems)))
+    }
   }
 
-  /// The first output of every stage that no other needs.
-  private static func unused(_ outlines: [StageOutline], needed: Set<String>) -> [OutputReference] {
-    outlines.filter { !needed.contains($0.syntax.name.text) }.compactMap { outline in
-      outline.outputs?.first.map { OutputReference(stage: outline.syntax.name.text, port: $0.name, type: $0.type) }
-    }
+  /// The outline at a place of the grid, wherever that is along other sweeps.
+  subscript(point: Point) -> StageOutline? { places[point.along(sweeps)].map { outlines[$0].outline } }
+
+  func reportTooMany(into problems: inout Problems) {
+    problems.report(
+      "stage '\(stage.syntax.name.text)' would be repeated more than \(Sweeps.limit) times",
+      at: stage.syntax.name.location, hint: "sweep fewer values, or zip the sweeps")
   }
 }

@@ -1,7 +1,8 @@
 import RecipeSyntax
 import StageKit
 
-/// A stage after its kind's declaration has been applied to it, and before its references are looked up.
+/// A stage after its kind's declaration has been applied to it, at one place of the sweeps that its parameters are in,
+/// and before its references are looked up.
 struct StageOutline {
   let syntax: StageSyntax
   /// Nil where the recipe names no known kind.
@@ -21,18 +22,18 @@ struct StageOutline {
   /// Whether something has been reported about the stage, so that rules over the whole of it need not be tried.
   private(set) var isBroken = false
 
-  init(
-    _ syntax: StageSyntax, kinds: [StageKind], parameters: RecipeParameters, finder: SourceFinder,
-    into problems: inout Problems
-  ) {
+  /// - Parameters:
+  ///   - scope: the recipe that it stands in.
+  ///   - point: where the parameters of that recipe are looked at.
+  init(_ syntax: StageSyntax, kinds: [StageKind], scope: Scope, at point: Point, into problems: inout Problems) {
     self.syntax = syntax
     kindName = syntax.name
     var own = Problems()
     if let entry = kindEntry(of: kinds, into: &own) {
       kindName = entry.key
-      decode(entry.value, parameters: parameters, finder: finder, into: &own)
+      decode(entry.value, scope: scope, at: point, into: &own)
     }
-    decodeExpectations(parameters, into: &own)
+    decodeExpectations(scope.parameters, at: point, into: &own)
     isBroken = !own.isEmpty || kind == nil
     own.errors.forEach { problems.report($0) }
   }
@@ -72,13 +73,7 @@ struct StageOutline {
   }
 
   private func reportUnknownKind(_ key: Name, kinds: [StageKind], into problems: inout Problems) {
-    if key.text == "use" {
-      problems.report(
-        "'use' is not supported yet: a recipe cannot use another", at: key.location,
-        hint: "write the stages of the other recipe here")
-      return
-    }
-    let names = kinds.map(\.name)
+    let names = kinds.map(\.name) + ["use"]
     let suggestion = Suggestion.nearest(to: key.text, in: names)
     problems.report(
       "unknown kind '\(key.text)' of stage '\(syntax.name.text)'", at: key.location, suggestion: suggestion,
@@ -88,10 +83,10 @@ struct StageOutline {
   // MARK: Parameters and ports
 
   private mutating func decode(
-    _ body: Node, parameters: RecipeParameters, finder: SourceFinder, into problems: inout Problems
+    _ body: Node, scope: Scope, at point: Point, into problems: inout Problems
   ) {
     guard let kind else { return }
-    var decoder = ParameterDecoder(kind: kind.name, finder: finder)
+    var decoder = ParameterDecoder(kind: kind.name, finder: scope.finder)
     let names = kind.inputs.map(\.name) + kind.parameters.map(\.name)
     var values: [String: Value] = [:]
     // Given or meant, though maybe wrongly: not to be missed again, nor filled in.
@@ -113,14 +108,15 @@ struct StageOutline {
         continue
       }
       places[name] = entry.key.location
-      guard let value = parameters.applied(to: entry.value, into: &problems) else {
+      guard let value = scope.parameters.applied(to: entry.value, at: point, into: &problems) else {
         given.insert(name)
         isWhole = false
         continue
       }
-      if value.isNull { continue }
+      let port = kind.inputs.first { $0.name == name }
+      if value.isNull || (port != nil && scope.isAbsent(value)) { continue }
       given.insert(name)
-      if let port = kind.inputs.first(where: { $0.name == name }) {
+      if let port {
         inputs.append((port, entry.key, value))
       } else if let parameter = kind.parameters.first(where: { $0.name == name }) {
         values[name] = decoder.decode(value, as: parameter.kind, path: name)
@@ -156,9 +152,11 @@ struct StageOutline {
 
   // MARK: Expectations
 
-  private mutating func decodeExpectations(_ parameters: RecipeParameters, into problems: inout Problems) {
+  private mutating func decodeExpectations(
+    _ parameters: RecipeParameters, at point: Point, into problems: inout Problems
+  ) {
     for entry in syntax.expectations {
-      guard let value = parameters.applied(to: entry.value, into: &problems),
+      guard let value = parameters.applied(to: entry.value, at: point, into: &problems),
         let expectation = Expectation(entry.key, value, into: &problems)
       else { continue }
       expectations.append(expectation)

@@ -1,3 +1,5 @@
+import OrderedCollections
+
 /// One thing wrong with a recipe.
 public struct Diagnostic: Error, Sendable, Hashable {
   /// Another place that has to do with it.
@@ -14,13 +16,23 @@ public struct Diagnostic: Error, Sendable, Hashable {
   public let suggestion: String?
   /// What was expected, or what to do.
   public let hint: String?
-  public let note: Note?
+  /// The nearest first.
+  public let notes: [Note]
 
   public init(
     _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil, note: Note? = nil
   ) {
+    self.init(message, at: location, suggestion: suggestion, hint: hint, notes: note.map { [$0] } ?? [])
+  }
+
+  private init(_ message: String, at location: SourceLocation, suggestion: String?, hint: String?, notes: [Note]) {
     (self.message, self.location, self.suggestion, self.hint) = (message, location, suggestion, hint)
-    self.note = note
+    self.notes = notes
+  }
+
+  /// The same error, with more places that have to do with it.
+  package func adding(_ more: [Note]) -> Diagnostic {
+    Diagnostic(message, at: location, suggestion: suggestion, hint: hint, notes: notes + more)
   }
 }
 
@@ -31,11 +43,11 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
   /// The texts whose lines are shown.
   public let sources: [SourceText]
 
-  /// Puts the errors into the order of `sources`, and within one by line and column.
+  /// Puts the errors into the order of `sources`, and within one by line and column; each counts once.
   public init(_ errors: [Diagnostic], sources: [SourceText]) {
     self.sources = sources
     let rank = Dictionary(sources.enumerated().map { ($1.file, $0) }) { first, _ in first }
-    let keyed = errors.enumerated().map { index, error in
+    let keyed = OrderedSet(errors).enumerated().map { index, error in
       (key: (rank[error.location.file] ?? .max, error.location.line, error.location.column, index), error: error)
     }
     self.errors = keyed.sorted { $0.key < $1.key }.map(\.error)
@@ -53,7 +65,7 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
     var lines = ["\(error.location): error: \(error.message)"] + excerpt(at: error.location)
     if let suggestion = error.suggestion { lines.append("     help: did you mean '\(suggestion)'?") }
     if let hint = error.hint { lines.append("     help: \(hint)") }
-    if let note = error.note { lines += ["\(note.location): note: \(note.message)"] + excerpt(at: note.location) }
+    for note in error.notes { lines += ["\(note.location): note: \(note.message)"] + excerpt(at: note.location) }
     return lines
   }
 

@@ -2,11 +2,15 @@
 package struct RecipeDocument: Sendable {
   package let name: String
   package let description: String?
+  /// `inputs`: names to what a recipe that uses this one has to give.
+  package let inputs: [Entry]
   /// `params`: names to values that are not yet known to be fit.
   package let parameters: [Entry]
+  /// `zip`: swept parameters that go together, in groups.
+  package let zips: [[Name]]
   package let stages: [StageSyntax]
-  /// `outputs`: references; nil where it is left out.
-  package let outputs: [Node]?
+  /// `outputs`: references by name, an unnamed one by its own text; nil where it is left out.
+  package let outputs: [Entry]?
 }
 
 /// A stage as it is written.
@@ -20,15 +24,17 @@ package struct StageSyntax: Sendable {
 }
 
 extension RecipeDocument {
-  private static let keys = ["recipe", "description", "params", "stages", "outputs"]
+  package static let keys = ["recipe", "description", "inputs", "params", "zip", "stages", "outputs"]
 
   /// Takes a recipe's tree apart. What is wrong with a part is reported, and the part left out.
   package init(_ root: Node, into problems: inout Problems) {
     var name: String?
     var description: String?
+    var inputs: [Entry] = []
     var parameters: [Entry] = []
+    var zips: [[Name]] = []
     var stages: [StageSyntax]?
-    var outputs: [Node]?
+    var outputs: [Entry]?
     let example = "a recipe starts with 'recipe: name', and then has 'stages:'"
     for entry in root.entries("a recipe", hint: example, into: &problems) {
       switch entry.key.text {
@@ -41,13 +47,8 @@ extension RecipeDocument {
         stages = entry.value.entries("'stages'", hint: hint, into: &problems).map { StageSyntax($0, into: &problems) }
       case "outputs": outputs = Self.references(entry.value)
       case "inputs":
-        problems.report(
-          "'inputs' is not supported in a recipe that is run", at: entry.key.location,
-          hint: "let files enter by a 'load' stage")
-      case "zip":
-        problems.report(
-          "sweeps, and so 'zip', are not supported yet", at: entry.key.location,
-          hint: "run the recipe once for each value, with --set")
+        inputs = entry.value.entries("'inputs'", hint: "write 'name: type' lines below it", into: &problems)
+      case "zip": zips = Self.groups(entry.value, into: &problems)
       default:
         let suggestion = Suggestion.nearest(to: entry.key.text, in: Self.keys)
         problems.report(
@@ -65,12 +66,28 @@ extension RecipeDocument {
     if let stages, stages.isEmpty, problems.isEmpty {
       problems.report("the recipe has no stages", at: root.location, hint: example)
     }
-    (self.name, self.description, self.parameters) = (name ?? "", description, parameters)
-    (self.stages, self.outputs) = (stages ?? [], outputs)
+    (self.name, self.description, self.inputs, self.parameters) = (name ?? "", description, inputs, parameters)
+    (self.zips, self.stages, self.outputs) = (zips, stages ?? [], outputs)
   }
 
-  /// The elements of a list; anything else stands for itself.
-  private static func references(_ node: Node) -> [Node] { node.sequence ?? [node] }
+  /// The entries of a mapping, or the elements of a list; anything else stands for itself.
+  private static func references(_ node: Node) -> [Entry] {
+    node.mapping
+      ?? (node.sequence ?? [node]).map { Entry(key: Name($0.scalar?.text ?? "", at: $0.location), value: $0) }
+  }
+
+  /// `[a, b]` is one group, `[[a, b], [c, d]]` are two.
+  private static func groups(_ node: Node, into problems: inout Problems) -> [[Name]] {
+    let nodes = node.sequence ?? [node]
+    let groups = nodes.contains { $0.sequence != nil } ? nodes.map { $0.sequence ?? [$0] } : [nodes]
+    for group in groups where group.count < 2 || group.contains(where: { $0.scalar?.isNull ?? true }) {
+      problems.report(
+        "'zip' must list two parameters or more, that are swept together", at: group.first?.location ?? node.location,
+        hint: "write zip: [a, b], or zip: [[a, b], [c, d]]")
+      return []
+    }
+    return groups.map { $0.compactMap { node in node.scalar.map { Name($0.text, at: node.location) } } }
+  }
 }
 
 extension StageSyntax {

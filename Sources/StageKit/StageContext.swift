@@ -51,8 +51,22 @@ public protocol StageContext: AnyObject {
 /// An artifact at a list port.
 public struct LabelledArtifact: Sendable, Hashable {
   public let label: String
+  /// Where it stands in the sweeps that the port collects; empty for one that no sweep reaches.
+  public let axes: [Axis]
   public let artifact: Artifact
-  public init(label: String, artifact: Artifact) { (self.label, self.artifact) = (label, artifact) }
+  public init(label: String, axes: [Axis] = [], artifact: Artifact) {
+    (self.label, self.axes, self.artifact) = (label, axes, artifact)
+  }
+}
+
+/// One coordinate in a sweep: the parameter that is swept, and its value here.
+public struct Axis: Sendable, Hashable, CustomStringConvertible {
+  public let name: String
+  public let value: Value
+  public init(name: String, value: Value) { (self.name, self.value) = (name, value) }
+
+  /// `return_step=300`
+  public var description: String { "\(name)=\(value.text)" }
 }
 
 /// A file from outside the store.

@@ -2,10 +2,10 @@ import ArtifactStore
 import Foundation
 import StageKit
 
-/// `table`: means of metrics, a row per set, and how they go from row to row.
+/// `table`: means of metrics, a row per set (and per place in a sweep), and how they go from row to row.
 let table = StageKind(
   name: "table",
-  summary: "Collects the means of several metric stages, one row per stage.",
+  summary: "Collects the means of several metric stages, one row per stage and per place in its sweeps.",
   revision: 1,
   inputs: [Port("rows", .metrics, arity: .list, help: "Metrics; a mapping gives the rows other headings.")],
   parameters: [
@@ -29,10 +29,14 @@ let table = StageKind(
           sums[name, default: (0, 0)].count += 1
         }
       }
-      return (label: row.label, means: sums.mapValues { $0.total / Double($0.count) })
+      return (label: row.label, axes: row.axes, means: sums.mapValues { $0.total / Double($0.count) })
     }
-    let cells = rows.map { row in [row.label] + columns.map { name in row.means[name].map { "\($0)" } ?? "" } }
-    try context.write(Data(CSV(header: ["name"] + columns, rows: cells).text.utf8), item: "", to: "table")
+    let axes = rows.flatMap { $0.axes.map(\.name) }.uniqued
+    let cells = rows.map { row in
+      let place = axes.map { name in row.axes.first { $0.name == name }?.value.text ?? "" }
+      return [row.label] + place + columns.map { name in row.means[name].map { "\($0)" } ?? "" }
+    }
+    try context.write(Data(CSV(header: ["name"] + axes + columns, rows: cells).text.utf8), item: "", to: "table")
     let rises = columns.compactMap { name in
       let means = rows.compactMap { $0.means[name] }
       return zip(means, means.dropFirst()).map { $1 - $0 }.min().map { "\"\(name).least_rise\":\($0)" }

@@ -51,6 +51,21 @@ import Testing
     #expect(isBlank(second), "the first column's heading runs into the second")
   }
 
+  @Test func wrapsLongRowsTogether() throws {
+    let tiles = (0..<5).map { _ in FigureLayout.Tile?.some(.init(tile)) }
+    let figure = FigureLayout(
+      columns: ["a", "", "b", "", "c"], rows: [.init("up", tiles), .init("down", Array(tiles.prefix(3)))])
+    #expect(figure.wrapped(at: 5).rows.count == 2)
+    let wrapped = figure.wrapped(at: 3, block: 2)
+    #expect(wrapped.columns == ["a", ""])
+    #expect(wrapped.rows.map(\.heading) == ["up", "down", "up", "down", "up", "down"])
+    #expect(wrapped.rows.map(\.tiles.count) == [2, 2, 2, 1, 1, 0])
+    #expect(wrapped.rows.map(\.columns) == [[], [], ["b", ""], [], ["c"], []])
+    #expect(figure.wrapped(at: 1).rows.map(\.columns)[2] == ["a"], "a block that goes on keeps its heading")
+    let (wide, narrow) = (try figure.render(), try wrapped.render())
+    #expect(narrow.width < wide.width && narrow.height > 2 * wide.height)
+  }
+
   @Test func refusesFiguresTooLargeForAPicture() throws {
     let row = FigureLayout.Row("", [FigureLayout.Tile?](repeating: .init(tile), count: 100))
     let figure = FigureLayout(title: "All", rows: .init(repeating: row, count: 100))

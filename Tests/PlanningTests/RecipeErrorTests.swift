@@ -73,7 +73,6 @@ struct RecipeErrorTests {
           q: { load: { images: faces/*.png }, figure: { rows: [p] } }
           r: { render: {} }
           s: { load: 3 }
-          t: { use: { recipe: lib.yaml } }
           """) == """
           r.yaml:3:39: error: unknown key 'expct' beside 'load'
              3 |   p: { load: { images: faces/*.png }, expct: { mae: "> 1" } }
@@ -86,15 +85,11 @@ struct RecipeErrorTests {
           r.yaml:5:8: error: unknown kind 'render' of stage 'r'
              5 |   r: { render: {} }
                |        ^
-               help: the kinds are load, invert, finetune, sample, metric, figure
+               help: the kinds are load, invert, finetune, sample, metric, figure, use
           r.yaml:6:14: error: 'load' must be a mapping, not 3
              6 |   s: { load: 3 }
                |              ^
                help: write s: {load: {…}}
-          r.yaml:7:8: error: 'use' is not supported yet: a recipe cannot use another
-             7 |   t: { use: { recipe: lib.yaml } }
-               |        ^
-               help: write the stages of the other recipe here
           """)
   }
 
@@ -164,10 +159,10 @@ struct RecipeErrorTests {
              9 |   q: { invert: { images: faces/a.png, model: quite_other, steps: 3 } }
                |                                              ^
                help: the stages are base, p, l, m, n, o, q, r
-          r.yaml:10:26: error: 'p[size=3]' picks from a sweep, and sweeps are not supported yet
+          r.yaml:10:26: error: 'p' has no axis 'size'
             10 |   r: { invert: { images: "p[size=3]", model: m.weights, steps: 3 } }
                |                          ^
-               help: a reference is 'stage' or 'stage.port'
+               help: no sweep reaches it
           r.yaml:10:46: error: 'm' has no output 'weights'
             10 |   r: { invert: { images: "p[size=3]", model: m.weights, steps: 3 } }
                |                                              ^

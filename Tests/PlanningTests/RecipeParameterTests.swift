@@ -165,7 +165,7 @@ struct RecipeParameterTests {
     let recipe = """
       recipe: r
       params:
-        size: { sweep: [8, 16] }
+        size: 16
         name: "${size}"
         map: { a: 1 }
         a b: 3
@@ -175,17 +175,14 @@ struct RecipeParameterTests {
       """
     #expect(
       try folder.errors(recipe) == """
-        r.yaml:3:9: error: sweeps are not supported yet: 'size' must be one value, or one list
-           3 |   size: { sweep: [8, 16] }
-             |         ^
-             help: run the recipe once for each value, with --set size=value
         r.yaml:4:9: error: the value of a parameter cannot use another parameter
            4 |   name: "${size}"
              |         ^
              help: use both where they are needed: "${a} ${b}"
-        r.yaml:5:8: error: parameter 'map' must be a value or a list of values, not a mapping
+        r.yaml:5:8: error: parameter 'map' must be a value, a list of values, or a sweep, not a mapping
            5 |   map: { a: 1 }
              |        ^
+             help: write {sweep: [a, b]} to try several values, or {type: text} to demand one
         r.yaml:6:3: error: 'a b' cannot name a parameter
            6 |   a b: 3
              |   ^

@@ -29,23 +29,35 @@ struct RecipeDocumentTests {
     #expect(document.stages[0].description == "a model")
     #expect(document.stages[0].expectations.map(\.key.text) == ["mae"])
     #expect(document.stages[0].contents.map(\.key.text) == ["load"])
-    #expect(document.outputs?.compactMap(\.scalar?.text) == ["base", "next.latents"])
+    #expect(document.outputs?.compactMap(\.value.scalar?.text) == ["base", "next.latents"])
+    #expect(document.outputs?.map(\.key.text) == ["base", "next.latents"])
   }
 
-  @Test func unknownAndReservedKeys() throws {
+  @Test func partsOfARecipeThatOthersUse() throws {
+    let (document, errors) = try document(
+      """
+      recipe: translation
+      inputs: { images: images }
+      zip: [[a, b], [c, d]]
+      stages: { next: { invert: } }
+      outputs: { result: next }
+      """)
+    #expect(errors == "")
+    #expect(document.inputs.map(\.key.text) == ["images"])
+    #expect(document.zips.map { $0.map(\.text) } == [["a", "b"], ["c", "d"]])
+    #expect(document.outputs?.map(\.key.text) == ["result"])
+  }
+
+  @Test func unknownKeysAndLonelyZips() throws {
     let text = """
       recipe: r
       inputs: {}
       stagse: {}
       authors: me
-      zip: [a, b]
+      zip: a
       """
     #expect(
       try document(text).errors == """
-        r.yaml:2:1: error: 'inputs' is not supported in a recipe that is run
-           2 | inputs: {}
-             | ^
-             help: let files enter by a 'load' stage
         r.yaml:3:1: error: unknown key 'stagse' in a recipe
            3 | stagse: {}
              | ^
@@ -53,11 +65,11 @@ struct RecipeDocumentTests {
         r.yaml:4:1: error: unknown key 'authors' in a recipe
            4 | authors: me
              | ^
-             help: a recipe has recipe, description, params, stages, outputs
-        r.yaml:5:1: error: sweeps, and so 'zip', are not supported yet
-           5 | zip: [a, b]
-             | ^
-             help: run the recipe once for each value, with --set
+             help: a recipe has recipe, description, inputs, params, zip, stages, outputs
+        r.yaml:5:6: error: 'zip' must list two parameters or more, that are swept together
+           5 | zip: a
+             |      ^
+             help: write zip: [a, b], or zip: [[a, b], [c, d]]
         """)
   }
 

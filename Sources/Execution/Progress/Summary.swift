@@ -1,3 +1,5 @@
+import StageKit
+
 /// What a command says at the end, for people.
 public enum Summary {
   /// A plan: a line for each stage, and for each action that will run and why.
@@ -48,13 +50,5 @@ public enum Summary {
       }
       return cells.joined(separator: "  ") + "\n"
     }.joined()
-  }
-}
-
-extension Sequence where Element: Hashable {
-  /// The elements without repetitions, in the order met.
-  var uniqued: [Element] {
-    var seen: Set<Element> = []
-    return filter { seen.insert($0).inserted }
   }
 }

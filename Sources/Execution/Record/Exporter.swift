@@ -30,9 +30,11 @@ struct Exporter: Sendable {
 
 /// Names of things as names of files.
 enum FileName {
-  /// `name` without what a file's name cannot hold.
+  /// `name` without what a file's name cannot hold; one that is too long for that is cut, and told apart by a digest.
   static func safe(_ name: String) -> String {
-    let safe = String(name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
+    var safe = String(name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
+    // File systems take 255 bytes; some are left for an extension.
+    if safe.utf8.count > 200 { safe = String(decoding: safe.utf8.prefix(180), as: UTF8.self) + Digest(of: name).short }
     return safe.isEmpty || safe.hasPrefix(".") ? "_" + safe : safe
   }
 }

@@ -23,17 +23,23 @@ public struct Inspection: Sendable {
     forecast = try Forecast(of: plan, in: store)
   }
 
-  /// The outputs that `name` means: `stage` is all of a stage's, `stage.port` one.
+  /// The outputs that `name` means: `stage` is all of a stage's at every place of its sweeps, `stage.port` one of
+  /// them, `stage[axis=value]` all at one place.
   /// - Throws: ``ExecutionError`` where the recipe has no such output or it has not been made.
   public func outputs(called name: String) throws -> [Output] {
-    let references = plan.stages.flatMap { stage in
-      stage.outputs.map { OutputReference(stage: stage.id, port: $0.name, type: $0.type) }
+    let outputs = plan.stages.flatMap { stage in
+      stage.outputs.map { output in
+        (
+          reference: OutputReference(stage: stage.id, port: output.name, type: output.type),
+          names: [stage.id, stage.name].flatMap { [$0, "\($0).\(output.name)"] }
+        )
+      }
     }
-    let meant = references.filter { $0.stage == name || "\($0.stage).\($0.port)" == name }
+    let meant = outputs.filter { $0.names.contains(name) }.map(\.reference)
     guard !meant.isEmpty else {
-      let names = plan.stages.map(\.id) + references.map { "\($0.stage).\($0.port)" }
       throw ExecutionError.unknownOutput(
-        name, suggestion: Suggestion.nearest(to: name, in: names), available: plan.stages.map(\.id))
+        name, suggestion: Suggestion.nearest(to: name, in: outputs.flatMap(\.names)),
+        available: plan.stages.map(\.id))
     }
     return try meant.map { reference in
       guard let artifact = forecast.artifacts[reference] else { throw ExecutionError.notMade(name) }

@@ -29,12 +29,17 @@ struct GraphDrawing {
 
   private func node(_ stage: PlannedStage, in box: GraphLayout.Box) -> String {
     let (condition, note) = conditions[stage.id] ?? (.cached, "")
-    let summary = HTML.escaped(stage.description ?? stage.kind.summary)
-    let name = stage.id.count > 17 ? stage.id.prefix(16) + "…" : stage.id
+    let summary = HTML.escaped("\(stage.id): \(stage.description ?? stage.kind.summary)")
+    let name = Self.cut(stage.name, to: 17)
+    let what = stage.axes.isEmpty ? stage.kind.name : stage.axes.map(\.value.text).joined(separator: ", ")
     return "<g class=\"node \(condition.rawValue)\"><title>\(summary)</title>"
       + "<rect x=\"\(box.x)\" y=\"\(box.y)\" width=\"\(GraphLayout.width)\" height=\"\(box.height)\" rx=\"7\"/>"
       + "<text class=\"name\" x=\"\(box.x + 11)\" y=\"\(box.y + 21)\">\(HTML.escaped(name))</text>"
-      + "<text x=\"\(box.x + 11)\" y=\"\(box.y + 39)\">\(HTML.escaped("\(stage.kind.name) · \(note)"))</text></g>\n"
+      + "<text x=\"\(box.x + 11)\" y=\"\(box.y + 39)\">\(HTML.escaped("\(Self.cut(what, to: 12)) · \(note)"))</text></g>\n"
+  }
+
+  private static func cut(_ text: String, to count: Int) -> String {
+    text.count > count ? text.prefix(count - 1) + "…" : text
   }
 
   /// A line from the right of the first box, straight through those between, to the left of the last.

@@ -1,4 +1,5 @@
 import Planning
+import StageKit
 
 /// Where the stages of a plan are drawn: a column for each level, left to right, with passages for what flows past a
 /// level, so that no line runs behind a stage.

@@ -114,7 +114,7 @@ private struct Binding {
     case .list(let members):
       return .list(
         members.compactMap { member in
-          artifacts[member.reference].map { LabelledArtifact(label: member.label, artifact: $0) }
+          artifacts[member.reference].map { LabelledArtifact(label: member.label, axes: member.axes, artifact: $0) }
         })
     case .mixture(let mixture): return .mixture(mixture.map { artifacts[$0]! })
     }

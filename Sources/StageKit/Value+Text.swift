@@ -1,5 +1,3 @@
-import StageKit
-
 extension Value {
   /// The value as a recipe would show it, for people: `300`, `0.5`, `[a, b]`. Not unique, see ``Value/canonical``.
   public var text: String {

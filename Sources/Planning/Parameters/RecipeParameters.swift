@@ -1,0 +1,335 @@
+import OrderedCollections
+import RecipeSyntax
+import StageKit
+
+/// The parameters of a recipe with their effective values, at every place of the sweeps that they depend on.
+struct RecipeParameters {
+  /// What a recipe that uses another gives for one of its parameters: an expression over its own.
+  struct Argument {
+    let name: Name
+    let node: Node
+    let parameters: RecipeParameters
+  }
+
+  /// Who gives values for those in the recipe.
+  enum Giver {
+    /// The command line: texts `name=value`.
+    case overlays([String])
+    /// A stage of another recipe.
+    case use(Name, [Argument])
+  }
+
+  private struct Parameter {
+    /// The sweeps on which the value depends.
+    let sweeps: Set<Int>
+    let definitions: [Point: Definition]
+    /// As `params` would write it.
+    let value: Value
+  }
+
+  /// In the recipe's order. A parameter whose own value is wrong has none, so that its uses are not wrong as well.
+  private var parameters: OrderedDictionary<String, Parameter?> = [:]
+  private(set) var overlays: [String: Value] = [:]
+
+  var values: OrderedDictionary<String, Value> { parameters.compactMapValues { $0?.value } }
+
+  /// The text that stands for the command line in messages: a line for each `--set`.
+  static func overlaySource(_ overlays: [String]) -> SourceText {
+    SourceText(file: "--set", text: overlays.map { $0.replacing("\n", with: " ") }.joined(separator: "\n"))
+  }
+
+  /// - Parameters:
+  ///   - prefix: what the names of axes start with.
+  ///   - sweeps: those of the plan; the recipe's own are added.
+  init(
+    of document: RecipeDocument, from giver: Giver, prefix: String = "", sweeps: inout Sweeps,
+    into problems: inout Problems
+  ) {
+    var drafts: OrderedDictionary<String, ParameterDraft?> = [:]
+    for entry in document.parameters { drafts[entry.key.text] = ParameterDraft(entry, into: &problems) }
+    var given: [String: Parameter?] = [:]
+    switch giver {
+    case .overlays(let overlays):
+      for (index, overlay) in overlays.enumerated() { set(overlay, line: index + 1, in: &drafts, into: &problems) }
+      for case let draft? in drafts.values where draft.isRequired {
+        problems.report(
+          "parameter '\(draft.name.text)' has no value", at: draft.name.location,
+          hint: "give it one: --set \(draft.name.text)=…")
+        drafts[draft.name.text] = .some(nil)
+      }
+    case .use(let user, let arguments):
+      for argument in arguments {
+        guard let draft = drafts[argument.name.text] else { continue }
+        given[argument.name.text] = draft.map { Self.parameter($0, argument, sweeps: sweeps, into: &problems) }
+      }
+      for case let draft? in drafts.values where draft.isRequired && given[draft.name.text] == nil {
+        problems.report(
+          "'\(user.text)' needs the parameter '\(draft.name.text)'", at: user.location,
+          note: .init("declared here", at: draft.name.location))
+        drafts[draft.name.text] = .some(nil)
+      }
+    }
+    let numbers = Self.numbers(
+      of: drafts.values.compactMap(\.self).filter { given[$0.name.text] == nil }, zips: document.zips, prefix: prefix,
+      isGiven: { [overlays] in given[$0] != nil || overlays[$0] != nil }, sweeps: &sweeps, into: &problems)
+    for (name, draft) in drafts {
+      if let given = given[name] {
+        parameters[name] = .some(given)
+      } else {
+        parameters[name] = .some(draft.flatMap { Self.parameter($0, sweep: numbers[name]) })
+      }
+    }
+  }
+
+  // MARK: Values
+
+  private static func parameter(_ draft: ParameterDraft, sweep: Int?) -> Parameter? {
+    switch draft.form {
+    case .required: return nil
+    case .one(let definition):
+      return Parameter(sweeps: [], definitions: [Point(): definition], value: definition.value)
+    case .sweep(let definitions):
+      guard let sweep else { return nil }
+      let points = definitions.indices.map { Point(places: [sweep: $0]) }
+      return Parameter(
+        sweeps: [sweep], definitions: Dictionary(uniqueKeysWithValues: zip(points, definitions)),
+        value: .map(["sweep": .list(definitions.map(\.value))]))
+    }
+  }
+
+  /// The parameter with the values that an argument has, wherever its own parameters are swept.
+  private static func parameter(
+    _ draft: ParameterDraft, _ argument: Argument, sweeps: Sweeps, into problems: inout Problems
+  ) -> Parameter? {
+    let along = argument.parameters.sweeps(in: argument.node)
+    var definitions: [Point: Definition] = [:]
+    for point in sweeps.points(along: along) ?? [] {
+      guard let node = argument.parameters.applied(to: argument.node, at: point, into: &problems) else { return nil }
+      guard let definition = draft.argument(node) else {
+        problems.report(
+          "'\(draft.name.text)' must be \(draft.sample.typeName), not \(node.summary)", at: argument.node.location,
+          note: draft.origin)
+        return nil
+      }
+      definitions[point] = definition
+    }
+    return Parameter(sweeps: along, definitions: definitions, value: .null)
+  }
+
+  /// The number of each swept parameter's sweep, having added the sweeps.
+  private static func numbers(
+    of drafts: [ParameterDraft], zips: [[Name]], prefix: String, isGiven: (String) -> Bool, sweeps: inout Sweeps,
+    into problems: inout Problems
+  ) -> [String: Int] {
+    var columns: OrderedDictionary<String, [Value]> = [:]
+    for draft in drafts {
+      if case .sweep(let definitions) = draft.form { columns[draft.name.text] = definitions.map(\.value) }
+    }
+    var numbers: [String: Int] = [:]
+    func add(_ names: [String]) {
+      let lists = names.compactMap { columns[$0] }
+      let rows = (0..<(lists[0].count)).map { row in lists.map { $0[row] } }
+      let number = sweeps.add(Sweep(names: names.map { prefix + $0 }, values: rows))
+      for name in names { numbers[name] = number }
+      if Set(rows).count < rows.count, let draft = drafts.first(where: { $0.name.text == names[0] }) {
+        problems.report(
+          "the sweep of '\(names.joined(separator: "' and '"))' has a value twice", at: draft.origin.location,
+          hint: "list each value once")
+      }
+    }
+    for zip in zips {
+      let names = zip.map(\.text)
+      // A zip whose parameters have all been given single values pairs nothing any more.
+      if names.allSatisfy({ columns[$0] == nil && isGiven($0) }) { continue }
+      var isWhole = true
+      for name in zip {
+        if numbers[name.text] != nil || names.count(where: { $0 == name.text }) > 1 {
+          problems.report("'\(name.text)' is zipped twice", at: name.location)
+        } else if columns[name.text] == nil {
+          let suggestion = Suggestion.nearest(to: name.text, in: columns.keys)
+          problems.report(
+            "'zip' pairs sweeps, and '\(name.text)' is none", at: name.location, suggestion: suggestion,
+            hint: suggestion == nil ? "write \(name.text): {sweep: [a, b]} in 'params'" : nil)
+        } else {
+          continue
+        }
+        isWhole = false
+      }
+      guard isWhole else { continue }
+      let counts = names.map { columns[$0]?.count ?? 0 }
+      guard Set(counts).count == 1 else {
+        let each = Swift.zip(names, counts).map { "'\($0)' has \($1)" }.joined(separator: ", ")
+        problems.report("zipped sweeps must have as many values as each other, but \(each)", at: zip[0].location)
+        continue
+      }
+      add(names)
+    }
+    let zipped = Set(zips.joined().map(\.text))
+    for name in columns.keys where numbers[name] == nil && !zipped.contains(name) { add([name]) }
+    return numbers
+  }
+
+  // MARK: --set
+
+  private mutating func set(
+    _ overlay: String, line: Int, in drafts: inout OrderedDictionary<String, ParameterDraft?>,
+    into problems: inout Problems
+  ) {
+    let start = SourceLocation(file: "--set", line: line, column: 1)
+    guard let equals = overlay.firstIndex(of: "=") else {
+      problems.report("'--set \(overlay)' gives no value", at: start, hint: "write --set name=value")
+      return
+    }
+    let name = String(overlay[..<equals])
+    let text = String(overlay[overlay.index(after: equals)...])
+    guard let draft = drafts[name] else {
+      let suggestion = Suggestion.nearest(to: name, in: drafts.keys)
+      let known =
+        drafts.keys.isEmpty
+        ? "the recipe has no parameters" : "its parameters are " + drafts.keys.joined(separator: ", ")
+      problems.report(
+        "the recipe has no parameter '\(name)'", at: start, suggestion: suggestion,
+        hint: suggestion == nil ? known : nil)
+      return
+    }
+    guard overlays[name] == nil else {
+      problems.report("'\(name)' is set twice", at: start)
+      return
+    }
+    guard var draft else { return }
+    let place = SourceLocation(file: "--set", line: line, column: name.unicodeScalars.count + 2)
+    guard draft.set(text, at: place) else {
+      problems.report(
+        "'\(name)' is \(draft.sample.typeName) in the recipe, and '\(text)' is not", at: place,
+        hint: draft.sample.int != nil && Double(text) != nil
+          ? "to allow fractions, give it one in the recipe: \(draft.sample.text).0" : nil,
+        note: draft.origin)
+      return
+    }
+    switch draft.form {
+    case .required: break
+    case .one(let definition): overlays[name] = definition.value
+    case .sweep(let definitions): overlays[name] = .list(definitions.map(\.value))
+    }
+    drafts[name] = draft
+  }
+}
+
+extension ParameterDraft {
+  fileprivate var isRequired: Bool { if case .required = form { true } else { false } }
+}
+
+// MARK: - Use
+
+extension RecipeParameters {
+  /// These parameters and one more, which hides one that has the same name.
+  func adding(_ name: String, _ value: Int, at location: SourceLocation) -> RecipeParameters {
+    let node = Node(.scalar(Scalar(String(value), isPlain: true)), at: location)
+    let definition = Definition(
+      value: .int(value), node: node, origin: .init("'\(name)' is \(value) here", at: location))
+    var more = self
+    more.parameters[name] = Parameter(sweeps: [], definitions: [Point(): definition], value: .int(value))
+    return more
+  }
+
+  /// The sweeps on which what `node` says depends, by the parameters that it uses.
+  func sweeps(in node: Node) -> Set<Int> {
+    switch node.content {
+    case .scalar(let scalar):
+      scalar.placeholders.reduce(into: []) { $0.formUnion((parameters[$1] ?? nil)?.sweeps ?? []) }
+    case .sequence(let nodes): nodes.reduce(into: []) { $0.formUnion(sweeps(in: $1)) }
+    case .mapping(let entries): entries.reduce(into: []) { $0.formUnion(sweeps(in: $1.value)) }
+    }
+  }
+
+  /// `node` with every `${name}` in its values replaced by what it is at `point`; keys stay as they are. A scalar that
+  /// is one `${name}` and nothing else becomes the parameter's value with its type; elsewhere the value's text is put
+  /// in. `$${` is a `${` that stays. Nil where that fails.
+  func applied(to node: Node, at point: Point, into problems: inout Problems) -> Node? {
+    switch node.content {
+    case .scalar(let scalar): return applied(to: scalar, of: node, at: point, into: &problems)
+    case .sequence(let nodes):
+      let made = nodes.map { applied(to: $0, at: point, into: &problems) }
+      guard !made.contains(where: { $0 == nil }) else { return nil }
+      return Node(.sequence(made.compactMap(\.self)), at: node.location, origin: node.origin)
+    case .mapping(let entries):
+      let made = entries.map { entry in
+        applied(to: entry.value, at: point, into: &problems).map { Entry(key: entry.key, value: $0) }
+      }
+      guard !made.contains(where: { $0 == nil }) else { return nil }
+      return Node(.mapping(made.compactMap(\.self)), at: node.location, origin: node.origin)
+    }
+  }
+
+  private func applied(
+    to scalar: Scalar, of node: Node, at point: Point, into problems: inout Problems
+  ) -> Node? {
+    guard scalar.text.utf8.contains(UInt8(ascii: "$")) else { return node }
+    var text = ""
+    for piece in scalar.pieces {
+      switch piece {
+      case .text(let plain): text += plain
+      case .unclosed:
+        problems.report("'${' has no '}'", at: node.location, hint: "write $${ for the text '${'")
+        return nil
+      case .placeholder(let name):
+        guard let definition = definition(name, at: point, for: node.location, into: &problems) else { return nil }
+        if scalar.text.utf8.count == name.utf8.count + 3 {
+          return definition.node.used(at: node.location, from: definition.origin)
+        }
+        guard let piece = definition.node.scalar, !piece.isNull else {
+          problems.report(
+            "'${\(name)}' is \(definition.value.typeName) and has no place inside a text", at: node.location,
+            note: definition.origin)
+          return nil
+        }
+        text += piece.text
+      }
+    }
+    return Node(.scalar(Scalar(text, isPlain: false)), at: node.location, origin: node.origin)
+  }
+
+  private func definition(
+    _ name: String, at point: Point, for location: SourceLocation, into problems: inout Problems
+  ) -> Definition? {
+    if let parameter = parameters[name] { return parameter?.definitions[point.along(parameter?.sweeps ?? [])] }
+    let suggestion = Suggestion.nearest(to: name, in: parameters.keys)
+    problems.report(
+      "unknown parameter '${\(name)}'", at: location, suggestion: suggestion.map { "${\($0)}" },
+      hint: suggestion == nil ? "declare it: 'params: {\(name): value}'" : nil)
+    return nil
+  }
+}
+
+extension Scalar {
+  fileprivate enum Piece {
+    case text(Substring)
+    case placeholder(String)
+    /// A `${` without `}`.
+    case unclosed
+  }
+
+  /// The text cut at each `${name}`, with each `$${` as the text `${`.
+  fileprivate var pieces: [Piece] {
+    var pieces: [Piece] = []
+    var rest = text[...]
+    while let start = rest.firstRange(of: "${") {
+      if rest[..<start.lowerBound].hasSuffix("$") {
+        pieces += [.text(rest[..<start.lowerBound].dropLast()), .text("${")]
+        rest = rest[start.upperBound...]
+        continue
+      }
+      pieces.append(.text(rest[..<start.lowerBound]))
+      guard let end = rest[start.upperBound...].firstIndex(of: "}") else { return pieces + [.unclosed] }
+      pieces.append(.placeholder(String(rest[start.upperBound..<end])))
+      rest = rest[rest.index(after: end)...]
+    }
+    return pieces + [.text(rest)]
+  }
+
+  /// The names in it that stand for parameters.
+  fileprivate var placeholders: [String] {
+    guard text.utf8.contains(UInt8(ascii: "$")) else { return [] }
+    return pieces.compactMap { if case .placeholder(let name) = $0 { name } else { nil } }
+  }
+}

@@ -1,0 +1,261 @@
+import Foundation
+import Planning
+import StageKit
+import Testing
+
+/// `use`: recipes put into recipes, once or round after round.
+struct ReuseTests {
+  private let folder: RecipeFolder
+
+  init() throws {
+    folder = try RecipeFolder("base.pt", "faces/a.png", "faces/b.png", "library/own.pt")
+    try folder.add("library/edit.yaml", Data(edit.utf8))
+    try folder.add("library/both.yaml", Data(both.utf8))
+  }
+
+  private let edit = """
+    recipe: edit
+    inputs: { images: images, model: diffusion, reference: { type: images, optional: true } }
+    params: { target: { type: text }, step: 500 }
+    stages:
+      l: { invert: { images: images, model: model, steps: 3, return_step: "${step}" } }
+      m: { finetune: { model: model, latents: l, target: "${target}" } }
+      s: { sample: { latents: l, model: m } }
+      k: { metric: { images: s, reference: reference, measures: [mae] } }
+    outputs: { result: s, scores: k, losses: m.losses }
+    """
+
+  private let both = """
+    recipe: both
+    inputs: { images: images, model: diffusion }
+    params: { target: { type: text } }
+    stages:
+      first: { use: { recipe: edit.yaml, images: images, model: model, target: "${target}" } }
+      second: { use: { recipe: edit.yaml, images: first.result, model: model, target: "very ${target}" } }
+    outputs: [second.result]
+    """
+
+  private func recipe(_ stages: String, _ head: String = "") -> String {
+    """
+    recipe: r
+    \(head)
+    stages:
+      base: { load: { diffusion: base.pt } }
+      p: { load: { images: faces/*.png } }
+
+    """ + stages.split(separator: "\n").map { "  \($0)\n" }.joined()
+  }
+
+  private func inputs(_ plan: Plan, _ stage: String, _ port: String) -> [String]? {
+    plan[stage]?.inputs[port]?.references.map { "\($0.stage).\($0.port)" }
+  }
+
+  @Test func aRecipeInUse() throws {
+    let plan = try folder.plan(
+      recipe(
+        """
+        z: { use: { recipe: library/edit.yaml, images: p, model: base, target: zombie } }
+        f: { figure: { rows: { before: p, after: z.result } } }
+        again: { metric: { images: z, measures: [mae] } }
+        """))
+    #expect(plan.stages.map(\.id) == ["base", "p", "z.l", "z.m", "z.s", "z.k", "f", "again"])
+    #expect(inputs(plan, "z.l", "images") == ["p.images"])
+    #expect(inputs(plan, "z.m", "model") == ["base.diffusion"])
+    #expect(inputs(plan, "f", "rows") == ["p.images", "z.s.images"])
+    #expect(inputs(plan, "again", "images") == ["z.s.images"], "the first output is what a bare name means")
+    #expect(plan["z.k"]?.inputs["reference"] == nil, "an optional input is left out")
+    #expect(plan["z.m"]?.parameters.string("target") == "zombie")
+    #expect(plan["z.l"]?.parameters.int("return_step") == 500)
+    #expect(plan.outputs.map(\.stage) == ["z.k", "f", "again"])
+    #expect(plan["z.l"]?.location.file.hasSuffix("library/edit.yaml") == true)
+  }
+
+  @Test func recipesUseRecipes() throws {
+    let plan = try folder.plan(
+      recipe("z: { use: { recipe: library/both.yaml, images: p, model: base, target: zombie } }", "outputs: [z]"))
+    #expect(inputs(plan, "z.second.l", "images") == ["z.first.s.images"])
+    #expect(plan["z.second.m"]?.parameters.string("target") == "very zombie")
+    #expect(plan.outputs.map(\.stage) == ["z.second.s"])
+  }
+
+  @Test func rounds() throws {
+    let plan = try folder.plan(
+      recipe(
+        """
+        z:
+          use:
+            recipe: library/edit.yaml
+            images: p
+            model: base
+            target: "x${round}"
+            step: "${round}"
+            repeat: "${rounds}"
+            carry: { images: result }
+        k: { metric: { images: z.result, measures: [mae] } }
+        """, "params: { rounds: 3 }"))
+    #expect(plan.stages.filter { $0.kind.name == "sample" }.map(\.id) == ["z.1.s", "z.2.s", "z.3.s"])
+    #expect(inputs(plan, "z.1.l", "images") == ["p.images"])
+    #expect(inputs(plan, "z.2.l", "images") == ["z.1.s.images"])
+    #expect(inputs(plan, "z.3.l", "images") == ["z.2.s.images"])
+    #expect(inputs(plan, "k", "images") == ["z.3.s.images"])
+    #expect(plan["z.2.l"]?.parameters.int("return_step") == 2)
+    #expect(plan["z.2.m"]?.parameters.string("target") == "x2")
+  }
+
+  @Test func sweepsReachIntoARecipeInUse() throws {
+    let plan = try folder.plan(
+      recipe(
+        """
+        z: { use: { recipe: library/edit.yaml, images: p, model: base, target: "${target}" } }
+        one: { metric: { images: "z[target=clown].result", measures: [mae] } }
+        f: { figure: { rows: [z.result] } }
+        """, "params: { target: { sweep: [clown, zombie] } }"))
+    #expect(plan["z.l"] != nil, "inversion does not depend on the target")
+    #expect(plan["z.s[target=zombie]"]?.axes == [Axis(name: "target", value: .string("zombie"))])
+    #expect(inputs(plan, "one", "images") == ["z.s[target=clown].images"])
+    #expect(inputs(plan, "f", "rows") == ["z.s[target=clown].images", "z.s[target=zombie].images"])
+  }
+
+  @Test func sweepsOfARecipeInUseAreNamedAfterIt() throws {
+    try folder.add(
+      "library/dial.yaml",
+      Data(
+        """
+        recipe: dial
+        inputs: { images: images, model: diffusion }
+        params: { step: { sweep: [1, 2] } }
+        stages: { l: { invert: { images: images, model: model, steps: 3, return_step: "${step}" } } }
+        outputs: [l]
+        """.utf8))
+    let plan = try folder.plan(
+      recipe(
+        """
+        z: { use: { recipe: library/dial.yaml, images: p, model: base } }
+        fixed: { use: { recipe: library/dial.yaml, images: p, model: base, step: 7 } }
+        """))
+    #expect(
+      plan.stages.map(\.id) == ["base", "p", "z.l[z.step=1]", "z.l[z.step=2]", "fixed.l"])
+  }
+
+  @Test func pathsAreRelativeToTheRecipeThatHasThem() throws {
+    try folder.add("library/own.yaml", Data("recipe: own\nstages: { m: { load: { diffusion: own.pt } } }".utf8))
+    let plan = try folder.plan(recipe("z: { use: { recipe: library/own.yaml } }"))
+    #expect(plan["z.m"]?.sources["diffusion"]?.files.map(\.path) == ["\(folder.path)/library/own.pt"])
+  }
+
+  @Test func argumentsThatAreWrong() throws {
+    #expect(
+      try folder.errors(
+        recipe(
+          """
+          a: { use: { recipe: library/edit.yaml, imgaes: p, model: base, target: x } }
+          b: { use: { recipe: library/edit.yaml, model: p, images: q, step: far } }
+          c: { use: { recipe: library/edti.yaml } }
+          d: { use: {} }
+          e: { metric: { images: b.outcome, measures: [mae] } }
+          """)) == """
+          r.yaml:6:42: error: the recipe 'edit' takes no 'imgaes'
+             6 |   a: { use: { recipe: library/edit.yaml, imgaes: p, model: base, target: x } }
+               |                                          ^
+               help: did you mean 'images'?
+          r.yaml:7:3: error: 'b' needs the parameter 'target'
+             7 |   b: { use: { recipe: library/edit.yaml, model: p, images: q, step: far } }
+               |   ^
+          library/edit.yaml:3:11: note: declared here
+             3 | params: { target: { type: text }, step: 500 }
+               |           ^
+          r.yaml:7:49: error: 'model' of 'b' takes diffusion, but 'p' gives images
+             7 |   b: { use: { recipe: library/edit.yaml, model: p, images: q, step: far } }
+               |                                                 ^
+          library/edit.yaml:2:27: note: declared here
+             2 | inputs: { images: images, model: diffusion, reference: { type: images, optional: true } }
+               |                           ^
+          r.yaml:7:60: error: unknown stage 'q' in 'images' of 'b'
+             7 |   b: { use: { recipe: library/edit.yaml, model: p, images: q, step: far } }
+               |                                                            ^
+               help: the stages are base, p, a, b, c, d, e
+          r.yaml:7:69: error: 'step' must be a whole number, not the text 'far'
+             7 |   b: { use: { recipe: library/edit.yaml, model: p, images: q, step: far } }
+               |                                                                     ^
+          library/edit.yaml:3:41: note: the value of 'step' is from here
+             3 | params: { target: { type: text }, step: 500 }
+               |                                         ^
+          r.yaml:8:23: error: no such recipe file: 'library/edti.yaml'
+             8 |   c: { use: { recipe: library/edti.yaml } }
+               |                       ^
+               help: did you mean 'library/edit.yaml'?
+          r.yaml:9:8: error: 'use' of stage 'd' needs 'recipe'
+             9 |   d: { use: {} }
+               |        ^
+               help: write d: {use: {recipe: library/some.yaml, …}}
+          r.yaml:10:26: error: 'b' has no output 'outcome'
+            10 |   e: { metric: { images: b.outcome, measures: [mae] } }
+               |                          ^
+               help: it has result, scores, losses
+          """)
+  }
+
+  @Test func anErrorInsideShowsBothPlaces() throws {
+    #expect(
+      try folder.errors(
+        recipe("z: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, step: 5000 } }")) == """
+          library/edit.yaml:5:71: error: 'return_step' of 'invert' must be a whole number from 1 to 1000, not 5000
+             5 |   l: { invert: { images: images, model: model, steps: 3, return_step: "${step}" } }
+               |                                                                       ^
+          r.yaml:6:83: note: 'step' is given here
+             6 |   z: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, step: 5000 } }
+               |                                                                                   ^
+          r.yaml:6:3: note: used here
+             6 |   z: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, step: 5000 } }
+               |   ^
+          """)
+  }
+
+  @Test func circlesOfRecipes() throws {
+    try folder.add("library/one.yaml", Data("recipe: one\nstages: { a: { use: { recipe: two.yaml } } }".utf8))
+    try folder.add("library/two.yaml", Data("recipe: two\nstages: { b: { use: { recipe: one.yaml } } }".utf8))
+    #expect(
+      try folder.errors(recipe("z: { use: { recipe: library/one.yaml } }")) == """
+        library/two.yaml:2:31: error: recipes use each other in a circle: one.yaml -> two.yaml -> one.yaml
+           2 | stages: { b: { use: { recipe: one.yaml } } }
+             |                               ^
+             help: let one of them do without the other
+        library/one.yaml:2:11: note: used here
+           2 | stages: { a: { use: { recipe: two.yaml } } }
+             |           ^
+        r.yaml:6:3: note: used here
+           6 |   z: { use: { recipe: library/one.yaml } }
+             |   ^
+        """)
+  }
+
+  @Test func repetitionsThatAreWrong() throws {
+    #expect(
+      try folder.errors(
+        recipe(
+          """
+          a: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 2 } }
+          b: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 0 } }
+          c: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 2, carry: { image: reslt } } }
+          """)) == """
+          r.yaml:6:3: error: 'a' repeats a recipe without 'carry'
+             6 |   a: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 2 } }
+               |   ^
+               help: say which output becomes which input of the next round: carry: {images: result}
+          r.yaml:7:85: error: 'repeat' must be a whole number from 1 to 1000, not 0
+             7 |   b: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 0 } }
+               |                                                                                     ^
+          r.yaml:8:97: error: the recipe 'edit' has no input 'image'
+             8 |   c: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 2, carry: { image: reslt } } }
+               |                                                                                                 ^
+               help: did you mean 'images'?
+               help: it has images, model, reference
+          """)
+  }
+
+  @Test func aRecipeWithInputsDoesNotRunByItself() throws {
+    #expect(
+      try folder.errors(edit).hasPrefix(
+        "r.yaml:2:11: error: the recipe takes the input 'images', so it runs only in a recipe that uses it\n"))
+  }
+}
