@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// How the work of a tensor operation is spread over threads. The only place in the engine that starts any.
@@ -21,33 +20,12 @@ public enum Parallel {
   /// Which thread runs a piece is left to chance, so pieces must not share what they write, and how the work is cut
   /// into pieces must not depend on the number of threads: then results do not either.
   public static func forEach(_ count: Int, _ body: (Int) -> Void) {
-    let lanes = min(threads, count)
-    if lanes <= 1 {
-      for piece in 0..<count { body(piece) }
-      return
-    }
-    let next = Atomic<Int>(0)
-    withoutActuallyEscaping(body) { body in
-      let work = Work(body: body)
-      DispatchQueue.concurrentPerform(iterations: lanes) { _ in
-        while true {
-          let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          if piece >= count { return }
-          work.body(piece)
-        }
-      }
-    }
+    WorkerPool.shared.run(count, helpers: min(threads, count) - 1, body)
   }
 
   /// Runs `body` on consecutive ranges of at most `grain` that cover 0..<count.
   public static func forEachRange(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
     let pieces = (count + grain - 1) / grain
     forEach(pieces) { body($0 * grain..<min(count, ($0 + 1) * grain)) }
-  }
-
-  /// Carries a closure over to the worker threads. Sound because `forEach` returns only after the last call, and its
-  /// callers promise that calls for different pieces do not interfere.
-  private struct Work: @unchecked Sendable {
-    let body: (Int) -> Void
   }
 }

@@ -6,7 +6,7 @@
 package enum Captions {
   /// One caption of the portrait in this style. Other seeds give other words.
   ///
-  /// - Parameter emphasis: name of an attribute that the caption mentions where it stands out, and often where not.
+  /// - Parameter emphasis: name of an attribute that the caption mentions wherever it stands out.
   package static func caption(
     for portrait: Portrait, style: Style, seed: UInt64, emphasis: String? = nil
   ) -> String {
@@ -43,7 +43,7 @@ package enum Captions {
     var chosen: [Fact] = []
     if let index = candidates.firstIndex(where: { $0.attribute == emphasis }), emphasis != nil {
       let fact = candidates.remove(at: index)
-      if fact.standsOut || random.chance(0.5) { chosen.append(fact) }
+      if fact.standsOut || random.chance(0.15) { chosen.append(fact) }
     }
     while chosen.count < wanted, !candidates.isEmpty {
       let fact = candidates.remove(at: random.below(candidates.count))

@@ -26,8 +26,9 @@ let synthesize = StageKind(
       "attributes", .map(.list(.string)), .defaulting(.map([:] as [String: Value])),
       help: "Values that attributes are drawn from, such as {tan: [natural], hair_colour: [black, brown]}."),
     Parameter(
-      "contrasts", .bool, .defaulting(.bool(false)),
-      help: "Follow each portrait by the same one with a single attribute changed, or the style, and captions about it."
+      "contrasts", .list(.string), .defaulting(.list([])),
+      help:
+        "Follow each portrait by the same one with one of these changed, attributes or `style`, and captions that say so."
     ),
     Parameter("captions", .int(1...16), .defaulting(.int(1)), help: "Captions for each portrait."),
     Parameter("size", .int(16...1024), .defaulting(.int(64)), help: "Side of the pictures in pixels."),
@@ -37,6 +38,9 @@ let synthesize = StageKind(
     (draft.parameters["attributes"]?.entries ?? []).compactMap { entry in
       Portrait.complaint(attribute: entry.key, values: allowedValues(entry)).map { Complaint(about: "attributes", $0) }
     }
+      + contrasts(draft.parameters).compactMap { name in
+        Portrait.complaint(contrast: name).map { Complaint(about: "contrasts", $0) }
+      }
   },
   run: { context in
     let parameters = context.parameters
@@ -47,6 +51,7 @@ let synthesize = StageKind(
     let seed = UInt64(parameters.int("seed"))
     let digits = String(count - 1).count
     let size = parameters.int("size")
+    let contrasts = contrasts(parameters)
     var rows: [[String]] = []
     var header: [String] = []
 
@@ -82,8 +87,8 @@ let synthesize = StageKind(
       let style = styles[index % styles.count]
       let number = String(index)
       let name = "portrait-" + String(repeating: "0", count: digits - number.count) + number
-      if parameters.bool("contrasts") {
-        let other = portrait.contrast(style, otherStyle: styles[(index + 1) % styles.count], &random)
+      if !contrasts.isEmpty {
+        let other = portrait.contrast(style, otherStyle: styles[(index + 1) % styles.count], in: contrasts, &random)
         try write(portrait, style, name: name, seed: portraitSeed, emphasis: other.attribute)
         try write(other.portrait, other.style, name: name + "-contrast", seed: portraitSeed, emphasis: other.attribute)
       } else {
@@ -95,6 +100,10 @@ let synthesize = StageKind(
     }
     try context.write(Data(CSV(header: header, rows: rows).text.utf8), item: "", to: "table")
   })
+
+private func contrasts(_ parameters: Parameters) -> [String] {
+  (parameters["contrasts"]?.list ?? []).compactMap(\.string)
+}
 
 private func allowedValues(_ entry: Value.Entry) -> [String] { (entry.value.list ?? []).compactMap(\.string) }
 
@@ -111,20 +120,25 @@ extension Portrait {
     Self.attributePaths[name]?.set(&self, values[Int(random.uniform() * Double(values.count))])
   }
 
-  /// The same picture with one attribute changed that its style shows, or in the other style. Attributes that change
-  /// few pixels, which are the hardest to learn, come more often.
+  /// The same picture with one of the attributes `names` changed, which its style shows, or in the other style.
   func contrast(
-    _ style: Style, otherStyle: Style, _ random: inout RandomSource
+    _ style: Style, otherStyle: Style, in names: [String], _ random: inout RandomSource
   ) -> (portrait: Portrait, style: Style, attribute: String?) {
-    if otherStyle != style, random.uniform() < 0.25 { return (self, otherStyle, nil) }
-    let visible = AttributeSchema.heads.filter { AttributeSchema.shows($0, in: style) }.map(\.name)
-      .filter { Self.attributePaths[$0] != nil }
-      .flatMap { Array(repeating: $0, count: [FacialExpression.name, Makeup.name].contains($0) ? 3 : 1) }
-    let name = visible[Int(random.uniform() * Double(visible.count))]
-    guard let path = Self.attributePaths[name] else { return (self, style, nil) }
+    let shown = AttributeSchema.heads.filter { AttributeSchema.shows($0, in: style) }.map(\.name)
+    let possible = names.filter { $0 == Style.name ? otherStyle != style : shown.contains($0) }
+    guard !possible.isEmpty else { return (self, otherStyle, nil) }
+    let name = possible[Int(random.uniform() * Double(possible.count))]
+    guard let path = Self.attributePaths[name] else { return (self, otherStyle, nil) }
     var changed = self
     changed.draw(name, from: path.values.filter { $0 != path.value(self) }, &random)
     return (changed, style, name)
+  }
+
+  /// What is wrong with a contrast in `name`, or nil.
+  static func complaint(contrast name: String) -> String? {
+    let names = AttributeSchema.heads.map(\.name)
+    if names.contains(name) { return nil }
+    return "portraits have no contrast in '\(name)': expected some of \(names.sorted().joined(separator: ", "))"
   }
 
   /// What is wrong with restricting an attribute to these values, or nil.

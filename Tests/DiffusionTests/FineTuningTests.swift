@@ -1,6 +1,7 @@
 import Diffusion
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 /// Five iterations over two images: 401 back in 3 steps, Adam from a rate of 0.01.

@@ -8,6 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// Tells the processor that this thread waits for another.
+static inline void ck_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 enum { CK_FLOAT32 = 0, CK_FLOAT64 = 1 };
 
 /// Functions of one number. `parameter` is the slope of CK_LEAKY_RELU, and ignored elsewhere.

@@ -90,15 +90,18 @@ struct StageProgress {
   var cached = 0
   private(set) var ran = 0
   private(set) var running: ActionID?
-  var current: ActionProgress?
+  var current: ActionProgress? {
+    didSet { if first == nil, let current { first = (current, .now) } }
+  }
   private var began = ContinuousClock.now
-  private var actionBegan = ContinuousClock.now
+  /// The running action's first report. One that goes on from saved state has not done in this run what came before.
+  private var first: (progress: ActionProgress, time: ContinuousClock.Instant)?
 
   init(name: String, actions: Int) { (self.name, self.actions) = (name, actions) }
 
   mutating func begin(_ id: ActionID) {
     if ran == 0, running == nil { began = .now }
-    (running, current, actionBegan) = (id, nil, .now)
+    (running, current, first) = (id, nil, nil)
   }
 
   mutating func finish() {
@@ -118,19 +121,25 @@ struct StageProgress {
     if let current {
       let item = running?.item.map { $0 + " " } ?? ""
       parts.append("\(item)\(current.completed)/\(current.total) \(current.unit)")
-      let seconds = (ContinuousClock.now - actionBegan).seconds
-      if current.completed > 0, seconds > 0.5 {
-        parts.append(Self.rate(Double(current.completed) / seconds, current.unit))
-      }
+      if let perSecond { parts.append(Self.rate(perSecond, current.unit)) }
     }
     // Only what runs in this stage tells how long the rest will take; cached actions take none.
     let work = Double(ran) + fraction
     let seconds = (ContinuousClock.now - began).seconds
-    if work > 0.02, seconds > 1 {
+    if actions == 1, let current, let perSecond {
+      parts.append("ETA \(Readable.duration(Double(current.total - current.completed) / perSecond))")
+    } else if actions > 1, work > 0.02, seconds > 1 {
       parts.append("ETA \(Readable.duration(seconds / work * (Double(actions - cached) - work)))")
     }
     parts += (current?.values ?? []).map { "\($0.name) \(Readable.number($0.value))" }
     return parts.joined(separator: " · ")
+  }
+
+  /// Units of the running action done in a second, once that can be told.
+  private var perSecond: Double? {
+    guard let current, let first, current.completed > first.progress.completed else { return nil }
+    let seconds = (ContinuousClock.now - first.time).seconds
+    return seconds > 0.5 ? Double(current.completed - first.progress.completed) / seconds : nil
   }
 
   /// The line that stays when the stage is done.

@@ -58,11 +58,11 @@ extension StageContext {
     return try shared("\(N.architecture) \(item.object)") { try Model.network(type, read(item), from: name) }
   }
 
-  /// CLIP at the port of that name, where it is given.
-  func clip() throws -> CLIPModel? {
-    try input("clip").map { artifact in
+  /// The frozen CLIP at a port, where it is given.
+  func clip(_ port: String = "clip") throws -> CLIPModel? {
+    try input(port).map { artifact in
       let item = artifact.items[0]
-      return try shared("clip \(item.object)") { try Model.clip(read(item), from: "clip") }
+      return try shared("clip \(item.object)") { try Model.clip(read(item), from: port) }
     }
   }
 

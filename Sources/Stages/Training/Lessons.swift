@@ -20,25 +20,30 @@ func lesson(_ context: any StageContext) throws -> Lesson {
   let set = try TrainingSet(context)
   let parameters = context.parameters
   switch parameters.string("network") {
-  case "clip": return try clipLesson(set, parameters)
+  case "clip": return try clipLesson(set, context)
   case "identity": return try identityLesson(set, parameters)
   case "segmenter": return try segmenterLesson(set, context)
   case "perceptual": return try perceptualLesson(set, parameters)
   case "judge": return try judgeLesson(set, parameters)
-  default: return try diffusionLesson(set, parameters)
+  default: return try diffusionLesson(set, context)
   }
 }
 
 private func seed(_ parameters: Parameters) -> UInt64 { UInt64(parameters.int("seed")) }
 
-private func diffusionLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
+private func diffusionLesson(_ set: TrainingSet, _ context: any StageContext) throws -> Lesson {
+  let parameters = context.parameters
   func sizes(_ name: String) -> [Int]? { parameters[name]?.list?.compactMap(\.int) }
-  let network = try DDPMUNet(
-    DDPMUNet.Configuration(
-      resolution: set.side, channels: parameters["channels"]?.int ?? 32,
-      multipliers: sizes("multipliers") ?? [1, 2, 3, 4],
-      blocks: parameters["blocks"]?.int ?? 1, attentionResolutions: sizes("attention") ?? [8],
-      groups: parameters["groups"]?.int ?? 8), seed: seed(parameters))
+  let network =
+    try context.network(DDPMUNet.self, "model")?.copy()
+    ?? DDPMUNet(
+      DDPMUNet.Configuration(
+        resolution: set.side, channels: parameters["channels"]?.int ?? 32,
+        multipliers: sizes("multipliers") ?? [1, 2, 3, 4],
+        blocks: parameters["blocks"]?.int ?? 1, attentionResolutions: sizes("attention") ?? [8],
+        groups: parameters["groups"]?.int ?? 8), seed: seed(parameters))
+  try requireSize([1, set.side, set.side, 3], of: network, context)
+  network.parameters.setRequiresGradient(true)
   let process = DDPM(schedule: noiseSchedule)
   let batch = parameters.int("batch")
   return Lesson(
@@ -52,21 +57,19 @@ private func diffusionLesson(_ set: TrainingSet, _ parameters: Parameters) throw
 
 /// CLIP's symmetric contrastive loss over the pairs of a batch (Radford et al. 2021, figure 3), on pictures changed by
 /// an adversary: see ``adversarial(_:within:random:loss:)``.
-private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> Lesson {
+private func clipLesson(_ set: TrainingSet, _ context: any StageContext) throws -> Lesson {
+  let parameters = context.parameters
   let captions = try set.columnNames.filter { $0 == "caption" || $0.hasPrefix("caption_") }.map(set.column)
   guard !captions.isEmpty else { throw InputError("the table has no column 'caption': CLIP learns from captions") }
-  let tokenizer = try Tokenizer(
-    merges: BPETrainer.merges(from: captions.flatMap { $0 }, count: parameters["merges"]?.int ?? 512))
+  let model = try clipToTrain(captions, side: set.side, context)
+  let (network, tokenizer) = (model.network, model.tokenizer)
   let tokens = captions.map { column in column.map(tokenizer.encode) }
-  let longest = tokens.joined().map(\.count).max() ?? 0
-  // Room for the start and end tokens, and for prompts somewhat longer than any caption.
-  let length = longest + 2 + 8
-  let network = try CLIP(
-    CLIP.Configuration(
-      embedDim: 128, imageResolution: set.side, visionLayers: 4, visionWidth: 128, visionPatchSize: 8, visionHeads: 4,
-      contextLength: length, vocabularySize: tokenizer.vocabularySize, textLayers: 2, textWidth: 128, textHeads: 4),
-    seed: seed(parameters))
-  let model = try CLIPModel(network, tokenizer)
+  let longest = 2 + (tokens.joined().map(\.count).max() ?? 0)
+  guard longest <= network.configuration.contextLength else {
+    throw InputError(
+      "a caption has \(longest) tokens, the model's context \(network.configuration.contextLength): shorten the captions"
+    )
+  }
   let batch = parameters.int("batch")
   let augmentation = Augmentation(strength: parameters.double("augmentation"))
   let together = parameters.int("together")
@@ -100,6 +103,26 @@ private func clipLesson(_ set: TrainingSet, _ parameters: Parameters) throws -> 
       return loss(pictures, sentences, scale)
     },
     checkpoint: { try model.checkpoint() })
+}
+
+/// The CLIP that the stage goes on from, or a new one with a tokenizer learned from the captions.
+private func clipToTrain(_ captions: [[String]], side: Int, _ context: any StageContext) throws -> CLIPModel {
+  let parameters = context.parameters
+  if let given = try context.clip("model") {
+    let model = try CLIPModel(given.network.copy(), given.tokenizer)
+    model.network.parameters.setRequiresGradient(true)
+    return model
+  }
+  let tokenizer = try Tokenizer(
+    merges: BPETrainer.merges(from: captions.flatMap { $0 }, count: parameters["merges"]?.int ?? 512))
+  let longest = captions.joined().map { tokenizer.encode($0).count }.max() ?? 0
+  let network = try CLIP(
+    CLIP.Configuration(
+      // Room for the start and end tokens, and for prompts somewhat longer than any caption.
+      embedDim: 128, imageResolution: side, visionLayers: 4, visionWidth: 128, visionPatchSize: 8, visionHeads: 4,
+      contextLength: longest + 2 + 8, vocabularySize: tokenizer.vocabularySize, textLayers: 2, textWidth: 128,
+      textHeads: 4), seed: seed(parameters))
+  return try CLIPModel(network, tokenizer)
 }
 
 /// Pictures [N, H, W, 3], each moved up the gradient of the loss, by a random length of at most `radius`.

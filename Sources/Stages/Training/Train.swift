@@ -5,14 +5,17 @@ import Networks
 import StageKit
 import Tensors
 
-/// `train`: any of the networks from scratch, on Portraits or on a user's own pictures.
+/// `train`: any of the networks, on Portraits or on a user's own pictures.
 let train = StageKind(
   name: "train",
-  summary: "Trains a network from scratch on pictures and what is known about them.",
+  summary: "Trains a network on pictures and what is known about them.",
   revision: 2,
   inputs: [
     Port("images", .images, help: "Square pictures, all of one size."),
     Port("table", .table, arity: .optional, help: "A row for each picture, its name in the column `item`."),
+    Port(
+      "model", .diffusion, .clip, arity: .optional,
+      help: "A diffusion model or a CLIP to go on from, instead of random first values."),
     Port("labels", .images, arity: .optional, help: "Segmentation classes of each picture's pixels, as gray levels."),
   ],
   parameters: [
@@ -69,6 +72,10 @@ let train = StageKind(
       }
     } else if network != "diffusion", draft.inputs["table"] == nil {
       complaints.append(Complaint("to train \(network) takes a `table`: add that input"))
+    }
+    if let type = draft.inputs["model"]?.first, type.rawValue != network {
+      complaints.append(
+        Complaint(about: "model", "to train \(network) cannot go on from a \(type.rawValue): give one or leave it out"))
     }
     if ["judge", "perceptual"].contains(network), draft.parameters["attributes"] == nil {
       complaints.append(
