@@ -35,7 +35,7 @@ struct FuzzTests {
       base: { load: { diffusion: base.pt } }
       p: { load: { images: faces/*.png } }
       z:
-        use: { recipe: lib.yaml, images: p, model: base, step: "${round}", repeat: "${rounds}", carry: { images: out } }
+        use: { recipe: lib.yaml, images: p, model: base, step: "${round}", word: hi, repeat: "${rounds}", carry: { images: out } }
       f: { figure: { rows: [z.out] } }
     """,
   ]
@@ -61,6 +61,7 @@ struct FuzzTests {
   @Test func mutatedRecipesArePlannedOrRefused() throws {
     let folder = try RecipeFolder("base.pt", "faces/a.png", "faces/b.png")
     try folder.add("lib.yaml", Data(Self.library.utf8))
+    for seed in Self.seeds { _ = try folder.plan(seed) }
     var random = SeededGenerator(seed: 7)
     var slowest = (seconds: 0.0, recipe: "")
     var planned = 0
