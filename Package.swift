@@ -74,7 +74,7 @@ let package = Package(
     tests("Stages", ["Planning", "StageKit", "RecipeSyntax", "Imaging", "ArtifactStore"]),
     tests("Execution", ["Planning", "StageKit", "ArtifactStore"]),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["diffusionclip", "Imaging", "Portraits", "ArtifactStore"],
+      name: "EndToEndTests", dependencies: ["diffusionclip", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore"],
       swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
   ]

@@ -6,8 +6,14 @@ public struct ActionRecord: Sendable, Hashable {
   public let key: Digest
   /// The canonical description of all that the result depends on.
   public let preimage: String
+  /// The stage that it was first done for, as the recipe calls it.
+  public let stage: String
+  /// The item that it made, as it was called then; nil for one that did all of its stage.
+  public let item: String?
   public let kind: String
   public let revision: Int
+  /// The sets among its inputs, so that it can be told later which items changed.
+  public let inputs: [Artifact]
   public let outputs: [Output]
   public let provenance: Provenance
   /// The lines that the action logged.
@@ -21,15 +27,13 @@ public struct ActionRecord: Sendable, Hashable {
   }
 
   public init(
-    key: Digest, preimage: String, kind: String, revision: Int, outputs: [Output], provenance: Provenance,
-    log: [String]
+    key: Digest, preimage: String, stage: String = "", item: String? = nil, kind: String, revision: Int,
+    inputs: [Artifact] = [], outputs: [Output], provenance: Provenance, log: [String]
   ) {
-    (self.key, self.preimage, self.kind, self.revision) = (key, preimage, kind, revision)
+    (self.key, self.preimage, self.stage, self.item) = (key, preimage, stage, item)
+    (self.kind, self.revision, self.inputs) = (kind, revision, inputs)
     (self.outputs, self.provenance, self.log) = (outputs, provenance, log)
   }
-
-  /// What the action wrote to `port`.
-  public subscript(port port: String) -> Artifact? { outputs.first { $0.port == port }?.artifact }
 }
 
 /// The circumstances under which an action was executed. Never part of a key.
@@ -59,11 +63,36 @@ public struct Provenance: Sendable, Hashable {
 // MARK: - As JSON
 
 extension ActionRecord {
-  var json: JSON {
+  /// The record that a file holds; nil where it is damaged.
+  init?(_ data: Data) {
+    guard case .object(let members)? = try? JSON(parsing: data) else { return nil }
+    let content = JSON.object(members.filter { $0.name != "seal" })
+    if let seal = members.first(where: { $0.name == "seal" })?.value {
+      guard seal.string == Digest(of: content.text).hex else { return nil }
+    } else {
+      // Records of the first versions have no seal, and just these members.
+      let names = ["key", "kind", "revision", "outputs", "provenance", "log", "preimage"]
+      guard members.map(\.name) == names else { return nil }
+    }
+    self.init(json: content)
+  }
+
+  /// The record as a file holds it: sealed by the digest of the rest, so that a damaged one is not taken for another.
+  var data: Data {
+    guard case .object(let members) = json else { preconditionFailure("a record is an object") }
+    let sealed = JSON.object(members + [JSON.Member("seal", .string(Digest(of: json.text).hex))])
+    return Data(sealed.prettyText.utf8)
+  }
+
+  private var json: JSON {
     [
       "key": .string(key.hex),
+      "stage": .string(stage),
+      "item": .optional(item),
       "kind": .string(kind),
       "revision": .int(revision),
+      "inputs": .array(
+        inputs.map { ["type": .string($0.type.rawValue), "items": $0.itemsJSON] }),
       "outputs": .array(
         outputs.map { output in
           [
@@ -85,7 +114,9 @@ extension ActionRecord {
       let outputs = json["outputs"]?.array, let log = json["log"]?.array
     else { return nil }
     (self.key, self.kind, self.revision, self.preimage) = (key, kind, revision, preimage)
+    (stage, item) = (json["stage"]?.string ?? "", json["item"]?.string)
     self.provenance = provenance
+    inputs = (json["inputs"]?.array ?? []).compactMap(Artifact.init(json:))
     self.outputs = outputs.compactMap(Output.init(json:))
     self.log = log.compactMap(\.string)
     guard self.outputs.count == outputs.count, self.log.count == log.count else { return nil }
@@ -94,16 +125,20 @@ extension ActionRecord {
 
 extension ActionRecord.Output {
   fileprivate init?(json: JSON) {
-    guard let port = json["port"]?.string, let type = json["type"]?.string.flatMap(ArtifactType.init(rawValue:)),
-      let values = json["items"]?.array
-    else { return nil }
-    let items = values.compactMap(Artifact.Item.init(json:))
-    guard items.count == values.count, type.isItemSet || items.count == 1 else { return nil }
-    self.init(port: port, artifact: Artifact(type: type, items: items))
+    guard let port = json["port"]?.string, let artifact = Artifact(json: json) else { return nil }
+    self.init(port: port, artifact: artifact)
   }
 }
 
 extension Artifact {
+  fileprivate init?(json: JSON) {
+    guard let type = json["type"]?.string.flatMap(ArtifactType.init(rawValue:)), let values = json["items"]?.array
+    else { return nil }
+    let items = values.compactMap(Artifact.Item.init(json:))
+    guard items.count == values.count, type.isItemSet || items.count == 1 else { return nil }
+    self.init(type: type, items: items)
+  }
+
   /// The items as `[{"name", "object", "size"}]`.
   package var itemsJSON: JSON {
     .array(items.map { ["name": .string($0.name), "object": .string($0.object.hex), "size": .int($0.size)] })

@@ -43,7 +43,7 @@ public final class Attempt {
     let target = store.path(ofAction: record.key)
     let folder = (target as NSString).deletingLastPathComponent
     try Files.makeFolder(folder)
-    try Files.create("\(lock.path)/record", Data(record.json.prettyText.utf8))
+    try Files.create("\(lock.path)/record", record.data)
     try Files.move("\(lock.path)/record", to: target)
     try Files.syncFolder(folder)
     try store.forgetState(of: record.key)

@@ -17,7 +17,27 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible, C
   }
 
   init(_ hash: SHA256.Digest) {
-    hex = String(decoding: hash.flatMap { [Self.digits[Int($0 >> 4)], Self.digits[Int($0 & 15)]] }, as: UTF8.self)
+    self.init(bytes: hash)
+  }
+
+  /// The digest that these 32 bytes are.
+  init(bytes: some Sequence<UInt8>) {
+    hex = String(unsafeUninitializedCapacity: 64) { text in
+      var count = 0
+      for byte in bytes {
+        text[count] = Self.digits[Int(byte >> 4)]
+        text[count + 1] = Self.digits[Int(byte & 15)]
+        count += 2
+      }
+      return count
+    }
+  }
+
+  /// The 32 bytes of the digest.
+  var bytes: [UInt8] {
+    let digits = Array(hex.utf8)
+    func value(_ digit: UInt8) -> UInt8 { digit < 58 ? digit - 48 : digit - 87 }
+    return (0..<32).map { value(digits[2 * $0]) << 4 | value(digits[2 * $0 + 1]) }
   }
 
   /// The digest written as `hex`, or nil where that is not 64 hexadecimal digits.

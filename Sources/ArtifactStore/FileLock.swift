@@ -35,6 +35,26 @@ public final class FileLock: Sendable {
     return FileLock(path: path, file: file, removesFile: false)
   }
 
+  /// The same on a file that is there already, without writing anything; nil where there is none.
+  static func sharedIfThere(_ path: String) throws(StoreError) -> FileLock? {
+    guard let file = try Files.open(path, O_RDONLY) else { return nil }
+    _ = try take(LOCK_SH, on: file, path)
+    return FileLock(path: path, file: file, removesFile: false)
+  }
+
+  /// Takes a lock that nobody may share; nil where somebody has it for longer than a second.
+  static func alone(_ path: String) throws(StoreError) -> FileLock? {
+    guard let file = try Files.open(path, O_RDWR | O_CREAT) else { throw .last("lock", path, code: ENOENT) }
+    for _ in 0..<50 {
+      if flock(file, LOCK_EX | LOCK_NB) == 0 { return FileLock(path: path, file: file, removesFile: false) }
+      guard errno == EWOULDBLOCK || errno == EINTR else { break }
+      usleep(20_000)
+    }
+    defer { close(file) }
+    guard errno == EWOULDBLOCK || errno == EINTR else { throw .last("lock", path) }
+    return nil
+  }
+
   /// Takes an existing folder for oneself; nil where another has it or it has gone.
   static func folder(_ path: String) throws(StoreError) -> FileLock? {
     guard let file = try Files.open(path, O_RDONLY | O_DIRECTORY) else { return nil }

@@ -110,19 +110,25 @@ package enum Files {
 
   /// The names in a folder, sorted; none where there is no such folder.
   package static func names(in path: String) throws(StoreError) -> [String] {
+    try entries(in: path).map(\.name).sorted()
+  }
+
+  /// The names in a folder and whether each is surely a plain file, as the folder itself says; none where there is no
+  /// such folder.
+  package static func entries(in path: String) throws(StoreError) -> [(name: String, isFile: Bool)] {
     guard let folder = opendir(path) else {
       if errno == ENOENT { return [] }
       throw .last("list", path)
     }
     defer { closedir(folder) }
-    var names: [String] = []
+    var entries: [(name: String, isFile: Bool)] = []
     while let entry = readdir(folder) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      if name != "." && name != ".." { names.append(name) }
+      if name != "." && name != ".." { entries.append((name, entry.pointee.d_type == UInt8(DT_REG))) }
     }
-    return names.sorted()
+    return entries
   }
 
   /// Removes a file if it is there.

@@ -18,7 +18,7 @@ public final class SourceDigests: Sendable {
   /// Files older than this when they are read are remembered; nanoseconds.
   private static let settled = 2_000_000_000
   /// With more entries than this, those of files not met in this run are dropped.
-  private static let limit = 100_000
+  private static let limit = 400_000
 
   /// Remembers what `file` holds; one that is damaged or missing holds nothing.
   init(file: String) {
@@ -49,36 +49,35 @@ public final class SourceDigests: Sendable {
   }
 
   /// Writes down what was learnt, in one step. Where that cannot be written, it is learnt again the next time.
-  public func save() {
-    let text: String? = memory.withLock { memory in
+  func save() {
+    let data: Data? = memory.withLock { memory in
       guard memory.isChanged else { return nil }
       memory.isChanged = false
       if memory.digests.count > Self.limit { memory.digests = memory.digests.filter { memory.used.contains($0.key) } }
       return Self.encoded(memory.digests)
     }
-    if let text { try? Files.replace(file, with: Data(text.utf8)) }
+    if let data { try? Files.replace(file, with: data) }
   }
 
-  /// The digest of the rest, then a line for each file.
-  private static func encoded(_ digests: [Files.Status: Digest]) -> String {
-    var lines = ""
+  private static func encoded(_ digests: [Files.Status: Digest]) -> Data {
+    var writer = PackedWriter()
+    writer.write(UInt32(digests.count))
     for (status, digest) in digests {
-      lines += "\(status.device) \(status.inode) \(status.size) \(status.modified) \(status.changed) \(digest.hex)\n"
+      writer.write(status)
+      writer.write(digest)
     }
-    return Digest(of: lines).hex + "\n" + lines
+    return writer.sealed
   }
 
   private static func decoded(_ data: Data) -> [Files.Status: Digest]? {
-    let body = data.dropFirst(65)
-    guard String(decoding: data.prefix(64), as: UTF8.self) == Digest(of: body).hex else { return nil }
-    var digests: [Files.Status: Digest] = [:]
-    for line in body.split(separator: UInt8(ascii: "\n")) {
-      let words = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
-      guard words.count == 6, let device = UInt64(words[0]), let inode = UInt64(words[1]), let size = Int(words[2]),
-        let modified = Int(words[3]), let changed = Int(words[4]), let digest = Digest(hex: words[5])
-      else { return nil }
-      digests[Files.Status(device: device, inode: inode, size: size, modified: modified, changed: changed)] = digest
+    PackedReader.open(data) { reader in
+      guard let count = reader.number(UInt32.self) else { return nil }
+      var digests = [Files.Status: Digest](minimumCapacity: min(Int(count), data.count))
+      for _ in 0..<count {
+        guard let status = reader.status(), let digest = reader.digest() else { return nil }
+        digests[status] = digest
+      }
+      return digests
     }
-    return digests
   }
 }

@@ -3,7 +3,7 @@ import Foundation
 /// What the store has for an action.
 public enum Lookup: Sendable, Hashable {
   /// It was done, and all that it made is there.
-  case hit(ActionRecord)
+  case hit(FinishedAction)
   case miss(Miss)
 
   /// Why an action has to be executed.
@@ -27,11 +27,15 @@ public enum Lookup: Sendable, Hashable {
 extension Store {
   /// Whether the action `key` is done and what it made is there, as far as sizes tell; reading verifies the bytes.
   public func lookup(_ key: Digest) throws(StoreError) -> Lookup {
-    guard let data = try Files.read(path(ofAction: key)) else { return .miss(.neverDone) }
-    guard let json = try? JSON(parsing: data), let record = ActionRecord(json: json), record.key == key else {
-      return .miss(.unreadableRecord)
+    let path = path(ofAction: key)
+    guard let status = try Files.status(of: path) else { return .miss(.neverDone) }
+    var known = index.action(key, status)
+    if known == nil, let record = try self.record(of: key) {
+      known = record.finished
+      index.remember(record.finished, status)
     }
-    for output in record.outputs {
+    guard let action = known else { return .miss(.unreadableRecord) }
+    for output in action.outputs {
       for item in output.artifact.items {
         switch try size(of: item.object) {
         case item.size: continue
@@ -40,6 +44,20 @@ extension Store {
         }
       }
     }
-    return .hit(record)
+    return .hit(action)
+  }
+
+  /// The record of an action, whether or not what it made is there; nil where there is none that can be read.
+  func record(of key: Digest) throws(StoreError) -> ActionRecord? {
+    try Files.read(path(ofAction: key)).flatMap { ActionRecord($0) }.flatMap { $0.key == key ? $0 : nil }
+  }
+
+  /// Every record that can be read.
+  public func records() throws(StoreError) -> [ActionRecord] {
+    var records: [ActionRecord] = []
+    for (name, _, _) in try files(in: "actions") {
+      if let key = Digest(hex: name), let record = try self.record(of: key) { records.append(record) }
+    }
+    return records
   }
 }

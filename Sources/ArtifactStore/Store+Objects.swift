@@ -8,11 +8,17 @@ extension Store {
     let path = path(ofObject: digest)
     guard let data = try Files.read(path) else { throw .missing(digest) }
     guard Digest(of: data) == digest else {
-      let quarantine = "\(folder)/quarantine/\(digest.hex)"
-      try Files.move(path, to: quarantine)
-      throw .damaged(digest, quarantined: quarantine)
+      throw .damaged(digest, quarantined: try quarantine(digest))
     }
     return data
+  }
+
+  /// Puts an object out of the way: where it is then.
+  @discardableResult
+  func quarantine(_ digest: Digest) throws(StoreError) -> String {
+    let quarantine = "\(folder)/quarantine/\(digest.hex)"
+    try Files.move(path(ofObject: digest), to: quarantine)
+    return quarantine
   }
 
   /// The size of an object in bytes; nil where it is missing. Does not look at the bytes.

@@ -7,8 +7,10 @@ import Foundation
 /// actions/ab/<key>        the record of a finished action (JSON)
 /// attempts/<unique>/      work in progress, private to one attempt and locked by it
 /// state/<key>             what an unfinished action saved in order to continue
+/// runs/<sha256>           which actions the runs of a recipe used (JSON): what `gc` keeps
 /// quarantine/<sha256>     bytes that no longer match their digest
 /// locks/                  `flock` files: `store` (shared by every run), and one for each action being executed
+/// index                   the gist of the records (see ``ActionIndex``); what is not in it is read from them
 /// sources                 digests of files outside the store, by their identity (see ``SourceDigests``)
 /// ```
 /// Everything appears under its name in one step, complete and on the disk, or not at all.
@@ -17,16 +19,43 @@ public final class Store: Sendable {
   public let folder: String
   /// Digests of files outside the store.
   public let sources: SourceDigests
-  private let lock: FileLock
+  let index: ActionIndex
+  /// What the store was opened for.
+  let mode: Access
+  /// Nil for a store that is not there.
+  private let lock: FileLock?
 
-  /// Opens the store at `path`, making it where there is none, and removes what crashed processes left behind.
-  /// - Throws: ``StoreError`` where the folder cannot be made, locked or written.
-  public init(at path: String) throws(StoreError) {
+  public enum Access: Sendable {
+    /// Nothing in it is made, removed or written; one that is not there is empty.
+    case reading
+    /// To work in it beside others.
+    case shared
+    /// To remove things from it.
+    case alone
+  }
+
+  /// Opens the store at `path`. Except for reading, makes it where there is none, and removes what crashed processes
+  /// left behind.
+  /// - Throws: ``StoreError`` where the folder cannot be made, locked or written, or somebody else is using a store
+  ///   that is wanted alone.
+  public init(at path: String, for access: Access = .shared) throws(StoreError) {
     folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
-    for part in ["objects", "actions", "attempts", "state", "quarantine", "locks"] {
+    mode = access
+    index = ActionIndex(file: folder + "/index")
+    if access == .reading {
+      lock = try FileLock.sharedIfThere(folder + "/locks/store")
+      sources = SourceDigests(file: folder + "/sources")
+      return
+    }
+    for part in ["objects", "actions", "attempts", "state", "quarantine", "locks", "runs"] {
       try Files.makeFolder(folder + "/" + part)
     }
-    lock = try FileLock.shared(folder + "/locks/store")
+    if access == .alone {
+      guard let lock = try FileLock.alone(folder + "/locks/store") else { throw .busy(folder) }
+      self.lock = lock
+    } else {
+      lock = try FileLock.shared(folder + "/locks/store")
+    }
     sources = SourceDigests(file: folder + "/sources")
     try sweep()
   }
@@ -50,6 +79,13 @@ public final class Store: Sendable {
       folder = (folder as NSString).deletingLastPathComponent
     }
     return home
+  }
+
+  /// Writes down what was learnt about files and records, so that the next run is fast.
+  public func saveCaches() {
+    guard mode != .reading else { return }
+    sources.save()
+    index.save()
   }
 
   func path(ofObject digest: Digest) -> String { "\(folder)/objects/\(digest.hex.prefix(2))/\(digest.hex)" }

@@ -6,6 +6,8 @@ public enum StoreError: Error, Sendable, Hashable {
   case missing(Digest)
   /// An object's bytes are not what they were; they are kept in quarantine, and never served.
   case damaged(Digest, quarantined: String)
+  /// Somebody else is using the store.
+  case busy(String)
   case diskFull(path: String)
   case notPermitted(operation: String, path: String)
   case system(operation: String, path: String, code: Int32)
@@ -14,7 +16,7 @@ public enum StoreError: Error, Sendable, Hashable {
   public var lostObject: Digest? {
     switch self {
     case .missing(let digest), .damaged(let digest, _): digest
-    case .diskFull, .notPermitted, .system: nil
+    case .busy, .diskFull, .notPermitted, .system: nil
     }
   }
 
@@ -35,6 +37,8 @@ extension StoreError: CustomStringConvertible {
       "object \(digest.short)… is missing from the store; run again to recompute it"
     case .damaged(let digest, let quarantined):
       "object \(digest.short)… was damaged on disk; it is kept in \(quarantined) and has to be recomputed"
+    case .busy(let path):
+      "the store \(path) is in use by a run; try again when it is over"
     case .diskFull(let path):
       "no space left on the disk while writing \(path); free some, then run again: finished work is kept"
     case .notPermitted(let operation, let path):

@@ -14,6 +14,8 @@ public enum ExecutionError: Error, Sendable {
   case brokenDeclaration(kind: String, problem: String)
   /// `show` or `export` of a stage that is not in the recipe, or of a port that the stage does not have.
   case unknownOutput(String, suggestion: String?, available: [String])
+  /// A stage on the command line that is not in the recipe.
+  case unknownStage(String, suggestion: String?, available: [String])
   /// `show` or `export` of something that has not been made.
   case notMade(String)
   case damagedTable(stage: String, problem: String)
@@ -21,7 +23,7 @@ public enum ExecutionError: Error, Sendable {
   /// Whether the recipe or an input is to blame, not the program.
   var isUsersOwn: Bool {
     switch self {
-    case .unmatchedItem, .unreadableSource, .changedSource, .unknownOutput, .notMade: true
+    case .unmatchedItem, .unreadableSource, .changedSource, .unknownOutput, .unknownStage, .notMade: true
     case .brokenDeclaration, .damagedTable: false
     }
   }
@@ -41,6 +43,9 @@ extension ExecutionError: CustomStringConvertible {
       "the stage kind '\(kind)' is at fault: \(problem); please report this"
     case .unknownOutput(let name, let suggestion, let available):
       "the recipe has no output '\(name)'; "
+        + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")
+    case .unknownStage(let name, let suggestion, let available):
+      "the recipe has no stage '\(name)'; "
         + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")
     case .notMade(let name):
       "'\(name)' has not been made with these parameters and inputs; `run` the recipe first"

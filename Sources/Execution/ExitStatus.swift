@@ -15,6 +15,9 @@ public enum ExitStatus: Int32, Sendable {
   public init(of error: any Error) {
     switch error {
     case let failure as ActionFailure: self.init(of: failure.cause)
+    case let failures as RunFailures:
+      let statuses = failures.failures.map { ExitStatus(of: $0) }
+      self = statuses.allSatisfy { $0 == .wrongInput } ? .wrongInput : .stageFailed
     case is Cancelled: self = .interrupted
     case is Diagnostics, is InputError: self = .wrongInput
     case let error as ExecutionError where error.isUsersOwn: self = .wrongInput

@@ -10,6 +10,15 @@ public enum BoundInput: Sendable, Hashable {
   case one(Artifact)
   case list([LabelledArtifact])
   case mixture(Mixture<Artifact>)
+
+  /// Every artifact at the port.
+  public var artifacts: [Artifact] {
+    switch self {
+    case .one(let artifact): [artifact]
+    case .list(let members): members.map(\.artifact)
+    case .mixture(let mixture): mixture.segments.flatMap { $0.weights.map(\.member) }
+    }
+  }
 }
 
 /// The canonical description of all that one action's result depends on; its digest is the action's key.
@@ -21,6 +30,9 @@ public struct ActionPreimage: Sendable, Hashable {
   /// The inputs in the order that the key stands for; hand these to the action. The members of a mixture are ordered by
   /// content, because sums in floating point depend on the order and neither names nor the recipe's order shall matter.
   public let inputs: [String: BoundInput]
+
+  /// The sets of several items among the inputs.
+  public var sets: [Artifact] { inputs.values.flatMap(\.artifacts).filter { $0.items.count > 1 }.uniqued }
 
   /// The action's name in the store.
   public var key: Digest { Digest(of: text) }
@@ -65,7 +77,8 @@ private struct Facts {
   var text = "diffusionclip action 1\n"
 
   mutating func add(_ subject: String, _ fact: String) {
-    let line = fact.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+    let isPlain = fact.utf8.allSatisfy { $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: "\n") }
+    let line = isPlain ? fact : fact.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
     text += "\(subject): \(line)\n"
   }
 

@@ -19,6 +19,7 @@ public struct Plan: Sendable {
   public let stages: [PlannedStage]
   /// What the recipe is for: as `outputs` lists it, or else the first output of every stage that no other uses.
   public let outputs: [OutputReference]
+  private let places: [String: Int]
 
   public init(
     recipe: String, description: String? = nil, file: String, parameters: OrderedDictionary<String, Value> = [:],
@@ -26,10 +27,11 @@ public struct Plan: Sendable {
   ) {
     (self.recipe, self.description, self.file, self.parameters) = (recipe, description, file, parameters)
     (self.overlays, self.stages, self.outputs) = (overlays, stages, outputs)
+    places = Dictionary(stages.enumerated().map { ($1.id, $0) }) { first, _ in first }
   }
 
-  /// The stage with this id. O(stages).
-  public subscript(id: String) -> PlannedStage? { stages.first { $0.id == id } }
+  /// The stage with this id.
+  public subscript(id: String) -> PlannedStage? { places[id].map { stages[$0] } }
 }
 
 /// One stage of a plan.

@@ -1,3 +1,4 @@
+import ArtifactStore
 import Foundation
 import RecipeSyntax
 import StageKit
@@ -90,8 +91,8 @@ struct SourceFinder {
     switch Self.fileType(path) {
     case .file: return (.file, [path])
     case .folder where form == .fileOrFolder:
-      let files = try names(in: path).filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }
-        .filter { Self.fileType($0) == .file }
+      let files = try entries(in: path).filter { !$0.name.hasPrefix(".") }
+        .map { Entry(path: "\(path)/\($0.name)", isFile: $0.isFile) }.filter(\.isPlain).map(\.path)
       guard !files.isEmpty else {
         throw PathError(message: "'\(written)' is a folder without files", hint: "looked in \(path)")
       }
@@ -114,16 +115,17 @@ struct SourceFinder {
     let fixed = components.prefix { !Glob.isPattern($0) }
     let start = "/" + fixed.joined(separator: "/")
     guard Self.fileType(start) == .folder else { throw missing(written) }
-    var paths = [start]
+    var found = [Entry(path: start, isFile: false)]
     for component in components.dropFirst(fixed.count) {
       let glob = Glob(component)
-      var deeper: [String] = []
-      for path in paths where Self.fileType(path) == .folder {
-        deeper += try names(in: path).filter(glob.matches).map { "\(path)/\($0)" }
+      var deeper: [Entry] = []
+      for folder in found where !folder.isFile && Self.fileType(folder.path) == .folder {
+        deeper += try entries(in: folder.path).filter { glob.matches($0.name) }
+          .map { Entry(path: "\(folder.path)/\($0.name)", isFile: $0.isFile) }
       }
-      paths = deeper
+      found = deeper
     }
-    paths = paths.filter { Self.fileType($0) == .file }
+    let paths = found.filter(\.isPlain).map(\.path)
     guard !paths.isEmpty else {
       let names = try names(in: start).filter { !$0.hasPrefix(".") }.sorted(by: precedes)
       let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
@@ -173,6 +175,15 @@ struct SourceFinder {
 
   private enum FileType { case file, folder }
 
+  /// Something in a folder.
+  private struct Entry {
+    let path: String
+    /// Whether the folder says that it is a plain file; a link to one is none here.
+    let isFile: Bool
+
+    var isPlain: Bool { isFile || SourceFinder.fileType(path) == .file }
+  }
+
   /// Follows symbolic links; nil where nothing is.
   private static func fileType(_ path: String) -> FileType? {
     var isFolder: ObjCBool = false
@@ -186,11 +197,11 @@ struct SourceFinder {
     return String(name[..<dot])
   }
 
-  private func names(in folder: String) throws(PathError) -> [String] {
-    do {
-      return try FileManager.default.contentsOfDirectory(atPath: folder)
-    } catch {
-      throw PathError(message: "cannot list the folder \(folder)", hint: error.localizedDescription)
+  private func names(in folder: String) throws(PathError) -> [String] { try entries(in: folder).map(\.name) }
+
+  private func entries(in folder: String) throws(PathError) -> [(name: String, isFile: Bool)] {
+    do throws(StoreError) { return try Files.entries(in: folder) } catch {
+      throw PathError(message: "cannot list the folder \(folder)", hint: "\(error)")
     }
   }
 
@@ -208,4 +219,13 @@ struct SourceFinder {
 }
 
 /// Whether `a` stands before `b` by the bytes of their UTF-8: the order of everything that has no order of its own.
-func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
+func precedes(_ a: String, _ b: String) -> Bool {
+  let order = a.utf8.withContiguousStorageIfAvailable { a in
+    b.utf8.withContiguousStorageIfAvailable { b in
+      let count = min(a.count, b.count)
+      let order = count == 0 ? 0 : memcmp(a.baseAddress!, b.baseAddress!, count)
+      return order == 0 ? a.count < b.count : order < 0
+    }
+  }
+  return (order ?? nil) ?? a.utf8.lexicographicallyPrecedes(b.utf8)
+}

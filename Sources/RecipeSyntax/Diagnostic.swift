@@ -59,7 +59,15 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
   ///        9 |   latents:   { invert: { images: portrait, model: base } }
   ///          |                                  ^
   ///          help: did you mean 'portraits'?
-  public var description: String { errors.flatMap(lines).joined(separator: "\n") }
+  ///
+  /// Of very many errors, the first hundred and how many more there are.
+  public var description: String {
+    let hidden = errors.count - Self.shown
+    let more = hidden > 0 ? ["and \(hidden) more error\(hidden == 1 ? "" : "s")"] : []
+    return (errors.prefix(Self.shown).flatMap(lines) + more).joined(separator: "\n")
+  }
+
+  private static let shown = 100
 
   private func lines(of error: Diagnostic) -> [String] {
     var lines = ["\(error.location): error: \(error.message)"] + excerpt(at: error.location)
@@ -74,9 +82,11 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
     guard let line = sources.first(where: { $0.file == location.file })?[line: location.line] else { return [] }
     let scalars = line.unicodeScalars
     let width = 160
-    let start = scalars.count <= width ? 0 : max(0, location.column - 1 - width / 2)
-    let shown = scalars.dropFirst(start).prefix(width)
-    let before = scalars.dropFirst(start).prefix(location.column - 1 - start)
+    let isLong = scalars.prefix(width + 1).count > width
+    let start = isLong ? max(0, location.column - 1 - width / 2) : 0
+    let rest = scalars.dropFirst(start)
+    let shown = rest.prefix(width)
+    let before = rest.prefix(location.column - 1 - start)
     let number = String(location.line)
     let gutter = String(repeating: " ", count: max(4, number.count))
     let (left, right) = (start > 0 ? "…" : "", shown.endIndex < scalars.endIndex ? "…" : "")

@@ -17,6 +17,8 @@ public struct StageKind: Sendable {
   public let outputs: @Sendable (Parameters) -> [OutputPort]
   /// How a stage of this kind falls apart into actions.
   public let mapping: Mapping
+  /// How much memory an action takes, so that not too many run side by side.
+  public let memory: MemoryNeed
   /// Rules that reach over several parameters or ports: messages, each about the parameter it names.
   public let check: @Sendable (StageDraft) -> [Complaint]
   /// Does the work of one action. Synchronous; calls `context.checkCancellation()` between steps.
@@ -25,13 +27,25 @@ public struct StageKind: Sendable {
   public init(
     name: String, summary: String, revision: Int, inputs: [Port] = [], parameters: [Parameter] = [],
     outputs: @escaping @Sendable (Parameters) -> [OutputPort], mapping: Mapping = .whole,
+    memory: MemoryNeed = MemoryNeed(megabytes: 64, perInputByte: 2),
     check: @escaping @Sendable (StageDraft) -> [Complaint] = { _ in [] },
     run: @escaping @Sendable (any StageContext) throws -> Void
   ) {
     (self.name, self.summary, self.revision, self.inputs) = (name, summary, revision, inputs)
     (self.parameters, self.outputs, self.mapping) = (parameters, outputs, mapping)
-    (self.check, self.run) = (check, run)
+    (self.memory, self.check, self.run) = (memory, check, run)
   }
+}
+
+/// An upper estimate of the memory that an action takes: something in any case, and a multiple of its inputs' sizes.
+public struct MemoryNeed: Sendable, Equatable {
+  public let megabytes: Int
+  public let perInputByte: Int
+
+  public init(megabytes: Int, perInputByte: Int) { (self.megabytes, self.perInputByte) = (megabytes, perInputByte) }
+
+  /// - Parameter size: of all inputs together, in bytes.
+  public func bytes(forInputs size: Int) -> Int { megabytes << 20 + perInputByte * size }
 }
 
 /// How a stage falls apart into actions.

@@ -1,5 +1,6 @@
 import Diffusion
 import Foundation
+import Imaging
 import Kernels
 import Networks
 import StageKit
@@ -23,6 +24,12 @@ public struct Benchmark: Sendable {
 
   private static let portraits = DDPMUNet.Configuration(
     resolution: 64, channels: 32, multipliers: [1, 2, 3, 4], blocks: 1, attentionResolutions: [8], groups: 8)
+
+  /// A PNG of 8×8 pixels in a colour of its own, for measuring what is around the work.
+  public static func picture(_ number: Int) throws -> Data {
+    let color = (0..<3).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+    return try Image(width: 8, height: 8, pixels: (0..<64).flatMap { _ in color }).pngData()
+  }
 
   /// The median GFLOP/s of 2048³ single-precision products spread over the threads in use.
   public static func sgemmPeak() -> Double {

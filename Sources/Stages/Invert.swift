@@ -19,6 +19,7 @@ let invert = StageKind(
   ],
   outputs: { _ in [OutputPort("latents", .latents)] },
   mapping: .items(of: "images"),
+  memory: MemoryNeed(megabytes: 256, perInputByte: 4),
   run: { context in
     let image = try context.picture("images")
     let parameters = context.parameters

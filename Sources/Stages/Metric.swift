@@ -32,6 +32,7 @@ let metric = StageKind(
   ],
   outputs: { _ in [OutputPort("metrics", .metrics)] },
   mapping: .items(of: "images"),
+  memory: MemoryNeed(megabytes: 256, perInputByte: 4),
   check: { draft in
     let measures = (draft.parameters["measures"]?.list ?? []).compactMap { $0.string.flatMap(Measure.init(rawValue:)) }
     var complaints: [Complaint] = []

@@ -32,6 +32,7 @@ let sample = StageKind(
   ],
   outputs: { _ in [OutputPort("images", .images)] },
   mapping: .items(of: "latents"),
+  memory: MemoryNeed(megabytes: 256, perInputByte: 4),
   check: { draft in
     let given = ["model", "models"].filter { draft.inputs[$0] != nil }
     return given.count == 1 ? [] : [Complaint(about: given.last, "sample takes either `model` or `models`")]

@@ -15,6 +15,9 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "How many threads to compute with: one for each processor by default.")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
+  @Flag(help: "Measure instead how long the program takes where there is next to nothing to do.")
+  var runner = false
+
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -23,6 +26,7 @@ struct BenchCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      if runner { return try measureRunner() }
       _ = try Engine.start(threads: threads)
       let peak = Benchmark.sgemmPeak()
       if !output.json { printText("sgemm peak: \(formatted(peak, 1)) GFLOP/s\n") }
@@ -43,6 +47,24 @@ struct BenchCommand: AsyncParsableCommand {
         }
       }
       if output.json { printLine(["sgemm_gflops": .double(peak), "cases": .array(cases)]) }
+    }
+  }
+
+  private func measureRunner() throws {
+    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let figures = try RunnerBenchmark(program: program, picture: Benchmark.picture).figures()
+    if output.json {
+      printLine([
+        "figures": .array(
+          figures.map {
+            ["name": .string($0.name), "seconds": .double($0.seconds), "goal_seconds": .double($0.goal)]
+          })
+      ])
+    } else {
+      for figure in figures {
+        printText(
+          "\(figure.name): \(formatted(figure.seconds * 1000, 1)) ms, goal \(formatted(figure.goal * 1000, 0)) ms\n")
+      }
     }
   }
 

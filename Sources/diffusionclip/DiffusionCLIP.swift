@@ -18,7 +18,9 @@ struct DiffusionCLIP: AsyncParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, PlanCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self, KindsCommand.self,
-      BenchCommand.self,
+      RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
+      DiffCommand.self,
+      DagCommand.self, KindsCommand.self, SchemaCommand.self,
+      BenchCommand.self, VerifyCommand.self, GCCommand.self,
     ])
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ArtifactStore
 import Execution
+import Foundation
 import Planning
 
 /// Which recipe, and what to change in it.
@@ -24,7 +25,15 @@ struct StoreOptions: ParsableArguments {
       valueName: "folder"))
   var store: String?
 
-  func open(for plan: Plan) throws -> Store { try Store(at: Store.location(explicit: store, recipe: plan.file)) }
+  func open(for plan: Plan, access: Store.Access = .shared) throws -> Store {
+    try Store(at: Store.location(explicit: store, recipe: plan.file), for: access)
+  }
+
+  /// The store of the repository around the current folder.
+  func openHere(access: Store.Access) throws -> Store {
+    let here = FileManager.default.currentDirectoryPath + "/recipe"
+    return try Store(at: Store.location(explicit: store, recipe: here), for: access)
+  }
 }
 
 /// For whom output is made.

@@ -12,7 +12,7 @@ struct PlanCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
-      let forecast = try Forecast(of: plan, in: store.open(for: plan))
+      let forecast = try Forecast(of: plan, in: store.open(for: plan, access: .reading))
       if output.json { printLine(forecast.json) } else { printText(Summary.text(of: forecast)) }
     }
   }

@@ -16,15 +16,47 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "How many threads to compute with: one for each processor by default.")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
+  @Option(help: "How many actions may run side by side, as far as memory allows.")
+  var jobs: Int = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "How much memory actions that run side by side may take: three quarters of the machine's by default.",
+      valueName: "megabytes"))
+  var memory: Int = Int(ProcessInfo.processInfo.physicalMemory >> 20) / 4 * 3
+
+  @Option(
+    help: ArgumentHelp("Write the expectations as a JUnit report, for CI dashboards.", valueName: "file"),
+    completion: .file(extensions: ["xml"]))
+  var junit: String?
+
+  @Flag(help: "Finish what a failure does not touch.")
+  var keepGoing = false
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("Make only this stage and what it needs; may be given several times.", valueName: "stage"))
+  var only: [String] = []
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("Execute this stage although it is cached; may be given several times.", valueName: "stage"))
+  var force: [String] = []
+
   func validate() throws {
     guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
+    guard jobs > 0 else { throw ValidationError("--jobs must be at least 1.") }
+    guard memory > 0 else { throw ValidationError("--memory must be at least 1.") }
   }
 
   func run() async throws {
     try await reportingErrors {
-      let plan = try recipe.plan()
+      let whole = try recipe.plan()
+      let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
+      let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
       let run = Run(
         of: plan, in: try store.open(for: plan), folder: runs, environment: try Engine.start(threads: threads),
+        options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced)),
         formats: Engine.formats)
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
@@ -32,6 +64,7 @@ struct RunCommand: AsyncParsableCommand {
 
       let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
       let outcome = await run.perform(interruption: interruption, emit: report)
+      if let junit { try Data(JUnit(of: outcome, recipe: plan.recipe).xml.utf8).write(to: URL(filePath: junit)) }
       if !output.json { printText(Summary.text(of: outcome)) }
       outcome.complaints.forEach(complain)
       throw ExitCode(outcome.status.rawValue)

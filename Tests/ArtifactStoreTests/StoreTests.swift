@@ -38,7 +38,7 @@ private final class Shelf {
     let shelf = try Shelf()
     #expect(try shelf.store.lookup(key) == .miss(.neverDone))
     let record = try shelf.publish("bytes", as: key)
-    #expect(try shelf.store.lookup(key) == .hit(record))
+    #expect(try shelf.store.lookup(key) == .hit(record.finished))
     #expect(try shelf.store.read(Digest(of: "bytes")) == Data("bytes".utf8))
     #expect(shelf.files("attempts").isEmpty)
   }
@@ -158,6 +158,60 @@ private final class Shelf {
   }
 }
 
+@Suite struct ActionIndexTests {
+  private let key = Digest(of: "an action")
+
+  private func overwrite(_ path: String, _ change: (Data) -> Data) throws {
+    let data = change(try Data(contentsOf: URL(filePath: path)))
+    try FileManager.default.removeItem(atPath: path)
+    try data.write(to: URL(filePath: path))
+  }
+
+  @Test func whatIsInTheIndexIsAsInTheRecord() throws {
+    let shelf = try Shelf()
+    let record = try shelf.publish("bytes", as: key)
+    #expect(try shelf.store.lookup(key) == .hit(record.finished))
+    shelf.store.saveCaches()
+    #expect(shelf.files("").contains("index"))
+    #expect(try Store(at: shelf.folder).lookup(key) == .hit(record.finished))
+  }
+
+  @Test func aRecordThatChangedIsNotTakenFromTheIndex() throws {
+    let shelf = try Shelf()
+    _ = try shelf.publish("bytes", as: key)
+    _ = try shelf.store.lookup(key)
+    shelf.store.saveCaches()
+    // Still JSON, and still of this action; only the seal tells.
+    try overwrite("\(shelf.folder)/actions/\(key.hex.prefix(2))/\(key.hex)") { data in
+      Data(String(decoding: data, as: UTF8.self).replacing("\"one\"", with: "\"two\"").utf8)
+    }
+    #expect(try Store(at: shelf.folder).lookup(key) == .miss(.unreadableRecord))
+  }
+
+  @Test func aDamagedIndexIsForgotten() throws {
+    let shelf = try Shelf()
+    let record = try shelf.publish("bytes", as: key)
+    _ = try shelf.store.lookup(key)
+    shelf.store.saveCaches()
+    for change in [{ (data: Data) in data.dropLast(3) }, { data in data + Data([1]) }, { _ in Data() }] {
+      try overwrite(shelf.folder + "/index", change)
+      #expect(try Store(at: shelf.folder).lookup(key) == .hit(record.finished))
+    }
+  }
+
+  @Test func readingWritesNothing() throws {
+    let shelf = try Shelf()
+    let record = try shelf.publish("bytes", as: key)
+    let store = try Store(at: shelf.folder, for: .reading)
+    #expect(try store.lookup(key) == .hit(record.finished))
+    store.saveCaches()
+    #expect(!shelf.files("").contains("index"))
+    let nowhere = try Store(at: shelf.folder + "/nowhere", for: .reading)
+    #expect(try nowhere.lookup(key) == .miss(.neverDone))
+    #expect(!shelf.files("").contains("nowhere"))
+  }
+}
+
 @Suite struct SourceDigestsTests {
   @Test func aChangeOfTheSameSizeIsSeen() throws {
     let shelf = try Shelf()
@@ -175,9 +229,9 @@ private final class Shelf {
     try await Task.sleep(for: .seconds(2.1))
     try "new".write(toFile: shelf.folder + "/new", atomically: false, encoding: .utf8)
     for name in ["old", "new"] { _ = try shelf.store.sources.digest(of: "\(shelf.folder)/\(name)") }
-    shelf.store.sources.save()
-    let lines = try String(contentsOfFile: shelf.folder + "/sources", encoding: .utf8).split(separator: "\n")
-    #expect(lines.count == 2 && lines[1].hasSuffix(Digest(of: "old").hex))
+    shelf.store.saveCaches()
+    let file = try Data(contentsOf: URL(filePath: shelf.folder + "/sources"))
+    #expect(file.count == 108, "a seal of 32 bytes, a count of 4, a status of 40 and a digest of 32")
     #expect(try Store(at: shelf.folder).sources.digest(of: shelf.folder + "/old") == Digest(of: "old"))
   }
 

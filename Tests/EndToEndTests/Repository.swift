@@ -149,6 +149,12 @@ final class Program {
     kill(process.processIdentifier, signal)
   }
 
+  /// Sends `signal` now, whether or not the program has ended by itself.
+  func end(by signal: Int32) {
+    if process.isRunning { kill(process.processIdentifier, signal) }
+    process.waitUntilExit()
+  }
+
   func outcome() throws -> Outcome {
     process.waitUntilExit()
     let status = process.terminationStatus

@@ -31,7 +31,8 @@ import Testing
         #"{"event":"progress","id":"tuned","stage":"tuned","item":null,"completed":2,"total":3,"unit":"images","#
           + #""values":{"loss":0.5}}"#))
     let last = try JSON(parsing: Data(try #require(log.lines.last).utf8))
-    #expect(last.members?.map(\.name) == ["event", "cached", "ran", "failed", "seconds", "run", "expectations"])
+    #expect(
+      last.members?.map(\.name) == ["event", "cached", "ran", "failed", "skipped", "seconds", "run", "expectations"])
     #expect(last["run"]?.string == workshop.results)
   }
 
@@ -126,6 +127,6 @@ import Testing
     try await workshop.run(set: "target=merry", emit: plain.report)
     #expect(!file.text.contains("\u{1B}"))
     #expect(file.text.hasPrefix("14 actions: 6 cached, 8 to run\nportraits      3 cached\n"))
-    #expect(file.text.contains("tuned: never run with these parameters and inputs\n"))
+    #expect(file.text.contains("tuned: params.target: angry → merry\n"))
   }
 }

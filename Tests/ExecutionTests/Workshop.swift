@@ -58,13 +58,14 @@ final class Workshop: Sendable {
 
   @discardableResult
   func run(
-    set overlays: String..., interruption: Interruption = Interruption(),
+    set overlays: String..., options: RunOptions = RunOptions(), interruption: Interruption = Interruption(),
     emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> RunOutcome {
     let plan = try Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays)
     let run = Run(
       of: plan, in: try Store(at: store),
-      environment: RunEnvironment(program: "test", blas: "none", threads: 1), formats: TestKinds.formats)
+      environment: RunEnvironment(program: "test", blas: "none", threads: 1), options: options,
+      formats: TestKinds.formats)
     return await run.perform(interruption: interruption, emit: emit)
   }
 

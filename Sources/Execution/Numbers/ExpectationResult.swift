@@ -39,13 +39,16 @@ public struct ExpectationResult: Sendable {
     }
   }
 
-  /// Judges all expectations of a plan by what its stages made.
+  /// Judges all expectations of a plan by what its stages made; of a stage that made nothing, nothing can be said.
   /// - Throws: ``ExecutionError`` or `StoreError`.
   static func all(
     of plan: Plan, artifacts: [OutputReference: Artifact], in store: Store
   ) throws -> [ExpectationResult] {
     try plan.stages.flatMap { stage in
-      guard !stage.expectations.isEmpty else { return [ExpectationResult]() }
+      let isMade = stage.outputs.contains { output in
+        artifacts[OutputReference(stage: stage.id, port: output.name, type: output.type)] != nil
+      }
+      guard !stage.expectations.isEmpty, isMade else { return [ExpectationResult]() }
       let measured = try stage.outputs.compactMap { output in
         try artifacts[OutputReference(stage: stage.id, port: output.name, type: output.type)].flatMap {
           try Measurements(of: $0, stage: stage.id, in: store)

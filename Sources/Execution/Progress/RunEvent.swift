@@ -38,6 +38,8 @@ public struct RunSummary: Sendable {
   public let cached: Int
   public let ran: Int
   public let failed: Int
+  /// How many could not run because what they need failed.
+  public let skipped: Int
   public let seconds: Double
   /// The folder of the results; nil for a run that made none because it failed.
   public let run: String?
@@ -64,6 +66,7 @@ extension RunEvent {
     case .finished(let summary):
       [
         "event": "finished", "cached": .int(summary.cached), "ran": .int(summary.ran), "failed": .int(summary.failed),
+        "skipped": .int(summary.skipped),
         "seconds": .double(summary.seconds), "run": .optional(summary.run),
         "expectations": .array(summary.expectations.map(\.json)),
       ]

@@ -1,21 +1,28 @@
+import OrderedCollections
 import StageKit
 
 /// What a command says at the end, for people.
 public enum Summary {
   /// A plan: a line for each stage, and for each action that will run and why.
   public static func text(of forecast: Forecast) -> String {
-    var lines: [String] = []
-    for stage in forecast.actions.map(\.id.stage).uniqued {
-      let actions = forecast.actions.filter { $0.id.stage == stage }
-      let cached = actions.count(where: \.isCached)
-      lines.append("\(stage): \(cached) cached, \(actions.count - cached) to run")
-      for action in actions {
-        guard case .run(let reason) = action.status else { continue }
-        lines.append("  \(action.id): \(reason)")
-      }
+    let stages: OrderedDictionary<String, [PlannedAction]> = .init(grouping: forecast.actions) { $0.id.stage }
+    return stages.values.map { text(of: $0) }.joined()
+      + "\(forecast.cached) cached, \(forecast.actions.count - forecast.cached) to run\n"
+  }
+
+  /// The actions of one stage: how many are cached, and why the others will run, the same reason once.
+  static func text(of actions: [PlannedAction]) -> String {
+    let cached = actions.count(where: \.isCached)
+    var text = "\(actions[0].id.stage): \(cached) cached, \(actions.count - cached) to run\n"
+    var items: OrderedDictionary<String, [ActionID]> = [:]
+    for action in actions {
+      if case .run(let reason) = action.status { items[reason.description, default: []].append(action.id) }
     }
-    return lines.joined(separator: "\n")
-      + "\n\(forecast.cached) cached, \(forecast.actions.count - forecast.cached) to run\n"
+    for (reason, ids) in items {
+      let names = ids.prefix(3).compactMap(\.item).joined(separator: ", ") + (ids.count > 3 ? ", …" : "")
+      text += ids.count == 1 ? "  \(ids[0]): \(reason)\n" : "  \(ids.count) items (\(names)): \(reason)\n"
+    }
+    return text
   }
 
   /// A run: its expectations as a table, the counts, and where to look.
@@ -24,6 +31,7 @@ public enum Summary {
     var text = table(of: summary.expectations)
     text += "\(summary.cached) cached, \(summary.ran) ran"
     if summary.failed > 0 { text += ", \(summary.failed) failed" }
+    if summary.skipped > 0 { text += ", \(summary.skipped) skipped because of that" }
     text += " in \(Readable.duration(summary.seconds))\n"
     if let run = summary.run { text += "\(run)/report.html\n" }
     return text

@@ -46,7 +46,7 @@ struct RunRecord: Sendable {
     files.append(("report.html", Data(try Report(of: self).html.utf8)))
     for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
     let names = files.map(\.path)
-    try Self.write(Data(json(files: names).prettyText.utf8), to: index)
+    try Self.write(Data(try json(files: names).prettyText.utf8), to: index)
 
     for case let name? in earlier.map(\.string) where !names.contains(name) && FileName.isInside(name) {
       try Files.remove(folder + "/" + name)
@@ -60,7 +60,22 @@ struct RunRecord: Sendable {
     try Files.replace(path, with: data)
   }
 
-  private func json(files: [String]) -> JSON {
+  /// The means of the recipe's outputs that are metrics.
+  private var measures: [JSON] {
+    get throws {
+      try shownOutputs.filter { $0.artifact.type == .metrics }.flatMap { name, artifact -> [JSON] in
+        guard let measured = try Measurements(of: artifact, stage: name, in: run.store) else { return [] }
+        return measured.measures.map { measure in
+          [
+            "stage": .string(name), "measure": .string(measure),
+            "mean": measured.mean(measure).map(JSON.double) ?? .null,
+          ]
+        }
+      }
+    }
+  }
+
+  private func json(files: [String]) throws -> JSON {
     [
       "recipe": .string(plan.recipe),
       "description": .optional(plan.description),
@@ -77,6 +92,7 @@ struct RunRecord: Sendable {
             "digest": .string(artifact.digest.hex), "items": artifact.itemsJSON,
           ]
         }),
+      "measures": .array(try measures),
       "expectations": .array(expectations.map(\.json)),
       "files": .array(files.map(JSON.string)),
     ]
@@ -104,7 +120,7 @@ extension ActionResult {
       switch status {
       case .cached: ("cached", nil)
       case .ran(let reason): ("ran", reason)
-      case .failed(let message): ("failed", message)
+      case .failed(let failure): ("failed", failure.message)
       }
     return [
       "id": .string(id.description), "stage": .string(stage.name), "kind": .string(stage.kind.name),

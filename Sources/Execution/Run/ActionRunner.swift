@@ -18,17 +18,17 @@ struct ActionRunner: Sendable {
   }
 
   enum Outcome: Sendable {
-    case ran(ActionRecord)
+    case ran(FinishedAction)
     /// Another process did it while this one waited for the lease.
-    case cached(ActionRecord)
+    case cached(FinishedAction)
   }
 
   /// Executes `action` and publishes what it made; or, where another process is at it, waits and takes that.
   /// - Throws: ``ActionFailure``; `Cancelled`; or `StoreError` where an input has been lost.
-  func perform(_ action: Action, reason: String) throws -> Outcome {
+  func perform(_ action: Action, reason: String, isForced: Bool = false) throws -> Outcome {
     let lease = try lease(for: action)
     defer { withExtendedLifetime(lease) {} }
-    if case .hit(let record) = try store.lookup(action.key) { return .cached(record) }
+    if !isForced, case .hit(let record) = try store.lookup(action.key) { return .cached(record) }
 
     emit(.started(action.id, reason: reason))
     do { return .ran(try execute(action)) } catch let error as Cancelled { throw error } catch let error as StoreError
@@ -40,7 +40,7 @@ struct ActionRunner: Sendable {
     }
   }
 
-  private func execute(_ action: Action) throws -> ActionRecord {
+  private func execute(_ action: Action) throws -> FinishedAction {
     let clock = ContinuousClock()
     let start = clock.now
     let attempt = try store.attempt()
@@ -50,12 +50,13 @@ struct ActionRunner: Sendable {
     do { try action.stage.kind.run(context) } catch { throw context.lost ?? error }
     let seconds = (clock.now - start).seconds
     let record = ActionRecord(
-      key: action.key, preimage: action.preimage.text, kind: action.stage.kind.name,
-      revision: action.stage.kind.revision, outputs: try context.outputs(),
+      key: action.key, preimage: action.preimage.text, stage: action.stage.name, item: action.id.item,
+      kind: action.stage.kind.name, revision: action.stage.kind.revision, inputs: action.preimage.sets,
+      outputs: try context.outputs(),
       provenance: environment.provenance(seconds: seconds), log: context.lines)
     try attempt.publish(record)
     emit(.done(action.id, seconds: seconds))
-    return record
+    return record.finished
   }
 
   /// The right to execute `action`, once nobody else has it.

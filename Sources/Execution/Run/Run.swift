@@ -10,14 +10,17 @@ public struct Run: Sendable {
   /// The folder that the results go to.
   public let folder: String
   public let environment: RunEnvironment
+  public let options: RunOptions
   public let formats: ArtifactFormats
 
   /// - Parameter folder: where runs are kept; the results go to a folder in it that is called like the recipe. Nil for
   ///   `runs` in the recipe's repository.
   public init(
-    of plan: Plan, in store: Store, folder: String? = nil, environment: RunEnvironment, formats: ArtifactFormats
+    of plan: Plan, in store: Store, folder: String? = nil, environment: RunEnvironment,
+    options: RunOptions = RunOptions(), formats: ArtifactFormats
   ) {
-    (self.plan, self.store, self.environment, self.formats) = (plan, store, environment, formats)
+    (self.plan, self.store, self.environment) = (plan, store, environment)
+    (self.options, self.formats) = (options, formats)
     let runs = folder ?? Store.repository(around: plan.file) + "/runs"
     self.folder = runs + "/" + FileName.safe(plan.recipe)
   }
@@ -32,12 +35,14 @@ public struct Run: Sendable {
     let start = clock.now
     var outcome = RunOutcome()
     do {
-      let forecast = try Forecast(of: plan, in: store)
+      let history = History(of: store)
+      let forecast = try Forecast(of: plan, in: store, history: history)
+      store.saveCaches()
       emit(.planned(actions: forecast.actions.count, cached: forecast.cached))
       let executor = Executor(
-        plan: plan, store: store, known: forecast.records,
+        plan: plan, store: store, forecast: forecast, options: options,
         runner: ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit),
-        interruption: interruption, emit: emit)
+        history: history, interruption: interruption, emit: emit)
       do {
         try await repairing(emit) { isFirst in
           if !isFirst { await executor.forget() }
@@ -51,10 +56,19 @@ public struct Run: Sendable {
         }
       } catch { outcome.error = error }
       outcome.actions = Array(await executor.results.values)
+      do { try register(outcome.actions) } catch { outcome.error = outcome.error ?? error }
+      outcome.skipped = await executor.skipped
+      if outcome.error == nil, let failures = RunFailures(among: outcome.actions) { outcome.error = failures }
     } catch { outcome.error = error }
     outcome.seconds = (clock.now - start).seconds
     emit(.finished(outcome.summary))
     return outcome
+  }
+
+  /// Tells the store what the run used, so that it is not taken for garbage.
+  private func register(_ actions: [ActionResult]) throws {
+    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }
+    try store.register(RegisteredRun(recipe: plan.file, overlays: overlays, keys: actions.map(\.key)))
   }
 
   /// Does `work` again for as long as it comes upon objects that the store has lost, each for the first time.
@@ -71,12 +85,28 @@ public struct Run: Sendable {
   }
 }
 
+/// What went wrong in a run that went on after failures.
+public struct RunFailures: Error, CustomStringConvertible {
+  /// At least one, in the order of the plan.
+  public let failures: [ActionFailure]
+
+  /// Nil where nothing failed.
+  fileprivate init?(among actions: [ActionResult]) {
+    failures = actions.compactMap { if case .failed(let failure) = $0.status { failure } else { nil } }
+    if failures.isEmpty { return nil }
+  }
+
+  public var description: String { failures.map(\.description).joined(separator: "\n") }
+}
+
 /// How a run went.
 public struct RunOutcome: Sendable {
   /// Every action that the run came to.
   public var actions: [ActionResult] = []
   public var expectations: [ExpectationResult] = []
-  /// Where the results are; nil where the run failed.
+  /// Actions that could not run because what they need failed.
+  public var skipped: [ActionID] = []
+  /// Where the results are; nil where the run stopped before it had any.
   public var folder: String?
   /// What stopped the run.
   public var error: (any Error)?
@@ -98,7 +128,8 @@ public struct RunOutcome: Sendable {
       }
     }
     return RunSummary(
-      cached: cached, ran: ran, failed: failed, seconds: seconds, run: folder, expectations: expectations)
+      cached: cached, ran: ran, failed: failed, skipped: skipped.count, seconds: seconds, run: folder,
+      expectations: expectations)
   }
 
   /// What a person has to know at the end, beyond the summary: why the run stopped, and what was not met.

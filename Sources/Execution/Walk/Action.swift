@@ -18,6 +18,12 @@ struct Action: Sendable {
 
   /// Whether the action makes one item of what its stage makes.
   var isItem: Bool { id.item != nil }
+
+  /// How many bytes it may take, by what its kind declares.
+  var memory: Int {
+    let items = preimage.inputs.values.flatMap(\.artifacts).flatMap(\.items)
+    return stage.kind.memory.bytes(forInputs: items.map(\.size).reduce(0, +))
+  }
 }
 
 /// An action that a walk comes to.
@@ -31,4 +37,6 @@ struct Step: Sendable {
   let id: ActionID
   let stage: PlannedStage
   let prospect: Prospect
+
+  var isReady: Bool { if case .ready = prospect { true } else { false } }
 }

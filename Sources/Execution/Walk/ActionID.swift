@@ -16,7 +16,7 @@ public struct ActionID: Sendable, Hashable, CustomStringConvertible {
 public struct PlannedAction: Sendable {
   public enum Status: Sendable, Hashable {
     case cached
-    case run(reason: String)
+    case run(Reason)
   }
 
   public let id: ActionID

@@ -27,6 +27,10 @@ struct Walk {
     let bindings = stage.kind.inputs.compactMap { port in
       stage.inputs[port.name].map { Binding(port: port, input: $0, stage: stage, walk: self) }
     }
+    var ownFiles: [String: SourceFile] = [:]
+    if case .files(let parameter) = stage.mapping {
+      ownFiles = Dictionary((sources[parameter] ?? []).map { ($0.name, $0) }) { first, _ in first }
+    }
     return try items(of: stage).map { item in
       let id = ActionID(stage: stage.id, item: item)
       var inputs: [String: BoundInput] = [:]
@@ -38,7 +42,7 @@ struct Walk {
       }
       var files = sources
       if let item, case .files(let parameter) = stage.mapping {
-        files[parameter] = sources[parameter]?.filter { $0.name == item }
+        files[parameter] = ownFiles[item].map { [$0] } ?? []
       }
       return Step(
         id: id, stage: stage,
@@ -47,7 +51,7 @@ struct Walk {
   }
 
   /// Takes note of what a stage made: a record for each of its steps, or nil for one that still has to run.
-  mutating func settle(_ stage: PlannedStage, _ results: [(step: Step, record: ActionRecord?)]) {
+  mutating func settle(_ stage: PlannedStage, _ results: [(step: Step, record: FinishedAction?)]) {
     for output in stage.outputs {
       let reference = OutputReference(stage: stage.id, port: output.name, type: output.type)
       if results.allSatisfy({ $0.step.id.item != nil }) {

@@ -59,6 +59,8 @@ let finetune = StageKind(
     return parameters["method"]?.string == "latent"
       ? [OutputPort("latents", .latents), losses] : [OutputPort("model", .diffusion), losses]
   },
+  // The model, its gradient, two moments of Adam, and the activations of one network evaluation.
+  memory: MemoryNeed(megabytes: 256, perInputByte: 12),
   run: { context in
     if context.parameters.string("method") == "latent" { try optimizeLatents(context) } else { try tuneModel(context) }
   })

@@ -1,0 +1,142 @@
+import Foundation
+
+/// A run that the store was told of: what it used is not garbage.
+public struct RegisteredRun: Sendable {
+  /// The absolute path of the recipe.
+  public let recipe: String
+  /// What `--set` said, each `name=value`.
+  public let overlays: [String]
+  /// The actions whose results the run used.
+  public let keys: [Digest]
+  /// When it was last done: seconds since 1970.
+  public let date: Double
+
+  public init(recipe: String, overlays: [String], keys: [Digest], date: Double = 0) {
+    (self.recipe, self.overlays, self.keys, self.date) = (recipe, overlays, keys, date)
+  }
+
+  fileprivate var json: JSON {
+    [
+      "recipe": .string(recipe), "overlays": .array(overlays.map(JSON.string)),
+      "keys": .array(keys.map { .string($0.hex) }),
+    ]
+  }
+
+  fileprivate init?(json: JSON, date: Double) {
+    guard let recipe = json["recipe"]?.string, let overlays = json["overlays"]?.array, let keys = json["keys"]?.array
+    else { return nil }
+    self.init(
+      recipe: recipe, overlays: overlays.compactMap(\.string),
+      keys: keys.compactMap { $0.string.flatMap { Digest(hex: $0) } }, date: date)
+  }
+}
+
+/// What a collection removes, or would remove.
+public struct Garbage: Sendable, Hashable {
+  public var actions = 0
+  public var objects = 0
+  /// States that unfinished actions saved, and bytes in quarantine.
+  public var leftovers = 0
+  /// Of all of these.
+  public var bytes = 0
+  /// Objects that stay.
+  public var keptObjects = 0
+  public var keptBytes = 0
+}
+
+extension Store {
+  /// Takes note of a run, for ``collect(keeping:grace:isDry:)``. The same run again only becomes younger.
+  public func register(_ run: RegisteredRun) throws(StoreError) {
+    let text = run.json.text
+    let path = "\(folder)/runs/\(Digest(of: text).hex)"
+    if utimes(path, nil) != 0 { try Files.replace(path, with: Data(text.utf8)) }
+  }
+
+  /// Every registered run, the latest first.
+  public func registeredRuns() throws(StoreError) -> [RegisteredRun] { try namedRuns().map(\.run) }
+
+  private func namedRuns() throws(StoreError) -> [(path: String, run: RegisteredRun)] {
+    var runs: [(path: String, run: RegisteredRun)] = []
+    for path in try Files.names(in: folder + "/runs").map({ "\(folder)/runs/\($0)" }) {
+      guard let status = try Files.status(of: path), let data = try Files.read(path),
+        let json = try? JSON(parsing: data),
+        let run = RegisteredRun(json: json, date: Double(status.modified) * 1e-9)
+      else { continue }
+      runs.append((path, run))
+    }
+    return runs.sorted { $0.run.date > $1.run.date }
+  }
+
+  /// Removes what nothing needs: neither the latest runs of a recipe that is still there, nor a run within the grace
+  /// period. Nothing younger than the grace period is removed. The store must have been opened for oneself alone.
+  /// - Parameters:
+  ///   - count: how many of the latest runs of each recipe to keep.
+  ///   - grace: seconds.
+  ///   - isDry: whether only to say what would be removed.
+  public func collect(keeping count: Int, grace: Double, isDry: Bool) throws(StoreError) -> Garbage {
+    precondition(mode == .alone, "another run might be using what is removed")
+    let deadline = Int((Date.now.timeIntervalSince1970 - grace) * 1e9)
+    var garbage = Garbage()
+    func discard(_ path: String, _ status: Files.Status) throws(StoreError) {
+      garbage.bytes += status.size
+      if !isDry { try Files.remove(path) }
+    }
+
+    var neededKeys: Set<Digest> = []
+    var seen: [String: Int] = [:]
+    for (path, run) in try namedRuns() {
+      seen[run.recipe, default: 0] += 1
+      let isRecent = Int(run.date * 1e9) >= deadline
+      if isRecent || (seen[run.recipe, default: 0] <= count && isThere(run.recipe)) {
+        neededKeys.formUnion(run.keys)
+      } else if !isDry {
+        try Files.remove(path)
+      }
+    }
+
+    var neededObjects: Set<Digest> = []
+    for (name, path, status) in try files(in: "actions") {
+      if let key = Digest(hex: name), neededKeys.contains(key) || status.modified >= deadline,
+        let record = try self.record(of: key)
+      {
+        for output in record.outputs { neededObjects.formUnion(output.artifact.items.map(\.object)) }
+      } else {
+        garbage.actions += 1
+        try discard(path, status)
+      }
+    }
+    for (name, path, status) in try files(in: "objects") {
+      if Digest(hex: name).map(neededObjects.contains) ?? false || max(status.modified, status.changed) >= deadline {
+        garbage.keptObjects += 1
+        garbage.keptBytes += status.size
+      } else {
+        garbage.objects += 1
+        try discard(path, status)
+      }
+    }
+    for part in ["state", "quarantine"] {
+      for name in try Files.names(in: "\(folder)/\(part)") {
+        let path = "\(folder)/\(part)/\(name)"
+        guard let status = try Files.status(of: path), status.modified < deadline else { continue }
+        garbage.leftovers += 1
+        try discard(path, status)
+      }
+    }
+    if !isDry { try Files.remove(folder + "/index") }
+    return garbage
+  }
+
+  private func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// The files two levels down in a part of the store, by name.
+  func files(in part: String) throws(StoreError) -> [(name: String, path: String, status: Files.Status)] {
+    var files: [(name: String, path: String, status: Files.Status)] = []
+    for shelf in try Files.names(in: "\(folder)/\(part)") {
+      for name in try Files.names(in: "\(folder)/\(part)/\(shelf)") {
+        let path = "\(folder)/\(part)/\(shelf)/\(name)"
+        if let status = try Files.status(of: path) { files.append((name, path, status)) }
+      }
+    }
+    return files
+  }
+}

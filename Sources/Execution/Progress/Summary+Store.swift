@@ -1,0 +1,45 @@
+import ArtifactStore
+
+extension Summary {
+  /// What a collection removed, or would remove.
+  public static func text(of garbage: Garbage, isDry: Bool) -> String {
+    let parts = [
+      Readable.count(garbage.actions, "action"), Readable.count(garbage.objects, "object"),
+      Readable.count(garbage.leftovers, "leftover"),
+    ]
+    return "\(isDry ? "would remove" : "removed") \(parts.joined(separator: ", ")): \(Readable.size(garbage.bytes)); "
+      + "\(Readable.count(garbage.keptObjects, "object")) (\(Readable.size(garbage.keptBytes))) "
+      + "\(isDry ? "would stay" : "stay")\n"
+  }
+
+  /// What was found in a store.
+  public static func text(of found: Verification) -> String {
+    var text = "\(Readable.count(found.objects, "object")) (\(Readable.size(found.bytes))), "
+    text += "\(Readable.count(found.actions, "action")): "
+    if found.isClean { return text + "all is well\n" }
+    text += "\(found.damaged.count) damaged, \(found.missing.count) missing, "
+    text += "\(Readable.count(found.broken.count, "action")) to be done again\n"
+    for digest in found.damaged { text += "  \(digest.hex) is damaged; it is in quarantine\n" }
+    for digest in found.missing.subtracting(found.damaged).sorted() { text += "  \(digest.hex) is missing\n" }
+    return text
+  }
+}
+
+extension Garbage {
+  public var json: JSON {
+    [
+      "actions": .int(actions), "objects": .int(objects), "leftovers": .int(leftovers), "bytes": .int(bytes),
+      "kept_objects": .int(keptObjects), "kept_bytes": .int(keptBytes),
+    ]
+  }
+}
+
+extension Verification {
+  public var json: JSON {
+    [
+      "objects": .int(objects), "bytes": .int(bytes), "actions": .int(actions),
+      "damaged": .array(damaged.map { .string($0.hex) }), "missing": .array(missing.sorted().map { .string($0.hex) }),
+      "broken": .array(broken.sorted().map { .string($0.hex) }),
+    ]
+  }
+}

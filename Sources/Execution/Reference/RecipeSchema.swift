@@ -1,0 +1,164 @@
+import ArtifactStore
+import RecipeSyntax
+import StageKit
+
+/// What recipes look like, as JSON Schema (draft 2020-12) for editors, from the declarations of the kinds.
+///
+/// It knows names, types and ranges; what names refer to and which files there are is for `check` to say.
+public struct RecipeSchema: Sendable {
+  private let kinds: [StageKind]
+
+  public init(_ kinds: [StageKind]) { self.kinds = kinds }
+
+  public var json: JSON {
+    let definitions = kinds.map { JSON.Member($0.name, Self.schema(of: $0)) } + [JSON.Member("use", Self.use)]
+    let choices = definitions.map { definition -> JSON.Member in
+      JSON.Member(definition.name, ["$ref": .string("#/$defs/\(definition.name)")])
+    }
+    let stage: JSON = [
+      "type": "object",
+      "properties": .object(choices + [JSON.Member("description", ["type": "string"]), Self.expectations]),
+      "additionalProperties": .bool(false),
+      "oneOf": .array(definitions.map { definition in ["required": [.string(definition.name)]] }),
+    ]
+    return [
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "title": "diffusionclip recipe",
+      "type": "object",
+      "properties": [
+        "recipe": ["description": "The recipe's name.", "type": "string"],
+        "description": ["type": "string"],
+        "inputs": [
+          "description": "What a recipe that uses this one has to give: names to types.", "type": "object",
+          "additionalProperties": Self.input,
+        ],
+        "params": [
+          "description": "Values to use as ${name}.", "type": "object", "additionalProperties": Self.parameter,
+        ],
+        "zip": ["description": "Swept parameters that go together.", "type": "array"],
+        "stages": ["type": "object", "additionalProperties": stage],
+        "outputs": ["description": "References.", "type": ["array", "object", "string"]],
+      ],
+      "required": ["recipe", "stages"],
+      "additionalProperties": .bool(false),
+      "$defs": .object(definitions),
+    ]
+  }
+
+  // MARK: Parts of a recipe
+
+  private static let artifactTypes = JSON.array(ArtifactType.allCases.map { .string($0.rawValue) })
+
+  private static let expectations = JSON.Member(
+    "expect",
+    [
+      "description": "What each measure must be, such as \"> 0.15\".", "type": "object",
+      "additionalProperties": ["type": "string"],
+    ])
+
+  private static let input: JSON = [
+    "anyOf": [
+      ["enum": artifactTypes],
+      [
+        "type": "object", "properties": ["type": ["enum": artifactTypes], "optional": ["type": "boolean"]],
+        "required": ["type"], "additionalProperties": .bool(false),
+      ],
+    ]
+  ]
+
+  private static let parameter: JSON = [
+    "anyOf": [
+      ["type": ["string", "number", "boolean", "null", "array"]],
+      [
+        "type": "object", "properties": ["sweep": ["type": "array"]], "required": ["sweep"],
+        "additionalProperties": .bool(false),
+      ],
+      [
+        "type": "object", "properties": ["type": ["enum": ["text", "integer", "number", "boolean", "list"]]],
+        "required": ["type"], "additionalProperties": .bool(false),
+      ],
+    ]
+  ]
+
+  private static let use: JSON = [
+    "description": "Uses another recipe: its inputs and parameters by name.", "type": "object",
+    "properties": [
+      "recipe": ["description": "The recipe's file, relative to this one.", "type": "string"],
+      "repeat": orExpression(["type": "integer", "minimum": 1, "maximum": 1000]),
+      "carry": [
+        "description": "Inputs to outputs of the round before.", "type": "object",
+        "additionalProperties": ["type": "string"],
+      ],
+    ],
+    "required": ["recipe"],
+  ]
+
+  // MARK: Kinds
+
+  private static func schema(of kind: StageKind) -> JSON {
+    let ports = kind.inputs.map { JSON.Member($0.name, schema(of: $0)) }
+    let parameters = kind.parameters.map { JSON.Member($0.name, described($0)) }
+    let required =
+      kind.inputs.filter { $0.arity == .one || $0.arity == .list }.map(\.name)
+      + kind.parameters.filter { $0.presence == .required }.map(\.name)
+    return [
+      "description": .string(kind.summary), "type": "object", "properties": .object(ports + parameters),
+      "required": .array(required.map(JSON.string)), "additionalProperties": .bool(false),
+    ]
+  }
+
+  private static func schema(of port: Port) -> JSON {
+    let types: JSON =
+      switch port.arity {
+      case .one, .optional: ["string", "null"]
+      case .list: ["array", "object", "string"]
+      case .mixture: ["array", "object", "string", "null"]
+      }
+    let help = "\(port.help) (\(port.types.map(\.rawValue).joined(separator: " or ")))"
+    return ["description": .string(help), "type": types]
+  }
+
+  private static func described(_ parameter: Parameter) -> JSON {
+    var members: [JSON.Member] = [.init("description", .string(parameter.help))]
+    if case .defaulting(let value) = parameter.presence { members.append(.init("default", value.json)) }
+    members += orExpression(schema(of: parameter.kind), orNull: parameter.presence != .required).members ?? []
+    return .object(members)
+  }
+
+  private static func schema(of kind: Parameter.Kind) -> JSON {
+    switch kind {
+    case .bool: return ["type": "boolean"]
+    case .int(let range):
+      return bounded(
+        "integer", range.lowerBound > .min, range.upperBound < .max, .int(range.lowerBound), .int(range.upperBound))
+    case .double(let range):
+      let most = Double.greatestFiniteMagnitude
+      return bounded(
+        "number", range.lowerBound > -most, range.upperBound < most, .double(range.lowerBound),
+        .double(range.upperBound))
+    case .string: return ["type": "string"]
+    case .choice(let words): return ["enum": .array(words.map(JSON.string))]
+    case .list(let element): return ["type": "array", "items": orExpression(schema(of: element))]
+    case .map(let element): return ["type": "object", "additionalProperties": orExpression(schema(of: element))]
+    case .record(let fields):
+      return [
+        "type": "object", "properties": .object(fields.map { JSON.Member($0.name, described($0)) }),
+        "required": .array(fields.filter { $0.presence == .required }.map { .string($0.name) }),
+        "additionalProperties": .bool(false),
+      ]
+    case .path(.files): return ["type": ["string", "array"]]
+    case .path: return ["type": "string"]
+    }
+  }
+
+  private static func bounded(_ type: JSON, _ isBelow: Bool, _ isAbove: Bool, _ low: JSON, _ high: JSON) -> JSON {
+    let bounds = (isBelow ? [JSON.Member("minimum", low)] : []) + (isAbove ? [JSON.Member("maximum", high)] : [])
+    return .object([.init("type", type)] + bounds)
+  }
+
+  /// The schema, or a text with a parameter in it.
+  private static func orExpression(_ schema: JSON, orNull: Bool = false) -> JSON {
+    let null: [JSON] = orNull ? [["type": "null"]] : []
+    return ["anyOf": .array([schema, ["type": "string", "pattern": #"\$\{"#]] + null)]
+  }
+}

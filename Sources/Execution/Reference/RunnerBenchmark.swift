@@ -1,0 +1,105 @@
+import ArtifactStore
+import Foundation
+import StageKit
+
+/// How long the program takes where there is next to nothing to do: each time a whole process, on recipes made for it.
+public struct RunnerBenchmark: Sendable {
+  /// One figure, and what it shall be.
+  public struct Figure: Sendable {
+    public let name: String
+    public let seconds: Double
+    public let goal: Double
+  }
+
+  private let program: String
+  /// The bytes of a small picture; every number gives another.
+  private let picture: @Sendable (Int) throws -> Data
+
+  /// - Parameter program: the path of the program itself.
+  public init(program: String, picture: @escaping @Sendable (Int) throws -> Data) {
+    (self.program, self.picture) = (program, picture)
+  }
+
+  /// Takes every figure, in a temporary folder.
+  public func figures() throws -> [Figure] { try items() + folder() }
+
+  /// Recipes of many trivial actions, run once and then with everything cached.
+  private func items() throws -> [Figure] {
+    try [(1000, 0.050), (10_000, 0.200)].flatMap { count, goal in
+      try inFolder { folder -> [Figure] in
+        try Files.makeFolder(folder + "/pictures")
+        for number in 0..<count {
+          try picture(number).write(to: URL(filePath: "\(folder)/pictures/\(number).png"))
+        }
+        let recipe = """
+          recipe: bench
+          stages:
+            pictures: { load: { images: pictures/*.png } }
+            one: { load: { images: pictures/0.png } }
+          outputs: [one]
+          """
+        try Data(recipe.utf8).write(to: URL(filePath: folder + "/bench.yaml"))
+        settle()
+        let first = try seconds("run", folder)
+        let again = try median { try seconds("run", folder) }
+        return [
+          Figure(name: "\(count) trivial actions, each", seconds: first / Double(count), goal: 0.005),
+          Figure(name: "\(count) actions, nothing to do", seconds: again, goal: goal),
+        ]
+      }
+    }
+  }
+
+  /// A stage whose source is a folder of many files.
+  private func folder() throws -> [Figure] {
+    let count = 100_000
+    return try inFolder { folder -> [Figure] in
+      try Files.makeFolder(folder + "/files")
+      for number in 0..<count { try Data("\(number)".utf8).write(to: URL(filePath: "\(folder)/files/\(number).txt")) }
+      let recipe = "recipe: bench\nstages: { clip: { load: { clip: files } } }\n"
+      try Data(recipe.utf8).write(to: URL(filePath: folder + "/bench.yaml"))
+      settle()
+      // No model is among the files, so that the run fails; but it has looked at all of them.
+      _ = try? seconds("run", folder)
+      return [
+        Figure(
+          name: "a source folder of \(count) files, planned", seconds: try median { try seconds("plan", folder) },
+          goal: 0.5)
+      ]
+    }
+  }
+
+  // MARK: Measuring
+
+  private func inFolder<Made>(_ work: (String) throws -> Made) throws -> Made {
+    let folder = NSTemporaryDirectory() + "diffusionclip-bench-\(UUID().uuidString)"
+    try Files.makeFolder(folder)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    return try work(folder)
+  }
+
+  /// Digests of files are remembered once these have been left alone for two seconds.
+  private func settle() { Thread.sleep(forTimeInterval: 2.5) }
+
+  private func median(_ measure: () throws -> Double) rethrows -> Double {
+    try (0..<7).map { _ in try measure() }.sorted()[3]
+  }
+
+  /// The wall time of a command on the recipe in `folder`.
+  private func seconds(_ command: String, _ folder: String) throws -> Double {
+    let process = Process()
+    process.executableURL = URL(filePath: program)
+    process.arguments = [command, "bench.yaml", "--store", folder + "/store", "--json"]
+    process.currentDirectoryURL = URL(filePath: folder)
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    let clock = ContinuousClock()
+    let start = clock.now
+    try process.run()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+      throw InputError("\(command) of a recipe made for measuring ended with status \(process.terminationStatus)")
+    }
+    return (clock.now - start).seconds
+  }
+}

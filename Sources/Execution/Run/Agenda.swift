@@ -1,0 +1,80 @@
+import ArtifactStore
+import Planning
+
+/// Which stages of a plan are ready, open or settled, and which actions wait to be executed.
+struct Agenda {
+  /// An action to execute, and the place of its record among those of its stage.
+  struct Task: Sendable {
+    let stage: Int
+    let place: Int
+    let action: Action
+    let reason: Reason
+  }
+
+  private struct OpenStage {
+    let steps: [Step]
+    var records: [FinishedAction?]
+    var unfinished: Int
+    /// Those not started, the first of them last.
+    var tasks: [Task]
+  }
+
+  /// For each stage, those that depend on it, and how many it waits for itself.
+  private var dependents: [[Int]]
+  private var waitsFor: [Int]
+  /// Stages whose predecessors are settled, the first in the plan last.
+  private var ready: [Int]
+  private var opened: [Int: OpenStage] = [:]
+  /// The open stages that have tasks.
+  private var busy: Set<Int> = []
+
+  init(_ plan: Plan) {
+    let numbers = Dictionary(plan.stages.enumerated().map { ($1.id, $0) }) { first, _ in first }
+    dependents = Array(repeating: [], count: plan.stages.count)
+    waitsFor = Array(repeating: 0, count: plan.stages.count)
+    for (number, stage) in plan.stages.enumerated() {
+      for predecessor in Set(stage.inputs.values.flatMap(\.references).compactMap { numbers[$0.stage] }) {
+        dependents[predecessor].append(number)
+        waitsFor[number] += 1
+      }
+    }
+    ready = plan.stages.indices.reversed().filter { [waitsFor] in waitsFor[$0] == 0 }
+  }
+
+  /// The next stage to open.
+  mutating func nextReady() -> Int? { ready.popLast() }
+
+  /// Takes note of a stage's actions: records for those that are done, tasks for those to execute.
+  mutating func open(_ stage: Int, steps: [Step], records: [FinishedAction?], tasks: [Task]) {
+    opened[stage] = OpenStage(steps: steps, records: records, unfinished: tasks.count, tasks: tasks.reversed())
+    if !tasks.isEmpty { busy.insert(stage) }
+  }
+
+  /// The task that is first in the plan. O(open stages).
+  var next: Task? { busy.min().flatMap { opened[$0]?.tasks.last } }
+
+  mutating func removeNext() {
+    guard let stage = busy.min() else { return }
+    opened[stage]?.tasks.removeLast()
+    if opened[stage]?.tasks.isEmpty ?? true { busy.remove(stage) }
+  }
+
+  /// Takes note of what a task made; nil where it failed.
+  mutating func finish(_ task: Task, _ record: FinishedAction?) {
+    opened[task.stage]?.records[task.place] = record
+    opened[task.stage]?.unfinished -= 1
+  }
+
+  /// What a stage made, once all its actions are finished: it is settled then, and those that waited for it may be
+  /// ready.
+  mutating func settled(_ stage: Int) -> [(step: Step, record: FinishedAction?)]? {
+    guard let done = opened[stage], done.unfinished == 0 else { return nil }
+    opened[stage] = nil
+    for dependent in dependents[stage] {
+      waitsFor[dependent] -= 1
+      guard waitsFor[dependent] == 0 else { continue }
+      ready.insert(dependent, at: ready.firstIndex { $0 < dependent } ?? ready.endIndex)
+    }
+    return Array(zip(done.steps, done.records))
+  }
+}

@@ -1,0 +1,83 @@
+import ArtifactStore
+import Planning
+import RecipeSyntax
+import StageKit
+
+/// Why the actions of a stage have to be executed, down to what started it.
+public struct Explanation: Sendable {
+  private let forecast: Forecast
+  private let stages: [PlannedStage]
+  private let inputs: [String: [String: PlannedInput]]
+
+  /// - Throws: ``ExecutionError`` where the recipe has no such stage.
+  public init(of name: String, in plan: Plan, by forecast: Forecast) throws {
+    self.forecast = forecast
+    stages = try plan.stages(called: name)
+    inputs = Dictionary(plan.stages.map { ($0.id, $0.inputs) }) { first, _ in first }
+  }
+
+  /// A paragraph for the stage, at each place of its sweeps, and one for each stage further up that makes it run.
+  public var text: String {
+    var told: Set<String> = []
+    return stages.map { tell($0.id, &told) }.joined()
+  }
+
+  private func tell(_ stage: String, _ told: inout Set<String>) -> String {
+    guard told.insert(stage).inserted else { return "" }
+    let actions = forecast.actions.filter { $0.id.stage == stage }
+    guard !actions.isEmpty else { return "" }
+    return Summary.text(of: actions) + causes(of: actions).map { tell($0, &told) }.joined()
+  }
+
+  /// The stages that have to run first and whose outputs these actions wait for.
+  private func causes(of actions: [PlannedAction]) -> [String] {
+    let ports = actions.compactMap { action -> (String, String)? in
+      if case .run(.blocked(let port)) = action.status { (action.id.stage, port) } else { nil }
+    }
+    let needed = ports.flatMap { inputs[$0]?[$1]?.references.map(\.stage) ?? [] }.uniqued
+    return needed.filter { stage in forecast.actions.contains { $0.id.stage == stage && !$0.isCached } }
+  }
+
+  /// `[{"stage", "actions": […]}]`, the causes behind the stage itself.
+  public var json: JSON {
+    var told: [String] = []
+    var next = stages.map(\.id)
+    while let stage = next.first {
+      next.removeFirst()
+      guard !told.contains(stage) else { continue }
+      told.append(stage)
+      next += causes(of: forecast.actions.filter { $0.id.stage == stage })
+    }
+    return .array(
+      told.map { stage in
+        ["stage": .string(stage), "actions": .array(forecast.actions.filter { $0.id.stage == stage }.map(\.json))]
+      })
+  }
+}
+
+extension Plan {
+  /// The stages that `name` means: one by its id, or all places of its sweeps, or all stages of a recipe in use.
+  /// - Throws: ``ExecutionError`` where there are none.
+  public func stages(called name: String) throws -> [PlannedStage] {
+    let meant = stages.filter { $0.id == name || $0.name == name || $0.name.hasPrefix(name + ".") }
+    guard meant.isEmpty else { return meant }
+    let names = stages.flatMap { [$0.name, $0.id] }.uniqued
+    throw ExecutionError.unknownStage(
+      name, suggestion: Suggestion.nearest(to: name, in: names), available: stages.map(\.name).uniqued)
+  }
+
+  /// The plan of these stages and of all that they need.
+  public func only(_ wanted: [PlannedStage]) -> Plan {
+    var needed = Set(wanted.map(\.id))
+    for stage in stages.reversed() where needed.contains(stage.id) {
+      needed.formUnion(stage.inputs.values.flatMap(\.references).map(\.stage))
+    }
+    let kept = outputs.filter { needed.contains($0.stage) }
+    let ends = wanted.compactMap { stage in
+      stage.outputs.first.map { OutputReference(stage: stage.id, port: $0.name, type: $0.type) }
+    }
+    return Plan(
+      recipe: recipe, description: description, file: file, parameters: parameters, overlays: overlays,
+      stages: stages.filter { needed.contains($0.id) }, outputs: (kept + ends).uniqued)
+  }
+}

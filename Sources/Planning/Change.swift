@@ -1,0 +1,92 @@
+import ArtifactStore
+import OrderedCollections
+import StageKit
+
+/// One respect in which an action differs from an earlier one of its stage.
+public struct Change: Sendable, Hashable, CustomStringConvertible {
+  /// `params.return_step: 500 → 400`, `input latents: 1 item changed, 31 the same`, `kind finetune revision 3 → 4`.
+  public let description: String
+
+  /// What changed from one preimage to another, in the order of the later one.
+  /// - Parameter sets: the artifacts behind the inputs of both, as far as they are known, by content digest.
+  public static func changes(from earlier: String, to later: String, sets: [Digest: Artifact]) -> [Change] {
+    let (old, new) = (facts(in: earlier), facts(in: later))
+    let subjects = OrderedSet(new.keys).union(old.keys).filter { old[$0] != new[$0] }
+    let grouped: OrderedDictionary<String, [String]> = .init(grouping: subjects) { group($0) }
+    return grouped.map { group, subjects in
+      let pairs = subjects.map { subject -> Pair in (old[subject], new[subject]) }
+      let count = OrderedSet(new.keys).union(old.keys).count { Self.group($0) == group }
+      return Change(description: text(group, pairs, of: count, kind: new["kind"] ?? "", sets: sets))
+    }
+  }
+
+  /// A preimage's lines, `subject: fact`.
+  private static func facts(in preimage: String) -> OrderedDictionary<String, String> {
+    var facts: OrderedDictionary<String, String> = [:]
+    for line in preimage.split(separator: "\n") {
+      guard let colon = line.firstRange(of: ": ") else { continue }
+      facts[String(line[..<colon.lowerBound])] = String(line[colon.upperBound...])
+    }
+    return facts
+  }
+
+  /// `input rows 3` belongs to `input rows`.
+  private static func group(_ subject: String) -> String {
+    let words = subject.split(separator: " ")
+    return words.count > 2 && (words[0] == "input" || words[0] == "source") ? "\(words[0]) \(words[1])" : subject
+  }
+
+  private typealias Pair = (old: String?, new: String?)
+
+  private static func text(
+    _ group: String, _ pairs: [Pair], of count: Int, kind: String, sets: [Digest: Artifact]
+  ) -> String {
+    let words = group.split(separator: " ")
+    switch words.first {
+    case "parameter": return "params.\(words.dropFirst().joined(separator: " ")): " + arrow(pairs[0]) { value($0) }
+    case "kind" where words.count > 1: return "kind \(kind) revision " + arrow(pairs[0]) { $0 }
+    case "input": return "\(group)" + members(pairs, of: count, sets: sets)
+    case "source": return count == 1 ? "\(group) changed" : "\(group): \(pairs.count) of \(count) files changed"
+    default: return "\(group) " + arrow(pairs[0]) { $0 }
+    }
+  }
+
+  private static func arrow(_ pair: Pair, _ show: (String) -> String) -> String {
+    "\(pair.old.map(show) ?? "none") → \(pair.new.map(show) ?? "none")"
+  }
+
+  /// A parameter's value as a recipe would show it.
+  private static func value(_ fact: String) -> String {
+    let text = fact.replacing("\\n", with: "\n").replacing("\\\\", with: "\\")
+    return Value(canonical: text)?.text ?? fact
+  }
+
+  /// What changed at a port: items, where both sets are known; else how many of what is bound to it.
+  private static func members(_ pairs: [Pair], of count: Int, sets: [Digest: Artifact]) -> String {
+    func set(_ fact: String?) -> Artifact? {
+      fact?.split(separator: " ").last.flatMap { Digest(hex: $0) }.flatMap { sets[$0] }
+    }
+    let known = pairs.compactMap { pair in set(pair.old).flatMap { old in set(pair.new).map { (old, $0) } } }
+    guard known.count == pairs.count else {
+      return count == 1 ? " changed" : ": \(pairs.count) of \(count) changed"
+    }
+    var counts = (changed: 0, new: 0, gone: 0, same: 0)
+    for (old, new) in known {
+      let before = Dictionary(old.items.map { ($0.name, $0.object) }) { first, _ in first }
+      for item in new.items {
+        switch before[item.name] {
+        case item.object: counts.same += 1
+        case nil: counts.new += 1
+        default: counts.changed += 1
+        }
+      }
+      counts.gone += old.items.count - new.items.count { before[$0.name] != nil }
+    }
+    let parts = [
+      counts.changed > 0 ? "\(counts.changed) \(counts.changed == 1 ? "item" : "items") changed" : nil,
+      counts.new > 0 ? "\(counts.new) new" : nil, counts.gone > 0 ? "\(counts.gone) gone" : nil,
+      "\(counts.same) the same",
+    ]
+    return ": " + parts.compactMap(\.self).joined(separator: ", ")
+  }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import ArtifactStore
+import Execution
+
+struct GCCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gc", abstract: "Remove from the store what no recipe's latest runs need.",
+    discussion: """
+      Kept are the latest runs of every recipe that is still where it was run from, and everything younger than the \
+      grace period. The store must not be in use.
+      """)
+
+  @OptionGroup var store: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  @Option(help: ArgumentHelp("How many of the latest runs of each recipe to keep.", valueName: "runs"))
+  var keep: Int = 3
+
+  @Option(help: ArgumentHelp("Keep everything that is younger.", valueName: "hours"))
+  var grace: Double = 24
+
+  @Flag(help: "Only say what would be removed.")
+  var dryRun = false
+
+  func validate() throws {
+    guard keep >= 0, grace >= 0 else { throw ValidationError("--keep and --grace must not be negative.") }
+  }
+
+  func run() async throws {
+    try await reportingErrors {
+      let garbage = try store.openHere(access: .alone).collect(keeping: keep, grace: grace * 3600, isDry: dryRun)
+      if output.json { printLine(garbage.json) } else { printText(Summary.text(of: garbage, isDry: dryRun)) }
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import ArtifactStore
+import Foundation
+import Testing
+
+/// The commands around a run: why, gc, verify, dag, diff, reports, and what a run can be asked.
+struct CommandTests {
+  @Test func whyTellsWhatChanged() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    let before = try FileManager.default.subpathsOfDirectory(atPath: repository.path(".diffusionclip"))
+    let outcome = try repository.run("why", "recipe.yaml", "edited", "--set", "target=a clown")
+    #expect(
+      outcome.output == """
+        edited: 0 cached, 3 to run
+          3 items (ada, bob, cyd): input 'model' will be recomputed
+        full: 0 cached, 1 to run
+          full: params.target: angry face → a clown
+
+        """)
+    let json = try repository.run("why", "recipe.yaml", "edited", "--set", "target=a clown", "--json").lines[0]
+    #expect(json.array?.map { $0["stage"] } == ["edited", "full"])
+    #expect(try FileManager.default.subpathsOfDirectory(atPath: repository.path(".diffusionclip")) == before)
+    let unknown = try repository.run("why", "recipe.yaml", "edted")
+    #expect(unknown.status == 2)
+    #expect(unknown.errors == "the recipe has no stage 'edted'; did you mean 'edited'?\n")
+  }
+
+  @Test func gcRemovesWhatNoLatestRunNeeds() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    // The store has been told of the run in the place that it is copied from, too.
+    try FileManager.default.removeItem(atPath: repository.path(".diffusionclip/runs"))
+    try #require(try repository.run("run", "recipe.yaml", "--set", "target=a clown").status == 0)
+    let dry = try repository.run("gc", "--keep", "1", "--grace", "0", "--dry-run", "--json").lines[0]
+    #expect(try repository.run("plan", "recipe.yaml", "--json").lines[0]["counts"]?["run"] == 0)
+    let garbage = try repository.run("gc", "--keep", "1", "--grace", "0", "--json").lines[0]
+    #expect(garbage == dry && (garbage["actions"]?.int ?? 0) >= WholeRecipe.afterTarget.count)
+    let kept = try repository.run("plan", "recipe.yaml", "--json", "--set", "target=a clown").lines[0]
+    #expect(kept["counts"]?["run"] == 0)
+    #expect(try repository.run("verify").output.hasSuffix(": all is well\n"))
+    #expect(try repository.run("gc").output.hasPrefix("removed 0 actions, 0 objects, 0 leftovers: "))
+  }
+
+  @Test func verifyFindsAndRepairs() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    let digests = try repository.digests("whole")
+    // A run in this place tells the store about the recipe here.
+    try #require(try repository.run("run", "recipe.yaml").status == 0)
+    let edited = try repository.json("runs/whole/run.json")["artifacts"]?.array?.first { $0["stage"] == "edited" }
+    let object = try #require(edited?["items"]?.array?.first?["object"]?.string)
+    let path = ".diffusionclip/objects/\(object.prefix(2))/\(object)"
+    try FileManager.default.removeItem(atPath: repository.path(path))
+    try repository.write("something else", to: path)
+
+    let found = try repository.run("verify", "--json")
+    #expect(found.status == 1)
+    #expect(try found.lines[0]["damaged"] == [.string(object)])
+    let repaired = try repository.run("verify", "--repair")
+    #expect(repaired.status == 0, "\(repaired.errors)")
+    #expect(try repository.run("verify").status == 0)
+    #expect(try repository.digests("whole") == digests)
+  }
+
+  @Test func graphs() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    let mermaid = try repository.run("dag", "recipe.yaml", "--format", "mermaid").output
+    #expect(mermaid.hasPrefix("flowchart LR\n  s0[\"photos<br/>synthesize\"]\n"))
+    #expect(mermaid.contains("  s0 --> s1\n"))
+    let dot = try repository.run("dag", "recipe.yaml", "--format", "dot").output
+    #expect(dot.hasPrefix("digraph \"whole\" {\n") && dot.hasSuffix("}\n"))
+    #expect(dot.contains("  \"latents\" -> \"full\"\n"))
+    let text = try repository.run("dag", "recipe.yaml").output.split(separator: "\n")
+    #expect(text.count == 17)
+    #expect(text.contains { $0.wholeMatch(of: /back +sample +<- latents, base/) != nil })
+    #expect(try repository.run("dag", "recipe.yaml", "--format", "svg").status == 64)
+  }
+
+  @Test func runsAreCompared() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    let change = ["run", "recipe.yaml", "--runs", "other", "--set", "target=a clown"]
+    try #require(try repository.run(change).status == 0)
+    #expect(try repository.run("diff", "runs/whole", "runs/whole/run.json").output == "the runs are the same\n")
+    let text = try repository.run("diff", "runs/whole", "other/whole").output
+    #expect(text.hasPrefix("params\n  target  angry face → a clown\nmeasures\n  scores.mae"))
+    let json = try repository.run("diff", "runs/whole", "other/whole", "--json").lines[0]
+    let artifacts = json["artifacts"]?.array?.compactMap { $0["subject"]?.string } ?? []
+    #expect(artifacts.contains("full.model") && !artifacts.contains("latents.latents"))
+    let wrong = try repository.run("diff", "runs/whole", "faces")
+    #expect(wrong.status == 2)
+    #expect(wrong.errors == "faces is no run: name the folder of one, such as runs/quickstart\n")
+  }
+
+  @Test func expectationsAsJUnit() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    let outcome = try repository.run("run", "recipe.yaml", "--junit", "report.xml", "--set", "limit=0.5 ± 0.0001")
+    #expect(outcome.status == 3)
+    let xml = try repository.text("report.xml")
+    #expect(xml.contains("<testsuite name=\"whole\" tests=\"1\" failures=\"1\" errors=\"0\""))
+    #expect(
+      xml.contains("<testcase classname=\"whole.scores\" name=\"mae 0.5 ± 0.0001\"><failure message=\"recipe.yaml"))
+    try #require(try repository.run("run", "recipe.yaml", "--junit", "report.xml").status == 0)
+    #expect(try repository.text("report.xml").contains("name=\"mae &lt; 2\"/>"))
+  }
+
+  @Test func onlyAndForce() throws {
+    let repository = try Repository(WholeRecipe.text)
+    let only = try repository.run("run", "recipe.yaml", "--json", "--only", "back")
+    #expect(only.status == 0)
+    #expect(try Set(only.ran.map { $0.prefix { $0 != "/" } }) == ["photos", "base", "faces", "latents", "back"])
+    let forced = try repository.run("run", "recipe.yaml", "--json", "--only", "back", "--force", "latents")
+    #expect(try forced.ran == ["latents/ada", "latents/bob", "latents/cyd"])
+    #expect(try repository.run("run", "recipe.yaml", "--force", "nothing").status == 2)
+  }
+
+  @Test func severalAtOnceMakeTheSame() throws {
+    let repository = try Repository(WholeRecipe.text)
+    let outcome = try repository.run("run", "recipe.yaml", "--jobs", "4", "--threads", "1")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try repository.digests("whole") == WholeRecipe.finished().repository.digests("whole"))
+  }
+
+  @Test(arguments: ["bash", "zsh", "fish"])
+  func shellsComplete(shell: String) throws {
+    let script = try Repository("recipe: r").run("--generate-completion-script", shell)
+    #expect(script.status == 0 && script.output.contains("why"))
+  }
+}

@@ -1,0 +1,90 @@
+import ArtifactStore
+import Foundation
+import Testing
+
+/// Kills and damage at random, a few of each; `DIFFUSIONCLIP_FAULTS=200` makes it two hundred. Whatever happens, the
+/// results in the end are those of an undisturbed run, and the store is in order.
+struct FaultTests {
+  private static let count = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_FAULTS"].flatMap { Int($0) } ?? 4
+
+  /// What every run here is asked: a fine-tuning of some length, that saves its state at each step.
+  private static let change = ["--set", "target=a robot", "--set", "passes=4", "--set", "save_every=0"]
+
+  private static let undisturbed = Result {
+    let repository = try WholeRecipe.finishedCopy()
+    let clock = ContinuousClock()
+    let start = clock.now
+    try #require(try repository.run(["run", "recipe.yaml"] + change).status == 0)
+    return (digests: try repository.digests("whole"), microseconds: Int((clock.now - start) / .microseconds(1)))
+  }
+
+  @Test func killedAtAnyMoment() throws {
+    let (digests, microseconds) = try Self.undisturbed.get()
+    var random = SeededGenerator(seed: 1)
+    for round in 0..<Self.count {
+      let repository = try WholeRecipe.finishedCopy()
+      let program = try repository.start(["run", "recipe.yaml"] + Self.change)
+      let other = round % 4 == 0 ? try repository.start(["run", "recipe.yaml"] + Self.change) : nil
+      usleep(UInt32.random(in: 0..<UInt32(microseconds), using: &random))
+      program.end(by: SIGKILL)
+      if let other { #expect(try other.outcome().status == 0, "round \(round)") }
+      let outcome = try repository.run(["run", "recipe.yaml"] + Self.change)
+      #expect(outcome.status == 0, "round \(round): \(outcome.errors)")
+      #expect(try repository.digests("whole") == digests, "round \(round)")
+      #expect(try repository.run("verify").status == 0, "round \(round)")
+      #expect(repository.names(in: ".diffusionclip/attempts").isEmpty, "round \(round)")
+    }
+  }
+
+  @Test func damagedAnywhere() throws {
+    let digests = try WholeRecipe.finished().repository.digests("whole")
+    var random = SeededGenerator(seed: 2)
+    for round in 0..<Self.count {
+      let repository = try WholeRecipe.finishedCopy()
+      try #require(try repository.run("run", "recipe.yaml").status == 0)
+      let store = repository.path(".diffusionclip")
+      let parts = ["objects/", "actions/", "sources", "index"]
+      let files = try FileManager.default.subpathsOfDirectory(atPath: store).sorted().filter { file in
+        parts.contains { file.hasPrefix($0) } && (try? repository.data(".diffusionclip/\(file)")) != nil
+      }
+      let file = try #require(files.randomElement(using: &random))
+      try damage(".diffusionclip/\(file)", in: repository, using: &random)
+
+      let outcome = try repository.run("run", "recipe.yaml")
+      #expect(outcome.status == 0, "round \(round), \(file): \(outcome.errors)")
+      #expect(try repository.digests("whole") == digests, "round \(round), \(file)")
+      let repaired = try repository.run("verify", "--repair")
+      #expect(repaired.status == 0, "round \(round), \(file): \(repaired.output)\(repaired.errors)")
+      #expect(try repository.run("verify").status == 0, "round \(round), \(file)")
+    }
+  }
+
+  /// Flips a bit of a file, or cuts it off.
+  private func damage(
+    _ file: String, in repository: Repository, using random: inout SeededGenerator
+  ) throws {
+    var data = try repository.data(file)
+    let place = Int.random(in: 0..<max(1, data.count), using: &random)
+    if Bool.random(using: &random) {
+      data = data.prefix(place)
+    } else if !data.isEmpty {
+      data[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+    }
+    try FileManager.default.removeItem(atPath: repository.path(file))
+    try repository.write(data, to: file)
+  }
+}
+
+/// Random numbers that are the same each time (SplitMix64).
+private struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
