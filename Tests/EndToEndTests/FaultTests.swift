@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import TestSupport
 import Testing
 
 /// Kills and damage at random, a few of each; `DIFFUSIONCLIP_FAULTS=200` makes it two hundred. Whatever happens, the
@@ -72,19 +73,5 @@ struct FaultTests {
     }
     try FileManager.default.removeItem(atPath: repository.path(file))
     try repository.write(data, to: file)
-  }
-}
-
-/// Random numbers that are the same each time (SplitMix64).
-private struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

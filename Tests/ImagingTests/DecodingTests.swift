@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import TestSupport
 import Testing
 
 @Suite struct DecodingTests {
@@ -46,7 +47,7 @@ import Testing
     let file = try image.pngData()
     #expect(try Image(decoding: file, name: "again") == image)
     #expect(try file == image.pngData())
-    var generator = SeededGenerator(state: 7)
+    var generator = SeededGenerator(seed: 7)
     for side in [1, 2, 100, 257] {
       let noise = (0..<side * side * 3).map { _ in UInt8.random(in: 0...255, using: &generator) }
       let image = Image(width: side, height: side, pixels: noise)
@@ -154,7 +155,7 @@ import Testing
   @Test func survivesMutatedFiles() throws {
     let names = DecodingTests.pngs + DecodingTests.jpegs + ["exif-6.jpg", "cmyk.jpg"]
     let files = try names.map { try [UInt8](Fixture.data($0)) }
-    var generator = SeededGenerator(state: 2021)
+    var generator = SeededGenerator(seed: 2021)
     var (decoded, refused) = (0, 0)
     for round in 0..<20_000 {
       var bytes = files[round % files.count]

@@ -1,6 +1,7 @@
 import Foundation
 import Planning
 import RecipeSyntax
+import TestSupport
 import Testing
 
 /// Recipes that are mutated at random: each is planned or refused, and in less than a second. A few thousand;
@@ -115,19 +116,5 @@ struct FuzzTests {
       let time = clock.now - start
       #expect(refused && time < .seconds(1))
     }
-  }
-}
-
-/// Random numbers that are the same each time (SplitMix64).
-private struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
