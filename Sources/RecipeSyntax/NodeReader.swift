@@ -87,22 +87,42 @@ package struct NodeReader {
       }
     default:
       var entries: [Entry] = []
+      var merged: [Entry] = []
       var places: [String: SourceLocation] = [:]
       while true {
         let next = try events.next()
-        if case .mappingEnd = next.content { return (.mapping(entries), levels) }
+        if case .mappingEnd = next.content {
+          for entry in merged where places.updateValue(entry.key.location, forKey: entry.key.text) == nil {
+            entries.append(entry)
+          }
+          return (.mapping(entries), levels)
+        }
         let key = try subtree(next, events, depth: depth + 1).node
         guard let text = key.scalar?.text else {
           throw Diagnostic("a key must be a name, not \(key.summary)", at: key.location)
         }
         let value = try subtree(try events.next(), events, depth: depth + 1)
         levels = max(levels, value.depth + 1)
-        if let first = places.updateValue(key.location, forKey: text) {
+        if key.scalar?.isPlain == true, text == "<<" {
+          merged += mergedEntries(of: value.node)
+        } else if let first = places.updateValue(key.location, forKey: text) {
           problems.report("'\(text)' stands here twice", at: key.location, note: .init("first here", at: first))
         } else {
           entries.append(Entry(key: Name(text, at: key.location), value: value.node))
         }
       }
+    }
+  }
+
+  /// What the merge key `<<` brings into a mapping (https://yaml.org/type/merge.html): the entries of a mapping, or of
+  /// several, those of the first counting most. The mapping's own entries come before all of these.
+  private mutating func mergedEntries(of node: Node) -> [Entry] {
+    (node.sequence ?? [node]).flatMap { part -> [Entry] in
+      if let entries = part.mapping { return entries }
+      problems.report(
+        "'<<' merges mappings, not \(part.summary)", at: part.location,
+        hint: "give it the anchor of a mapping, as in '<<: *common'")
+      return []
     }
   }
 

@@ -44,6 +44,16 @@ struct NodeReaderTests {
     #expect(entries[1].value.origin?.location.description == "r.yaml:1:4")
   }
 
+  @Test func mergeKeyBringsInWhatIsNotThereYet() throws {
+    let text = "a: &x {b: 1, c: 2}\nd: &y {b: 3, e: 4}\nf: {<<: [*x, *y], c: 5}\ng: {'<<': 6}\n"
+    let entries = try #require(try read(text).mapping)
+    let merged = try #require(entries[2].value.mapping)
+    #expect(merged.map(\.key.text) == ["c", "b", "e"])
+    #expect(merged.compactMap(\.value.scalar?.text) == ["5", "1", "4"])
+    #expect(merged[1].value.location.description == "r.yaml:1:11")
+    #expect(entries[3].value.mapping?.first?.key.text == "<<")
+  }
+
   @Test func duplicateKeysAreAllReported() throws {
     #expect(
       try errors("a: 1\nb: {c: 1, c: 2}\na: 2\n") == """
@@ -128,6 +138,7 @@ struct NodeReaderTests {
     ("? [a]\n: 1\n", "r.yaml:1:3: error: a key must be a name, not a list"),
     ("a: *b\n", "r.yaml:1:4: error: '*b' refers to nothing"),
     ("a: &b [*b]\n", "r.yaml:1:8: error: '*b' stands inside what it refers to"),
+    ("a: &b 1\nc: {<<: *b}\n", "r.yaml:2:9: error: '<<' merges mappings, not 1"),
     ("a: &base 1\nb: *bsae\n", "r.yaml:2:4: error: '*bsae' refers to nothing"),
   ])
   func located(text: String, error: String) throws {
