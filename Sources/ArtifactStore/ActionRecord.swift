@@ -81,7 +81,7 @@ extension ActionRecord {
   var data: Data {
     guard case .object(let members) = json else { preconditionFailure("a record is an object") }
     let sealed = JSON.object(members + [JSON.Member("seal", .string(Digest(of: json.text).hex))])
-    return Data(sealed.prettyText.utf8)
+    return sealed.prettyData
   }
 
   private var json: JSON {

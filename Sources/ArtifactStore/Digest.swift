@@ -3,8 +3,8 @@ import Foundation
 
 /// The SHA-256 of some bytes: the name of an object in the store, or of an action.
 public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible, Codable {
-  /// 64 lower-case hexadecimal digits.
-  public let hex: String
+  /// The 32 bytes, eight at a time, the first ones highest.
+  private let words: (UInt64, UInt64, UInt64, UInt64)
 
   /// The digest of `data`.
   public init(of data: some DataProtocol) {
@@ -13,48 +13,80 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible, C
 
   /// The digest of the UTF-8 bytes of `text`.
   public init(of text: String) {
-    self.init(of: Data(text.utf8))
+    var text = text
+    self.init(
+      text.withUTF8 { bytes in
+        var hash = SHA256()
+        hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
+        return hash.finalize()
+      })
   }
 
   init(_ hash: SHA256.Digest) {
-    self.init(bytes: hash)
+    self = hash.withUnsafeBytes { Digest(bytes: $0) }
   }
 
-  /// The digest that these 32 bytes are.
-  init(bytes: some Sequence<UInt8>) {
-    hex = String(unsafeUninitializedCapacity: 64) { text in
-      var count = 0
-      for byte in bytes {
-        text[count] = Self.digits[Int(byte >> 4)]
-        text[count + 1] = Self.digits[Int(byte & 15)]
-        count += 2
-      }
-      return count
+  /// The digest that 32 bytes are.
+  init(bytes: UnsafeRawBufferPointer) {
+    func word(_ index: Int) -> UInt64 {
+      UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
     }
-  }
-
-  /// The 32 bytes of the digest.
-  var bytes: [UInt8] {
-    let digits = Array(hex.utf8)
-    func value(_ digit: UInt8) -> UInt8 { digit < 58 ? digit - 48 : digit - 87 }
-    return (0..<32).map { value(digits[2 * $0]) << 4 | value(digits[2 * $0 + 1]) }
+    words = (word(0), word(1), word(2), word(3))
   }
 
   /// The digest written as `hex`, or nil where that is not 64 hexadecimal digits.
   public init?(hex: some StringProtocol) {
-    let lower = hex.lowercased()
-    guard lower.utf8.count == 64, lower.utf8.allSatisfy(Self.digits.contains) else { return nil }
-    self.hex = lower
+    var words: [UInt64] = [0, 0, 0, 0]
+    var count = 0
+    for byte in hex.utf8 {
+      let digit: UInt8
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+      default: return nil
+      }
+      guard count < 64 else { return nil }
+      words[count / 16] = words[count / 16] << 4 | UInt64(digit)
+      count += 1
+    }
+    guard count == 64 else { return nil }
+    self.words = (words[0], words[1], words[2], words[3])
   }
 
-  private static let digits = Array("0123456789abcdef".utf8)
+  /// Gives `body` the 32 bytes of the digest.
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    withUnsafeBytes(of: (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)) { body($0) }
+  }
+
+  /// 64 lower-case hexadecimal digits.
+  public var hex: String {
+    String(unsafeUninitializedCapacity: 64) { text in
+      withBytes { bytes in
+        for (index, byte) in bytes.enumerated() {
+          text[2 * index] = Self.digit(byte >> 4)
+          text[2 * index + 1] = Self.digit(byte & 15)
+        }
+      }
+      return 64
+    }
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+  }
+
+  public static func == (a: Digest, b: Digest) -> Bool { a.words == b.words }
+
+  /// A digest is as random as a hash needs to be.
+  public func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+
+  public static func < (a: Digest, b: Digest) -> Bool { a.words < b.words }
 
   public var description: String { hex }
 
   /// The first twelve digits, for people.
   public var short: String { String(hex.prefix(12)) }
-
-  public static func < (a: Digest, b: Digest) -> Bool { a.hex < b.hex }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

@@ -53,72 +53,107 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 extension JSON {
   /// The value on one line. A number that JSON cannot hold (infinite, not a number) is null.
   public var text: String {
-    var text = ""
-    write(to: &text, indent: nil)
-    return text
+    var writer = JSONWriter(isPretty: false)
+    writer.write(self)
+    return String(decoding: writer.bytes, as: UTF8.self)
   }
 
-  /// The value on several lines, indented by two spaces a level.
-  public var prettyText: String {
-    var text = ""
-    write(to: &text, indent: 0)
-    return text + "\n"
-  }
+  /// The value on several lines, indented by two spaces a level; each element of an array has a line of its own.
+  public var prettyText: String { String(decoding: prettyBytes, as: UTF8.self) }
 
-  private func write(to text: inout String, indent: Int?) {
-    switch self {
-    case .null: text += "null"
-    case .bool(let value): text += value ? "true" : "false"
-    case .int(let value): text += String(value)
-    case .double(let value): text += value.isFinite ? value.description : "null"
-    case .string(let value): Self.write(value, to: &text)
+  /// What a file holds that a person may read: ``prettyText`` in UTF-8.
+  public var prettyData: Data { Data(prettyBytes) }
+
+  private var prettyBytes: [UInt8] {
+    var writer = JSONWriter(isPretty: true)
+    writer.write(self)
+    return writer.bytes + [UInt8(ascii: "\n")]
+  }
+}
+
+/// JSON in UTF-8 in the making.
+private struct JSONWriter {
+  private(set) var bytes: [UInt8] = []
+  /// Whether members and elements start lines of their own.
+  private var indents: Bool
+  private var depth = 0
+  private let isPretty: Bool
+
+  init(isPretty: Bool) { (self.isPretty, indents) = (isPretty, isPretty) }
+
+  mutating func write(_ value: JSON) {
+    switch value {
+    case .null: append("null")
+    case .bool(let value): append(value ? "true" : "false")
+    case .int(let value): bytes.append(contentsOf: value.description.utf8)
+    case .double(let value): bytes.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
+    case .string(let value): write(value)
     case .array(let values):
-      Self.write(values, between: "[", "]", to: &text, indent: indent) { value, text, indent in
-        value.write(to: &text, indent: indent)
+      open("[")
+      let indents = self.indents
+      for (index, value) in values.enumerated() {
+        separate(index)
+        self.indents = false
+        write(value)
+        self.indents = indents
       }
+      close("]", isEmpty: values.isEmpty)
     case .object(let members):
-      Self.write(members, between: "{", "}", to: &text, indent: indent) { member, text, indent in
-        Self.write(member.name, to: &text)
-        text += indent == nil ? ":" : ": "
-        member.value.write(to: &text, indent: indent)
+      open("{")
+      for (index, member) in members.enumerated() {
+        separate(index)
+        write(member.name)
+        append(isPretty ? ": " : ":")
+        write(member.value)
       }
+      close("}", isEmpty: members.isEmpty)
     }
   }
 
-  private static func write<Element>(
-    _ elements: [Element], between open: String, _ close: String, to text: inout String, indent: Int?,
-    one: (Element, inout String, Int?) -> Void
-  ) {
-    let inner = indent.map { $0 + 2 }
-    text += open
-    for (index, element) in elements.enumerated() {
-      if index > 0 { text += "," }
-      if let inner { text += "\n" + String(repeating: " ", count: inner) }
-      one(element, &text, inner)
-    }
-    if let indent, !elements.isEmpty { text += "\n" + String(repeating: " ", count: indent) }
-    text += close
+  private mutating func append(_ text: StaticString) {
+    bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  private static func write(_ string: String, to text: inout String) {
-    text += "\""
-    defer { text += "\"" }
-    if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-      text += string
-      return
-    }
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\t": text += "\\t"
-      case "\r": text += "\\r"
-      case _ where scalar.value < 0x20:
-        let hex = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      default: text.unicodeScalars.append(scalar)
+  private mutating func open(_ bracket: StaticString) {
+    append(bracket)
+    depth += 1
+  }
+
+  private mutating func separate(_ index: Int) {
+    if index > 0 { append(isPretty && !indents ? ", " : ",") }
+    if indents { startLine() }
+  }
+
+  private mutating func close(_ bracket: StaticString, isEmpty: Bool) {
+    depth -= 1
+    if indents, !isEmpty { startLine() }
+    append(bracket)
+  }
+
+  private mutating func startLine() {
+    append("\n")
+    for _ in 0..<depth { append("  ") }
+  }
+
+  private mutating func write(_ string: String) {
+    append("\"")
+    // Bytes above ASCII are the same in JSON.
+    for byte in string.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""): append("\\\"")
+      case UInt8(ascii: "\\"): append("\\\\")
+      case UInt8(ascii: "\n"): append("\\n")
+      case UInt8(ascii: "\t"): append("\\t")
+      case UInt8(ascii: "\r"): append("\\r")
+      case ..<0x20:
+        append("\\u00")
+        bytes.append(byte < 16 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
+        bytes.append(Self.digits[Int(byte & 15)])
+      default: bytes.append(byte)
       }
     }
+    append("\"")
   }
+
+  private static let digits = Array("0123456789abcdef".utf8)
 }

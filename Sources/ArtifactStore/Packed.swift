@@ -13,7 +13,7 @@ struct PackedWriter {
     data.append(contentsOf: text.utf8)
   }
 
-  mutating func write(_ digest: Digest) { data.append(contentsOf: digest.bytes) }
+  mutating func write(_ digest: Digest) { digest.withBytes { data.append(contentsOf: $0) } }
 
   mutating func write(_ status: Files.Status) {
     write(status.device)
@@ -22,7 +22,7 @@ struct PackedWriter {
   }
 
   /// All of it behind its own digest, so that a damaged file is taken for none.
-  var sealed: Data { Data(Digest(of: data).bytes) + data }
+  var sealed: Data { Digest(of: data).withBytes { Data($0) } + data }
 }
 
 /// Takes bytes that a ``PackedWriter`` wrote apart; everything is nil once they are too few.
@@ -34,8 +34,9 @@ struct PackedReader {
 
   /// Gives `read` what was sealed; nil where the seal is broken.
   static func open<Read>(_ sealed: Data, _ read: (inout PackedReader) -> Read?) -> Read? {
-    guard sealed.count >= 32, Digest(bytes: sealed.prefix(32)) == Digest(of: sealed.dropFirst(32)) else { return nil }
+    guard sealed.count >= 32 else { return nil }
     return sealed.withUnsafeBytes { bytes in
+      guard Digest(bytes: bytes) == Digest(of: sealed.dropFirst(32)) else { return nil }
       var reader = PackedReader(UnsafeRawBufferPointer(rebasing: bytes[32...]))
       return read(&reader)
     }

@@ -88,9 +88,14 @@ public final class Store: Sendable {
     index.save()
   }
 
-  func path(ofObject digest: Digest) -> String { "\(folder)/objects/\(digest.hex.prefix(2))/\(digest.hex)" }
-  func path(ofAction key: Digest) -> String { "\(folder)/actions/\(key.hex.prefix(2))/\(key.hex)" }
+  func path(ofObject digest: Digest) -> String { path("objects", digest) }
+  func path(ofAction key: Digest) -> String { path("actions", key) }
   func path(ofState key: Digest) -> String { "\(folder)/state/\(key.hex)" }
+
+  private func path(_ part: String, _ digest: Digest) -> String {
+    let hex = digest.hex
+    return "\(folder)/\(part)/\(hex.prefix(2))/\(hex)"
+  }
 
   /// The right to execute the action `key`; nil while somebody else has it. Held as long as the value lives.
   public func lease(for key: Digest) throws(StoreError) -> FileLock? {

@@ -34,8 +34,8 @@ public struct Plan: Sendable {
   public subscript(id: String) -> PlannedStage? { places[id].map { stages[$0] } }
 }
 
-/// One stage of a plan.
-public struct PlannedStage: Sendable {
+/// One stage of a plan. Its actions, of which there may be thousands, share it.
+public final class PlannedStage: Sendable {
   /// Unique in the plan: the name, followed by the axes where there are any.
   public let id: String
   /// As the recipe calls it; a stage of a recipe in use has the names that lead there in front: `zombies.latents`.

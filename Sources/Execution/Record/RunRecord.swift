@@ -46,7 +46,7 @@ struct RunRecord: Sendable {
     files.append(("report.html", Data(try Report(of: self).html.utf8)))
     for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
     let names = files.map(\.path)
-    try Self.write(Data(try json(files: names).prettyText.utf8), to: index)
+    try Self.write(try json(files: names).prettyData, to: index)
 
     for case let name? in earlier.map(\.string) where !names.contains(name) && FileName.isInside(name) {
       try Files.remove(folder + "/" + name)

@@ -82,11 +82,11 @@ private struct Scale {
 
   subscript(value: Double) -> Double { start + (value - low) / (high - low) * (end - start) }
 
-  /// About five multiples of 1, 2 or 5 times a power of ten.
+  /// About five multiples of 1, 2 or 5 times a power of ten; none is negative zero.
   var ticks: [Double] {
     let rough = (high - low) / 5
     let power = pow(10, floor(log10(rough)))
     let step = [1, 2, 5, 10].map { $0 * power }.first { $0 >= rough } ?? rough
-    return stride(from: ceil(low / step), through: floor(high / step), by: 1).map { $0 * step }
+    return stride(from: ceil(low / step), through: floor(high / step), by: 1).map { $0 * step + 0 }
   }
 }

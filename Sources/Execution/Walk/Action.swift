@@ -3,7 +3,7 @@ import Planning
 import StageKit
 
 /// A unit of work whose inputs are all known, and so its key.
-struct Action: Sendable {
+final class Action: Sendable {
   let id: ActionID
   let stage: PlannedStage
   let preimage: ActionPreimage
