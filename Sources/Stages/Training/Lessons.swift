@@ -10,8 +10,8 @@ import Tensors
 struct Lesson {
   /// Every parameter that changes, the network's first.
   let learned: [Tensor]
-  /// The loss, of shape [], of a batch drawn from the step's own random numbers.
-  let loss: (inout RandomSource) -> Tensor
+  /// The loss, of shape [], of a batch drawn from the step's own random numbers, at a point in 0..<1 of the training.
+  let loss: (_ random: inout RandomSource, _ progress: Double) -> Tensor
   let checkpoint: () throws -> CheckpointTensors
 }
 
@@ -48,7 +48,7 @@ private func diffusionLesson(_ set: TrainingSet, _ context: any StageContext) th
   let batch = parameters.int("batch")
   return Lesson(
     learned: network.parameters.tensors,
-    loss: { random in
+    loss: { random, _ in
       let pictures = set.pictures(set.draw(batch, &random))
       return process.loss(pictures, with: network, random: &random)
     },
@@ -56,27 +56,43 @@ private func diffusionLesson(_ set: TrainingSet, _ context: any StageContext) th
 }
 
 /// CLIP's symmetric contrastive loss over the pairs of a batch (Radford et al. 2021, figure 3), on pictures changed by
-/// an adversary: see ``adversarial(_:within:random:loss:)``.
+/// an adversary: see ``adversarial(_:within:random:loss:)``. With `words_weight`, the words of the captions are told
+/// from the pictures as well: see ``WordHead``.
 private func clipLesson(_ set: TrainingSet, _ context: any StageContext) throws -> Lesson {
   let parameters = context.parameters
   let captions = try set.columnNames.filter { $0 == "caption" || $0.hasPrefix("caption_") }.map(set.column)
   guard !captions.isEmpty else { throw InputError("the table has no column 'caption': CLIP learns from captions") }
-  let model = try clipToTrain(captions, side: set.side, context)
-  let (network, tokenizer) = (model.network, model.tokenizer)
+  let given = try context.clip("model")
+  let tokenizer =
+    try given?.tokenizer
+    ?? Tokenizer(merges: BPETrainer.merges(from: captions.flatMap { $0 }, count: parameters["merges"]?.int ?? 512))
   let tokens = captions.map { column in column.map(tokenizer.encode) }
   let longest = 2 + (tokens.joined().map(\.count).max() ?? 0)
+  let network =
+    try given?.network.copy()
+    ?? CLIP(
+      CLIP.Configuration(
+        // Room for prompts somewhat longer than any caption.
+        embedDim: 128, imageResolution: set.side, visionLayers: 4, visionWidth: 128, visionPatchSize: 8,
+        visionHeads: 4, contextLength: longest + 8, vocabularySize: tokenizer.vocabularySize, textLayers: 2,
+        textWidth: 128, textHeads: 4), seed: seed(parameters))
   guard longest <= network.configuration.contextLength else {
     throw InputError(
       "a caption has \(longest) tokens, the model's context \(network.configuration.contextLength): shorten the captions"
     )
   }
+  network.parameters.setRequiresGradient(true)
+  let model = try CLIPModel(network, tokenizer)
   let batch = parameters.int("batch")
   let augmentation = Augmentation(strength: parameters.double("augmentation"))
   let together = parameters.int("together")
   let robustness = parameters.double("robustness")
+  let wordsWeight = parameters.double("words_weight")
+  let head = wordsWeight > 0 ? WordHead(tokens, network.configuration, seed: seed(parameters)) : nil
+  let learned = network.parameters.tensors + (head?.learned ?? [])
   return Lesson(
-    learned: network.parameters.tensors,
-    loss: { random in
+    learned: learned,
+    loss: { random, progress in
       let indices = set.draw(batch, together: together, &random)
       let words = indices.map { tokens[Int(random.uniform() * Double(tokens.count))][$0] }
       let longest = words.map(\.count).max() ?? 0
@@ -88,41 +104,73 @@ private func clipLesson(_ set: TrainingSet, _ context: any StageContext) throws 
       // At most 100, as CLIP clips it.
       let scale = network.logitScale.clamped(to: 0...log(100)).exp()
       func loss(_ pictures: Tensor, _ sentences: Tensor, _ scale: Tensor) -> Tensor {
-        let logits = model.embedding(ofImages: pictures).matmul(sentences, transposed: (false, true)) * scale
+        let embeddings = model.embedding(ofImages: pictures)
+        let logits = embeddings.matmul(sentences, transposed: (false, true)) * scale
         let pairs = Array(0..<batch)
-        return (logits.crossEntropy(pairs) + logits.permuted([1, 0]).crossEntropy(pairs)) / 2
+        let contrastive = (logits.crossEntropy(pairs) + logits.permuted([1, 0]).crossEntropy(pairs)) / 2
+        guard let head else { return contrastive }
+        return contrastive + head.loss(embeddings, indices) * wordsWeight
       }
       var pictures = augmentation(set.pictures(indices), &random)
       if robustness > 0 {
-        network.parameters.setRequiresGradient(false)
-        pictures = adversarial(pictures, within: robustness, random: &random) {
+        for parameter in learned { parameter.setRequiresGradient(false) }
+        // Full strength from half-way on: what is small must be seen before it can be defended.
+        pictures = adversarial(pictures, within: robustness * min(1, 2 * progress), random: &random) {
           loss($0, sentences.detached, scale.detached)
         }
-        network.parameters.setRequiresGradient(true)
+        for parameter in learned { parameter.setRequiresGradient(true) }
       }
       return loss(pictures, sentences, scale)
     },
     checkpoint: { try model.checkpoint() })
 }
 
-/// The CLIP that the stage goes on from, or a new one with a tokenizer learned from the captions.
-private func clipToTrain(_ captions: [[String]], side: Int, _ context: any StageContext) throws -> CLIPModel {
-  let parameters = context.parameters
-  if let given = try context.clip("model") {
-    let model = try CLIPModel(given.network.copy(), given.tokenizer)
-    model.network.parameters.setRequiresGradient(true)
-    return model
+/// Tells from CLIP's embedding of a picture which tokens its captions have: classification as an aid to contrast
+/// (Huang et al. 2024, "Classification Done Right for Vision-Language Pre-Training"), after which the head is dropped.
+///
+/// What is small in a picture, as makeup is, moves the contrastive loss only once both its encoders see it. Here the
+/// image encoder learns it alone.
+private struct WordHead {
+  /// [vocabulary, embedDim].
+  private let weight: Tensor
+  /// [vocabulary]: at first the logarithm of each token's odds.
+  private let bias: Tensor
+  /// Of each picture, the share of its captions that has a token.
+  private let shares: [[Int: Float]]
+  private let vocabularySize: Int
+
+  /// - Parameter tokens: for each column of captions, those of each picture.
+  init(_ tokens: [[[Int]]], _ configuration: CLIP.Configuration, seed: UInt64) {
+    let share = 1 / Float(tokens.count)
+    let shares = tokens[0].indices.map { picture in
+      tokens.reduce(into: [Int: Float]()) { shares, column in
+        for token in Set(column[picture]) { shares[token, default: 0] += share }
+      }
+    }
+    var frequencies = [Float](repeating: 1, count: configuration.vocabularySize)
+    for picture in shares { for (token, share) in picture { frequencies[token] += share } }
+    let pictures = Float(shares.count) + 2
+    var random = RandomSource(seed: seed, name: "words")
+    weight = (random.normal([configuration.vocabularySize, configuration.embedDim]) * 0.05).parameterCopy()
+    bias = Tensor(frequencies.map { log($0 / (pictures - $0)) }, shape: [frequencies.count]).parameterCopy()
+    (self.shares, vocabularySize) = (shares, configuration.vocabularySize)
   }
-  let tokenizer = try Tokenizer(
-    merges: BPETrainer.merges(from: captions.flatMap { $0 }, count: parameters["merges"]?.int ?? 512))
-  let longest = captions.joined().map { tokenizer.encode($0).count }.max() ?? 0
-  let network = try CLIP(
-    CLIP.Configuration(
-      // Room for the start and end tokens, and for prompts somewhat longer than any caption.
-      embedDim: 128, imageResolution: side, visionLayers: 4, visionWidth: 128, visionPatchSize: 8, visionHeads: 4,
-      contextLength: longest + 2 + 8, vocabularySize: tokenizer.vocabularySize, textLayers: 2, textWidth: 128,
-      textHeads: 4), seed: seed(parameters))
-  return try CLIPModel(network, tokenizer)
+
+  var learned: [Tensor] { [weight, bias] }
+
+  /// The binary cross-entropy of every token, summed over the vocabulary, for embeddings [N, embedDim] of unit length.
+  func loss(_ embeddings: Tensor, _ pictures: [Int]) -> Tensor {
+    var targets = [Float](repeating: 0, count: pictures.count * vocabularySize)
+    for (row, picture) in pictures.enumerated() {
+      for (token, share) in shares[picture] { targets[row * vocabularySize + token] = share }
+    }
+    let target = Tensor(targets, shape: [pictures.count, vocabularySize])
+    let logits = (embeddings * 10).linear(weight, bias)
+    func logarithm(_ probability: Tensor) -> Tensor { probability.clamped(to: 1e-6...1).log() }
+    let present = target * logarithm(logits.sigmoid())
+    let absent = (1 - target) * logarithm((-logits).sigmoid())
+    return -(present + absent).sum() / Double(pictures.count)
+  }
 }
 
 /// Pictures [N, H, W, 3], each moved up the gradient of the loss, by a random length of at most `radius`.
@@ -151,7 +199,7 @@ private func identityLesson(_ set: TrainingSet, _ parameters: Parameters) throws
   let batch = parameters.int("batch")
   return Lesson(
     learned: network.parameters.tensors + [centres],
-    loss: { random in
+    loss: { random, _ in
       let indices = set.draw(batch, &random)
       let labels = indices.map { people.labels[$0] }
       let cosines = network(set.pictures(indices)).matmul(centres.normalizedRows(eps: 1e-12), transposed: (false, true))
@@ -181,7 +229,7 @@ private func segmenterLesson(_ set: TrainingSet, _ context: any StageContext) th
   let batch = parameters.int("batch")
   return Lesson(
     learned: network.parameters.tensors,
-    loss: { random in
+    loss: { random, _ in
       let indices = set.draw(batch, &random)
       let labels = indices.flatMap { maps[$0].map(Int.init) }
       return network(set.pictures(indices)).reshaped([labels.count, classes.count]).crossEntropy(labels)
@@ -213,7 +261,7 @@ private func perceptualLesson(_ set: TrainingSet, _ parameters: Parameters) thro
   let network = try PerceptualNetwork(PerceptualNetwork.Configuration(heads: heads.map(\.head)), seed: seed(parameters))
   return Lesson(
     learned: network.parameters.tensors,
-    loss: { random in
+    loss: { random, _ in
       let indices = set.draw(batch, &random)
       return classificationLoss(network.logits(set.pictures(indices)), heads.map(\.labels), indices)
     },
@@ -226,7 +274,7 @@ private func judgeLesson(_ set: TrainingSet, _ parameters: Parameters) throws ->
   let network = try Judge(Judge.Configuration(heads: heads.map(\.head)), seed: seed(parameters))
   return Lesson(
     learned: network.parameters.tensors,
-    loss: { random in
+    loss: { random, _ in
       let indices = set.draw(batch, &random)
       return classificationLoss(network(set.pictures(indices)), heads.map(\.labels), indices)
     },

@@ -9,7 +9,7 @@ import Tensors
 let train = StageKind(
   name: "train",
   summary: "Trains a network on pictures and what is known about them.",
-  revision: 2,
+  revision: 3,
   inputs: [
     Port("images", .images, help: "Square pictures, all of one size."),
     Port("table", .table, arity: .optional, help: "A row for each picture, its name in the column `item`."),
@@ -40,7 +40,12 @@ let train = StageKind(
       help: "Neighbours that enter CLIP's batch as one: 2 for portraits with their contrasts."),
     Parameter(
       "robustness", .double(0...100), .defaulting(.double(0)),
-      help: "How far, as a length over all values in [-1, 1], an adversary moves each of CLIP's pictures; 4 is much."),
+      help:
+        "How far, as a length over all values in [-1, 1], an adversary moves each of CLIP's pictures from half-way on; 4 is much."
+    ),
+    Parameter(
+      "words_weight", .double(0...100), .defaulting(.double(0)),
+      help: "Of a loss by which CLIP tells its captions' words from the pictures, so that it learns what is small."),
     Parameter(
       "channels", .int(4...1024), .optional, help: "Of the diffusion U-Net at full resolution; 32 unless given."),
     Parameter("multipliers", .list(.int(1...64)), .optional, help: "Channels of its levels; 1, 2, 3, 4 unless given."),
@@ -98,7 +103,8 @@ let train = StageKind(
     while !run.isFinished {
       try context.checkCancellation()
       let rate = run.rate
-      sum += run.advance { lesson.loss(&$0) }
+      let progress = Double(run.step) / Double(run.settings.steps)
+      sum += run.advance { lesson.loss(&$0, progress) }
       counted += 1
       // One row for every ten steps, so that what is saved in between needs no half-finished mean.
       guard run.step % 10 == 0 || run.isFinished else { continue }
