@@ -35,13 +35,3 @@ struct Augmentation {
     return Tensor(target, shape: pictures.shape)
   }
 }
-
-/// Pictures [N, H, W, 3], each mixed with a random share, of at most half, of the other one of its pair: 0 with 1, 2
-/// with 3 and so on. Each keeps its caption, so that a network learns to say of a change that it is there when more
-/// than half of it is, and not at its first trace (mixup, Zhang et al. 2018, within pairs).
-func blendedPairs(_ pictures: Tensor, _ random: inout RandomSource) -> Tensor {
-  let items = pictures.shape[0]
-  let others = (0..<items).map { min($0 ^ 1, items - 1) }
-  let shares = random.uniform([items] + Array(repeating: 1, count: pictures.shape.count - 1), in: 0...0.5)
-  return pictures + (pictures.reshaped([items, -1]).rows(others).reshaped(pictures.shape) - pictures) * shares
-}

@@ -86,7 +86,6 @@ private func clipLesson(_ set: TrainingSet, _ context: any StageContext) throws 
   let batch = parameters.int("batch")
   let augmentation = Augmentation(strength: parameters.double("augmentation"))
   let together = parameters.int("together")
-  let blends = parameters.bool("blend")
   let robustness = parameters.double("robustness")
   let wordsWeight = parameters.double("words_weight")
   let head = wordsWeight > 0 ? WordHead(tokens, network.configuration, seed: seed(parameters)) : nil
@@ -112,9 +111,7 @@ private func clipLesson(_ set: TrainingSet, _ context: any StageContext) throws 
         guard let head else { return contrastive }
         return contrastive + head.loss(embeddings, indices) * wordsWeight
       }
-      var pictures = set.pictures(indices)
-      if blends { pictures = blendedPairs(pictures, &random) }
-      pictures = augmentation(pictures, &random)
+      var pictures = augmentation(set.pictures(indices), &random)
       if robustness > 0 {
         for parameter in learned { parameter.setRequiresGradient(false) }
         // Full strength from half-way on: what is small must be seen before it can be defended.

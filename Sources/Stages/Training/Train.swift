@@ -39,9 +39,6 @@ let train = StageKind(
       "together", .int(1...1024), .defaulting(.int(1)),
       help: "Neighbours that enter CLIP's batch as one: 2 for portraits with their contrasts."),
     Parameter(
-      "blend", .bool, .defaulting(.bool(false)),
-      help: "Whether each of CLIP's pictures is mixed with up to half of its neighbour's: only for `together: 2`."),
-    Parameter(
       "robustness", .double(0...100), .defaulting(.double(0)),
       help:
         "How far, as a length over all values in [-1, 1], an adversary moves each of CLIP's pictures from half-way on; 4 is much."
@@ -88,9 +85,6 @@ let train = StageKind(
     if ["judge", "perceptual"].contains(network), draft.parameters["attributes"] == nil {
       complaints.append(
         Complaint("to train \(network) takes `attributes`: name the table's columns that it shall tell apart"))
-    }
-    if draft.parameters["blend"]?.bool == true, draft.parameters["together"]?.int != 2 {
-      complaints.append(Complaint(about: "blend", "to blend pairs takes `together: 2`"))
     }
     return complaints
   },
