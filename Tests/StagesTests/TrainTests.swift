@@ -56,6 +56,20 @@ struct TrainTests {
     #expect(robust[3] > plain[3])
   }
 
+  @Test func wordsAreLearntByAHeadThatIsDropped() throws {
+    func trained(_ weight: Double) throws -> (model: Data, losses: [Double]) {
+      let context = try train(
+        "clip", ["steps": .int(60), "batch": .int(4), "learning_rate": .double(3e-3), "words_weight": .double(weight)])
+      let model = try #require(context.run()["model"]?.first).data
+      return (model, try (context.table("losses").column("loss") ?? []).compactMap(Double.init))
+    }
+    let (plain, worded) = (try trained(0), try trained(1))
+    #expect(plain.model.count == worded.model.count && plain.model != worded.model)
+    // Contrast alone ends near log 4; the rest of the loss is that of the words.
+    #expect(worded.losses[0] > plain.losses[0] + 2)
+    #expect(worded.losses[5] < worded.losses[0] - 1)
+  }
+
   @Test func aCancelledTrainingGoesOnWithTheSameBytes() throws {
     let whole = try train("diffusion", ["steps": .int(35)]).run()
 
