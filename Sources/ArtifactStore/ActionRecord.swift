@@ -79,6 +79,7 @@ extension ActionRecord {
 
   /// The record as a file holds it: sealed by the digest of the rest, so that a damaged one is not taken for another.
   var data: Data {
+    let json = json
     guard case .object(let members) = json else { preconditionFailure("a record is an object") }
     let sealed = JSON.object(members + [JSON.Member("seal", .string(Digest(of: json.text).hex))])
     return sealed.prettyData
