@@ -32,7 +32,9 @@ let package = Package(
     .executableTarget(
       name: "diffusionclip",
       dependencies: ["Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", arguments],
-      swiftSettings: strict),
+      swiftSettings: strict,
+      // Without the loading of Swift's libraries, a run with nothing to do takes half the time.
+      linkerSettings: [.unsafeFlags(["-static-stdlib", "-lCoreFoundation", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections", "-lstdc++"], .when(platforms: [.linux]))]),
     module("Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", collections]),
     module(
       "Stages",

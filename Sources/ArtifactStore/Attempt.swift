@@ -32,15 +32,15 @@ public final class Attempt {
 
   /// Publishes the objects, then the record that names them, then forgets the state saved on the way.
   public func publish(_ record: ActionRecord) throws(StoreError) {
-    let folders = Set(objects.map { (store.path(ofObject: $0) as NSString).deletingLastPathComponent })
+    let folders = Set(objects.map { (store.objects.path(of: $0) as NSString).deletingLastPathComponent })
     for folder in folders { try Files.makeFolder(folder) }
     for digest in objects {
       // Replaces an object that is already there: the bytes are the same, unless they were damaged.
-      try Files.move("\(lock.path)/\(digest.hex)", to: store.path(ofObject: digest))
+      try Files.move("\(lock.path)/\(digest.hex)", to: store.objects.path(of: digest))
     }
     for folder in folders { try Files.syncFolder(folder) }
 
-    let target = store.path(ofAction: record.key)
+    let target = store.actions.path(of: record.key)
     let folder = (target as NSString).deletingLastPathComponent
     try Files.makeFolder(folder)
     try Files.create("\(lock.path)/record", record.data)

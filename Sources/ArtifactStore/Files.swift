@@ -25,10 +25,17 @@ package enum Files {
   }
 
   package static func status(of path: String) throws(StoreError) -> Status? {
+    try status(of: path, in: AT_FDCWD, path)
+  }
+
+  /// The status of `name` in an open folder; errors call it by its `path`.
+  static func status(
+    of name: UnsafePointer<CChar>, in folder: Int32, _ path: @autoclosure () -> String
+  ) throws(StoreError) -> Status? {
     var status = stat()
-    if stat(path, &status) == 0 { return Status(status) }
+    if fstatat(folder, name, &status, 0) == 0 { return Status(status) }
     if errno == ENOENT || errno == ENOTDIR { return nil }
-    throw .last("look at", path)
+    throw .last("look at", path())
   }
 
   /// All bytes of a file.

@@ -15,6 +15,13 @@ extension JSON {
     var parser = Parser(bytes: [UInt8](data))
     self = try parser.document()
   }
+
+  /// The member `name` of the object that `data` holds, without a look at what the others are; nil where it has none.
+  /// - Throws: ``SyntaxError`` where that cannot be told.
+  public static func member(_ name: String, of data: Data) throws(SyntaxError) -> JSON? {
+    var parser = Parser(bytes: [UInt8](data))
+    return try parser.member(name)
+  }
 }
 
 /// A recursive-descent parser over the bytes of a JSON text.
@@ -29,6 +36,44 @@ private struct Parser {
     skipSpace()
     guard position == bytes.count else { throw error("the end") }
     return value
+  }
+
+  mutating func member(_ wanted: String) throws(JSON.SyntaxError) -> JSON? {
+    skipSpace()
+    guard take("{") else { throw error("'{'") }
+    repeat {
+      skipSpace()
+      guard next == UInt8(ascii: "\"") else { throw error("a member's name") }
+      let name = try string()
+      skipSpace()
+      guard take(":") else { throw error("':'") }
+      if name == wanted { return try value(depth: 1) }
+      skipValue()
+    } while take(",")
+    return nil
+  }
+
+  /// Goes to the comma or bracket behind a value, or to the end.
+  private mutating func skipValue() {
+    var depth = 0
+    bytes.withUnsafeBufferPointer { bytes in
+      while position < bytes.count {
+        switch bytes[position] {
+        case UInt8(ascii: "\""):
+          position += 1
+          while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
+            position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+          }
+        case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+        case UInt8(ascii: "]"), UInt8(ascii: "}"):
+          if depth == 0 { return }
+          depth -= 1
+        case UInt8(ascii: ","): if depth == 0 { return }
+        default: break
+        }
+        position += 1
+      }
+    }
   }
 
   private func error(_ expected: String) -> JSON.SyntaxError { .init(offset: position, expected: expected) }

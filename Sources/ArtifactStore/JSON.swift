@@ -1,7 +1,7 @@
 import Foundation
 
 /// A JSON value whose objects keep the order of their members, so that what is written is the same every time.
-public indirect enum JSON: Sendable, Hashable {
+public enum JSON: Sendable, Hashable {
   case null
   case bool(Bool)
   case int(Int)
@@ -9,6 +9,8 @@ public indirect enum JSON: Sendable, Hashable {
   case string(String)
   case array([JSON])
   case object([Member])
+  /// A value that is written already, such as one of thousands that several threads write.
+  case written([UInt8])
 
   public struct Member: Sendable, Hashable {
     public let name: String
@@ -52,10 +54,13 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 
 extension JSON {
   /// The value on one line. A number that JSON cannot hold (infinite, not a number) is null.
-  public var text: String {
+  public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// ``text`` in UTF-8.
+  public var bytes: [UInt8] {
     var writer = JSONWriter(isPretty: false)
     writer.write(self)
-    return String(decoding: writer.bytes, as: UTF8.self)
+    return writer.bytes
   }
 
   /// The value on several lines, indented by two spaces a level; each element of an array has a line of its own.
@@ -67,7 +72,8 @@ extension JSON {
   private var prettyBytes: [UInt8] {
     var writer = JSONWriter(isPretty: true)
     writer.write(self)
-    return writer.bytes + [UInt8(ascii: "\n")]
+    writer.endLine()
+    return writer.bytes
   }
 }
 
@@ -81,6 +87,8 @@ private struct JSONWriter {
 
   init(isPretty: Bool) { (self.isPretty, indents) = (isPretty, isPretty) }
 
+  mutating func endLine() { append("\n") }
+
   mutating func write(_ value: JSON) {
     switch value {
     case .null: append("null")
@@ -88,6 +96,7 @@ private struct JSONWriter {
     case .int(let value): bytes.append(contentsOf: value.description.utf8)
     case .double(let value): bytes.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
     case .string(let value): write(value)
+    case .written(let text): bytes.append(contentsOf: text)
     case .array(let values):
       open("[")
       let indents = self.indents
@@ -136,23 +145,37 @@ private struct JSONWriter {
   }
 
   private mutating func write(_ string: String) {
+    var string = string
     append("\"")
-    // Bytes above ASCII are the same in JSON.
-    for byte in string.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""): append("\\\"")
-      case UInt8(ascii: "\\"): append("\\\\")
-      case UInt8(ascii: "\n"): append("\\n")
-      case UInt8(ascii: "\t"): append("\\t")
-      case UInt8(ascii: "\r"): append("\\r")
-      case ..<0x20:
-        append("\\u00")
-        bytes.append(byte < 16 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
-        bytes.append(Self.digits[Int(byte & 15)])
-      default: bytes.append(byte)
+    string.withUTF8 { text in
+      // Most texts have nothing to escape; bytes above ASCII are the same in JSON.
+      var plain = 0
+      for (index, byte) in text.enumerated() where Self.isSpecial(byte) {
+        bytes.append(contentsOf: text[plain..<index])
+        escape(byte)
+        plain = index + 1
       }
+      bytes.append(contentsOf: text[plain...])
     }
     append("\"")
+  }
+
+  private static func isSpecial(_ byte: UInt8) -> Bool {
+    byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+  }
+
+  private mutating func escape(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\""): append("\\\"")
+    case UInt8(ascii: "\\"): append("\\\\")
+    case UInt8(ascii: "\n"): append("\\n")
+    case UInt8(ascii: "\t"): append("\\t")
+    case UInt8(ascii: "\r"): append("\\r")
+    default:
+      append("\\u00")
+      bytes.append(byte < 16 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
+      bytes.append(Self.digits[Int(byte & 15)])
+    }
   }
 
   private static let digits = Array("0123456789abcdef".utf8)

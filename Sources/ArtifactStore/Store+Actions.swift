@@ -27,14 +27,8 @@ public enum Lookup: Sendable, Hashable {
 extension Store {
   /// Whether the action `key` is done and what it made is there, as far as sizes tell; reading verifies the bytes.
   public func lookup(_ key: Digest) throws(StoreError) -> Lookup {
-    let path = path(ofAction: key)
-    guard let status = try Files.status(of: path) else { return .miss(.neverDone) }
-    var known = index.action(key, status)
-    if known == nil, let record = try self.record(of: key) {
-      known = record.finished
-      index.remember(record.finished, status)
-    }
-    guard let action = known else { return .miss(.unreadableRecord) }
+    guard let status = try actions.status(of: key) else { return .miss(.neverDone) }
+    guard let action = try finishedAction(key, status) else { return .miss(.unreadableRecord) }
     for output in action.outputs {
       for item in output.artifact.items {
         switch try size(of: item.object) {
@@ -47,15 +41,23 @@ extension Store {
     return .hit(action)
   }
 
+  /// The action whose record's file has this status, from the index where that knows it.
+  private func finishedAction(_ key: Digest, _ status: Files.Status) throws(StoreError) -> FinishedAction? {
+    if let known = index.value(of: key, where: { $0.status == status }) { return known.action }
+    guard let record = try record(of: key) else { return nil }
+    index.remember(IndexedAction(status: status, action: record.finished), as: key)
+    return record.finished
+  }
+
   /// The record of an action, whether or not what it made is there; nil where there is none that can be read.
   func record(of key: Digest) throws(StoreError) -> ActionRecord? {
-    try Files.read(path(ofAction: key)).flatMap { ActionRecord($0) }.flatMap { $0.key == key ? $0 : nil }
+    try Files.read(actions.path(of: key)).flatMap { ActionRecord($0) }.flatMap { $0.key == key ? $0 : nil }
   }
 
   /// Every record that can be read.
   public func records() throws(StoreError) -> [ActionRecord] {
     var records: [ActionRecord] = []
-    for (name, _, _) in try files(in: "actions") {
+    for (name, _, _) in try actions.files() {
       if let key = Digest(hex: name), let record = try self.record(of: key) { records.append(record) }
     }
     return records

@@ -15,6 +15,13 @@ public struct RegisteredRun: Sendable {
     (self.recipe, self.overlays, self.keys, self.date) = (recipe, overlays, keys, date)
   }
 
+  /// The same for the same run.
+  fileprivate var digest: Digest {
+    var bytes = Data((["run", recipe] + overlays).map { "\($0.utf8.count):\($0)" }.joined().utf8)
+    for key in keys { key.withBytes { bytes.append(contentsOf: $0) } }
+    return Digest(of: bytes)
+  }
+
   fileprivate var json: JSON {
     [
       "recipe": .string(recipe), "overlays": .array(overlays.map(JSON.string)),
@@ -47,9 +54,8 @@ public struct Garbage: Sendable, Hashable {
 extension Store {
   /// Takes note of a run, for ``collect(keeping:grace:isDry:)``. The same run again only becomes younger.
   public func register(_ run: RegisteredRun) throws(StoreError) {
-    let text = run.json.text
-    let path = "\(folder)/runs/\(Digest(of: text).hex)"
-    if utimes(path, nil) != 0 { try Files.replace(path, with: Data(text.utf8)) }
+    let path = "\(folder)/runs/\(run.digest.hex)"
+    if utimes(path, nil) != 0 { try Files.replace(path, with: Data(run.json.text.utf8)) }
   }
 
   /// Every registered run, the latest first.
@@ -95,7 +101,7 @@ extension Store {
     }
 
     var neededObjects: Set<Digest> = []
-    for (name, path, status) in try files(in: "actions") {
+    for (name, path, status) in try actions.files() {
       if let key = Digest(hex: name), neededKeys.contains(key) || status.modified >= deadline,
         let record = try self.record(of: key)
       {
@@ -105,7 +111,7 @@ extension Store {
         try discard(path, status)
       }
     }
-    for (name, path, status) in try files(in: "objects") {
+    for (name, path, status) in try objects.files() {
       if Digest(hex: name).map(neededObjects.contains) ?? false || max(status.modified, status.changed) >= deadline {
         garbage.keptObjects += 1
         garbage.keptBytes += status.size
@@ -127,16 +133,4 @@ extension Store {
   }
 
   private func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
-  /// The files two levels down in a part of the store, by name.
-  func files(in part: String) throws(StoreError) -> [(name: String, path: String, status: Files.Status)] {
-    var files: [(name: String, path: String, status: Files.Status)] = []
-    for shelf in try Files.names(in: "\(folder)/\(part)") {
-      for name in try Files.names(in: "\(folder)/\(part)/\(shelf)") {
-        let path = "\(folder)/\(part)/\(shelf)/\(name)"
-        if let status = try Files.status(of: path) { files.append((name, path, status)) }
-      }
-    }
-    return files
-  }
 }

@@ -5,7 +5,7 @@ extension Store {
   /// - Throws: ``StoreError/missing(_:)``, or ``StoreError/damaged(_:quarantined:)`` where the bytes do not have this
   ///   digest; they are then out of the way, so that the action that made them is executed again.
   public func read(_ digest: Digest) throws(StoreError) -> Data {
-    let path = path(ofObject: digest)
+    let path = objects.path(of: digest)
     guard let data = try Files.read(path) else { throw .missing(digest) }
     guard Digest(of: data) == digest else {
       throw .damaged(digest, quarantined: try quarantine(digest))
@@ -17,12 +17,12 @@ extension Store {
   @discardableResult
   func quarantine(_ digest: Digest) throws(StoreError) -> String {
     let quarantine = "\(folder)/quarantine/\(digest.hex)"
-    try Files.move(path(ofObject: digest), to: quarantine)
+    try Files.move(objects.path(of: digest), to: quarantine)
     return quarantine
   }
 
   /// The size of an object in bytes; nil where it is missing. Does not look at the bytes.
   public func size(of digest: Digest) throws(StoreError) -> Int? {
-    try Files.status(of: path(ofObject: digest))?.size
+    try objects.status(of: digest)?.size
   }
 }

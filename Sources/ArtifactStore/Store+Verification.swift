@@ -21,7 +21,7 @@ extension Store {
   public func verify() throws(StoreError) -> Verification {
     var found = Verification()
     var whole: Set<Digest> = []
-    for (name, path, status) in try files(in: "objects") {
+    for (name, path, status) in try objects.files() {
       found.objects += 1
       found.bytes += status.size
       guard let digest = Digest(hex: name) else { continue }
@@ -32,7 +32,7 @@ extension Store {
         found.damaged.append(digest)
       }
     }
-    for (name, _, _) in try files(in: "actions") {
+    for (name, _, _) in try actions.files() {
       guard let key = Digest(hex: name) else { continue }
       found.actions += 1
       guard let record = try self.record(of: key) else {
@@ -48,6 +48,6 @@ extension Store {
 
   /// Removes the records of actions, so that they are executed again.
   public func forget(_ keys: some Sequence<Digest>) throws(StoreError) {
-    for key in keys { try Files.remove(path(ofAction: key)) }
+    for key in keys { try Files.remove(actions.path(of: key)) }
   }
 }

@@ -10,7 +10,7 @@ import Foundation
 /// runs/<sha256>           which actions the runs of a recipe used (JSON): what `gc` keeps
 /// quarantine/<sha256>     bytes that no longer match their digest
 /// locks/                  `flock` files: `store` (shared by every run), and one for each action being executed
-/// index                   the gist of the records (see ``ActionIndex``); what is not in it is read from them
+/// index                   the gist of the records (see ``IndexedAction``); what is not in it is read from them
 /// sources                 digests of files outside the store, by their identity (see ``SourceDigests``)
 /// ```
 /// Everything appears under its name in one step, complete and on the disk, or not at all.
@@ -19,7 +19,9 @@ public final class Store: Sendable {
   public let folder: String
   /// Digests of files outside the store.
   public let sources: SourceDigests
-  let index: ActionIndex
+  let objects: Shelves
+  let actions: Shelves
+  let index: PackedCache<Digest, IndexedAction>
   /// What the store was opened for.
   let mode: Access
   /// Nil for a store that is not there.
@@ -41,23 +43,18 @@ public final class Store: Sendable {
   public init(at path: String, for access: Access = .shared) throws(StoreError) {
     folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     mode = access
-    index = ActionIndex(file: folder + "/index")
     if access == .reading {
       lock = try FileLock.sharedIfThere(folder + "/locks/store")
-      sources = SourceDigests(file: folder + "/sources")
-      return
-    }
-    for part in ["objects", "actions", "attempts", "state", "quarantine", "locks", "runs"] {
-      try Files.makeFolder(folder + "/" + part)
-    }
-    if access == .alone {
-      guard let lock = try FileLock.alone(folder + "/locks/store") else { throw .busy(folder) }
-      self.lock = lock
     } else {
-      lock = try FileLock.shared(folder + "/locks/store")
+      for part in ["objects", "actions", "attempts", "state", "quarantine", "locks", "runs"] {
+        try Files.makeFolder(folder + "/" + part)
+      }
+      lock = try access == .alone ? FileLock.alone(folder + "/locks/store") : .shared(folder + "/locks/store")
+      if lock == nil { throw .busy(folder) }
     }
-    sources = SourceDigests(file: folder + "/sources")
-    try sweep()
+    (objects, actions) = (Shelves(folder + "/objects"), Shelves(folder + "/actions"))
+    (index, sources) = (PackedCache(file: folder + "/index"), SourceDigests(file: folder + "/sources"))
+    if access != .reading { try sweep() }
   }
 
   /// The store of a recipe: `explicit`, else `DIFFUSIONCLIP_STORE`, else `.diffusionclip` in the nearest folder around
@@ -88,14 +85,7 @@ public final class Store: Sendable {
     index.save()
   }
 
-  func path(ofObject digest: Digest) -> String { path("objects", digest) }
-  func path(ofAction key: Digest) -> String { path("actions", key) }
   func path(ofState key: Digest) -> String { "\(folder)/state/\(key.hex)" }
-
-  private func path(_ part: String, _ digest: Digest) -> String {
-    let hex = digest.hex
-    return "\(folder)/\(part)/\(hex.prefix(2))/\(hex)"
-  }
 
   /// The right to execute the action `key`; nil while somebody else has it. Held as long as the value lives.
   public func lease(for key: Digest) throws(StoreError) -> FileLock? {

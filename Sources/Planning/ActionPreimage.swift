@@ -45,15 +45,7 @@ public struct ActionPreimage: Sendable, Hashable {
     stage: PlannedStage, item: String?, inputs: [String: BoundInput], sources: [String: [SourceFile]]
   ) {
     self.inputs = inputs.mapValues(\.ordered)
-    var facts = Facts()
-    facts.add("kind", stage.kind.name)
-    facts.add("kind revision", "\(stage.kind.revision)")
-    facts.add("numerics revision", "\(numericsRevision)")
-    for parameter in stage.kind.parameters.sorted(by: { precedes($0.name, $1.name) }) where parameter.isSemantic {
-      if case .path = parameter.kind { continue }
-      guard let value = stage.parameters[parameter.name] else { continue }
-      facts.add("parameter \(parameter.name)", parameter.kind.semantic(value).canonical)
-    }
+    var facts = Facts(text: stage.preimage)
     for (name, files) in sources.sorted(by: { precedes($0.key, $1.key) }) {
       guard let kind = stage.kind.pathKind(at: name) else { continue }
       let isNamed: Bool =
@@ -70,11 +62,25 @@ public struct ActionPreimage: Sendable, Hashable {
     }
     text = facts.text
   }
+
+  /// What the preimages of a stage's actions begin with.
+  static func common(_ kind: StageKind, _ parameters: Parameters) -> String {
+    var facts = Facts(text: "diffusionclip action 1\n")
+    facts.add("kind", kind.name)
+    facts.add("kind revision", "\(kind.revision)")
+    facts.add("numerics revision", "\(numericsRevision)")
+    for parameter in kind.parameters.sorted(by: { precedes($0.name, $1.name) }) where parameter.isSemantic {
+      if case .path = parameter.kind { continue }
+      guard let value = parameters[parameter.name] else { continue }
+      facts.add("parameter \(parameter.name)", parameter.kind.semantic(value).canonical)
+    }
+    return facts.text
+  }
 }
 
 /// Lines of a preimage in the making.
 private struct Facts {
-  var text = "diffusionclip action 1\n"
+  var text: String
 
   mutating func add(_ subject: String, _ fact: String) {
     let isPlain = fact.utf8.allSatisfy { $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: "\n") }

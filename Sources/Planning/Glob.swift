@@ -65,7 +65,8 @@ struct Glob {
   /// Whether the whole name fits. O(letters · pieces).
   func matches(_ name: String) -> Bool {
     guard showsHidden || !name.hasPrefix(".") else { return false }
-    let letters = Array(name)
+    let isASCII = name.utf8.allSatisfy { $0 < 0x80 }
+    let letters = isASCII ? name.utf8.map { Character(Unicode.Scalar($0)) } : Array(name)
     var (letter, piece) = (0, 0)
     // Where to go on when the `*` met last has to take one letter more.
     var retry: (letter: Int, piece: Int)?

@@ -57,6 +57,8 @@ public final class PlannedStage: Sendable {
   public let outputs: [OutputPort]
   /// The place of the stage's name.
   public let location: SourceLocation
+  /// The part of their preimages that the stage's actions have in common.
+  let preimage: String
 
   public init(
     name: String, axes: [Axis] = [], kind: StageKind, mapping: Mapping? = nil, description: String? = nil,
@@ -68,6 +70,7 @@ public final class PlannedStage: Sendable {
     self.mapping = mapping ?? kind.mapping
     (self.parameters, self.inputs, self.sources) = (parameters, inputs, sources)
     (self.expectations, self.outputs, self.location) = (expectations, outputs, location)
+    preimage = ActionPreimage.common(kind, parameters)
   }
 
   static func id(_ name: String, at axes: [Axis]) -> String {

@@ -40,7 +40,8 @@ struct SourceFinder {
     _ files: [(path: String, node: Node)], form: PlannedSource.Form, into problems: inout Problems
   ) -> PlannedSource? {
     var named = files.map { file in
-      let name = file.path[(file.path.lastIndex(of: "/").map(file.path.index(after:)) ?? file.path.startIndex)...]
+      let name = file.path[
+        (file.path.utf8.lastIndex(of: UInt8(ascii: "/")).map(file.path.utf8.index(after:)) ?? file.path.startIndex)...]
       return (
         file: SourcePath(name: form == .folder ? String(name) : Self.stem(name), path: file.path), node: file.node
       )
@@ -193,7 +194,8 @@ struct SourceFinder {
 
   /// A file's name without its extension; a leading dot starts none.
   private static func stem(_ name: some StringProtocol) -> String {
-    guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return String(name) }
+    let name = Substring(name)
+    guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else { return String(name) }
     return String(name[..<dot])
   }
 

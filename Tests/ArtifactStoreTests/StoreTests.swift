@@ -231,7 +231,7 @@ private final class Shelf {
     for name in ["old", "new"] { _ = try shelf.store.sources.digest(of: "\(shelf.folder)/\(name)") }
     shelf.store.saveCaches()
     let file = try Data(contentsOf: URL(filePath: shelf.folder + "/sources"))
-    #expect(file.count == 108, "a seal of 32 bytes, a count of 4, a status of 40 and a digest of 32")
+    #expect(file.count == 112, "a seal of 32 bytes, a count of 4, a status of 40, a length of 4 and a digest of 32")
     #expect(try Store(at: shelf.folder).sources.digest(of: shelf.folder + "/old") == Digest(of: "old"))
   }
 

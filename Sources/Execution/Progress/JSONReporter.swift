@@ -5,6 +5,8 @@ import Synchronization
 public final class JSONReporter: Sendable {
   private let output: @Sendable (String) -> Void
   private let drawn = Mutex<ContinuousClock.Instant?>(nil)
+  /// Lines for actions that were cached: there may be thousands in a row, so they wait for what comes next.
+  private let pending = Mutex("")
 
   /// - Parameter output: takes text as it is, line ends included.
   public init(output: @escaping @Sendable (String) -> Void) { self.output = output }
@@ -16,7 +18,13 @@ public final class JSONReporter: Sendable {
 
   @Sendable public func report(_ event: RunEvent) {
     if case .progress = event, !isDue() { return }
-    if let json = event.json { output(json.text + "\n") }
+    guard let json = event.json else { return }
+    pending.withLock { pending in
+      pending += json.text + "\n"
+      if case .cached = event, pending.utf8.count < 1 << 16 { return }
+      output(pending)
+      pending = ""
+    }
   }
 
   private func isDue() -> Bool {

@@ -40,13 +40,13 @@ struct RunRecord: Sendable {
   func write(to folder: String) throws {
     try Files.makeFolder(folder)
     let index = folder + "/run.json"
-    let earlier = try Files.read(index).flatMap { try? JSON(parsing: $0) }?["files"]?.array ?? []
+    let earlier = try Files.read(index).flatMap { try? JSON.member("files", of: $0) }?.array ?? []
 
     var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
     files.append(("report.html", Data(try Report(of: self).html.utf8)))
     for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
     let names = files.map(\.path)
-    try Self.write(try json(files: names).prettyData, to: index)
+    try Files.replace(index, with: try json(files: names).prettyData)
 
     for case let name? in earlier.map(\.string) where !names.contains(name) && FileName.isInside(name) {
       try Files.remove(folder + "/" + name)
@@ -76,15 +76,21 @@ struct RunRecord: Sendable {
   }
 
   private func json(files: [String]) throws -> JSON {
-    [
+    let machines = actions.compactMap { $0.provenance.map(Machine.init) }.uniqued
+    return [
       "recipe": .string(plan.recipe),
       "description": .optional(plan.description),
       "file": .string((plan.file as NSString).lastPathComponent),
       "params": .object(plan.parameters.map { JSON.Member($0.key, $0.value.json) }),
       "overlays": .object(plan.overlays.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
+      "files": .array(files.map(JSON.string)),
       "seconds": .double(seconds),
       "provenance": run.environment.provenance(seconds: seconds).json,
-      "actions": .array(actions.map(\.json)),
+      "machines": .array(machines.map(\.json)),
+      "actions": .array(
+        try actions.concurrentMap { action in
+          .written(action.json(machine: action.provenance.flatMap { machines.firstIndex(of: Machine($0)) }).bytes)
+        }),
       "artifacts": .array(
         madeArtifacts.map { reference, artifact in
           [
@@ -94,7 +100,6 @@ struct RunRecord: Sendable {
         }),
       "measures": .array(try measures),
       "expectations": .array(expectations.map(\.json)),
-      "files": .array(files.map(JSON.string)),
     ]
   }
 }
@@ -114,8 +119,26 @@ extension Plan {
   }
 }
 
-extension ActionResult {
+/// Where and with what an action was executed: the part of its provenance that it shares with many others.
+private struct Machine: Hashable {
+  let program: String
+  let cpu: String
+  let blas: String
+  let threads: Int
+
+  init(_ provenance: Provenance) {
+    (program, cpu, blas) = (provenance.program, provenance.cpu, provenance.blas)
+    threads = provenance.threads
+  }
+
   var json: JSON {
+    ["program": .string(program), "cpu": .string(cpu), "blas": .string(blas), "threads": .int(threads)]
+  }
+}
+
+extension ActionResult {
+  /// - Parameter machine: the place of the machine that executed it among those that the record lists.
+  fileprivate func json(machine: Int?) -> JSON {
     let (word, reason): (String, String?) =
       switch status {
       case .cached: ("cached", nil)
@@ -126,7 +149,8 @@ extension ActionResult {
       "id": .string(id.description), "stage": .string(stage.name), "kind": .string(stage.kind.name),
       "item": .optional(id.item), "axes": stage.axesJSON, "key": .string(key.hex), "status": .string(word),
       "reason": .optional(reason), "seconds": provenance.map { .double($0.seconds) } ?? .null,
-      "provenance": provenance?.json ?? .null,
+      "peak_megabytes": provenance.map { .double($0.peakMegabytes) } ?? .null,
+      "date": .optional(provenance?.date), "machine": machine.map(JSON.int) ?? .null,
     ]
   }
 }

@@ -7,8 +7,12 @@ import StageKit
 struct Report {
   let record: RunRecord
   private var plan: Plan { record.plan }
+  private let stageActions: [String: [ActionResult]]
 
-  init(of record: RunRecord) { self.record = record }
+  init(of record: RunRecord) {
+    self.record = record
+    stageActions = Dictionary(grouping: record.actions, by: \.stage.id)
+  }
 
   /// The page.
   /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
@@ -136,12 +140,9 @@ struct Report {
     return "<div class=\"scroll\">\(GraphDrawing(plan: plan, conditions: conditions).svg)</div>"
   }
 
-  private var stageActions: [String: [ActionResult]] { Dictionary(grouping: record.actions, by: \.id.stage) }
-
   private var timings: String {
-    let actions = stageActions
     let rows = plan.stages.map { stage in
-      let mine = actions[stage.id] ?? []
+      let mine = stageActions[stage.id] ?? []
       let seconds = mine.compactMap(\.provenance?.seconds).reduce(0, +)
       let peak = mine.compactMap(\.provenance?.peakMegabytes).max() ?? 0
       return [

@@ -67,14 +67,19 @@ struct Agenda {
 
   /// What a stage made, once all its actions are finished: it is settled then, and those that waited for it may be
   /// ready.
-  mutating func settled(_ stage: Int) -> [(step: Step, record: FinishedAction?)]? {
+  mutating func settled(_ stage: Int) -> (steps: [Step], records: [FinishedAction?])? {
     guard let done = opened[stage], done.unfinished == 0 else { return nil }
     opened[stage] = nil
+    pass(stage)
+    return (done.steps, done.records)
+  }
+
+  /// Takes note that a stage is settled.
+  mutating func pass(_ stage: Int) {
     for dependent in dependents[stage] {
       waitsFor[dependent] -= 1
       guard waitsFor[dependent] == 0 else { continue }
       ready.insert(dependent, at: ready.firstIndex { $0 < dependent } ?? ready.endIndex)
     }
-    return Array(zip(done.steps, done.records))
   }
 }

@@ -1,6 +1,5 @@
 import ArtifactStore
 import Foundation
-import OrderedCollections
 import Planning
 import StageKit
 
@@ -17,12 +16,13 @@ actor Executor {
   private let interruption: Interruption
   private let history: History
   private let emit: @Sendable (RunEvent) -> Void
-  /// Records and steps found while planning, so that they are not worked out twice.
-  private var known: [Digest: FinishedAction]
-  private var knownSteps: [String: [Step]]
+  /// What was found while planning, by stage id, so that it is not worked out twice.
+  private var known: [String: LookedUpStage]
 
-  /// What has become of each action, in the order they were met.
-  private(set) var results: OrderedDictionary<ActionID, ActionResult> = [:]
+  /// What has become of each action that was met, in the order of the plan.
+  var results: [ActionResult] { outcomes.joined().compactMap { $0 } }
+  /// By stage, and by place among its steps.
+  private var outcomes: [[ActionResult?]]
   /// Actions that could not run because what they need failed.
   private(set) var skipped: [ActionID] = []
   private var walk: Walk
@@ -33,9 +33,10 @@ actor Executor {
     history: History, interruption: Interruption, emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     (self.plan, self.store, self.options) = (plan, store, options)
-    (known, knownSteps) = (forecast.records, options.forced.isEmpty ? forecast.steps : [:])
+    known = options.forced.isEmpty ? forecast.known : [:]
     (self.runner, self.history, self.interruption, self.emit) = (runner, history, interruption, emit)
     (walk, agenda) = (Walk(plan: plan, store: store), Agenda(plan))
+    outcomes = Array(repeating: [], count: plan.stages.count)
   }
 
   /// Makes every artifact of the plan. May be called again when the store turned out to have lost something.
@@ -74,7 +75,7 @@ actor Executor {
   }
 
   /// Forgets what was found in the store, so that it is looked up again.
-  func forget() { (known, knownSteps) = ([:], [:]) }
+  func forget() { known = [:] }
 
   // MARK: Stages
 
@@ -82,8 +83,10 @@ actor Executor {
   private func openStages() throws {
     while let number = agenda.nextReady() {
       let stage = plan.stages[number]
-      let steps = try knownSteps[stage.id] ?? walk.steps(of: stage)
+      let looked = known[stage.id]
+      let steps = try looked?.steps ?? walk.steps(of: stage)
       emit(.stage(stage.id, actions: steps.count))
+      if outcomes[number].isEmpty { outcomes[number] = Array(repeating: nil, count: steps.count) }
       var records: [FinishedAction?] = []
       var tasks: [Agenda.Task] = []
       for (place, step) in steps.enumerated() {
@@ -93,30 +96,40 @@ actor Executor {
           records.append(nil)
         case .ready(let action):
           try interruption.check()
-          let (record, reason) = try look(for: action)
+          let isNew = outcomes[number][place] == nil
+          let (record, reason) = try looked?.records[place].map { ($0, nil) } ?? look(for: action, isNew: isNew)
           records.append(record)
+          if let record, isNew { outcomes[number][place] = cached(action, record) }
           if let reason {
             tasks.append(.init(stage: number, place: place, action: action, reason: reason))
           }
         }
       }
-      agenda.open(number, steps: steps, records: records, tasks: tasks)
-      settleIfDone(number)
+      if let looked, looked.isComplete {
+        agenda.pass(number)
+        settle(number, looked)
+      } else {
+        agenda.open(number, steps: steps, records: records, tasks: tasks)
+        settleIfDone(number)
+      }
     }
   }
 
-  private func look(for action: Action) throws -> (FinishedAction?, Reason?) {
-    if options.forced.contains(action.stage.id), results[action.id] == nil { return (nil, .forced) }
-    if let record = known[action.key] { return (cached(action, record), nil) }
+  private func look(for action: Action, isNew: Bool) throws -> (FinishedAction?, Reason?) {
+    if isNew, options.forced.contains(action.stage.id) { return (nil, .forced) }
     switch try store.lookup(action.key) {
-    case .hit(let record): return (cached(action, record), nil)
+    case .hit(let record): return (record, nil)
     case .miss(let miss): return (nil, try history.reason(for: action, miss))
     }
   }
 
   private func settleIfDone(_ number: Int) {
     guard let made = agenda.settled(number) else { return }
-    walk.settle(plan.stages[number], made)
+    settle(number, LookedUpStage(plan.stages[number], steps: made.steps, records: made.records))
+  }
+
+  private func settle(_ number: Int, _ stage: LookedUpStage) {
+    walk.settle(stage)
     emit(.stageDone(plan.stages[number].id))
   }
 
@@ -129,27 +142,26 @@ actor Executor {
   }
 
   private func take(_ finish: Finish) throws {
-    let action = finish.task.action
+    let (task, action) = (finish.task, finish.task.action)
+    let result: ActionResult?
+    var record: FinishedAction?
     switch finish.result {
-    case .success(.cached(let record)): agenda.finish(finish.task, cached(action, record))
-    case .success(.ran(let record)):
-      results[action.id] = ActionResult(action, .ran(reason: finish.task.reason.description), record)
-      agenda.finish(finish.task, record)
-    case .failure(let failure as ActionFailure):
-      results[action.id] = ActionResult(action, .failed(failure), nil)
-      guard options.keepsGoing else { throw failure }
-      agenda.finish(finish.task, nil)
+    case .success(.cached(let made)):
+      (record, result) = (made, outcomes[task.stage][task.place] ?? cached(action, made))
+    case .success(.ran(let made)):
+      (record, result) = (made, ActionResult(action, .ran(reason: task.reason.description), made))
+    case .failure(let failure as ActionFailure): result = ActionResult(action, .failed(failure), nil)
     case .failure(let error): throw error
     }
-    settleIfDone(finish.task.stage)
+    outcomes[task.stage][task.place] = result
+    if case .failure(let failure) = finish.result, !options.keepsGoing { throw failure }
+    agenda.finish(task, record)
+    settleIfDone(task.stage)
   }
 
-  private func cached(_ action: Action, _ record: FinishedAction) -> FinishedAction {
-    if results[action.id] == nil {
-      results[action.id] = ActionResult(action, .cached, record)
-      emit(.cached(action.id))
-    }
-    return record
+  private func cached(_ action: Action, _ record: FinishedAction) -> ActionResult {
+    emit(.cached(action.id))
+    return ActionResult(action, .cached, record)
   }
 }
 
@@ -171,7 +183,7 @@ public struct RunOptions: Sendable {
 }
 
 /// What became of one action in a run.
-public struct ActionResult: Sendable {
+public final class ActionResult: Sendable {
   public enum Status: Sendable {
     case cached
     case ran(reason: String)

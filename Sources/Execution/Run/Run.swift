@@ -49,13 +49,13 @@ public struct Run: Sendable {
           let artifacts = try await executor.run()
           outcome.expectations = try ExpectationResult.all(of: plan, artifacts: artifacts, in: store)
           let record = RunRecord(
-            run: self, actions: Array(await executor.results.values), artifacts: artifacts,
+            run: self, actions: await executor.results, artifacts: artifacts,
             expectations: outcome.expectations, seconds: (clock.now - start).seconds)
           try record.write(to: folder)
           outcome.folder = folder
         }
       } catch { outcome.error = error }
-      outcome.actions = Array(await executor.results.values)
+      outcome.actions = await executor.results
       do { try register(outcome.actions) } catch { outcome.error = outcome.error ?? error }
       outcome.skipped = await executor.skipped
       if outcome.error == nil, let failures = RunFailures(among: outcome.actions) { outcome.error = failures }

@@ -7,10 +7,8 @@ public struct Forecast: Sendable {
   public let actions: [PlannedAction]
   /// The outputs that are complete.
   public let artifacts: [OutputReference: Artifact]
-  /// Records of the cached actions.
-  let records: [Digest: FinishedAction]
-  /// The steps of the stages all of whose inputs are there, by stage id.
-  let steps: [String: [Step]]
+  /// By stage id, the steps of stages all of whose inputs are there, and what the store has for them.
+  let known: [String: LookedUpStage]
 
   public var cached: Int { actions.count(where: \.isCached) }
 
@@ -21,21 +19,16 @@ public struct Forecast: Sendable {
   init(of plan: Plan, in store: Store, history: History) throws {
     var walk = Walk(plan: plan, store: store)
     var actions: [PlannedAction] = []
-    var records: [Digest: FinishedAction] = [:]
-    var readySteps: [String: [Step]] = [:]
+    var known: [String: LookedUpStage] = [:]
     for stage in plan.stages {
       let steps = try walk.steps(of: stage)
-      if steps.allSatisfy(\.isReady) { readySteps[stage.id] = steps }
-      let results = try steps.map { step in
-        let (status, record) = try Self.look(at: step, in: store, history)
-        actions.append(PlannedAction(id: step.id, stage: stage, status: status))
-        if let record { records[record.key] = record }
-        return (step: step, record: record)
-      }
-      walk.settle(stage, results)
+      let found = try steps.concurrentMap { try Self.look(at: $0, in: store, history) }
+      actions += zip(steps, found).map { PlannedAction(id: $0.id, stage: stage, status: $1.0) }
+      let looked = LookedUpStage(stage, steps: steps, records: found.map(\.1))
+      if steps.allSatisfy(\.isReady) { known[stage.id] = looked }
+      walk.settle(looked)
     }
-    (self.actions, self.artifacts, self.records) = (actions, walk.artifacts, records)
-    steps = readySteps
+    (self.actions, self.artifacts, self.known) = (actions, walk.artifacts, known)
   }
 
   private static func look(

@@ -13,7 +13,6 @@ struct Outlook: Sendable {
   let entries: [Entry]?
   /// The whole artifact, once all of it is there.
   let artifact: Artifact?
-  private let places: [String: Int]
 
   /// An artifact that is there.
   init(_ artifact: Artifact) {
@@ -23,11 +22,7 @@ struct Outlook: Sendable {
   /// An artifact of which some items, or all, or even the names, are to come.
   init(type: ArtifactType, entries: [Entry]?) {
     (self.type, self.entries) = (type, entries)
-    places = Dictionary((entries ?? []).enumerated().map { ($1.name, $0) }) { first, _ in first }
     let items = entries?.compactMap(\.item)
     artifact = items.flatMap { $0.count == entries?.count ? Artifact(type: type, items: $0) : nil }
   }
-
-  /// The entry of the item `name`.
-  subscript(name: String) -> Entry? { places[name].flatMap { entries?[$0] } }
 }

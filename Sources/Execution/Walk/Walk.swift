@@ -23,15 +23,15 @@ struct Walk {
   /// - Throws: ``ExecutionError`` where the items at two ports do not fit together or a file has gone.
   func steps(of stage: PlannedStage) throws -> [Step] {
     var sources: [String: [SourceFile]] = [:]
-    for (name, source) in stage.sources { sources[name] = try source.files.map { try digested($0, stage: stage) } }
+    for (name, source) in stage.sources {
+      sources[name] = try source.files.concurrentMap { try digested($0, stage: stage) }
+    }
     let bindings = stage.kind.inputs.compactMap { port in
       stage.inputs[port.name].map { Binding(port: port, input: $0, stage: stage, walk: self) }
     }
-    var ownFiles: [String: SourceFile] = [:]
-    if case .files(let parameter) = stage.mapping {
-      ownFiles = Dictionary((sources[parameter] ?? []).map { ($0.name, $0) }) { first, _ in first }
-    }
-    return try items(of: stage).map { item in
+    let items = items(of: stage)
+    return try items.indices.concurrentMap { [sources] index in
+      let item = items[index]
       let id = ActionID(stage: stage.id, item: item)
       var inputs: [String: BoundInput] = [:]
       for binding in bindings {
@@ -41,33 +41,15 @@ struct Walk {
         inputs[binding.port] = bound
       }
       var files = sources
-      if let item, case .files(let parameter) = stage.mapping {
-        files[parameter] = ownFiles[item].map { [$0] } ?? []
-      }
+      if case .files(let parameter) = stage.mapping, let own = sources[parameter] { files[parameter] = [own[index]] }
       return Step(
         id: id, stage: stage,
         prospect: .ready(Action(id: id, stage: stage, inputs: inputs, sources: files)))
     }
   }
 
-  /// Takes note of what a stage made: a record for each of its steps, or nil for one that still has to run.
-  mutating func settle(_ stage: PlannedStage, _ results: [(step: Step, record: FinishedAction?)]) {
-    for output in stage.outputs {
-      let reference = OutputReference(stage: stage.id, port: output.name, type: output.type)
-      if results.allSatisfy({ $0.step.id.item != nil }) {
-        // The item is called as it is called now, which may differ from when it was made.
-        let entries = results.map { step, record in
-          let made = record?[port: output.name]?.items.first
-          let name = step.id.item ?? ""
-          return Outlook.Entry(
-            name: name, item: made.map { Artifact.Item(name: name, object: $0.object, size: $0.size) })
-        }
-        outlooks[reference] = Outlook(type: output.type, entries: entries)
-      } else {
-        outlooks[reference] = results.first?.record?[port: output.name].map { Outlook($0) }
-      }
-    }
-  }
+  /// Takes note of what a stage made.
+  mutating func settle(_ stage: LookedUpStage) { outlooks.merge(stage.outlooks) { $1 } }
 
   /// The items that a stage has an action for; `[nil]` for one action that does it all, or where they are unknown.
   private func items(of stage: PlannedStage) -> [String?] {
@@ -97,17 +79,26 @@ private struct Binding {
   let port: String
   private let input: PlannedInput
   private let stage: PlannedStage
-  private let isReduced: Bool
   private let outlooks: [OutputReference: Outlook]
+  /// The items, by name, of what is reduced to the action's own.
+  private var entries: [OutputReference: [String: Outlook.Entry]] = [:]
+  /// What every action sees at the port, where that is the same.
+  private var common: BoundInput?
 
   init(port: Port, input: PlannedInput, stage: PlannedStage, walk: Walk) {
     (self.port, self.input, self.stage) = (port.name, input, stage)
-    isReduced = stage.mapping == .items(of: port.name) || port.isAligned
     outlooks = Dictionary(input.references.map { ($0, walk[$0]) }) { first, _ in first }
+    if stage.mapping == .items(of: port.name) || port.isAligned {
+      entries = outlooks.filter { $1.type.isItemSet }.compactMapValues { outlook in
+        outlook.entries.map { Dictionary($0.map { ($0.name, $0) }) { first, _ in first } }
+      }
+    }
+    if entries.isEmpty { common = try? bound(to: nil) }
   }
 
   /// What the action for `item` sees at the port; nil where that is still to be made.
   func bound(to item: String?) throws -> BoundInput? {
+    if let common { return common }
     var artifacts: [OutputReference: Artifact] = [:]
     for (reference, outlook) in outlooks {
       guard let artifact = try artifact(outlook, of: reference, item: item) else { return nil }
@@ -125,11 +116,10 @@ private struct Binding {
   }
 
   private func artifact(_ outlook: Outlook, of reference: OutputReference, item: String?) throws -> Artifact? {
-    guard isReduced, outlook.type.isItemSet, let item else { return outlook.artifact }
-    guard let entries = outlook.entries else { return nil }
-    guard let entry = outlook[item] else {
+    guard let item, let entries = entries[reference] else { return outlook.artifact }
+    guard let entry = entries[item] else {
       throw ExecutionError.unmatchedItem(
-        item, stage: stage.name, port: port, from: reference.stage, available: entries.map(\.name),
+        item, stage: stage.name, port: port, from: reference.stage, available: outlook.entries?.map(\.name) ?? [],
         location: stage.location)
     }
     return entry.item.map { Artifact(type: outlook.type, items: [$0]) }
