@@ -83,14 +83,31 @@ private struct Facts {
   var text: String
 
   mutating func add(_ subject: String, _ fact: String) {
-    let isPlain = fact.utf8.allSatisfy { $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: "\n") }
-    let line = isPlain ? fact : fact.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
-    text += "\(subject): \(line)\n"
+    text += subject
+    text += ": "
+    text += Self.line(fact)
+    text += "\n"
   }
 
+  /// The text on one line.
+  private static func line(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: "\n") }
+    return isPlain ? text : text.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+  }
+
+  /// There may be a hundred thousand files: no text is made that is not kept.
   mutating func add(_ subject: String, _ files: [SourceFile], isNamed: Bool) {
     for (index, file) in files.enumerated() {
-      add("\(subject) \(index)", (isNamed ? counted(file.name) + " " : "") + file.digest.hex)
+      text += subject
+      text += " "
+      text += String(index)
+      text += ": "
+      if isNamed {
+        text += Self.line(counted(file.name))
+        text += " "
+      }
+      text += file.digest.hex
+      text += "\n"
     }
   }
 

@@ -40,14 +40,15 @@ struct SourceFinder {
     _ files: [(path: String, node: Node)], form: PlannedSource.Form, into problems: inout Problems
   ) -> PlannedSource? {
     var named = files.map { file in
-      let name = file.path[
-        (file.path.utf8.lastIndex(of: UInt8(ascii: "/")).map(file.path.utf8.index(after:)) ?? file.path.startIndex)...]
+      let slash = file.path.utf8.lastIndex(of: UInt8(ascii: "/"))
+      let name = file.path[(slash.map(file.path.utf8.index(after:)) ?? file.path.startIndex)...]
       return (
         file: SourcePath(name: form == .folder ? String(name) : Self.stem(name), path: file.path), node: file.node
       )
     }
     named.sort {
-      $0.file.name == $1.file.name ? precedes($0.file.path, $1.file.path) : precedes($0.file.name, $1.file.name)
+      let order = byteOrder($0.file.name, $1.file.name)
+      return order == 0 ? precedes($0.file.path, $1.file.path) : order < 0
     }
     for (first, second) in zip(named, named.dropFirst()) where first.file.name == second.file.name {
       let what = "two files would be the item '\(first.file.name)'"
@@ -221,13 +222,17 @@ struct SourceFinder {
 }
 
 /// Whether `a` stands before `b` by the bytes of their UTF-8: the order of everything that has no order of its own.
-func precedes(_ a: String, _ b: String) -> Bool {
+func precedes(_ a: String, _ b: String) -> Bool { byteOrder(a, b) < 0 }
+
+/// Negative where `a` stands before `b` by the bytes of their UTF-8, 0 where these are the same.
+private func byteOrder(_ a: String, _ b: String) -> Int {
   let order = a.utf8.withContiguousStorageIfAvailable { a in
     b.utf8.withContiguousStorageIfAvailable { b in
-      let count = min(a.count, b.count)
-      let order = count == 0 ? 0 : memcmp(a.baseAddress!, b.baseAddress!, count)
-      return order == 0 ? a.count < b.count : order < 0
+      guard let first = a.baseAddress, let second = b.baseAddress else { return a.count - b.count }
+      let order = memcmp(first, second, min(a.count, b.count))
+      return order == 0 ? a.count - b.count : Int(order)
     }
   }
-  return (order ?? nil) ?? a.utf8.lexicographicallyPrecedes(b.utf8)
+  if let order = order ?? nil { return order }
+  return a.utf8.elementsEqual(b.utf8) ? 0 : a.utf8.lexicographicallyPrecedes(b.utf8) ? -1 : 1
 }

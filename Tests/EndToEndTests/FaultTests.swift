@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Kills and damage at random, a few of each; `DIFFUSIONCLIP_FAULTS=200` makes it two hundred. Whatever happens, the
+/// Kills, full disks and damage at random, a few of each; `DIFFUSIONCLIP_FAULTS=200` makes it two hundred. Whatever happens, the
 /// results in the end are those of an undisturbed run, and the store is in order.
 struct FaultTests {
   private static let count = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_FAULTS"].flatMap { Int($0) } ?? 4
@@ -33,6 +33,35 @@ struct FaultTests {
       #expect(outcome.status == 0, "round \(round): \(outcome.errors)")
       #expect(try repository.digests("whole") == digests, "round \(round)")
       #expect(try repository.run("verify").status == 0, "round \(round)")
+      #expect(repository.names(in: ".diffusionclip/attempts").isEmpty, "round \(round)")
+    }
+  }
+
+  @Test(.enabled(if: SmallDisk.canBeMounted, "mounting a small disk takes root"))
+  func aDiskThatIsFullAtAnyMoment() throws {
+    let digests = try Self.undisturbed.get().digests
+    let place = try WholeRecipe.finishedCopy()
+    let disk = try SmallDisk(at: place.path("disk"), kilobytes: 1 << 18)
+    defer { disk.unmount() }
+    let original = try WholeRecipe.finished().repository
+    var random = SeededGenerator(seed: 3)
+    let roomy = try Repository(copying: original, to: place.path("disk/0"))
+    let before = try disk.usedKilobytes
+    try #require(try roomy.run(["run", "recipe.yaml"] + Self.change).status == 0)
+    let needed = try disk.usedKilobytes - before
+    for round in 1...Self.count {
+      try FileManager.default.removeItem(atPath: place.path("disk/\(round - 1)"))
+      let repository = try Repository(copying: original, to: place.path("disk/\(round)"))
+      try disk.resize(toKilobytes: try disk.usedKilobytes + Int.random(in: 0..<needed, using: &random))
+      let full = try repository.run(["run", "recipe.yaml"] + Self.change)
+      #expect(full.status == 1 && full.errors.contains("no space left on the disk"), "round \(round): \(full)")
+      let verified = try repository.run("verify")
+      #expect(verified.status == 0, "round \(round): \(verified)")
+
+      try disk.resize(toKilobytes: 1 << 18)
+      let outcome = try repository.run(["run", "recipe.yaml"] + Self.change)
+      #expect(outcome.status == 0, "round \(round): \(outcome.errors)")
+      #expect(try repository.digests("whole") == digests, "round \(round)")
       #expect(repository.names(in: ".diffusionclip/attempts").isEmpty, "round \(round)")
     }
   }

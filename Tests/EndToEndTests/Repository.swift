@@ -25,9 +25,10 @@ struct Repository: Sendable {
   }
 
   /// A copy of `original`: with its store, and all that lies in it.
-  init(copying original: Repository) throws {
-    folder = "\(Self.root)/\(UUID().uuidString)"
-    try FileManager.default.copyItem(atPath: original.folder, toPath: folder)
+  /// - Parameter folder: where to, if that matters.
+  init(copying original: Repository, to folder: String? = nil) throws {
+    self.folder = folder ?? "\(Self.root)/\(UUID().uuidString)"
+    try FileManager.default.copyItem(atPath: original.folder, toPath: self.folder)
   }
 
   // MARK: Files
