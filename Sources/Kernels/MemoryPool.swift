@@ -29,7 +29,8 @@ public final class MemoryPool: Sendable {
     }
     guard let pointer else {
       // There is nobody to whom running out of memory could be reported without memory.
-      FileHandle.standardError.write(Data("diffusionclip: out of memory (\(size) bytes more were needed)\n".utf8))
+      var message = "diffusionclip: out of memory (\(size) bytes more were needed)\n"
+      message.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
       exit(1)
     }
     return pointer

@@ -28,4 +28,13 @@ struct FullDiskTests {
     #expect(try second.finished["cached"] == 1)
     #expect(try second.finished["ran"] == 1)
   }
+
+  @Test func outputThatCannotBeWrittenIsSaid() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    for arguments in [["kinds"], ["run", "recipe.yaml", "--json"], ["plan", "recipe.yaml"]] {
+      let outcome = try repository.run(arguments, outputTo: "/dev/full")
+      #expect(outcome.status == 1)
+      #expect(outcome.errors.hasSuffix("the output could not be written: No space left on device\n"))
+    }
+  }
 }

@@ -9,7 +9,7 @@ struct Repository: Sendable {
   let folder: String
 
   /// All repositories of this process, gone when it ends.
-  private static let root: String = {
+  fileprivate static let root: String = {
     atexit { try? FileManager.default.removeItem(atPath: Repository.root) }
     return NSTemporaryDirectory() + "diffusionclip-tests-\(getpid())"
   }()
@@ -86,6 +86,11 @@ struct Repository: Sendable {
   @discardableResult
   func run(_ arguments: [String]) throws -> Outcome { try Program(arguments, in: folder).outcome() }
 
+  /// Runs the program with its standard output going to a device.
+  func run(_ arguments: [String], outputTo device: String) throws -> Outcome {
+    try Program(arguments, in: folder, output: device).outcome()
+  }
+
   func start(_ arguments: [String]) throws -> Program { try Program(arguments, in: folder) }
 }
 
@@ -127,15 +132,20 @@ final class Program {
   private static let executable =
     Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "diffusionclip")
 
-  fileprivate init(_ arguments: [String], in folder: String) throws {
-    let transcript = URL(filePath: folder).appending(path: "transcript-\(UUID().uuidString)")
-    (output, errors) = (transcript.appendingPathExtension("out"), transcript.appendingPathExtension("err"))
-    for file in [output, errors] { try Data().write(to: file) }
+  /// - Parameter output: a file that is there, for its standard output to go to.
+  fileprivate init(_ arguments: [String], in folder: String, output: String? = nil) throws {
+    // Not in the repository, whose disk may be full.
+    let transcript = URL(filePath: "\(Repository.root)/transcript-\(UUID().uuidString)")
+    (self.output, errors) = (
+      output.map { URL(filePath: $0) } ?? transcript.appendingPathExtension("out"),
+      transcript.appendingPathExtension("err")
+    )
+    for file in output == nil ? [self.output, errors] : [errors] { try Data().write(to: file) }
     process.executableURL = Self.executable
     process.arguments = arguments
     process.currentDirectoryURL = URL(filePath: folder)
     process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "DIFFUSIONCLIP_STORE" }
-    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardOutput = try FileHandle(forWritingTo: self.output)
     process.standardError = try FileHandle(forWritingTo: errors)
     process.standardInput = FileHandle.nullDevice
     try process.run()

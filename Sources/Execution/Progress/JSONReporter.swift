@@ -13,7 +13,7 @@ public final class JSONReporter: Sendable {
 
   /// A reporter on standard output.
   public static func standardOutput() -> JSONReporter {
-    JSONReporter { FileHandle.standardOutput.write(Data($0.utf8)) }
+    JSONReporter { StandardStream.output.write($0) }
   }
 
   @Sendable public func report(_ event: RunEvent) {

@@ -23,7 +23,7 @@ public final class LineReporter: Sendable {
 
   /// A reporter on standard error.
   public static func standardError() -> LineReporter {
-    LineReporter(isTerminal: isatty(STDERR_FILENO) == 1) { FileHandle.standardError.write(Data($0.utf8)) }
+    LineReporter(isTerminal: isatty(STDERR_FILENO) == 1) { StandardStream.errors.write($0) }
   }
 
   @Sendable public func report(_ event: RunEvent) {
