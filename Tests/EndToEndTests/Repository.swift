@@ -171,7 +171,8 @@ final class Program {
     let status = process.terminationStatus
     return Outcome(
       status: process.terminationReason == .uncaughtSignal ? 128 + status : status,
-      output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+      // What went to a device cannot be read again.
+      output: String(decoding: (try? Data(contentsOf: output)) ?? Data(), as: UTF8.self),
       errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
   }
 }
