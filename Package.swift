@@ -84,7 +84,7 @@ let package = Package(
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(
       name: "EndToEndTests", dependencies: ["RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "TestSupport"],
-      swiftSettings: strict),
+      exclude: ["Snapshots"], swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
   ]
 )

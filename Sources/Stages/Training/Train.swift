@@ -88,6 +88,8 @@ let train = StageKind(
     }
     return complaints
   },
+  // The largest networks of the embedded world take 770 MB; the pictures are held as bytes, which were packed before.
+  memory: MemoryNeed(megabytes: 1024, perInputByte: 8),
   run: { context in
     let parameters = context.parameters
     let lesson = try lesson(context)
