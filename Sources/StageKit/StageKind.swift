@@ -164,6 +164,13 @@ public struct StageDraft: Sendable {
   public init(parameters: Parameters, inputs: [String: [ArtifactType]]) {
     (self.parameters, self.inputs) = (parameters, inputs)
   }
+
+  /// Complaints about those of these list parameters that are given and hold nothing.
+  public func complaints(aboutEmpty names: [String]) -> [Complaint] {
+    names.filter { parameters[$0]?.list?.isEmpty ?? false }.map { name in
+      Complaint(about: name, "'\(name)' is empty: give it at least one value")
+    }
+  }
 }
 
 /// Something wrong with a stage, about its parameter or port `subject` (or the whole stage where nil).

@@ -35,7 +35,10 @@ let metric = StageKind(
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
   check: { draft in
     let measures = (draft.parameters["measures"]?.list ?? []).compactMap { $0.string.flatMap(Measure.init(rawValue:)) }
-    var complaints: [Complaint] = []
+    var complaints = draft.complaints(aboutEmpty: ["measures"])
+    if Set(measures).count < measures.count {
+      complaints.append(Complaint(about: "measures", "'measures' has the same one twice: name each once"))
+    }
     for measure in measures {
       for port in measure.needs where draft.inputs[port] == nil {
         complaints.append(Complaint(about: "measures", "'\(measure.rawValue)' needs the input '\(port)': add it"))

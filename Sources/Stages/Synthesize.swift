@@ -40,7 +40,7 @@ let synthesize = StageKind(
     }
       + contrasts(draft.parameters).compactMap { name in
         Portrait.complaint(contrast: name).map { Complaint(about: "contrasts", $0) }
-      }
+      } + draft.complaints(aboutEmpty: ["styles"])
   },
   run: { context in
     let parameters = context.parameters

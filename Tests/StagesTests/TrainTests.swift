@@ -130,13 +130,21 @@ struct TrainTests {
       try BenchContext("train", ["network": .string(network), "steps": .int(1)]).complaints(types)
     }
     #expect(try complaints("diffusion") == [])
-    #expect(try complaints("clip") == ["to train clip takes a `table`: add that input"])
+    #expect(try complaints("clip") == ["training clip needs the input 'table': add it"])
     #expect(
       try complaints("judge", ["images": [.images], "table": [.table]])
-        == ["to train judge takes `attributes`: name the table's columns that it shall tell apart"])
+        == ["training judge needs 'attributes': name the table's columns that it shall tell apart"])
     #expect(
       try complaints("segmenter") == [
-        "a segmenter learns from `labels`: add that input", "a segmenter needs `classes`: name one per gray level",
+        "training a segmenter needs the input 'labels': add it",
+        "training a segmenter needs 'classes': name one per gray level",
       ])
+    let lists: [String: Value] = ["multipliers": .list([]), "channels": .int(10)]
+    #expect(
+      try BenchContext("train", ["network": .string("diffusion"), "steps": .int(1)].merging(lists) { $1 })
+        .complaints(["images": [.images]]) == [
+          "'multipliers' is empty: give it at least one value",
+          "10 channels do not fall into 8 groups: choose a divisor",
+        ])
   }
 }

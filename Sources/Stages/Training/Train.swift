@@ -65,31 +65,39 @@ let train = StageKind(
     let type = parameters["network"]?.string.flatMap(ArtifactType.init(rawValue:)) ?? .diffusion
     return [OutputPort("model", type), OutputPort("losses", .table)]
   },
+  // The largest networks of the embedded world take 770 MB; the pictures are held as bytes, which were packed before.
+  memory: MemoryNeed(megabytes: 1024, perInputByte: 8),
   check: { draft in
     let network = draft.parameters["network"]?.string ?? ""
-    var complaints: [Complaint] = []
+    var complaints = draft.complaints(aboutEmpty: ["attributes", "classes", "multipliers"])
     if network == "segmenter" {
       if draft.inputs["labels"] == nil {
-        complaints.append(Complaint("a segmenter learns from `labels`: add that input"))
+        complaints.append(Complaint("training a segmenter needs the input 'labels': add it"))
       }
       if draft.parameters["classes"] == nil {
-        complaints.append(Complaint("a segmenter needs `classes`: name one per gray level"))
+        complaints.append(Complaint("training a segmenter needs 'classes': name one per gray level"))
       }
     } else if network != "diffusion", draft.inputs["table"] == nil {
-      complaints.append(Complaint("to train \(network) takes a `table`: add that input"))
+      complaints.append(Complaint("training \(network) needs the input 'table': add it"))
     }
     if let type = draft.inputs["model"]?.first, type.rawValue != network {
+      let fits = ["diffusion", "clip"].contains(network) ? "give a \(network) network or leave it out" : "leave it out"
       complaints.append(
-        Complaint(about: "model", "to train \(network) cannot go on from a \(type.rawValue): give one or leave it out"))
+        Complaint(about: "model", "training \(network) cannot go on from a \(type.rawValue) network: \(fits)"))
     }
     if ["judge", "perceptual"].contains(network), draft.parameters["attributes"] == nil {
       complaints.append(
-        Complaint("to train \(network) takes `attributes`: name the table's columns that it shall tell apart"))
+        Complaint("training \(network) needs 'attributes': name the table's columns that it shall tell apart"))
+    }
+    if network == "diffusion" {
+      let (channels, groups) = (draft.parameters["channels"]?.int ?? 32, draft.parameters["groups"]?.int ?? 8)
+      if channels % groups != 0 {
+        complaints.append(
+          Complaint(about: "groups", "\(channels) channels do not fall into \(groups) groups: choose a divisor"))
+      }
     }
     return complaints
   },
-  // The largest networks of the embedded world take 770 MB; the pictures are held as bytes, which were packed before.
-  memory: MemoryNeed(megabytes: 1024, perInputByte: 8),
   run: { context in
     let parameters = context.parameters
     let lesson = try lesson(context)
