@@ -13,7 +13,7 @@ extension Expectation {
       problems.report(
         "the expectation of '\(key.text)' must be a comparison, not \(node.summary)", at: node.location,
         hint: "write \"> 0.15\", \">= 0.15\", \"< 0.2\", \"<= 0.2\", \"== 1\", \"0.1..0.2\" or \"0.15 ± 0.01\"",
-        note: node.origin)
+        notes: node.notes)
       return nil
     }
     self.init(measure: key.text, comparison: comparison, text: text, location: key.location)

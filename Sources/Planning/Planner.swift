@@ -18,6 +18,7 @@ public enum Planner {
     guard let root = expansion.scopes.first else {
       throw Diagnostics(expansion.problems.errors, sources: expansion.sources)
     }
+    if expansion.isBroken { try expansion.problems.throwIfAny(sources: expansion.sources) }
     let graph = Graph(&expansion, kinds: kinds)
     try expansion.problems.throwIfAny(sources: expansion.sources)
     let document = root.file.document
@@ -34,36 +35,105 @@ private struct Graph {
   private(set) var outputs: [OutputReference] = []
 
   init(_ expansion: inout Expansion, kinds: [StageKind]) {
-    let repeated = expansion.stages.map { stage -> RepeatedStage in
-      var found = Problems()
-      defer { expansion.report(found, in: stage.scope) }
-      return RepeatedStage(
-        stage, kinds: kinds, scope: expansion.scopes[stage.scope], sweeps: expansion.sweeps, into: &found)
-    }
+    guard let repeated = Self.repeated(&expansion, kinds: kinds) else { return }
     var resolver = ReferenceResolver(repeated, in: expansion)
-    let dependencies = repeated.map { resolver.dependencies(of: $0) }
-    var circles = Problems()
-    let order = StageOrder.sorted(
-      names: repeated.map(\.stage.name), dependencies: dependencies, into: &circles)
-    circles.errors.forEach { expansion.report($0) }
-    for number in order { resolver.settle(number) }
-    for number in order {
+    let sorted = StageOrder(dependencies: resolver.dependencies.map { $0.map(\.number) })
+    for circle in sorted.circles { Self.report(circle, of: resolver.dependencies, in: &expansion) }
+    guard Self.settle(sorted.order, &resolver, repeated, &expansion) else { return }
+    for number in sorted.order where number < repeated.count && !expansion.problems.isFull {
       let stage = repeated[number]
       var found = Problems()
       stages += Self.planned(number, stage, resolver, sweeps: expansion.sweeps, into: &found)
       expansion.report(found, in: stage.stage.scope)
-      guard stages.count <= Expansion.limit else {
-        expansion.report(
-          Diagnostic("the sweeps make more than \(Expansion.limit) stages", at: stage.stage.syntax.name.location))
-        return
-      }
     }
-    for binding in expansion.bindings {
+    for binding in expansion.bindings where !expansion.problems.isFull {
       var found = Problems()
       resolver.check(binding, into: &found)
-      expansion.report(found, in: binding.link.scope)
+      expansion.report(found, in: binding.scope)
     }
-    outputs = Self.outputs(resolver, repeated, needed: Set(dependencies.joined().map(\.stage)), &expansion)
+    outputs = Self.outputs(resolver, repeated, &expansion)
+  }
+
+  /// The stages with their own sweeps; nil after reporting that these, or those of links, make too much of them, or too
+  /// much else.
+  private static func repeated(_ expansion: inout Expansion, kinds: [StageKind]) -> [RepeatedStage]? {
+    var size = 0
+    var repeated: [RepeatedStage] = []
+    for stage in expansion.stages where !expansion.problems.isFull {
+      var found = Problems()
+      let scope = expansion.scopes[stage.scope]
+      var made = RepeatedStage(stage, scope: scope)
+      size += made.size * (expansion.sweeps.count(along: made.sweeps) ?? 0)
+      guard size <= Expansion.limit else {
+        expansion.reportTooLarge(at: stage.syntax.name.location, in: stage.scope)
+        return nil
+      }
+      made.decode(kinds: kinds, scope: scope, sweeps: expansion.sweeps, into: &found)
+      expansion.report(found, in: stage.scope)
+      repeated.append(made)
+    }
+    for link in expansion.links {
+      size += expansion.sweeps.count(along: expansion.scopes[link.scope].parameters.sweeps(in: link.node)) ?? 0
+      guard size <= Expansion.limit else {
+        expansion.reportTooLarge(at: link.node.location, in: link.scope)
+        return nil
+      }
+    }
+    return expansion.problems.isFull ? nil : repeated
+  }
+
+  /// Settles stages and links in their order; false after reporting that their sweeps make too much of them.
+  private static func settle(
+    _ order: [Int], _ resolver: inout ReferenceResolver, _ repeated: [RepeatedStage], _ expansion: inout Expansion
+  ) -> Bool {
+    var size = 0
+    for number in order {
+      let scope: Int
+      let location: SourceLocation
+      var found = Problems()
+      if number < repeated.count {
+        (scope, location) = (repeated[number].stage.scope, repeated[number].stage.syntax.name.location)
+        resolver.settle(stage: number)
+        size += resolver.size(ofStage: number) ?? 0
+      } else {
+        let link = expansion.links[number - repeated.count]
+        (scope, location) = (link.scope, link.node.location)
+        resolver.settle(link: number - repeated.count)
+        size += expansion.sweeps.count(along: resolver.reach[number]) ?? 0
+      }
+      guard size <= Expansion.limit else {
+        expansion.reportTooLarge(at: location, in: scope)
+        return false
+      }
+      guard !expansion.problems.isFull else { return false }
+      if number >= repeated.count { resolver.follow(link: number - repeated.count, into: &found) }
+      expansion.report(found, in: scope)
+    }
+    return true
+  }
+
+  /// Reports a circle where it is closed, or rather in the outermost recipe that it goes through.
+  private static func report(
+    _ circle: [Int], of dependencies: [[ReferenceResolver.Dependency]], in expansion: inout Expansion
+  ) {
+    let steps = zip(circle, circle.dropFirst()).map { number, next in
+      let stage = number < expansion.stages.count ? expansion.stages[number] : nil
+      let link = stage == nil ? expansion.links[number - expansion.stages.count] : nil
+      return (
+        name: stage?.name ?? link?.name ?? "", scope: stage?.scope ?? link?.scope ?? 0,
+        location: dependencies[number].first { $0.number == next }?.location
+      )
+    }
+    let depths = steps.map { expansion.scopes[$0.scope].users.count }
+    guard let place = steps.indices.reversed().min(by: { depths[$0] < depths[$1] }),
+      let location = steps[place].location
+    else { return }
+    let names = steps.map(\.name) + [steps[0].name]
+    var found = Problems()
+    found.report(
+      "stages need each other in a circle: " + names.shortened.joined(separator: " -> "), at: location,
+      hint: "let one of them take its input from elsewhere")
+    expansion.report(found, in: steps[place].scope)
   }
 
   /// The stage at every place that it is repeated at.
@@ -106,18 +176,19 @@ private struct Graph {
   }
 
   /// What the recipe lists as outputs, at every place of the sweeps; else the first output of every stage that no
-  /// other needs. What recipes in use list is checked as well.
+  /// other needs. That recipes list each once is seen to.
   private static func outputs(
-    _ resolver: ReferenceResolver, _ repeated: [RepeatedStage], needed: Set<Int>, _ expansion: inout Expansion
+    _ resolver: ReferenceResolver, _ repeated: [RepeatedStage], _ expansion: inout Expansion
   ) -> [OutputReference] {
     var outputs: OrderedSet<OutputReference> = []
     for (number, scope) in expansion.scopes.enumerated() {
       var found = Problems()
       var listed: OrderedSet<OutputReference> = []
-      for entry in scope.file.document.outputs ?? [] {
-        let made = resolver.outputs(Scope.Link(node: entry.value, scope: number), into: &found)
+      for link in scope.outputs {
+        let made = resolver.outputs(ofLink: link)
         if !made.isEmpty, listed.isSuperset(of: made) {
-          found.report("'outputs' lists this twice", at: entry.value.location, hint: "list each output once")
+          found.report(
+            "'outputs' lists this twice", at: expansion.links[link].node.location, hint: "list each output once")
         }
         listed.formUnion(made)
       }
@@ -125,6 +196,7 @@ private struct Graph {
       if number == 0 { outputs = listed }
     }
     guard expansion.scopes[0].file.document.outputs == nil else { return outputs.elements }
+    let needed = resolver.needed
     return repeated.indices.filter { !needed.contains($0) }.flatMap { resolver.firstOutputs(of: $0) }
   }
 }
@@ -134,19 +206,25 @@ struct RepeatedStage {
   let stage: ScopedStage
   /// The sweeps that its parameters are in.
   let sweeps: Set<Int>
+  /// How many values there are in it at one place.
+  let size: Int
   private(set) var outlines: [(point: Point, outline: StageOutline)] = []
   private var places: [Point: Int] = [:]
 
-  init(_ stage: ScopedStage, kinds: [StageKind], scope: Scope, sweeps: Sweeps, into problems: inout Problems) {
+  init(_ stage: ScopedStage, scope: Scope) {
     self.stage = stage
-    self.sweeps = (stage.syntax.contents + stage.syntax.expectations).reduce(into: []) {
-      $0.formUnion(scope.parameters.sweeps(in: $1.value))
-    }
+    let values = (stage.syntax.contents + stage.syntax.expectations).map(\.value)
+    sweeps = values.reduce(into: []) { $0.formUnion(scope.parameters.sweeps(in: $1)) }
+    size = values.reduce(1) { $0 + scope.parameters.size(of: $1) }
+  }
+
+  /// Decodes it at every place.
+  mutating func decode(kinds: [StageKind], scope: Scope, sweeps: Sweeps, into problems: inout Problems) {
     guard let points = sweeps.points(along: self.sweeps) else {
       reportTooMany(into: &problems)
       return
     }
-    for point in points {
+    for point in points where !problems.isFull {
       places[point] = outlines.count
       outlines.append(
         (point, StageOutline(stage.syntax, kinds: kinds, scope: scope, at: point, into: &problems)))
@@ -161,4 +239,9 @@ struct RepeatedStage {
       "stage '\(stage.syntax.name.text)' would be repeated more than \(Sweeps.limit) times",
       at: stage.syntax.name.location, hint: "sweep fewer values, or zip the sweeps")
   }
+}
+
+extension [String] {
+  /// At most ten, those in the middle left out.
+  fileprivate var shortened: [String] { count <= 10 ? self : prefix(5) + ["…"] + suffix(4) }
 }

@@ -1,19 +1,20 @@
 import RecipeSyntax
 
-/// Puts stages behind those that they depend on.
-enum StageOrder {
-  /// The indices of the stages in such an order: the recipe's, except that what a stage needs is moved before it.
-  /// Each cycle is reported once, as a path. O(stages + dependencies).
-  /// - Parameter dependencies: for each stage, the index of each stage that it needs, and where it says so.
-  static func sorted(
-    names: [String], dependencies: [[(stage: Int, location: SourceLocation)]], into problems: inout Problems
-  ) -> [Int] {
+/// Puts stages, and the links between them, behind those that they depend on.
+struct StageOrder {
+  /// The numbers in such an order: the recipe's, except that what something needs is moved before it.
+  private(set) var order: [Int] = []
+  /// Each circle once, of very many the first: every number in it needs the next one, and the last is the first again.
+  private(set) var circles: [[Int]] = []
+
+  /// O(dependencies), and the lengths of the circles.
+  /// - Parameter dependencies: for each number, those that it needs.
+  init(dependencies: [[Int]]) {
     enum State { case new, open, done }
-    var states = Array(repeating: State.new, count: names.count)
-    var order: [Int] = []
+    var states = Array(repeating: State.new, count: dependencies.count)
     // The path from a stage to what is looked at: each stage, and how many of its dependencies have been.
     var path: [(stage: Int, seen: Int)] = []
-    for start in names.indices where states[start] == .new {
+    for start in dependencies.indices where states[start] == .new {
       path.append((start, 0))
       states[start] = .open
       while let (stage, seen) = path.last {
@@ -25,19 +26,16 @@ enum StageOrder {
         }
         path[path.count - 1].seen += 1
         let next = dependencies[stage][seen]
-        switch states[next.stage] {
+        switch states[next] {
         case .done: break
         case .new:
-          states[next.stage] = .open
-          path.append((next.stage, 0))
-        case .open:
-          let cycle = path.map(\.stage).drop { $0 != next.stage } + [next.stage]
-          problems.report(
-            "stages need each other in a circle: " + cycle.map { names[$0] }.joined(separator: " -> "),
-            at: next.location, hint: "let one of them take its input from elsewhere")
+          states[next] = .open
+          path.append((next, 0))
+        case .open where circles.count < Problems.limit:
+          circles.append(path.map(\.stage).drop { $0 != next } + [next])
+        case .open: break
         }
       }
     }
-    return order
   }
 }

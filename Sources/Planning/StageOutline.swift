@@ -91,10 +91,10 @@ struct StageOutline {
     var values: [String: Value] = [:]
     // Given or meant, though maybe wrongly: not to be missed again, nor filled in.
     var given: Set<String> = []
-    let before = problems.errors.count
+    let before = problems.count
     let entries = body.entries(
       "'\(kind.name)'", hint: "write \(syntax.name.text): {\(kind.name): {…}}", into: &problems)
-    let isReadable = problems.errors.count == before
+    let isReadable = problems.count == before
     var isWhole = isReadable
     for entry in entries {
       let name = entry.key.text
@@ -114,7 +114,13 @@ struct StageOutline {
         continue
       }
       let port = kind.inputs.first { $0.name == name }
-      if value.isNull || (port != nil && scope.isAbsent(value)) { continue }
+      if value.isNull { continue }
+      if let port, scope.isAbsent(value) {
+        guard port.isRequired else { continue }
+        given.insert(name)
+        Scope.reportAbsent(value, for: "'\(name)' of '\(kind.name)'", into: &problems)
+        continue
+      }
       given.insert(name)
       if let port {
         inputs.append((port, entry.key, value))
@@ -125,7 +131,7 @@ struct StageOutline {
     }
     decoder.problems.errors.forEach { problems.report($0) }
     guard isReadable else { return }
-    for port in kind.inputs where !given.contains(port.name) && (port.arity == .one || port.arity == .list) {
+    for port in kind.inputs where !given.contains(port.name) && port.isRequired {
       reportMissing(port.name, help: "\(port.help) (\(port.typeNames))", into: &problems)
     }
     for parameter in kind.parameters where !given.contains(parameter.name) {
@@ -161,14 +167,28 @@ struct StageOutline {
       else { continue }
       expectations.append(expectation)
     }
-    guard let first = expectations.first, let outputs, !outputs.contains(where: { $0.type == .metrics }) else { return }
-    problems.report(
-      "nothing can be expected of '\(syntax.name.text)': it makes no metrics", at: first.location,
-      hint: "move 'expect' to the stage that measures")
+    guard let first = expectations.first, let outputs else { return }
+    guard outputs.contains(where: { $0.type == .metrics }) else {
+      problems.report(
+        "nothing can be expected of '\(syntax.name.text)': it makes no metrics", at: first.location,
+        hint: "move 'expect' to the stage that measures")
+      return
+    }
+    let measures = outputs.compactMap(\.measures)
+    guard measures.count == outputs.count else { return }
+    let known = measures.flatMap(\.self)
+    for expectation in expectations where !known.contains(expectation.measure) {
+      let suggestion = Suggestion.nearest(to: expectation.measure, in: known)
+      problems.report(
+        "'\(syntax.name.text)' has no measure '\(expectation.measure)'", at: expectation.location,
+        suggestion: suggestion, hint: suggestion == nil ? "it measures " + Suggestion.list(known) : nil)
+    }
   }
 }
 
 extension Port {
+  fileprivate var isRequired: Bool { arity == .one || arity == .list }
+
   /// The types that the port takes, as an error says them: `images or latents`.
   var typeNames: String { types.map(\.rawValue).joined(separator: " or ") }
 }

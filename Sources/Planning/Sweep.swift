@@ -7,6 +7,25 @@ struct Sweep {
   let names: [String]
   /// For each place along it, a value for each name.
   let values: [[Value]]
+  /// For each name, the places that have a value.
+  private let places: [[Value: [Int]]]
+
+  init(names: [String], values: [[Value]]) {
+    (self.names, self.values) = (names, values)
+    places = names.indices.map { column in
+      Dictionary(grouping: values.indices) { Self.key(values[$0][column].text) }
+    }
+  }
+
+  /// The places where the axis `name` has a value that reads `text`, or the same number.
+  func places(where name: String, is text: String) -> [Int] {
+    names.firstIndex(of: name).flatMap { places[$0][Self.key(text)] } ?? []
+  }
+
+  private static func key(_ text: String) -> Value {
+    let value = Scalar(text, isPlain: true).value.normalised
+    return value.double == nil ? .string(text) : value
+  }
 }
 
 /// A place in the grid of a plan's sweeps: how far along some of them, by their numbers.
@@ -33,12 +52,22 @@ struct Sweeps {
     return all.count - 1
   }
 
+  /// How many places the grid of these sweeps has; nil for more than ``limit``.
+  func count(along sweeps: Set<Int>) -> Int? {
+    var count = 1
+    for sweep in sweeps {
+      count *= all[sweep].values.count
+      if count > Self.limit { return nil }
+    }
+    return count
+  }
+
   /// Every place in the grid of these sweeps, the last of them running fastest; nil for more than ``limit``.
   func points(along sweeps: Set<Int>) -> [Point]? {
+    guard count(along: sweeps) != nil else { return nil }
     var points = [Point()]
     for sweep in sweeps.sorted() {
       let count = all[sweep].values.count
-      guard points.count * count <= Self.limit else { return nil }
       points = points.flatMap { point in (0..<count).map { point.moved(to: Point(places: [sweep: $0])) } }
     }
     return points
@@ -56,11 +85,6 @@ struct Sweeps {
 
   /// The places along `sweep` where the axis `name` has a value that reads `text`.
   func places(along sweep: Int, where name: String, is text: String) -> [Point] {
-    guard let column = all[sweep].names.firstIndex(of: name) else { return [] }
-    let wanted = Scalar(text, isPlain: true).value
-    return all[sweep].values.indices.filter { place in
-      let value = all[sweep].values[place][column]
-      return value.text == text || (value.double != nil && value.double == wanted.double)
-    }.map { Point(places: [sweep: $0]) }
+    all[sweep].places(where: name, is: text).map { Point(places: [sweep: $0]) }
   }
 }

@@ -7,6 +7,10 @@ public struct Diagnostic: Error, Sendable, Hashable {
     public let location: SourceLocation
     public let message: String
     public init(_ message: String, at location: SourceLocation) { (self.message, self.location) = (message, location) }
+
+    /// Says what uses the place that an error is at.
+    package static func use(at location: SourceLocation) -> Note { Note("used here", at: location) }
+    fileprivate var isUse: Bool { message == "used here" }
   }
 
   public let location: SourceLocation
@@ -20,12 +24,8 @@ public struct Diagnostic: Error, Sendable, Hashable {
   public let notes: [Note]
 
   public init(
-    _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil, note: Note? = nil
+    _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil, notes: [Note] = []
   ) {
-    self.init(message, at: location, suggestion: suggestion, hint: hint, notes: note.map { [$0] } ?? [])
-  }
-
-  private init(_ message: String, at location: SourceLocation, suggestion: String?, hint: String?, notes: [Note]) {
     (self.message, self.location, self.suggestion, self.hint) = (message, location, suggestion, hint)
     self.notes = notes
   }
@@ -33,6 +33,10 @@ public struct Diagnostic: Error, Sendable, Hashable {
   /// The same error, with more places that have to do with it.
   package func adding(_ more: [Note]) -> Diagnostic {
     Diagnostic(message, at: location, suggestion: suggestion, hint: hint, notes: notes + more)
+  }
+
+  fileprivate var withoutUses: Diagnostic {
+    Diagnostic(message, at: location, suggestion: suggestion, hint: hint, notes: notes.filter { !$0.isUse })
   }
 }
 
@@ -63,7 +67,8 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
   /// Of very many errors, the first hundred and how many more there are.
   public var description: String {
     let hidden = errors.count - Self.shown
-    let more = hidden > 0 ? ["and \(hidden) more error\(hidden == 1 ? "" : "s")"] : []
+    let atLeast = errors.count < Problems.limit ? "" : "at least "
+    let more = hidden > 0 ? ["and \(atLeast)\(hidden) more error\(hidden == 1 ? "" : "s")"] : []
     return (errors.prefix(Self.shown).flatMap(lines) + more).joined(separator: "\n")
   }
 
@@ -108,25 +113,34 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// Errors collected while a recipe is read.
+/// Errors collected while a recipe is read; each once, however often its place is used: the first use is told.
 package struct Problems {
-  package private(set) var errors: [Diagnostic] = []
+  /// With how many errors it is time to stop looking for more.
+  package static let limit = 300
+
+  private var found: OrderedDictionary<Diagnostic, Diagnostic> = [:]
 
   package init() {}
 
-  package var isEmpty: Bool { errors.isEmpty }
+  package var errors: [Diagnostic] { found.values.elements }
+  package var count: Int { found.count }
+  package var isEmpty: Bool { found.isEmpty }
+  package var isFull: Bool { found.count >= Self.limit }
 
-  package mutating func report(_ error: Diagnostic) { errors.append(error) }
+  package mutating func report(_ error: Diagnostic) {
+    let key = error.withoutUses
+    if found[key] == nil { found[key] = error }
+  }
 
   package mutating func report(
     _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil,
-    note: Diagnostic.Note? = nil
+    notes: [Diagnostic.Note] = []
   ) {
-    report(Diagnostic(message, at: location, suggestion: suggestion, hint: hint, note: note))
+    report(Diagnostic(message, at: location, suggestion: suggestion, hint: hint, notes: notes))
   }
 
   /// - Throws: everything reported so far, if anything was.
   package func throwIfAny(sources: [SourceText]) throws(Diagnostics) {
-    guard errors.isEmpty else { throw Diagnostics(errors, sources: sources) }
+    guard isEmpty else { throw Diagnostics(errors, sources: sources) }
   }
 }

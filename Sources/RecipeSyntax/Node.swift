@@ -9,21 +9,36 @@ package struct Node: Sendable {
 
   package let content: Content
   package let location: SourceLocation
-  /// Where the content stands and what it is there, if that is not at `location`: an anchor, a parameter.
-  package let origin: Diagnostic.Note?
+  /// Where the content stands and what it is there, if that is not at `location`: an anchor, a parameter. For a part of
+  /// such content, which stands at `location` itself: where it is used.
+  package let notes: [Diagnostic.Note]
 
-  package init(_ content: Content, at location: SourceLocation, origin: Diagnostic.Note? = nil) {
-    (self.content, self.location, self.origin) = (content, location, origin)
+  package init(_ content: Content, at location: SourceLocation, notes: [Diagnostic.Note] = []) {
+    (self.content, self.location, self.notes) = (content, location, notes)
   }
 
-  /// The same content, used at another place.
+  /// The same content, used at another place. O(nodes).
   package func used(at location: SourceLocation, from origin: Diagnostic.Note) -> Node {
-    Node(content, at: location, origin: origin)
+    let use = Diagnostic.Note.use(at: location)
+    return Node(content.mapNodes { $0.noting(use) }, at: location, notes: [origin])
+  }
+
+  private func noting(_ note: Diagnostic.Note) -> Node {
+    Node(content.mapNodes { $0.noting(note) }, at: location, notes: notes + [note])
   }
 
   package var scalar: Scalar? { if case .scalar(let scalar) = content { scalar } else { nil } }
   package var sequence: [Node]? { if case .sequence(let nodes) = content { nodes } else { nil } }
   package var mapping: [Entry]? { if case .mapping(let entries) = content { entries } else { nil } }
+  /// How many values there are in it, itself included. O(count).
+  package var count: Int {
+    switch content {
+    case .scalar: 1
+    case .sequence(let nodes): nodes.reduce(1) { $0 + $1.count }
+    case .mapping(let entries): entries.reduce(1) { $0 + $1.value.count }
+    }
+  }
+
   package var isNull: Bool { scalar?.isNull ?? false }
 
   /// What stands there, as an error says it: `the text 'forty'`.
@@ -36,8 +51,19 @@ package struct Node: Sendable {
       case .null: "nothing"
       case .bool: "\(scalar.text)"
       case .int, .double: "\(scalar.text)"
-      case .string: "the text '\(scalar.text)'"
+      case .string: scalar.text.isEmpty ? "an empty text" : "the text '\(scalar.text)'"
       }
+    }
+  }
+}
+
+extension Node.Content {
+  /// The same with other nodes right below it.
+  fileprivate func mapNodes(_ transform: (Node) -> Node) -> Node.Content {
+    switch self {
+    case .scalar: self
+    case .sequence(let nodes): .sequence(nodes.map(transform))
+    case .mapping(let entries): .mapping(entries.map { Entry(key: $0.key, value: transform($0.value)) })
     }
   }
 }
@@ -56,6 +82,15 @@ package struct Name: Sendable, Hashable {
   package let location: SourceLocation
 
   package init(_ text: String, at location: SourceLocation) { (self.text, self.location) = (text, location) }
+
+  /// What identifiers are, as help for those that are none.
+  package static let rule = "names are made of letters, digits, '_' and '-', and start with a letter or '_'"
+
+  /// Sees that this can name `thing`; false after reporting that it cannot.
+  package func isFit(toName thing: String, into problems: inout Problems) -> Bool {
+    if !isIdentifier { problems.report("'\(text)' cannot name \(thing)", at: location, hint: Self.rule) }
+    return isIdentifier
+  }
 
   /// Whether it can name a stage, a parameter or a measure: a letter or `_`, then letters, digits, `_` and `-`.
   package var isIdentifier: Bool { Self.isIdentifier(text) }

@@ -106,7 +106,7 @@ package struct NodeReader {
         if key.scalar?.isPlain == true, text == "<<" {
           merged += mergedEntries(of: value.node)
         } else if let first = places.updateValue(key.location, forKey: text) {
-          problems.report("'\(text)' stands here twice", at: key.location, note: .init("first here", at: first))
+          problems.report("'\(text)' stands here twice", at: key.location, notes: [.init("first here", at: first)])
         } else {
           entries.append(Entry(key: Name(text, at: key.location), value: value.node))
         }

@@ -38,14 +38,14 @@ extension RecipeDocument {
     let example = "a recipe starts with 'recipe: name', and then has 'stages:'"
     for entry in root.entries("a recipe", hint: example, into: &problems) {
       switch entry.key.text {
-      case "recipe": name = entry.value.name("the recipe's name", into: &problems)
+      case "recipe": name = entry.value.name("'recipe'", into: &problems)
       case "description": description = entry.text(into: &problems)
       case "params":
         parameters = entry.value.entries("'params'", hint: "write 'name: value' lines below it", into: &problems)
       case "stages":
         let hint = "write 'name: {kind: {…}}' lines below it"
         stages = entry.value.entries("'stages'", hint: hint, into: &problems).map { StageSyntax($0, into: &problems) }
-      case "outputs": outputs = Self.references(entry.value)
+      case "outputs": outputs = Self.references(entry.value, into: &problems)
       case "inputs":
         inputs = entry.value.entries("'inputs'", hint: "write 'name: type' lines below it", into: &problems)
       case "zip": zips = Self.groups(entry.value, into: &problems)
@@ -71,8 +71,9 @@ extension RecipeDocument {
   }
 
   /// The entries of a mapping, or the elements of a list; anything else stands for itself.
-  private static func references(_ node: Node) -> [Entry] {
-    node.mapping
+  private static func references(_ node: Node, into problems: inout Problems) -> [Entry] {
+    for entry in node.mapping ?? [] { _ = entry.key.isFit(toName: "an output", into: &problems) }
+    return node.mapping
       ?? (node.sequence ?? [node]).map { Entry(key: Name($0.scalar?.text ?? "", at: $0.location), value: $0) }
   }
 
@@ -82,7 +83,7 @@ extension RecipeDocument {
     let groups = nodes.contains { $0.sequence != nil } ? nodes.map { $0.sequence ?? [$0] } : [nodes]
     for group in groups where group.count < 2 || group.contains(where: { $0.scalar?.isNull ?? true }) {
       problems.report(
-        "'zip' must list two parameters or more, that are swept together", at: group.first?.location ?? node.location,
+        "'zip' must list two or more parameters that are swept together", at: group.first?.location ?? node.location,
         hint: "write zip: [a, b], or zip: [[a, b], [c, d]]")
       return []
     }
@@ -93,11 +94,7 @@ extension RecipeDocument {
 extension StageSyntax {
   fileprivate init(_ entry: Entry, into problems: inout Problems) {
     name = entry.key
-    if !name.isIdentifier {
-      problems.report(
-        "'\(name.text)' cannot name a stage", at: name.location,
-        hint: "names are made of letters, digits, '_' and '-', and start with a letter")
-    }
+    _ = name.isFit(toName: "a stage", into: &problems)
     var description: String?
     var expectations: [Entry] = []
     var contents: [Entry] = []
@@ -111,7 +108,7 @@ extension StageSyntax {
       default: contents.append(part)
       }
     }
-    if entry.value.mapping != nil, contents.isEmpty {
+    if entry.value.mapping != nil || entry.value.isNull, contents.isEmpty {
       problems.report("stage '\(name.text)' has no kind", at: name.location, hint: form)
     }
     (self.description, self.expectations, self.contents) = (description, expectations, contents)
@@ -123,7 +120,7 @@ extension Node {
   package func entries(_ subject: String, hint: String, into problems: inout Problems) -> [Entry] {
     if let mapping { return mapping }
     if !isNull {
-      problems.report("\(subject) must be a mapping, not \(summary)", at: location, hint: hint, note: origin)
+      problems.report("\(subject) must be a mapping, not \(summary)", at: location, hint: hint, notes: notes)
     }
     return []
   }
@@ -133,7 +130,7 @@ extension Node {
     if let text = scalar?.text, Name.isIdentifier(text) { return text }
     problems.report(
       "\(subject) must be a name, not \(summary)", at: location,
-      hint: "names are made of letters, digits, '_' and '-', and start with a letter")
+      hint: Name.rule)
     return nil
   }
 }

@@ -8,12 +8,16 @@ extension SourceText {
   /// - Throws: where there is no such file, it is too large, or it is not UTF-8.
   package static func read(_ path: String) throws(Diagnostics) -> SourceText {
     let whole = SourceLocation(file: path, line: 0, column: 0)
-    guard FileManager.default.fileExists(atPath: path) else {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       let url = URL(filePath: path)
       let folder = url.deletingLastPathComponent().path
       let siblings = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       let suggestion = Suggestion.nearest(to: url.lastPathComponent, in: siblings.sorted())
       throw Diagnostics([Diagnostic("no such recipe file", at: whole, suggestion: suggestion)], sources: [])
+    }
+    guard !isFolder.boolValue else {
+      throw Diagnostics([Diagnostic("a folder, not a recipe", at: whole)], sources: [])
     }
     let data: Data
     do {

@@ -1,12 +1,15 @@
 /// Guesses what was meant by a name that does not exist.
 package enum Suggestion {
   /// The candidate that `name` is most likely a slip of, or nil where none is close: at most one edit in three letters.
-  /// The first of equals wins. O(candidates · letters²).
+  /// The first of equals wins. Of very many candidates only the first are tried, and no very long ones.
+  /// O(candidates + letters²).
   package static func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
+    let (most, longest) = (1000, 64)
+    guard name.utf8.count <= longest else { return nil }
     let written = Array(name.lowercased())
     let limit = max(1, written.count / 3)
     var best: (candidate: String, distance: Int)?
-    for candidate in candidates where candidate != name {
+    for candidate in candidates.prefix(most) where candidate != name && candidate.utf8.count <= longest {
       let letters = Array(candidate.lowercased())
       guard abs(letters.count - written.count) <= limit else { continue }
       let distance = editDistance(written, letters)
@@ -15,6 +18,11 @@ package enum Suggestion {
       best = (candidate, distance)
     }
     return best?.candidate
+  }
+
+  /// Names as help lists them: of very many, the first.
+  package static func list(_ names: some Collection<String>, upTo limit: Int = 20) -> String {
+    names.prefix(limit).joined(separator: ", ") + (names.count > limit ? ", …" : "")
   }
 
   /// How many letters must be inserted, dropped, replaced or swapped with their neighbour to turn `a` into `b`

@@ -94,17 +94,21 @@ struct YAMLEvents: ~Copyable {
     let place = location(parser.pointee.problem_mark)
     let line = source[line: place.line] ?? ""
     let start = location(parser.pointee.context_mark)
-    let note = parser.pointee.context.flatMap {
-      start == place ? nil : Diagnostic.Note(String(cString: $0), at: start)
-    }
+    let context = parser.pointee.context.map { String(cString: $0) } ?? ""
     if line.unicodeScalars.dropFirst(place.column - 1).first == "\t" {
       return Diagnostic("a tab cannot stand here", at: place, hint: "indent with spaces")
     }
-    return Diagnostic("not YAML: \(problem)", at: place, hint: Self.hint(for: line), note: note)
+    if context == "while scanning a quoted scalar", problem == "found unexpected end of stream" {
+      return Diagnostic("this quote is never closed", at: start)
+    }
+    let notes = start == place || context.isEmpty ? [] : [Diagnostic.Note(context, at: start)]
+    return Diagnostic("not YAML: \(problem)", at: place, hint: Self.hint(for: line, context), notes: notes)
   }
 
   /// Help with the slips that recipes invite.
-  private static func hint(for line: Substring) -> String? {
+  private static func hint(for line: Substring, _ context: String) -> String? {
+    if context == "while scanning an alias" { return "quote a text that starts with '*'" }
+    if context == "while parsing a block mapping" { return "the keys of one mapping start in one column" }
     if line.contains("${") { return "inside { } and [ ], write \"${name}\" with its quotes" }
     if line.contains(/[:,]\s*[><]=?\s*[-+.0-9]/) { return "write a comparison in quotes: \"> 0.15\"" }
     return nil

@@ -89,8 +89,14 @@ public struct Port: Sendable {
 public struct OutputPort: Sendable, Equatable {
   public let name: String
   public let type: ArtifactType
+  /// The measures of which something can be expected; nil where they are not known before it is made.
+  public let measures: [String]?
 
-  public init(_ name: String, _ type: ArtifactType) { (self.name, self.type) = (name, type) }
+  /// - Parameter measures: for `metrics`, where they are known.
+  public init(_ name: String, _ type: ArtifactType, measures: [String]? = nil) {
+    (self.name, self.type) = (name, type)
+    self.measures = type == .metrics ? measures : []
+  }
 }
 
 /// A parameter of a stage kind.

@@ -30,7 +30,9 @@ let metric = StageKind(
       "attributes", .map(.string), .defaulting(.map([:] as [String: Value])),
       help: "What the judge shall see, such as {tan: tanned}; all of it."),
   ],
-  outputs: { _ in [OutputPort("metrics", .metrics)] },
+  outputs: { parameters in
+    [OutputPort("metrics", .metrics, measures: parameters["measures"]?.list?.compactMap(\.string))]
+  },
   mapping: .items(of: "images"),
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
   check: { draft in

@@ -13,7 +13,11 @@ let table = StageKind(
   ],
   // `trend` gives `expect` something to hold on to where the order of the rows means something:
   // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next.
-  outputs: { _ in [OutputPort("table", .table), OutputPort("trend", .metrics)] },
+  outputs: { parameters in
+    let measures = parameters["measures"]?.list?.compactMap(\.string) ?? []
+    let trends = measures.isEmpty ? nil : measures.map { "\($0).least_rise" }
+    return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: trends)]
+  },
   run: { context in
     var columns = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
     let isFixed = !columns.isEmpty

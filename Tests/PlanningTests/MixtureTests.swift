@@ -59,14 +59,14 @@ struct MixtureTests {
     ("{ base: .inf }", "7:46: error: the weight of 'base' in 'models' of 'sample' must be a number, not .inf"),
     ("{}", "7:38: error: 'models' of 'sample' mixes nothing"),
     ("base", "7:38: error: 'models' of 'sample' must be a mixture, not the text 'base'"),
-    ("[{ mix: { base: 1 } }]", "7:39: error: each part of 'models' of 'sample' has 'from' and 'mix'"),
+    ("[{ mix: { base: 1 } }]", "7:39: error: each part of 'models' of 'sample' has 'from' and 'mix', and nothing else"),
     (
       "[{ from: x, mix: { base: 1 } }]",
       "7:47: error: 'from' in 'models' of 'sample' must be a time step, a whole number of at least 0, not the text 'x'"
     ),
     ("[{ from: 0, mix: base }]", "7:55: error: 'mix' in 'models' of 'sample' must be a mapping, not the text 'base'"),
     ("[{ from: 3, mix: { base: 1 } }]", "7:39: error: the last part of 'models' of 'sample' must be from 0"),
-    ("[]", "7:38: error: the last part of 'models' of 'sample' must be from 0"),
+    ("[]", "7:38: error: 'models' of 'sample' mixes nothing"),
     (
       "[{ from: 0, mix: { base: 1 } }, { from: 3, mix: { base: 1 } }]",
       "7:70: error: 'from' in 'models' of 'sample' must fall from part to part, but 3 follows 0"

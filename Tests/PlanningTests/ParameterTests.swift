@@ -56,11 +56,14 @@ struct ParameterTests {
     arguments: [
       (
         "efficient", "yes", "r.yaml:6:67: error: 'efficient' of 'finetune' must be true or false, not the text 'yes'",
-        nil
+        "write true"
       ),
       ("rate", "1.5", "r.yaml:6:62: error: 'rate' of 'finetune' must be a number from 0 to 1, not 1.5", nil),
       ("rate", ".nan", "r.yaml:6:62: error: 'rate' of 'finetune' must be a number from 0 to 1, not .nan", nil),
-      ("rate", "'1'", "r.yaml:6:62: error: 'rate' of 'finetune' must be a number from 0 to 1, not the text '1'", nil),
+      (
+        "rate", "'1'", "r.yaml:6:62: error: 'rate' of 'finetune' must be a number from 0 to 1, not the text '1'",
+        "write it without quotes"
+      ),
       (
         "schedule", "lineer",
         "r.yaml:6:66: error: 'schedule' of 'finetune' must be one of constant, linear, not the text 'lineer'",
@@ -95,7 +98,7 @@ struct ParameterTests {
       ),
       (
         "masks", "{ left.eye: mask.png }", "r.yaml:6:65: error: 'left.eye' cannot be a name in 'masks' of 'finetune'",
-        "names are made of letters, digits, '_' and '-', and start with a letter"
+        "names are made of letters, digits, '_' and '-', and start with a letter or '_'"
       ),
       (
         "masks", "{ eye: [a] }",

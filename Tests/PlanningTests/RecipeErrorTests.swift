@@ -251,7 +251,7 @@ struct RecipeErrorTests {
            3 | outputs: [base, bsae, base.diffusion, [base]]
              |                       ^
              help: list each output once
-        r.yaml:3:39: error: 'outputs' lists references, not a list
+        r.yaml:3:39: error: each of 'outputs' must name one stage, not a list
            3 | outputs: [base, bsae, base.diffusion, [base]]
              |                                       ^
         """)

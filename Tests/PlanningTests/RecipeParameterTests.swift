@@ -69,10 +69,11 @@ struct RecipeParameterTests {
         --set:3:6: error: 'fast' is true or false in the recipe, and 'yes' is not
            3 | fast=yes
              |      ^
+             help: write fast=true
         r.yaml:2:52: note: the value of 'fast' is from here
            2 | params: { word: angry, steps: 40, rate: 0.5, fast: false, layers: [1, 2], which: base, none: null }
              |                                                    ^
-        --set:4:8: error: 'layers' is a list in the recipe, and '3' is not
+        --set:4:8: error: 'layers' is a list of whole numbers in the recipe, and '3' is not
            4 | layers=3
              |        ^
         r.yaml:2:67: note: the value of 'layers' is from here
@@ -96,6 +97,19 @@ struct RecipeParameterTests {
              | ^
              help: its parameters are word, steps, rate, fast, layers, which, none
         """)
+  }
+
+  @Test(arguments: [
+    ("steps=3.0", "'steps' is a whole number in the recipe, and '3.0' is not", "write steps=3"),
+    ("layers=[1", "'layers' is a list of whole numbers in the recipe, and '[1' is not a closed list", nil),
+    (
+      "layers=[1,a]", "'layers' is a list of whole numbers in the recipe, and 'a' in '[1,a]' is not a whole number", nil
+    ),
+  ])
+  func wrongOverlay(overlay: String, message: String, help: String?) throws {
+    let lines = try folder.errors(recipe, set: [overlay]).split(separator: "\n").map(String.init)
+    #expect(lines.first?.hasSuffix(": error: \(message)") == true)
+    #expect(help == nil || lines.contains("     help: \(help ?? "")"))
   }
 
   @Test func errorAtTheUsePointsToTheValue() throws {
@@ -148,7 +162,7 @@ struct RecipeParameterTests {
            4 |   p: { load: { images: "faces/${nmae}.png", size: "${bigness}", sha256: "${" } }
              |                                                                         ^
              help: write $${ for the text '${'
-        r.yaml:5:24: error: '${sizes}' is a list and has no place inside a text
+        r.yaml:5:24: error: '${sizes}' is a list of whole numbers and has no place inside a text
            5 |   q: { load: { images: "faces/${sizes}.png" } }
              |                        ^
         r.yaml:2:18: note: the value of 'sizes' is from here
@@ -157,7 +171,7 @@ struct RecipeParameterTests {
         r.yaml:6:3: error: '${name}' cannot name a stage
            6 |   "${name}": { load: { images: faces/a.png } }
              |   ^
-             help: names are made of letters, digits, '_' and '-', and start with a letter
+             help: names are made of letters, digits, '_' and '-', and start with a letter or '_'
         """)
   }
 
@@ -186,7 +200,7 @@ struct RecipeParameterTests {
         r.yaml:6:3: error: 'a b' cannot name a parameter
            6 |   a b: 3
              |   ^
-             help: names are made of letters, digits, '_' and '-', and start with a letter
+             help: names are made of letters, digits, '_' and '-', and start with a letter or '_'
         """)
   }
 }

@@ -102,6 +102,103 @@ struct ReuseTests {
     #expect(plan["z.2.m"]?.parameters.string("target") == "x2")
   }
 
+  @Test func oneRoundIsARound() throws {
+    let plan = try folder.plan(
+      recipe(
+        """
+        z:
+          use:
+            recipe: library/edit.yaml
+            images: p
+            model: base
+            target: "x${round}"
+            repeat: 1
+            carry: { images: result }
+        """))
+    #expect(plan["z.1.m"]?.parameters.string("target") == "x1")
+  }
+
+  private let pass = """
+    recipe: pass
+    inputs: { images: images }
+    stages: { f: { figure: { rows: [images] } } }
+    outputs: { result: images }
+    """
+
+  @Test func whatIsPassedThroughIsFoundHoweverFar() throws {
+    try folder.add("library/pass.yaml", Data(pass.utf8))
+    let plan = try folder.plan(
+      recipe(
+        """
+        z: { use: { recipe: library/pass.yaml, images: p, repeat: 1000, carry: { images: result } } }
+        f: { figure: { rows: [z] } }
+        """))
+    #expect(inputs(plan, "f", "rows") == ["p.images"])
+    #expect(inputs(plan, "z.1000.f", "rows") == ["p.images"])
+  }
+
+  @Test func circlesThroughInputs() throws {
+    try folder.add("library/pass.yaml", Data(pass.utf8))
+    #expect(
+      try folder.errors(
+        recipe(
+          """
+          a: { use: { recipe: library/pass.yaml, images: a } }
+          b: { use: { recipe: library/pass.yaml, images: c } }
+          c: { use: { recipe: library/pass.yaml, images: b.result } }
+          """)) == """
+          r.yaml:6:50: error: stages need each other in a circle: a.images -> a.result -> a.images
+             6 |   a: { use: { recipe: library/pass.yaml, images: a } }
+               |                                                  ^
+               help: let one of them take its input from elsewhere
+          r.yaml:8:50: error: stages need each other in a circle: b.images -> c.result -> c.images -> b.result -> b.images
+             8 |   c: { use: { recipe: library/pass.yaml, images: b.result } }
+               |                                                  ^
+               help: let one of them take its input from elsewhere
+          """)
+  }
+
+  @Test func recipesThatGrowAreRefused() throws {
+    try folder.add("library/pass.yaml", Data(pass.utf8))
+    let use = "{ use: { recipe: IN, images: images, repeat: 1000, carry: { images: result } } }"
+    let outer = pass.replacing(
+      "f: { figure: { rows: [images] } }", with: "f: \(use.replacing("IN", with: "pass.yaml"))")
+    try folder.add("library/outer.yaml", Data(outer.utf8))
+    for level in 0...40 {
+      let next =
+        level < 40 ? "{ use: { recipe: \(level + 1).yaml, t: \"${t}${t}\" } }" : "{ load: { sha256: \"${t}\" } }"
+      let text = "recipe: r\nparams: { t: { type: text } }\nstages: { a: \(next), b: \(next) }"
+      try folder.add("library/\(level).yaml", Data(text.utf8))
+    }
+    let many = (0..<15_000).map { "s\($0): { figure: { rows: [r\($0)] } }" }.joined(separator: "\n")
+    let clock = ContinuousClock()
+    for (stages, error) in [
+      (
+        "z: \(use.replacing("IN", with: "library/outer.yaml").replacing("images: images", with: "images: p"))",
+        "grows beyond"
+      ),
+      ("z: { use: { recipe: library/0.yaml, t: ab } }", "grows beyond"), (many, "and at least 200 more errors"),
+    ] {
+      let start = clock.now
+      let errors = try folder.errors(recipe(stages))
+      #expect(errors.contains(error))
+      #expect(clock.now - start < .seconds(1), "\(stages.prefix(60))")
+    }
+  }
+
+  @Test func namesThatCannotBeGiven() throws {
+    try folder.add(
+      "library/names.yaml",
+      Data("recipe: n\ninputs: { carry: images, p: images }\nparams: { p: 1 }\nstages: { a: }".utf8))
+    let errors = try folder.errors(recipe("z: { use: { recipe: library/names.yaml } }")).split(separator: "\n")
+    #expect(
+      errors.filter { $0.contains(": error: ") } == [
+        "library/names.yaml:2:11: error: 'carry' cannot name an input",
+        "library/names.yaml:3:11: error: a parameter and an input are both called 'p'",
+        "library/names.yaml:4:11: error: stage 'a' has no kind",
+      ])
+  }
+
   @Test func sweepsReachIntoARecipeInUse() throws {
     let plan = try folder.plan(
       recipe(
@@ -235,7 +332,7 @@ struct ReuseTests {
         recipe(
           """
           a: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 2 } }
-          b: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 0 } }
+          b: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 0, carry: {} } }
           c: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 2, carry: { image: reslt } } }
           """)) == """
           r.yaml:6:3: error: 'a' repeats a recipe without 'carry'
@@ -243,8 +340,12 @@ struct ReuseTests {
                |   ^
                help: say which output becomes which input of the next round: carry: {images: result}
           r.yaml:7:85: error: 'repeat' must be a whole number from 1 to 1000, not 0
-             7 |   b: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 0 } }
+             7 |   b: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 0, carry: {} } }
                |                                                                                     ^
+          r.yaml:7:88: error: 'b' repeats a recipe without 'carry'
+             7 |   b: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 0, carry: {} } }
+               |                                                                                        ^
+               help: say which output becomes which input of the next round: carry: {images: result}
           r.yaml:8:97: error: the recipe 'edit' has no input 'image'
              8 |   c: { use: { recipe: library/edit.yaml, images: p, model: base, target: x, repeat: 2, carry: { image: reslt } } }
                |                                                                                                 ^

@@ -26,6 +26,7 @@ struct SourceTests {
     let expected = PlannedSource(form: .file, files: [.init(name: "d.v2", path: "\(folder.path)/other/d.v2.png")])
     #expect(try source("images", "other/d.v2.png") == expected)
     #expect(try source("images", "./other/d.v2.png") == expected)
+    #expect(try source("images", "other/./d.v2.png") == expected)
     #expect(try source("images", "\(folder.path)/other/d.v2.png") == expected)
     #expect(try source("images", "../\(URL(filePath: folder.path).lastPathComponent)/other/d.v2.png") == expected)
   }
@@ -97,6 +98,7 @@ struct SourceTests {
   }
 
   @Test func noFileAtAll() throws {
+    #expect(try error("clip", "''") == ["r.yaml:3:22: error: the path in 'clip' of 'load' is empty"])
     #expect(try error("images", "[]") == ["r.yaml:3:24: error: 'images' of 'load' names no file"])
     #expect(
       try error("images", "3") == [
@@ -114,7 +116,7 @@ struct SourceTests {
       ])
     #expect(
       try error("clip", "empty") == [
-        "r.yaml:3:22: error: 'empty' is a folder without files in 'clip' of 'load'", "     help: looked in empty",
+        "r.yaml:3:22: error: the folder 'empty' in 'clip' of 'load' has no files", "     help: looked in empty",
       ])
   }
 
@@ -122,15 +124,14 @@ struct SourceTests {
     try folder.add("faces/a.jpg")
     #expect(
       try folder.errors(stages: "a: { load: { images: faces/* } }") == """
-        r.yaml:3:24: error: two files would be the item 'a'
+        r.yaml:3:24: error: two files would be the item 'a' in 'images' of 'load'
            3 |   a: { load: { images: faces/* } }
              |                        ^
-             help: they are faces/a.jpg and faces/a.png
+             help: they are faces/a.jpg and faces/a.png: rename one, or load them apart
         """)
     #expect(
       try error("images", "[faces/b.png, faces/*.png]") == [
-        "r.yaml:3:38: error: two files would be the item 'b'",
-        "     help: they are faces/b.png, named twice",
+        "r.yaml:3:38: error: 'images' of 'load' names a file twice", "     help: it is faces/b.png",
       ])
   }
 

@@ -10,7 +10,7 @@ struct DiagnosticTests {
 
   @Test func allParts() {
     let error = Diagnostic(
-      "wrong", at: place(2, 3), suggestion: "right", hint: "do better", note: .init("as said", at: place(1, 1)))
+      "wrong", at: place(2, 3), suggestion: "right", hint: "do better", notes: [.init("as said", at: place(1, 1))])
     #expect(
       Diagnostics([error], sources: [source]).description == """
         r.yaml:2:3: error: wrong
@@ -22,6 +22,20 @@ struct DiagnosticTests {
            1 | first
              | ^
         """)
+  }
+
+  @Test func anErrorCountsOnceHoweverOftenItsPlaceIsUsed() {
+    var problems = Problems()
+    for line in 1...3 { problems.report("wrong", at: place(9, 1), notes: [.use(at: place(line, 1))]) }
+    problems.report("wrong", at: place(9, 1), notes: [.init("given here", at: place(1, 1))])
+    #expect(problems.errors.map(\.notes) == [[.use(at: place(1, 1))], [.init("given here", at: place(1, 1))]])
+  }
+
+  @Test func tooManyToCount() {
+    var problems = Problems()
+    for line in 1...Problems.limit { problems.report("wrong", at: place(line, 1)) }
+    #expect(problems.isFull)
+    #expect(Diagnostics(problems.errors, sources: []).description.hasSuffix("\nand at least 200 more errors"))
   }
 
   @Test func inTheOrderOfThePlaces() {

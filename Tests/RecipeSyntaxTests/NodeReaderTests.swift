@@ -41,7 +41,7 @@ struct NodeReaderTests {
     let entries = try #require(try read("a: &x {b: 1}\nc: *x\n").mapping)
     #expect(entries[1].value.mapping?.first?.value.scalar == Scalar("1", isPlain: true))
     #expect(entries[1].value.location.description == "r.yaml:2:4")
-    #expect(entries[1].value.origin?.location.description == "r.yaml:1:4")
+    #expect(entries[1].value.notes.map(\.location.description) == ["r.yaml:1:4"])
   }
 
   @Test func mergeKeyBringsInWhatIsNotThereYet() throws {
@@ -94,6 +94,23 @@ struct NodeReaderTests {
         """)
   }
 
+  @Test(arguments: [
+    ("a: *.png\n", "quote a text that starts with '*'"),
+    ("a:\n  b: 1\n c: 2\n", "the keys of one mapping start in one column"),
+  ])
+  func slips(text: String, help: String) throws {
+    #expect(try errors(text).contains("\n     help: \(help)\n"))
+  }
+
+  @Test func partsOfAnAliasSayWhereItIsUsed() throws {
+    var problems = Problems()
+    let source = SourceText(file: "r.yaml", text: "a: &a [1, [2]]\nb: *a\n")
+    let used = try NodeReader.read(source, into: &problems).mapping?[1].value
+    let part = try #require(used?.sequence?[1].sequence?[0])
+    #expect(part.location.description == "r.yaml:1:12")
+    #expect(part.notes == [.use(at: SourceLocation(file: "r.yaml", line: 2, column: 4))])
+  }
+
   @Test func unquotedParameterInBraces() throws {
     #expect(
       try errors("a: {b: ${x}}\n") == """
@@ -139,6 +156,7 @@ struct NodeReaderTests {
     ("a: *b\n", "r.yaml:1:4: error: '*b' refers to nothing"),
     ("a: &b [*b]\n", "r.yaml:1:8: error: '*b' stands inside what it refers to"),
     ("a: &b 1\nc: {<<: *b}\n", "r.yaml:2:9: error: '<<' merges mappings, not 1"),
+    ("a: \"b\nc: d\n", "r.yaml:1:4: error: this quote is never closed"),
     ("a: &base 1\nb: *bsae\n", "r.yaml:2:4: error: '*bsae' refers to nothing"),
   ])
   func located(text: String, error: String) throws {

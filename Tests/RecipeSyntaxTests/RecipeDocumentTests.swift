@@ -66,7 +66,7 @@ struct RecipeDocumentTests {
            4 | authors: me
              | ^
              help: a recipe has recipe, description, inputs, params, zip, stages, outputs
-        r.yaml:5:6: error: 'zip' must list two parameters or more, that are swept together
+        r.yaml:5:6: error: 'zip' must list two or more parameters that are swept together
            5 | zip: a
              |      ^
              help: write zip: [a, b], or zip: [[a, b], [c, d]]
@@ -85,10 +85,10 @@ struct RecipeDocumentTests {
       """
     #expect(
       try document(text).errors == """
-        r.yaml:1:9: error: the recipe's name must be a name, not a list
+        r.yaml:1:9: error: 'recipe' must be a name, not a list
            1 | recipe: [a]
              |         ^
-             help: names are made of letters, digits, '_' and '-', and start with a letter
+             help: names are made of letters, digits, '_' and '-', and start with a letter or '_'
         r.yaml:2:14: error: 'description' must be a text, not a mapping
            2 | description: {a: b}
              |              ^
@@ -99,7 +99,7 @@ struct RecipeDocumentTests {
         r.yaml:5:3: error: '1st' cannot name a stage
            5 |   1st: { load: { clip: a } }
              |   ^
-             help: names are made of letters, digits, '_' and '-', and start with a letter
+             help: names are made of letters, digits, '_' and '-', and start with a letter or '_'
         r.yaml:6:6: error: stage 'b' must be a mapping, not the text 'load'
            6 |   b: load
              |      ^

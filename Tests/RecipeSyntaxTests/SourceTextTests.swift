@@ -54,7 +54,7 @@ struct SourceTextTests {
              help: did you mean 'quickstart.yaml'?
         """)
     #expect(
-      try error { try SourceText.read(folder.path) }.hasPrefix("\(folder.path): error: cannot be read as a recipe"))
+      try error { try SourceText.read(folder.path) } == "\(folder.path): error: a folder, not a recipe")
   }
 
   @Test func linesOfEveryEnding() {

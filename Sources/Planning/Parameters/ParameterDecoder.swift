@@ -18,20 +18,20 @@ struct ParameterDecoder {
     func fail(suggestion: String? = nil, hint: String? = nil) -> Value? {
       problems.report(
         "\(subject) must be \(type.expectation), not \(node.summary)", at: node.location, suggestion: suggestion,
-        hint: hint, note: node.origin)
+        hint: hint, notes: node.notes)
       return nil
     }
     let scalar = node.scalar
     switch type {
     case .bool:
       if let value = scalar?.value.bool { return .bool(value) }
-      return fail()
+      return fail(hint: node.hint { $0.bool != nil })
     case .int(let range):
       if let value = scalar?.value.int, range.contains(value) { return .int(value) }
-      return fail()
+      return fail(hint: node.hint { $0.int.map(range.contains) ?? false })
     case .double(let range):
       if let value = scalar?.value.double, value.isFinite, range.contains(value) { return .double(value) }
-      return fail()
+      return fail(hint: node.hint { $0.double.map(range.contains) ?? false })
     case .string:
       if let value = scalar?.value.string { return .string(value) }
       return fail(hint: scalar.map { "to mean it as text, put it in quotes: \"\($0.text)\"" })
@@ -48,7 +48,7 @@ struct ParameterDecoder {
       for entry in entries where element.holdsPaths && !entry.key.isIdentifier {
         problems.report(
           "'\(entry.key.text)' cannot be a name in \(subject)", at: entry.key.location,
-          hint: "names are made of letters, digits, '_' and '-', and start with a letter")
+          hint: Name.rule)
         return nil
       }
       let values = entries.map { decode($0.value, as: element, path: "\(path).\($0.key.text)") }

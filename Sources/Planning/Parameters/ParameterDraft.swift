@@ -26,21 +26,22 @@ struct ParameterDraft {
   /// Where it is declared.
   let origin: Diagnostic.Note
 
+  private static func origin(_ name: Name, _ node: Node) -> Diagnostic.Note {
+    let isRequired = node.mapping?.first?.key.text == "type"
+    return .init(
+      isRequired ? "'\(name.text)' is declared here" : "the value of '\(name.text)' is from here", at: node.location)
+  }
+
   /// The types that a parameter without a value can be declared to have.
   private static let types: [(word: String, sample: Value)] = [
     ("text", .string("")), ("integer", .int(0)), ("number", .double(0)), ("boolean", .bool(false)), ("list", .list([])),
   ]
 
-  /// Nil after reporting what is wrong with the declaration.
+  /// Nil after reporting what is wrong with the declaration; that its name cannot be one has been reported.
   init?(_ entry: Entry, into problems: inout Problems) {
     name = entry.key
-    guard name.isIdentifier else {
-      problems.report(
-        "'\(name.text)' cannot name a parameter", at: name.location,
-        hint: "names are made of letters, digits, '_' and '-', and start with a letter")
-      return nil
-    }
-    origin = .init("the value of '\(name.text)' is from here", at: entry.value.location)
+    guard name.isIdentifier else { return nil }
+    origin = Self.origin(entry.key, entry.value)
     guard let entries = entry.value.mapping else {
       guard let value = Self.value(entry.value, of: name.text, into: &problems) else { return nil }
       (sample, form) = (value, .one(Definition(value: value, node: entry.value, origin: origin)))
@@ -107,55 +108,61 @@ struct ParameterDraft {
 // MARK: - Values given anew
 
 extension ParameterDraft {
-  /// Replaces the value by what the command line says; false where that is not of the parameter's type. A swept
-  /// parameter becomes a single value, or, for a list `[a, b]`, another sweep.
-  mutating func set(_ text: String, at place: SourceLocation) -> Bool {
+  /// Replaces the value by what the command line says: nil, or what is wrong with that. A swept parameter becomes a
+  /// single value, or, for a list `[a, b]`, another sweep.
+  mutating func set(_ text: String, at place: SourceLocation) -> String? {
     let origin = Diagnostic.Note("'\(name.text)' is set here", at: place)
-    func definition(_ typed: (value: Value, node: Node)) -> Definition {
-      Definition(value: typed.value, node: typed.node, origin: origin)
+    func definition(_ typed: Typed) -> Definition { Definition(value: typed.value, node: typed.node, origin: origin) }
+    let isSweep = if case .sweep = form { sample.list == nil && text.hasPrefix("[") } else { false }
+    guard isSweep || sample.list != nil else {
+      let node = Node(.scalar(Scalar(text, isPlain: sample.string == nil)), at: place)
+      guard let typed = Self.typed(node, like: sample, at: place) else { return "'\(text)' is not" }
+      form = .one(definition(typed))
+      return nil
     }
-    if case .sweep = form, sample.list == nil, text.hasPrefix("[") {
-      guard let nodes = Self.list(text)?.sequence, !nodes.isEmpty else { return false }
-      let typed = nodes.map { Self.typed($0, like: sample, at: place) }
-      guard !typed.contains(where: { $0 == nil }) else { return false }
-      form = .sweep(typed.compactMap(\.self).map(definition))
-      return true
+    guard let nodes = Self.list(text) else {
+      return text.hasPrefix("[") && !text.hasSuffix("]") ? "'\(text)' is not a closed list" : "'\(text)' is not"
     }
-    guard let typed = Self.typed(text, like: sample, at: place) else { return false }
-    form = .one(definition(typed))
-    return true
+    if isSweep, nodes.isEmpty { return "the list '\(text)' is empty" }
+    var values: [Typed] = []
+    for node in nodes {
+      let like = isSweep ? sample : sample.element
+      guard let typed = Self.typed(node, like: like, at: place) else {
+        let element = node.scalar.map { "'\($0.text)'" } ?? node.summary
+        return "\(element) in '\(text)' is not \(like?.typeName ?? "a value")"
+      }
+      values.append(typed)
+    }
+    form =
+      isSweep
+      ? .sweep(values.map(definition))
+      : .one(definition((.list(values.map(\.value)), Node(.sequence(values.map(\.node)), at: place))))
+    return nil
   }
 
   /// `node` as a value of the parameter's type, given by a recipe that uses this one; nil where it is none.
   func argument(_ node: Node) -> Definition? {
     let typed = Self.typed(node, like: sample, at: node.location)
-    let origin = node.origin ?? Diagnostic.Note("'\(name.text)' is given here", at: node.location)
+    let origin = node.notes.first ?? Diagnostic.Note("'\(name.text)' is given here", at: node.location)
     return typed.map { Definition(value: $0.value, node: $0.node, origin: origin) }
   }
 
   private typealias Typed = (value: Value, node: Node)
 
-  private static func list(_ text: String) -> Node? {
+  /// The elements of a list on the command line; nil where it is none.
+  private static func list(_ text: String) -> [Node]? {
     var ignored = Problems()
     let node = try? NodeReader.read(SourceText(file: "--set", text: text), into: &ignored)
-    return ignored.isEmpty ? node : nil
+    return ignored.isEmpty ? node?.sequence : nil
   }
 
-  /// `text` as a value of the type that `old` has; nil where it is none.
-  private static func typed(_ text: String, like old: Value, at place: SourceLocation) -> Typed? {
-    switch old {
-    case .string: (.string(text), Node(.scalar(Scalar(text, isPlain: false)), at: place))
-    case .list: list(text).flatMap { typed($0, like: old, at: place) }
-    default: typed(Node(.scalar(Scalar(text, isPlain: true)), at: place), like: old, at: place)
-    }
-  }
-
+  /// `node` as a value of the type that `old` has, at another place; nil where it is none.
   private static func typed(_ node: Node, like old: Value?, at place: SourceLocation) -> Typed? {
     switch (old, node.content) {
-    case (.list(let elements)?, .sequence(let nodes)):
+    case (.list?, .sequence(let nodes)), (nil, .sequence(let nodes)):
       // A list of values of one type stays that.
-      let typeNames = Set(elements.map(\.typeName))
-      let made = nodes.map { typed($0, like: typeNames.count == 1 ? elements.first : nil, at: place) }
+      let element = old?.element
+      let made = nodes.map { typed($0, like: element, at: place) }
       guard !made.contains(where: { $0 == nil }) else { return nil }
       let pairs = made.compactMap(\.self)
       return (.list(pairs.map(\.value)), Node(.sequence(pairs.map(\.node)), at: place))
@@ -170,33 +177,6 @@ extension ParameterDraft {
       return (scalar.value, Node(.scalar(scalar), at: place))
     default:
       return nil
-    }
-  }
-}
-
-extension Scalar {
-  var value: Value {
-    switch meaning {
-    case .null: .null
-    case .bool(let value): .bool(value)
-    case .int(let value): .int(value)
-    case .double(let value): .double(value)
-    case .string: .string(text)
-    }
-  }
-}
-
-extension Value {
-  /// The type for people, with its article.
-  var typeName: String {
-    switch self {
-    case .null: "nothing"
-    case .bool: "true or false"
-    case .int: "a whole number"
-    case .double: "a number"
-    case .string: "a text"
-    case .list: "a list"
-    case .map: "a mapping"
     }
   }
 }

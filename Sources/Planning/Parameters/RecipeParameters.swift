@@ -15,8 +15,8 @@ struct RecipeParameters {
   enum Giver {
     /// The command line: texts `name=value`.
     case overlays([String])
-    /// A stage of another recipe.
-    case use(Name, [Argument])
+    /// A stage of another recipe, with the names of parameters that it means to give by wrong names.
+    case use(Name, [Argument], slips: Set<String>)
   }
 
   private struct Parameter {
@@ -25,6 +25,13 @@ struct RecipeParameters {
     let definitions: [Point: Definition]
     /// As `params` would write it.
     let value: Value
+    /// How many values the largest definition has.
+    let size: Int
+
+    init(sweeps: Set<Int>, definitions: [Point: Definition], value: Value) {
+      (self.sweeps, self.definitions, self.value) = (sweeps, definitions, value)
+      size = definitions.values.lazy.map(\.node.count).max() ?? 1
+    }
   }
 
   /// In the recipe's order. A parameter whose own value is wrong has none, so that its uses are not wrong as well.
@@ -57,16 +64,17 @@ struct RecipeParameters {
           hint: "give it one: --set \(draft.name.text)=…")
         drafts[draft.name.text] = .some(nil)
       }
-    case .use(let user, let arguments):
+    case .use(let user, let arguments, let slips):
       for argument in arguments {
         guard let draft = drafts[argument.name.text] else { continue }
         given[argument.name.text] = draft.map { Self.parameter($0, argument, sweeps: sweeps, into: &problems) }
       }
       for case let draft? in drafts.values where draft.isRequired && given[draft.name.text] == nil {
+        drafts[draft.name.text] = .some(nil)
+        if slips.contains(draft.name.text) { continue }
         problems.report(
           "'\(user.text)' needs the parameter '\(draft.name.text)'", at: user.location,
-          note: .init("declared here", at: draft.name.location))
-        drafts[draft.name.text] = .some(nil)
+          notes: [.init("declared here", at: draft.name.location)])
       }
     }
     let numbers = Self.numbers(
@@ -108,7 +116,7 @@ struct RecipeParameters {
       guard let definition = draft.argument(node) else {
         problems.report(
           "'\(draft.name.text)' must be \(draft.sample.typeName), not \(node.summary)", at: argument.node.location,
-          note: draft.origin)
+          hint: node.hint { $0.typeName == draft.sample.typeName }, notes: [draft.origin])
         return nil
       }
       definitions[point] = definition
@@ -131,7 +139,9 @@ struct RecipeParameters {
       let rows = (0..<(lists[0].count)).map { row in lists.map { $0[row] } }
       let number = sweeps.add(Sweep(names: names.map { prefix + $0 }, values: rows))
       for name in names { numbers[name] = number }
-      if Set(rows).count < rows.count, let draft = drafts.first(where: { $0.name.text == names[0] }) {
+      if Set(rows.map { $0.map(\.normalised) }).count < rows.count,
+        let draft = drafts.first(where: { $0.name.text == names[0] })
+      {
         problems.report(
           "the sweep of '\(names.joined(separator: "' and '"))' has a value twice", at: draft.origin.location,
           hint: "list each value once")
@@ -142,7 +152,7 @@ struct RecipeParameters {
       // A zip whose parameters have all been given single values pairs nothing any more.
       if names.allSatisfy({ columns[$0] == nil && isGiven($0) }) { continue }
       var isWhole = true
-      for name in zip {
+      for name in zip where !problems.isFull {
         if numbers[name.text] != nil || names.count(where: { $0 == name.text }) > 1 {
           problems.report("'\(name.text)' is zipped twice", at: name.location)
         } else if columns[name.text] == nil {
@@ -186,7 +196,7 @@ struct RecipeParameters {
       let suggestion = Suggestion.nearest(to: name, in: drafts.keys)
       let known =
         drafts.keys.isEmpty
-        ? "the recipe has no parameters" : "its parameters are " + drafts.keys.joined(separator: ", ")
+        ? "the recipe has no parameters" : "its parameters are " + Suggestion.list(drafts.keys)
       problems.report(
         "the recipe has no parameter '\(name)'", at: start, suggestion: suggestion,
         hint: suggestion == nil ? known : nil)
@@ -198,12 +208,11 @@ struct RecipeParameters {
     }
     guard var draft else { return }
     let place = SourceLocation(file: "--set", line: line, column: name.unicodeScalars.count + 2)
-    guard draft.set(text, at: place) else {
+    if let complaint = draft.set(text, at: place) {
       problems.report(
-        "'\(name)' is \(draft.sample.typeName) in the recipe, and '\(text)' is not", at: place,
-        hint: draft.sample.int != nil && Double(text) != nil
-          ? "to allow fractions, give it one in the recipe: \(draft.sample.text).0" : nil,
-        note: draft.origin)
+        "'\(name)' is \(draft.sample.typeName) in the recipe, and \(complaint)", at: place,
+        hint: Self.hint(for: Scalar(text, isPlain: true), of: draft), notes: [draft.origin])
+      if draft.isRequired { drafts[name] = .some(nil) }
       return
     }
     switch draft.form {
@@ -215,6 +224,19 @@ struct RecipeParameters {
   }
 }
 
+extension RecipeParameters {
+  /// What to do about a value on the command line that is not of a parameter's type.
+  private static func hint(for scalar: Scalar, of draft: ParameterDraft) -> String? {
+    let name = draft.name.text
+    if draft.sample.bool != nil { return scalar.oldBoolean.map { "write \(name)=\($0)" } }
+    guard let old = draft.sample.int, case .double(let number)? = scalar.value as Value? else { return nil }
+    if let whole = Int(exactly: number) { return "write \(name)=\(whole)" }
+    return draft.isRequired
+      ? "to allow fractions, declare it {type: number}"
+      : "to allow fractions, give it one in the recipe: \(old).0"
+  }
+}
+
 extension ParameterDraft {
   fileprivate var isRequired: Bool { if case .required = form { true } else { false } }
 }
@@ -223,11 +245,14 @@ extension ParameterDraft {
 
 extension RecipeParameters {
   /// These parameters and one more, which hides one that has the same name.
-  func adding(_ name: String, _ value: Int, at location: SourceLocation) -> RecipeParameters {
+  /// - Parameter value: nil where it is wrong.
+  func adding(_ name: String, _ value: Int?, at location: SourceLocation) -> RecipeParameters {
+    var more = self
+    more.parameters[name] = .some(nil)
+    guard let value else { return more }
     let node = Node(.scalar(Scalar(String(value), isPlain: true)), at: location)
     let definition = Definition(
       value: .int(value), node: node, origin: .init("'\(name)' is \(value) here", at: location))
-    var more = self
     more.parameters[name] = Parameter(sweeps: [], definitions: [Point(): definition], value: .int(value))
     return more
   }
@@ -242,6 +267,19 @@ extension RecipeParameters {
     }
   }
 
+  /// How many values `node` has at most once those of the parameters that it uses are put in.
+  func size(of node: Node) -> Int {
+    switch node.content {
+    case .scalar(let scalar):
+      scalar.placeholders.reduce(1) { max($0, (parameters[$1] ?? nil)?.size ?? 1) }
+    case .sequence(let nodes): nodes.reduce(1) { $0 + size(of: $1) }
+    case .mapping(let entries): entries.reduce(1) { $0 + size(of: $1.value) }
+    }
+  }
+
+  /// How long a text may become when values are put into it.
+  private static let textLimit = 10_000
+
   /// `node` with every `${name}` in its values replaced by what it is at `point`; keys stay as they are. A scalar that
   /// is one `${name}` and nothing else becomes the parameter's value with its type; elsewhere the value's text is put
   /// in. `$${` is a `${` that stays. Nil where that fails.
@@ -251,13 +289,13 @@ extension RecipeParameters {
     case .sequence(let nodes):
       let made = nodes.map { applied(to: $0, at: point, into: &problems) }
       guard !made.contains(where: { $0 == nil }) else { return nil }
-      return Node(.sequence(made.compactMap(\.self)), at: node.location, origin: node.origin)
+      return Node(.sequence(made.compactMap(\.self)), at: node.location, notes: node.notes)
     case .mapping(let entries):
       let made = entries.map { entry in
         applied(to: entry.value, at: point, into: &problems).map { Entry(key: entry.key, value: $0) }
       }
       guard !made.contains(where: { $0 == nil }) else { return nil }
-      return Node(.mapping(made.compactMap(\.self)), at: node.location, origin: node.origin)
+      return Node(.mapping(made.compactMap(\.self)), at: node.location, notes: node.notes)
     }
   }
 
@@ -266,11 +304,17 @@ extension RecipeParameters {
   ) -> Node? {
     guard scalar.text.utf8.contains(UInt8(ascii: "$")) else { return node }
     var text = ""
+    var origin: Diagnostic.Note?
     for piece in scalar.pieces {
       switch piece {
       case .text(let plain): text += plain
-      case .unclosed:
-        problems.report("'${' has no '}'", at: node.location, hint: "write $${ for the text '${'")
+      case .unclosed(let name):
+        problems.report(
+          "'${' has no '}'", at: node.location,
+          hint: (name.isEmpty ? "" : "close it: ${\(name)}, or ") + "write $${ for the text '${'", notes: node.notes)
+        return nil
+      case .placeholder(""):
+        problems.report("a name is missing between { and }", at: node.location, notes: node.notes)
         return nil
       case .placeholder(let name):
         guard let definition = definition(name, at: point, for: node.location, into: &problems) else { return nil }
@@ -279,19 +323,28 @@ extension RecipeParameters {
         }
         guard let piece = definition.node.scalar, !piece.isNull else {
           problems.report(
-            "'${\(name)}' is \(definition.value.typeName) and has no place inside a text", at: node.location,
-            note: definition.origin)
+            definition.node.isNull
+              ? "'\(name)' has no value to put into a text"
+              : "'${\(name)}' is \(definition.value.typeName) and has no place inside a text",
+            at: node.location, notes: [definition.origin])
           return nil
         }
         text += piece.text
+        origin = origin ?? definition.origin
+        guard text.utf8.count <= Self.textLimit else {
+          problems.report(
+            "the text grows beyond \(Self.textLimit) letters here", at: node.location, notes: [definition.origin])
+          return nil
+        }
       }
     }
-    return Node(.scalar(Scalar(text, isPlain: false)), at: node.location, origin: node.origin)
+    return Node(.scalar(Scalar(text, isPlain: false)), at: node.location, notes: origin.map { [$0] } ?? node.notes)
   }
 
   private func definition(
     _ name: String, at point: Point, for location: SourceLocation, into problems: inout Problems
   ) -> Definition? {
+    if problems.isFull { return nil }
     if let parameter = parameters[name] { return parameter?.definitions[point.along(parameter?.sweeps ?? [])] }
     let suggestion = Suggestion.nearest(to: name, in: parameters.keys)
     problems.report(
@@ -305,8 +358,8 @@ extension Scalar {
   fileprivate enum Piece {
     case text(Substring)
     case placeholder(String)
-    /// A `${` without `}`.
-    case unclosed
+    /// A `${` without `}`, and the name behind it.
+    case unclosed(Substring)
   }
 
   /// The text cut at each `${name}`, with each `$${` as the text `${`.
@@ -320,7 +373,9 @@ extension Scalar {
         continue
       }
       pieces.append(.text(rest[..<start.lowerBound]))
-      guard let end = rest[start.upperBound...].firstIndex(of: "}") else { return pieces + [.unclosed] }
+      guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
+        return pieces + [.unclosed(rest[start.upperBound...].prefix { Name.isIdentifier("_\($0)") })]
+      }
       pieces.append(.placeholder(String(rest[start.upperBound..<end])))
       rest = rest[rest.index(after: end)...]
     }

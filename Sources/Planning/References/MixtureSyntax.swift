@@ -28,14 +28,19 @@ struct MixtureSyntax {
     case .mapping(let entries):
       segments = [Segment(from: 0, weights: weights(entries, of: node))]
     case .sequence(let nodes):
+      if nodes.isEmpty { reportEmpty(node) }
       let places = nodes.compactMap { node in segment(node).map { (segment: $0, node: node) } }
       segments = places.map(\.segment)
       if problems.isEmpty { checkTimes(places, of: node) }
     case .scalar(let scalar):
       problems.report(
         "\(subject) must be a mixture, not \(node.summary)", at: node.location,
-        hint: "for just one, write {\(scalar.text): 1}", note: node.origin)
+        hint: scalar.value.string.map { "for just one, write {\($0): 1}" }, notes: node.notes)
     }
+  }
+
+  private mutating func reportEmpty(_ node: Node) {
+    problems.report("\(subject) mixes nothing", at: node.location, notes: node.notes)
   }
 
   private mutating func segment(_ node: Node) -> Segment? {
@@ -45,48 +50,49 @@ struct MixtureSyntax {
       let mix = entries.first(where: { $0.key.text == "mix" })?.value, entries.count == 2
     else {
       problems.report(
-        "each part of \(subject) has 'from' and 'mix'", at: node.location, hint: form, note: node.origin)
+        "each part of \(subject) has 'from' and 'mix', and nothing else", at: node.location, hint: form,
+        notes: node.notes)
       return nil
     }
     let time = from.scalar?.value.int
     if (time ?? -1) < 0 {
       problems.report(
         "'from' in \(subject) must be a time step, a whole number of at least 0, not \(from.summary)",
-        at: from.location, note: from.origin)
+        at: from.location, notes: from.notes)
     }
     guard let entries = mix.mapping else {
       problems.report(
-        "'mix' in \(subject) must be a mapping, not \(mix.summary)", at: mix.location, hint: form, note: mix.origin)
+        "'mix' in \(subject) must be a mapping, not \(mix.summary)", at: mix.location, hint: form, notes: mix.notes)
       return nil
     }
     return Segment(from: time ?? 0, weights: weights(entries, of: mix))
   }
 
   private mutating func weights(_ entries: [Entry], of node: Node) -> [(name: Name, weight: Double)] {
-    let before = problems.errors.count
-    if entries.isEmpty { problems.report("\(subject) mixes nothing", at: node.location, note: node.origin) }
+    let before = problems.count
+    if entries.isEmpty { reportEmpty(node) }
     let weights = entries.map { entry in
       let weight = entry.value.scalar?.value.double ?? .nan
       if !weight.isFinite {
         problems.report(
           "the weight of '\(entry.key.text)' in \(subject) must be a number, not \(entry.value.summary)",
-          at: entry.value.location, note: entry.value.origin)
+          at: entry.value.location, notes: entry.value.notes)
       }
       return (name: entry.key, weight: weight)
     }
-    guard let normalise, problems.errors.count == before else { return weights }
+    guard let normalise, problems.count == before else { return weights }
     let sum = weights.reduce(0) { $0 + $1.weight }
     if normalise {
       if abs(sum) <= Self.tolerance {
         problems.report(
-          "the weights of \(subject) sum to 0 and cannot be normalised", at: node.location, note: node.origin)
+          "the weights of \(subject) sum to 0 and cannot be normalised", at: node.location, notes: node.notes)
       }
       return weights.map { ($0.name, $0.weight / sum) }
     }
     if abs(sum - 1) > Self.tolerance {
       problems.report(
         "the weights of \(subject) sum to \((sum * 1e6).rounded() / 1e6), not to 1", at: node.location,
-        hint: "mend a weight, or add 'normalise: true' to the stage", note: node.origin)
+        hint: "mend a weight, or add 'normalise: true' to the stage", notes: node.notes)
     }
     return weights
   }

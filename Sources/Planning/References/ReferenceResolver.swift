@@ -4,84 +4,136 @@ import RecipeSyntax
 import StageKit
 
 /// Looks up references, through recipes in use and along sweeps, and checks what they refer to.
+///
+/// Stages and links are numbered together, the links behind the stages. Each is settled once, behind what it depends
+/// on, so that no reference has to be followed further than to the next name.
 struct ReferenceResolver {
-  private let stages: [RepeatedStage]
-  private let scopes: [Scope]
-  private let sweeps: Sweeps
-  /// The sweeps along which each stage is repeated: those of its parameters and of what it depends on. Empty for
-  /// stages that are not settled.
+  let stages: [RepeatedStage]
+  let scopes: [Scope]
+  private let links: [Link]
+  let sweeps: Sweeps
+  /// The stages and links that each stage or link needs anywhere, and where it says so.
+  let dependencies: [[Dependency]]
+  /// For each stage or link those that need it.
+  let dependents: [[Int]]
+  /// The sweeps along which each stage or link is repeated: those of its parameters and of what it depends on. Empty
+  /// for what is not settled.
   private(set) var reach: [Set<Int>]
+  /// What each link leads to, at every place along its reach where nothing is wrong.
+  private(set) var targets: [[Point: OutputReference]]
+
+  typealias Dependency = (number: Int, location: SourceLocation)
 
   init(_ stages: [RepeatedStage], in expansion: Expansion) {
-    (self.stages, scopes, sweeps) = (stages, expansion.scopes, expansion.sweeps)
-    reach = Array(repeating: [], count: stages.count)
+    (self.stages, scopes, links, sweeps) = (stages, expansion.scopes, expansion.links, expansion.sweeps)
+    reach = Array(repeating: [], count: stages.count + links.count)
+    targets = Array(repeating: [:], count: links.count)
+    let names = Names(scopes: scopes, stages: stages.count, sweeps: sweeps)
+    self.names = names
+    dependencies =
+      stages.map { stage in
+        var met: Set<Int> = []
+        return stage.outlines.flatMap(\.outline.inputs).flatMap { input in
+          Self.references(in: input.value, input.port).flatMap { node in
+            names.leads(of: node, in: stage.stage.scope).filter { met.insert($0.number).inserted }
+              .map { ($0.number, node.location) }
+          }
+        }
+      }
+      + links.map { link in names.leads(of: link.node, in: link.scope).map { ($0.number, link.node.location) } }
+    var dependents = dependencies.map { _ in [Int]() }
+    for (number, needed) in dependencies.enumerated() {
+      for dependency in needed { dependents[dependency.number].append(number) }
+    }
+    self.dependents = dependents
   }
 
   // MARK: Where references lead
 
-  /// Everything that a reference leads to, wherever one stands in the sweeps.
-  private struct Span {
-    var sweeps: Set<Int> = []
-    var stages: OrderedSet<Int> = []
+  private let names: Names
 
-    mutating func formUnion(_ other: Span) {
-      sweeps.formUnion(other.sweeps)
-      stages.formUnion(other.stages)
-    }
-  }
+  /// What names in recipes stand for.
+  private struct Names {
+    let scopes: [Scope]
+    /// How many stages there are, before the links.
+    let stages: Int
+    let sweeps: Sweeps
 
-  private func span(of link: Scope.Link) -> Span {
-    let scope = scopes[link.scope]
-    var span = Span(sweeps: scope.parameters.sweeps(in: link.node))
-    var ignored = Problems()
-    for point in sweeps.points(along: span.sweeps) ?? [] {
-      guard let text = scope.parameters.applied(to: link.node, at: point, into: &ignored)?.scalar?.text,
-        let reference = Reference(text), let member = scope.members[reference.name]
-      else { continue }
-      var reached = self.span(of: member, reference)
-      for (axis, _) in reference.selection {
-        reached.sweeps = reached.sweeps.filter { !sweeps.all[$0].names.contains(axis) }
+    /// What a reference leads to, wherever its own parameters stand in the sweeps.
+    func leads(of node: Node, in scope: Int) -> [(reference: Reference, number: Int)] {
+      let scope = scopes[scope]
+      var ignored = Problems()
+      return (sweeps.points(along: scope.parameters.sweeps(in: node)) ?? []).compactMap { point in
+        guard let text = scope.parameters.applied(to: node, at: point, into: &ignored)?.scalar?.text,
+          let reference = Reference(text), let member = scope.members[reference.name]
+        else { return nil }
+        return number(of: member, reference).map { (reference, $0) }
       }
-      span.formUnion(reached)
     }
-    return span
-  }
 
-  private func span(of member: Scope.Member, _ reference: Reference) -> Span {
-    switch member {
-    case .stage(let number): Span(sweeps: reach[number], stages: [number])
-    case .use(let number): output(reference.port, of: number).map { span(of: $0) } ?? Span()
-    case .input(let link, _): span(of: link)
-    case .absent, .broken: Span()
-    }
-  }
-
-  /// What an output of a recipe in use, or its first, is bound to.
-  private func output(_ name: String?, of number: Int) -> Scope.Link? {
-    let entry = name.map { scopes[number].output($0) } ?? scopes[number].file.document.outputs?.first
-    return entry.map { Scope.Link(node: $0.value, scope: number) }
-  }
-
-  /// The stages that `stage` needs anywhere, and where it says so.
-  func dependencies(of stage: RepeatedStage) -> [(stage: Int, location: SourceLocation)] {
-    var met: Set<Int> = []
-    return stage.outlines.flatMap { $0.outline.inputs }.flatMap { input in
-      Self.references(in: input.value, input.port).flatMap { node in
-        span(of: Scope.Link(node: node, scope: stage.stage.scope)).stages.filter { met.insert($0).inserted }
-          .map { ($0, node.location) }
+    /// The stage or link that a reference to `member` leads to.
+    func number(of member: Scope.Member, _ reference: Reference) -> Int? {
+      switch member {
+      case .stage(let number): number
+      case .use(let number): scopes[number].output(reference.port).map { stages + $0 }
+      case .input(let link, _): stages + link
+      case .absent, .broken: nil
       }
+    }
+  }
+
+  /// The sweeps along which what a reference leads to is repeated, but for those that it picks a place from.
+  private func span(of node: Node, in scope: Int) -> Set<Int> {
+    names.leads(of: node, in: scope).reduce(into: scopes[scope].parameters.sweeps(in: node)) { span, lead in
+      span.formUnion(
+        reach[lead.number].filter { sweep in
+          !lead.reference.selection.contains { sweeps.all[sweep].names.contains($0.axis) }
+        })
     }
   }
 
   /// Takes note of the sweeps of a stage, all of whose predecessors are settled. What a list port collects does not
   /// repeat the stage: the port receives every place of the sweep instead.
-  mutating func settle(_ number: Int) {
+  mutating func settle(stage number: Int) {
     reach[number] = stages[number].sweeps
     for input in stages[number].outlines.flatMap(\.outline.inputs) where input.port.arity != .list {
       for node in Self.references(in: input.value, input.port) {
-        reach[number].formUnion(span(of: Scope.Link(node: node, scope: stages[number].stage.scope)).sweeps)
+        reach[number].formUnion(span(of: node, in: stages[number].stage.scope))
       }
     }
+  }
+
+  /// Takes note of the sweeps of a link, all of whose predecessors are settled.
+  mutating func settle(link number: Int) {
+    reach[stages.count + number] = span(of: links[number].node, in: links[number].scope)
+  }
+
+  /// Finds what a settled link leads to.
+  mutating func follow(link number: Int, into problems: inout Problems) {
+    let link = links[number]
+    let along = reach[stages.count + number]
+    guard let points = sweeps.points(along: along) else {
+      reportTooMany(link.node, along: along, into: &problems)
+      return
+    }
+    for point in points {
+      targets[number][point] = resolve(
+        link.node, in: link.scope, at: point, for: nil, by: link, into: &problems)
+    }
+  }
+
+  /// How many values a settled stage has at all its places: those that are written, and the stages that its list ports
+  /// collect; nil where it would be repeated too often.
+  func size(ofStage number: Int) -> Int? {
+    guard let places = sweeps.count(along: reach[number]) else { return nil }
+    var size = stages[number].size
+    for input in stages[number].outlines.first?.outline.inputs ?? [] where input.port.arity == .list {
+      for node in Self.references(in: input.value, input.port) {
+        let along = span(of: node, in: stages[number].stage.scope).subtracting(reach[number])
+        size += sweeps.count(along: along) ?? 0
+      }
+    }
+    return size * places
   }
 
   /// The nodes that are references in what stands at a port.
@@ -101,11 +153,12 @@ struct ReferenceResolver {
   ) -> [String: PlannedInput] {
     var inputs: [String: PlannedInput] = [:]
     for (port, _, value) in outline.inputs {
-      let subject = Subject(port: port, kind: outline.kindName.text)
+      let subject = Subject(port: port, kind: outline.kindName.text, stage: number)
       let place = Place(point: point, scope: stages[number].stage.scope, reach: reach[number])
       inputs[port.name] =
         switch port.arity {
-        case .one, .optional: single(value, subject, place, into: &problems).map(PlannedInput.one)
+        case .one, .optional:
+          resolve(value, in: place.scope, at: point, for: subject, into: &problems).map(PlannedInput.one)
         case .list: list(value, subject, place, into: &problems).map(PlannedInput.list)
         case .mixture: mixture(value, subject, place, of: outline, into: &problems).map(PlannedInput.mixture)
         }
@@ -113,16 +166,9 @@ struct ReferenceResolver {
     return inputs
   }
 
-  /// What an element of `outputs` refers to, at every place of the sweeps.
-  func outputs(_ link: Scope.Link, into problems: inout Problems) -> [OutputReference] {
-    guard let text = link.node.scalar?.text, !link.node.isNull else {
-      problems.report(
-        "'outputs' lists references, not \(link.node.summary)", at: link.node.location, note: link.node.origin)
-      return []
-    }
-    let points = sweeps.points(along: span(of: link).sweeps)
-    if points == nil { problems.report("'\(text)' stands for too many stages", at: link.node.location) }
-    return (points ?? []).compactMap { resolve(link, at: $0, for: nil, into: &problems) }
+  /// What a link leads to, at every place of the sweeps.
+  func outputs(ofLink number: Int) -> [OutputReference] {
+    (sweeps.points(along: reach[stages.count + number]) ?? []).compactMap { targets[number][$0] }
   }
 
   /// The first output of a stage at every place that it is repeated at.
@@ -132,26 +178,34 @@ struct ReferenceResolver {
     }
   }
 
-  /// Sees that what is given for an input of a recipe in use is there and of its type.
+  /// The stages that some stage needs, directly or through links.
+  var needed: Set<Int> {
+    var needed: Set<Int> = []
+    var open = dependencies[..<stages.count].joined().map(\.number)
+    while let number = open.popLast() {
+      if needed.insert(number).inserted, number >= stages.count { open += dependencies[number].map(\.number) }
+    }
+    return needed
+  }
+
+  /// Sees that what is given for an input of a recipe in use is of its type.
   func check(_ binding: Expansion.Binding, into problems: inout Problems) {
-    for point in sweeps.points(along: span(of: binding.link).sweeps) ?? [] {
-      var found = Problems()
-      let given = resolve(binding.link, at: point, for: nil, in: binding.subject, into: &found)
-      found.errors.forEach { problems.report($0) }
-      guard let given, given.type != binding.input.type else { continue }
+    for given in outputs(ofLink: binding.link) where given.type != binding.input.type {
       problems.report(
-        "\(binding.subject) takes \(binding.input.type.rawValue), but '\(binding.link.node.scalar?.text ?? "")' gives "
+        "\(binding.subject) takes \(binding.input.type?.rawValue ?? "something else"), but \(binding.given) gives "
           + given.type.rawValue,
-        at: binding.location, note: .init("declared here", at: binding.input.name.location))
+        at: binding.location, notes: [.init("declared here", at: binding.input.name.location)])
     }
   }
 
   // MARK: Arities
 
   /// A port as an error says it.
-  private struct Subject {
+  struct Subject {
     let port: Port
     let kind: String
+    /// The number of the stage.
+    let stage: Int
     var text: String { "'\(port.name)' of '\(kind)'" }
   }
 
@@ -160,17 +214,6 @@ struct ReferenceResolver {
     let point: Point
     let scope: Int
     let reach: Set<Int>
-  }
-
-  private func single(
-    _ node: Node, _ subject: Subject, _ place: Place, into problems: inout Problems
-  ) -> OutputReference? {
-    guard case .string? = node.scalar?.value else {
-      problems.report(
-        "\(subject.text) must name one stage, not \(node.summary)", at: node.location, note: node.origin)
-      return nil
-    }
-    return resolve(Scope.Link(node: node, scope: place.scope), at: place.point, for: subject, into: &problems)
   }
 
   private func list(
@@ -183,12 +226,17 @@ struct ReferenceResolver {
     case .scalar(let scalar):
       problems.report(
         "\(subject.text) must be a list of stages, not \(node.summary)", at: node.location,
-        hint: "for just one, write [\(scalar.text)]", note: node.origin)
+        hint: "for just one, write [\(scalar.text)]", notes: node.notes)
       return nil
     }
+    let absent = labelled.filter { scopes[place.scope].isAbsent($0.node) }
     labelled.removeAll { scopes[place.scope].isAbsent($0.node) }
     guard !labelled.isEmpty else {
-      problems.report("\(subject.text) lists no stage", at: node.location, note: node.origin)
+      guard let first = absent.first?.node else {
+        problems.report("\(subject.text) lists no stage", at: node.location, notes: node.notes)
+        return nil
+      }
+      Scope.reportAbsent(first, for: "all that \(subject.text) lists", into: &problems)
       return nil
     }
     var labels: Set<String> = []
@@ -216,14 +264,14 @@ struct ReferenceResolver {
   private func collected(
     _ node: Node, label: String, _ subject: Subject, _ place: Place, into problems: inout Problems
   ) -> [LabelledReference]? {
-    let along = span(of: Scope.Link(node: node, scope: place.scope)).sweeps.subtracting(place.reach)
+    let along = span(of: node, in: place.scope).subtracting(place.reach)
     guard let points = sweeps.points(along: along) else {
-      problems.report("'\(label)' stands for too many stages", at: node.location)
+      reportTooMany(node, along: along, into: &problems)
       return nil
     }
     let members = points.compactMap { point in
-      let here = Place(point: place.point.moved(to: point), scope: place.scope, reach: place.reach)
-      return single(node, subject, here, into: &problems).map {
+      let here = place.point.moved(to: point)
+      return resolve(node, in: place.scope, at: here, for: subject, into: &problems).map {
         LabelledReference(label: label, axes: sweeps.axes(of: point), reference: $0)
       }
     }
@@ -241,8 +289,7 @@ struct ReferenceResolver {
     for segment in syntax.segments {
       var weights: [Mixture<OutputReference>.Weight] = []
       for (name, weight) in segment.weights {
-        let link = Scope.Link(node: name.node, scope: place.scope)
-        if let member = resolve(link, at: place.point, for: subject, into: &problems) {
+        if let member = resolve(name.node, in: place.scope, at: place.point, for: subject, into: &problems) {
           weights.append(.init(label: name.text, member: member, weight: weight))
         } else {
           isWhole = false
@@ -255,19 +302,29 @@ struct ReferenceResolver {
 
   // MARK: One reference
 
-  /// The output that a reference leads to at `point`; `subject` is the port whose types it must fit, if it is for one.
+  /// The output that a reference leads to at `point`.
+  /// - Parameters:
+  ///   - subject: the port whose types it must fit, if it is for one.
+  ///   - link: what it is for otherwise.
   private func resolve(
-    _ link: Scope.Link, at point: Point, for subject: Subject?, in place: String? = nil,
+    _ node: Node, in number: Int, at point: Point, for subject: Subject?, by link: Link? = nil,
     into problems: inout Problems
   ) -> OutputReference? {
-    let scope = scopes[link.scope]
-    guard let node = scope.parameters.applied(to: link.node, at: point, into: &problems) else { return nil }
-    let place = place ?? subject.map { "'\($0.port.name)'" } ?? "'outputs'"
-    let (text, location) = (node.scalar?.text ?? "", node.location)
+    guard !problems.isFull else { return nil }
+    let scope = scopes[number]
+    guard let node = scope.parameters.applied(to: node, at: point, into: &problems) else { return nil }
+    let place = link?.place ?? subject.map { "'\($0.port.name)'" } ?? ""
+    guard let text = node.scalar?.value.string, !text.isEmpty else {
+      problems.report(
+        "\(subject?.text ?? link?.subject ?? "") must name one stage, not \(node.summary)", at: node.location,
+        notes: node.notes)
+      return nil
+    }
+    let location = node.location
     guard let reference = Reference(text) else {
       problems.report(
         "'\(text)' is no reference", at: location,
-        hint: "a reference is 'stage', 'stage.port' or 'stage[axis=value]'", note: node.origin)
+        hint: "a reference is 'stage', 'stage.port' or 'stage[axis=value]'", notes: node.notes)
       return nil
     }
     guard let member = scope.members[reference.name] else {
@@ -277,10 +334,10 @@ struct ReferenceResolver {
     guard let point = selected(by: reference, of: member, at: point, node, into: &problems) else { return nil }
     guard let output = output(of: member, reference, at: point, node, into: &problems) else { return nil }
     if let subject, !subject.port.types.contains(output.type) {
-      let fitting = fitting(subject.port, in: link.scope)
+      let fitting = fitting(subject, in: number)
       problems.report(
         "\(subject.text) takes \(subject.port.typeNames), but '\(text)' gives \(output.type.rawValue)", at: location,
-        hint: fitting.isEmpty ? nil : "these fit: " + fitting.joined(separator: ", "), note: node.origin)
+        hint: fitting.isEmpty ? nil : "these fit: " + Suggestion.list(fitting), notes: node.notes)
       return nil
     }
     return output
@@ -291,36 +348,48 @@ struct ReferenceResolver {
     by reference: Reference, of member: Scope.Member, at point: Point, _ node: Node, into problems: inout Problems
   ) -> Point? {
     guard !reference.selection.isEmpty else { return point }
-    let reached = span(of: member, reference).sweeps
+    let reached = self.names.number(of: member, reference).map { reach[$0] } ?? []
     let names = sweeps.names(along: reached)
     var picked: [Int: [Point]] = [:]
+    var axes: Set<String> = []
     for (axis, value) in reference.selection {
+      guard axes.insert(axis).inserted else {
+        problems.report("'\(axis)' is picked twice", at: node.location, notes: node.notes)
+        return nil
+      }
       guard let sweep = reached.first(where: { sweeps.all[$0].names.contains(axis) }) else {
         let suggestion = Suggestion.nearest(to: axis, in: names)
-        let known = names.isEmpty ? "no sweep reaches it" : "it is swept along " + names.joined(separator: ", ")
+        let known = names.isEmpty ? "no sweep reaches it" : "it is swept along " + Suggestion.list(names)
         problems.report(
           "'\(reference.name)' has no axis '\(axis)'", at: node.location, suggestion: suggestion,
-          hint: suggestion == nil ? known : nil, note: node.origin)
+          hint: suggestion == nil ? known : nil, notes: node.notes)
         return nil
       }
       let places = sweeps.places(along: sweep, where: axis, is: value)
       picked[sweep] = picked[sweep].map { $0.filter(places.contains) } ?? places
-      if picked[sweep]?.isEmpty ?? true {
+      if places.isEmpty {
         let column = sweeps.all[sweep].names.firstIndex(of: axis) ?? 0
         let values = sweeps.all[sweep].values.map { $0[column].text }
         problems.report(
           "'\(axis)' of '\(reference.name)' is never '\(value)'", at: node.location,
-          suggestion: Suggestion.nearest(to: value, in: values), hint: "it is " + values.joined(separator: ", "),
-          note: node.origin)
+          suggestion: Suggestion.nearest(to: value, in: values), hint: "it is " + Suggestion.list(values),
+          notes: node.notes)
         return nil
       }
     }
-    guard let ambiguous = picked.first(where: { $0.value.count > 1 }) else {
+    if picked.contains(where: { $0.value.isEmpty }) {
+      let wanted = reference.selection.map { "\($0.axis)=\($0.value)" }.joined(separator: " and ")
+      problems.report(
+        "no place of '\(reference.name)' has \(wanted); the sweeps are zipped", at: node.location, notes: node.notes)
+      return nil
+    }
+    // In a sweep of one parameter, a value stands twice only after an error.
+    guard let ambiguous = picked.first(where: { $0.value.count > 1 && sweeps.all[$0.key].names.count > 1 }) else {
       return picked.values.reduce(point) { $0.moved(to: $1[0]) }
     }
     problems.report(
       "'\(reference.name)' picks \(ambiguous.value.count) places of a zipped sweep", at: node.location,
-      hint: "pick by all of " + sweeps.all[ambiguous.key].names.joined(separator: ", "), note: node.origin)
+      hint: "pick by all of " + sweeps.all[ambiguous.key].names.joined(separator: ", "), notes: node.notes)
     return nil
   }
 
@@ -328,7 +397,6 @@ struct ReferenceResolver {
     of member: Scope.Member, _ reference: Reference, at point: Point, _ node: Node, into problems: inout Problems
   ) -> OutputReference? {
     // What is wrong further on is reported where it stands.
-    var elsewhere = Problems()
     switch member {
     case .stage(let number):
       guard let outputs = stages[number][point]?.outputs, let first = outputs.first else { return nil }
@@ -339,78 +407,36 @@ struct ReferenceResolver {
       reportUnknownOutput(reference, has: outputs.map(\.name), node, into: &problems)
       return nil
     case .use(let number):
-      if let link = output(reference.port, of: number) {
-        return resolve(link, at: point, for: nil, into: &elsewhere)
-      }
+      if let link = scopes[number].output(reference.port) { return target(of: link, at: point) }
+      let file = scopes[number].file
       reportUnknownOutput(
-        reference, has: scopes[number].file.document.outputs?.map(\.key.text) ?? [], node, into: &problems)
+        reference, has: file.document.outputs?.map(\.key.text) ?? [], otherwise: file.outputsHint, node,
+        into: &problems)
       return nil
-    case .input(let link, let type):
-      guard reference.port == nil else {
-        problems.report(
-          "'\(reference.name)' is an input and has no outputs", at: node.location,
-          hint: "write just '\(reference.name)'", note: node.origin)
-        return nil
-      }
-      return resolve(link, at: point, for: nil, into: &elsewhere).flatMap { $0.type == type ? $0 : nil }
-    case .absent:
+    case .input(let link, let type) where reference.port == nil:
+      return target(of: link, at: point).flatMap { $0.type == type ? $0 : nil }
+    case .absent where reference.port == nil:
       problems.report(
         "'\(reference.name)' is an optional input, and not given here", at: node.location,
-        hint: "only a port that may be left out can take it", note: node.origin)
+        hint: "only a port that may be left out can take it", notes: node.notes)
+      return nil
+    case .input, .absent:
+      problems.report(
+        "'\(reference.name)' is an input and has no outputs", at: node.location,
+        hint: "write just '\(reference.name)'", notes: node.notes)
       return nil
     case .broken: return nil
     }
+  }
+
+  private func target(of link: Int, at point: Point) -> OutputReference? {
+    targets[link][point.along(reach[stages.count + link])]
   }
 
   private func reference(to output: OutputPort, of number: Int, at point: Point) -> OutputReference {
     let axes = sweeps.axes(of: point.along(reach[number]))
     return OutputReference(
       stage: PlannedStage.id(stages[number].stage.name, at: axes), port: output.name, type: output.type)
-  }
-
-  // MARK: Errors
-
-  /// Up to five references that the port would take.
-  private func fitting(_ port: Port, in scope: Int) -> [String] {
-    let inputs = scopes[scope].file.inputs.filter { port.types.contains($0.type) }.map(\.name.text)
-    let outputs = stages.lazy.filter { $0.stage.scope == scope }.flatMap { stage in
-      (stage.outlines.first?.outline.outputs ?? []).enumerated().filter { port.types.contains($1.type) }
-        .map { index, output in
-          index == 0 ? stage.stage.syntax.name.text : "\(stage.stage.syntax.name.text).\(output.name)"
-        }
-    }
-    return Array((inputs + outputs.prefix(5)).prefix(5))
-  }
-
-  private func reportUnknownOutput(
-    _ reference: Reference, has names: [String], _ node: Node, into problems: inout Problems
-  ) {
-    guard let port = reference.port else {
-      problems.report("'\(reference.name)' has no outputs", at: node.location, note: node.origin)
-      return
-    }
-    let suggestion = Suggestion.nearest(to: port, in: names)
-    problems.report(
-      "'\(reference.name)' has no output '\(port)'", at: node.location,
-      suggestion: suggestion.map { "\(reference.name).\($0)" },
-      hint: suggestion == nil ? "it has " + names.joined(separator: ", ") : nil, note: node.origin)
-  }
-
-  private func reportUnknownStage(
-    _ name: String, text: String, _ node: Node, in place: String, scope: Scope, into problems: inout Problems
-  ) {
-    if text.contains("/") || text.hasPrefix(".") || text.hasPrefix("~") {
-      problems.report(
-        "\(place) must name a stage, not the path '\(text)'", at: node.location,
-        hint: "let files enter by a 'load' stage", note: node.origin)
-      return
-    }
-    let names = scope.file.inputs.map(\.name.text) + scope.file.document.stages.map(\.name.text)
-    let suggestion = Suggestion.nearest(to: name, in: names)
-    let known = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
-    problems.report(
-      "unknown stage '\(name)' in \(place)", at: node.location, suggestion: suggestion,
-      hint: suggestion == nil ? "the stages are \(known)" : nil, note: node.origin)
   }
 }
 

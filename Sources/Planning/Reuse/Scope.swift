@@ -9,18 +9,12 @@ struct Scope {
     case stage(Int)
     /// A recipe in use (the last one, where it is repeated), by the number of its scope.
     case use(Int)
-    /// What a recipe that uses this one gives.
-    case input(Link, ArtifactType)
+    /// What a recipe that uses this one gives, by the number of its link.
+    case input(Int, ArtifactType)
     /// An optional input that is not given.
     case absent
     /// Something that is wrong in itself, so that its uses are not.
     case broken
-  }
-
-  /// A reference, and the number of the scope whose names it is made of.
-  struct Link {
-    let node: Node
-    let scope: Int
   }
 
   /// What the names of its stages start with: "" or, say, `zombies.`.
@@ -30,17 +24,49 @@ struct Scope {
   /// Where it is used, the nearest first; empty for the recipe that is run.
   let users: [Diagnostic.Note]
   var members: [String: Member] = [:]
+  /// The numbers of the links of its outputs, in the recipe's order.
+  private(set) var outputs: [Int] = []
+  private var outputsByName: [String: Int] = [:]
+
+  init(prefix: String, file: RecipeFile, parameters: RecipeParameters, users: [Diagnostic.Note]) {
+    (self.prefix, self.file, self.parameters, self.users) = (prefix, file, parameters, users)
+  }
 
   var finder: SourceFinder { SourceFinder(in: file.folder) }
 
-  /// What an output is bound to.
-  func output(_ name: String) -> Entry? { file.document.outputs?.first { $0.key.text == name } }
+  /// The number of the link of an output, or of the first one.
+  func output(_ name: String?) -> Int? { name.map { outputsByName[$0] } ?? outputs.first }
+
+  mutating func add(output name: String, link: Int) {
+    outputs.append(link)
+    if outputsByName[name] == nil { outputsByName[name] = link }
+  }
 
   /// Whether `node` names an optional input that is not given.
   func isAbsent(_ node: Node) -> Bool {
     guard let text = node.scalar?.text, case .absent? = members[text] else { return false }
     return true
   }
+
+  /// Says that `node`, for which ``isAbsent(_:)`` holds, cannot be what `subject` needs.
+  static func reportAbsent(_ node: Node, for subject: String, into problems: inout Problems) {
+    problems.report(
+      "\(subject) is the optional input '\(node.scalar?.text ?? "")', which is not given here", at: node.location,
+      hint: "only a port that may be left out can take it", notes: node.notes)
+  }
+}
+
+/// A reference that has a name: what a recipe in use is given for an input, or what an output is bound to.
+struct Link {
+  let node: Node
+  /// The number of the scope whose names it is made of.
+  let scope: Int
+  /// Unique in the plan, but that inputs and outputs may share one: `zombies.result`.
+  let name: String
+  /// What it is for, as an error says it: `'images' of 'zombies'`, or `each of 'outputs'`.
+  let subject: String
+  /// Where that is: `'images' of 'zombies'`, or `'outputs'`.
+  let place: String
 }
 
 /// A stage as it is written, in the scope that its names are looked up in.
