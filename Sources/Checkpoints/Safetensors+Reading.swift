@@ -13,13 +13,7 @@ public enum Safetensors {
   /// The checkpoint in a file.
   /// - Throws: ``CheckpointError``.
   public static func read(contentsOf path: String) throws(CheckpointError) -> CheckpointTensors {
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-    } catch {
-      throw .unreadable(file: path, reason: error.localizedDescription)
-    }
-    return try read(data, from: path)
+    try read(FileBytes(contentsOf: path), from: path)
   }
 
   /// The checkpoint in `data`; every type of number becomes float32. `source` is its name in messages.
@@ -27,26 +21,39 @@ public enum Safetensors {
   /// Tensors come in the order of their bytes in the file.
   /// - Throws: ``CheckpointError``.
   public static func read(_ data: Data, from source: String) throws(CheckpointError) -> CheckpointTensors {
-    guard data.count >= 8 else {
-      throw .truncated(file: source, part: "the length of the header", expected: 8, found: data.count)
+    try read(FileBytes(data), from: source)
+  }
+
+  private static func read(_ file: FileBytes, from source: String) throws(CheckpointError) -> CheckpointTensors {
+    let contents = try contents(file, source: source)
+    return CheckpointTensors(
+      tensors: contents.entries.mapValues(\.tensor), metadata: contents.metadata, source: source)
+  }
+
+  /// The tensors as they lie in the file, in the order of their bytes.
+  static func contents(_ file: FileBytes, source: String) throws(CheckpointError) -> TensorFile.Contents {
+    guard file.count >= 8 else {
+      throw .truncated(file: source, part: "the length of the header", expected: 8, found: file.count)
     }
-    let length = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+    let length = try file.read(0..<8) { (bytes) throws(CheckpointError) in
+      UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+    }
     guard length <= headerLimit else { throw .headerTooLarge(file: source, bytes: length, limit: headerLimit) }
-    let start = data.startIndex + 8
-    let bodyStart = start + Int(length)
-    guard bodyStart <= data.endIndex else {
-      throw .truncated(file: source, part: "the header", expected: Int(length), found: data.count - 8)
+    let bodyStart = 8 + Int(length)
+    guard bodyStart <= file.count else {
+      throw .truncated(file: source, part: "the header", expected: Int(length), found: file.count - 8)
     }
-    let header = try Header(parsing: data[start..<bodyStart], source: source)
-    let body = data[bodyStart...]
-    let entries = try header.layout(bodyBytes: body.count, source: source)
-    var tensors: OrderedDictionary<String, Tensor> = [:]
-    body.withUnsafeBytes { bytes in
-      for entry in entries {
-        tensors[entry.name] = entry.type.tensor(UnsafeRawBufferPointer(rebasing: bytes[entry.bytes]), entry.shape)
-      }
+    let headerBytes = try file.read(8..<bodyStart) { (bytes) throws(CheckpointError) in Data(bytes) }
+    let header = try Header(parsing: headerBytes, source: source)
+    var contents = TensorFile.Contents()
+    contents.metadata = header.metadata
+    for entry in try header.layout(bodyBytes: file.count - bodyStart, source: source) {
+      let place = bodyStart + entry.bytes.lowerBound..<bodyStart + entry.bytes.upperBound
+      contents.entries[entry.name] = try StoredTensor(
+        entry.type, shape: entry.shape, strides: StoredTensor.rowMajor(entry.shape), offset: 0, storage: place,
+        of: file, name: entry.name, source: source)
     }
-    return CheckpointTensors(tensors: tensors, metadata: header.metadata, source: source)
+    return contents
   }
 }
 

@@ -1,8 +1,8 @@
 import Kernels
 import Tensors
 
-/// The types of numbers in safetensors files, little-endian.
-enum StoredType: String, CaseIterable {
+/// The types of numbers in files, little-endian, by their names in safetensors.
+public enum StoredType: String, CaseIterable, Sendable {
   case f64 = "F64"
   case f32 = "F32"
   case f16 = "F16"
@@ -18,7 +18,7 @@ enum StoredType: String, CaseIterable {
   case bool = "BOOL"
 
   /// Bytes per number.
-  var size: Int {
+  public var size: Int {
     switch self {
     case .f64, .i64, .u64: 8
     case .f32, .i32, .u32: 4
@@ -30,35 +30,40 @@ enum StoredType: String, CaseIterable {
   /// The numbers in `bytes` as a float32 tensor; `bytes` has exactly the size of `shape`.
   func tensor(_ bytes: UnsafeRawBufferPointer, _ shape: [Int]) -> Tensor {
     let result = Tensor(uninitialized: shape, type: .float32)
+    let floats = result.floats
     switch self {
-    case .f32: UnsafeMutableRawBufferPointer(result.floats).copyMemory(from: bytes)
+    case .f32: UnsafeMutableRawBufferPointer(floats).copyMemory(from: bytes)
     case .f16:
-      let halves = [UInt16](unsafeUninitializedCapacity: result.count) { buffer, count in
-        UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
-        count = result.count
+      if let start = bytes.baseAddress, Int(bitPattern: start) % MemoryLayout<UInt16>.alignment == 0 {
+        ck_half_to_float(start.assumingMemoryBound(to: UInt16.self), floats.baseAddress, floats.count)
+      } else {
+        let halves = [UInt16](unsafeUninitializedCapacity: floats.count) { buffer, count in
+          UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
+          count = floats.count
+        }
+        ck_half_to_float(halves, floats.baseAddress, floats.count)
       }
-      ck_half_to_float(halves, result.floats.baseAddress, halves.count)
     // The upper half of a float32.
-    case .bf16: fill(result, bytes) { (bits: UInt16) in Float(bitPattern: UInt32(bits) << 16) }
-    case .f64: fill(result, bytes) { (value: Double) in Float(value) }
-    case .i64: fill(result, bytes) { (value: Int64) in Float(value) }
-    case .i32: fill(result, bytes) { (value: Int32) in Float(value) }
-    case .i16: fill(result, bytes) { (value: Int16) in Float(value) }
-    case .i8: fill(result, bytes) { (value: Int8) in Float(value) }
-    case .u64: fill(result, bytes) { (value: UInt64) in Float(value) }
-    case .u32: fill(result, bytes) { (value: UInt32) in Float(value) }
-    case .u16: fill(result, bytes) { (value: UInt16) in Float(value) }
-    case .u8: fill(result, bytes) { (value: UInt8) in Float(value) }
-    case .bool: fill(result, bytes) { (value: UInt8) in value == 0 ? 0 : 1 }
+    case .bf16: fill(floats, bytes) { (bits: UInt16) in Float(bitPattern: UInt32(bits) << 16) }
+    case .f64: fill(floats, bytes) { (value: Double) in Float(value) }
+    case .i64: fill(floats, bytes) { (value: Int64) in Float(value) }
+    case .i32: fill(floats, bytes) { (value: Int32) in Float(value) }
+    case .i16: fill(floats, bytes) { (value: Int16) in Float(value) }
+    case .i8: fill(floats, bytes) { (value: Int8) in Float(value) }
+    case .u64: fill(floats, bytes) { (value: UInt64) in Float(value) }
+    case .u32: fill(floats, bytes) { (value: UInt32) in Float(value) }
+    case .u16: fill(floats, bytes) { (value: UInt16) in Float(value) }
+    case .u8: fill(floats, bytes) { (value: UInt8) in Float(value) }
+    case .bool: fill(floats, bytes) { (value: UInt8) in value == 0 ? 0 : 1 }
     }
     return result
   }
 
   private func fill<Number: BitwiseCopyable>(
-    _ tensor: Tensor, _ bytes: UnsafeRawBufferPointer, _ convert: (Number) -> Float
+    _ floats: UnsafeMutableBufferPointer<Float>, _ bytes: UnsafeRawBufferPointer, _ convert: (Number) -> Float
   ) {
-    for (index, offset) in stride(from: 0, to: bytes.count, by: MemoryLayout<Number>.size).enumerated() {
-      tensor.floats[index] = convert(bytes.loadUnaligned(fromByteOffset: offset, as: Number.self))
+    for index in floats.indices {
+      floats[index] = convert(bytes.loadUnaligned(fromByteOffset: index * size, as: Number.self))
     }
   }
 }
