@@ -41,7 +41,7 @@ let package = Package(
             "-lstdc++",
           ], .when(platforms: [.linux]))
       ]),
-    module("Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", collections]),
+    module("Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", collections]),
     module(
       "Stages",
       [
@@ -52,6 +52,7 @@ let package = Package(
     module("StageKit", ["RecipeSyntax", "ArtifactStore"]),
     module("RecipeSyntax", ["CLibYAML", collections]),
     module("ArtifactStore", [crypto]),
+    module("Transfers", ["CCurl", crypto]),
     module("Diffusion", ["Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
     module("Networks", ["Checkpoints", "Tensors", "Kernels", collections]),
@@ -62,6 +63,7 @@ let package = Package(
     module("Kernels", ["CKernels", "COpenBLAS"]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CJPEG", dependencies: ["CLibJPEG"]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
@@ -76,6 +78,7 @@ let package = Package(
     tests("Imaging", ["TestSupport"], fixtures: true),
     tests("Portraits"),
     tests("ArtifactStore"),
+    tests("Transfers", ["TestSupport", crypto]),
     tests("RecipeSyntax"),
     tests("StageKit"),
     tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "TestSupport"]),

@@ -42,7 +42,7 @@ public struct RegisteredRun: Sendable {
 public struct Garbage: Sendable, Hashable {
   public var actions = 0
   public var objects = 0
-  /// States that unfinished actions saved, and bytes in quarantine.
+  /// States that unfinished actions saved, bytes in quarantine, and downloads that are not needed any more.
   public var leftovers = 0
   /// Of all of these.
   public var bytes = 0
@@ -101,11 +101,13 @@ extension Store {
     }
 
     var neededObjects: Set<Digest> = []
+    var neededText = ""
     for (name, path, status) in try actions.files() {
       if let key = Digest(hex: name), neededKeys.contains(key) || status.modified >= deadline,
         let record = try self.record(of: key)
       {
         for output in record.outputs { neededObjects.formUnion(output.artifact.items.map(\.object)) }
+        if record.preimage.contains("\nsource ") { neededText += record.preimage }
       } else {
         garbage.actions += 1
         try discard(path, status)
@@ -120,8 +122,9 @@ extension Store {
         try discard(path, status)
       }
     }
-    for part in ["state", "quarantine"] {
-      for name in try Files.names(in: "\(folder)/\(part)") {
+    // Of downloads stay those from which something was made that stays.
+    for part in ["state", "quarantine", "downloads"] {
+      for name in try Files.names(in: "\(folder)/\(part)") where part != "downloads" || !neededText.contains(name) {
         let path = "\(folder)/\(part)/\(name)"
         guard let status = try Files.status(of: path), status.modified < deadline else { continue }
         garbage.leftovers += 1

@@ -8,6 +8,7 @@ import Foundation
 /// attempts/<unique>/      work in progress, private to one attempt and locked by it
 /// state/<key>             what an unfinished action saved in order to continue
 /// runs/<sha256>           which actions the runs of a recipe used (JSON): what `gc` keeps
+/// downloads/<sha256>      files from servers, which recipes name by their digest; <sha256>.part is yet to be whole
 /// quarantine/<sha256>     bytes that no longer match their digest
 /// locks/                  `flock` files: `store` (shared by every run), and one for each action being executed
 /// index                   the gist of the records (see ``IndexedAction``); what is not in it is read from them
@@ -46,7 +47,7 @@ public final class Store: Sendable {
     if access == .reading {
       lock = try FileLock.sharedIfThere(folder + "/locks/store")
     } else {
-      for part in ["objects", "actions", "attempts", "state", "quarantine", "locks", "runs"] {
+      for part in ["objects", "actions", "attempts", "state", "quarantine", "locks", "runs", "downloads"] {
         try Files.makeFolder(folder + "/" + part)
       }
       lock = try access == .alone ? FileLock.alone(folder + "/locks/store") : .shared(folder + "/locks/store")

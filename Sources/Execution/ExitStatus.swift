@@ -21,6 +21,7 @@ public enum ExitStatus: Int32, Sendable {
     case is Cancelled: self = .interrupted
     case is Diagnostics, is InputError: self = .wrongInput
     case let error as ExecutionError where error.isUsersOwn: self = .wrongInput
+    case let failure as DownloadFailure where failure.isUsersOwn: self = .wrongInput
     default: self = .stageFailed
     }
   }

@@ -135,11 +135,22 @@ public struct PlannedSource: Sendable, Hashable {
   public init(form: Form, files: [SourcePath]) { (self.form, self.files) = (form, files) }
 }
 
-/// A file outside the store that exists but has not been read.
+/// A file outside the store that has not been read.
 public struct SourcePath: Sendable, Hashable {
+  public enum Place: Sendable, Hashable {
+    /// The absolute path of a file that exists.
+    case path(String)
+    /// A file to download, and what its SHA-256 has to be.
+    case url(String, sha256: Digest)
+  }
+
   /// The item's name: the file's name without its extension; of a file in a folder, the name with the extension.
   public let name: String
-  /// Absolute.
-  public let path: String
-  public init(name: String, path: String) { (self.name, self.path) = (name, path) }
+  public let place: Place
+
+  /// The path of a file of this machine; nil for one to download.
+  public var path: String? { if case .path(let path) = place { path } else { nil } }
+
+  public init(name: String, place: Place) { (self.name, self.place) = (name, place) }
+  public init(name: String, path: String) { self.init(name: name, place: .path(path)) }
 }

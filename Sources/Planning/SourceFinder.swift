@@ -3,10 +3,10 @@ import Foundation
 import RecipeSyntax
 import StageKit
 
-/// Finds the files that path parameters name. Nothing is read.
+/// Finds the files that path parameters name. Nothing is read, nothing is downloaded.
 ///
 /// Paths are relative to the recipe's folder; `~` and variables of the shell mean nothing. A path that exists as
-/// written is taken literally, even if it has the signs of a glob in it.
+/// written is taken literally, even if it has the signs of a glob in it. `{url: …, sha256: …}` is a file to download.
 struct SourceFinder {
   /// Absolute, without symbolic links, so that leading `..` can be resolved in the text.
   private let folder: String
@@ -16,34 +16,34 @@ struct SourceFinder {
 
   /// The files that a path parameter stands for; nil after reporting what is wrong.
   /// - Parameters:
-  ///   - node: a text, or a sequence of texts.
+  ///   - node: a text or a download, or a sequence of those.
   ///   - subject: the parameter, as an error says it.
   func find(
     _ node: Node, form: Parameter.PathKind, subject: String, into problems: inout Problems
   ) -> PlannedSource? {
-    if node.scalar != nil, let found = found(node, form: form, subject: subject, into: &problems) {
-      return unique(found.paths.map { ($0, node) }, form: found.form, subject: subject, into: &problems)
+    guard let nodes = node.sequence else {
+      guard let found = found(node, form: form, subject: subject, into: &problems) else { return nil }
+      return unique(found.files.map { ($0, node) }, form: found.form, subject: subject, into: &problems)
     }
-    guard let nodes = node.sequence else { return nil }
     guard !nodes.isEmpty else {
       problems.report("\(subject) names no file", at: node.location, notes: node.notes)
       return nil
     }
     let finds = nodes.map { found($0, form: form, subject: subject, into: &problems) }
     guard !finds.contains(where: { $0 == nil }) else { return nil }
-    let files = zip(nodes, finds).flatMap { node, found in (found?.paths ?? []).map { ($0, node) } }
-    return unique(files, form: .several, subject: subject, into: &problems)
+    let files = zip(nodes, finds).flatMap { node, found in (found?.files ?? []).map { ($0, node) } }
+    // Several downloads, where one file or a folder is asked for, are what the folder would hold.
+    return unique(files, form: form == .files ? .several : .folder, subject: subject, into: &problems)
   }
 
   /// Names the files, and sees that no two are called the same.
   private func unique(
-    _ files: [(path: String, node: Node)], form: PlannedSource.Form, subject: String, into problems: inout Problems
+    _ files: [(file: NamedPlace, node: Node)], form: PlannedSource.Form, subject: String, into problems: inout Problems
   ) -> PlannedSource? {
-    var named = files.map { file in
-      let slash = file.path.utf8.lastIndex(of: UInt8(ascii: "/"))
-      let name = file.path[(slash.map(file.path.utf8.index(after:)) ?? file.path.startIndex)...]
-      return (
-        file: SourcePath(name: form == .folder ? String(name) : Self.stem(name), path: file.path), node: file.node
+    var named = files.map { file, node in
+      (
+        file: SourcePath(name: form == .folder ? file.name : Self.stem(file.name), place: file.place),
+        text: file.place.text, node: node
       )
     }
     // There may be a hundred thousand: the first eight bytes, as a number, mostly tell the order.
@@ -51,18 +51,17 @@ struct SourceFinder {
       if $0.start != $1.start { return $0.start < $1.start }
       let (a, b) = (named[$0.index].file, named[$1.index].file)
       let order = byteOrder(a.name, b.name)
-      return order == 0 ? precedes(a.path, b.path) : order < 0
+      return order == 0 ? precedes(named[$0.index].text, named[$1.index].text) : order < 0
     }
     named = order.map { named[$0.index] }
     for (first, second) in zip(named, named.dropFirst()) where first.file.name == second.file.name {
-      let isSame = first.file.path == second.file.path
+      let isSame = first.file.place == second.file.place
       problems.report(
         isSame
           ? "\(subject) names a file twice" : "two files would be the item '\(first.file.name)' in \(subject)",
         at: second.node.location,
         hint: isSame
-          ? "it is \(first.file.path)"
-          : "they are \(first.file.path) and \(second.file.path): rename one, or load them apart",
+          ? "it is \(first.text)" : "they are \(first.text) and \(second.text): rename one, or load them apart",
         notes: second.node.notes)
       return nil
     }
@@ -71,11 +70,16 @@ struct SourceFinder {
 
   // MARK: One path
 
-  private typealias Found = (form: PlannedSource.Form, paths: [String])
+  /// A file under its whole name.
+  typealias NamedPlace = (name: String, place: SourcePath.Place)
+  private typealias Found = (form: PlannedSource.Form, files: [NamedPlace])
 
   private func found(
     _ node: Node, form: Parameter.PathKind, subject: String, into problems: inout Problems
   ) -> Found? {
+    if let entries = node.mapping {
+      return download(entries, of: node, subject: subject, into: &problems).map { (.file, [$0]) }
+    }
     guard let written = node.scalar?.value.string else {
       problems.report("a path in \(subject) must be a text, not \(node.summary)", at: node.location, notes: node.notes)
       return nil
@@ -85,7 +89,14 @@ struct SourceFinder {
       return nil
     }
     do throws(PathError) {
-      return try find(written, form: form)
+      let found = try find(written, form: form)
+      return (
+        found.form,
+        found.paths.map { path in
+          let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+          return (String(path[(slash.map(path.utf8.index(after:)) ?? path.startIndex)...]), .path(path))
+        }
+      )
     } catch {
       problems.report(
         error.message(subject), at: node.location, suggestion: error.suggestion, hint: error.hint,
@@ -110,13 +121,15 @@ struct SourceFinder {
     }
   }
 
-  private func find(_ written: String, form: Parameter.PathKind) throws(PathError) -> Found {
+  private typealias Paths = (form: PlannedSource.Form, paths: [String])
+
+  private func find(_ written: String, form: Parameter.PathKind) throws(PathError) -> Paths {
     let path = absolute(written)
     switch Self.fileType(path) {
     case .file: return (.file, [path])
     case .folder where form == .fileOrFolder:
       let files = try entries(in: path).filter { !$0.name.hasPrefix(".") }
-        .map { Entry(path: "\(path)/\($0.name)", isFile: $0.isFile) }.filter(\.isPlain).map(\.path)
+        .map { FolderEntry(path: "\(path)/\($0.name)", isFile: $0.isFile) }.filter(\.isPlain).map(\.path)
       guard !files.isEmpty else {
         throw PathError(hint: "looked in \(path)") { "the folder '\(written)' in \($0) has no files" }
       }
@@ -139,13 +152,13 @@ struct SourceFinder {
     let fixed = components.prefix { !Glob.isPattern($0) }
     let start = "/" + fixed.joined(separator: "/")
     guard Self.fileType(start) == .folder else { throw missing(written) }
-    var found = [Entry(path: start, isFile: false)]
+    var found = [FolderEntry(path: start, isFile: false)]
     for component in components.dropFirst(fixed.count) {
       let glob = Glob(component)
-      var deeper: [Entry] = []
+      var deeper: [FolderEntry] = []
       for folder in found where !folder.isFile && Self.fileType(folder.path) == .folder {
         deeper += try entries(in: folder.path).filter { glob.matches($0.name) }
-          .map { Entry(path: "\(folder.path)/\($0.name)", isFile: $0.isFile) }
+          .map { FolderEntry(path: "\(folder.path)/\($0.name)", isFile: $0.isFile) }
       }
       found = deeper
     }
@@ -200,7 +213,7 @@ struct SourceFinder {
   private enum FileType { case file, folder }
 
   /// Something in a folder.
-  private struct Entry {
+  private struct FolderEntry {
     let path: String
     /// Whether the folder says that it is a plain file; a link to one is none here.
     let isFile: Bool
@@ -239,6 +252,16 @@ struct SourceFinder {
       parts.removeFirst()
     }
     return "/" + (base + parts).joined(separator: "/")
+  }
+}
+
+extension SourcePath.Place {
+  /// As an error says it.
+  fileprivate var text: String {
+    switch self {
+    case .path(let path): path
+    case .url(let url, _): url
+    }
   }
 }
 

@@ -76,7 +76,11 @@ public struct SourceFile: Sendable, Hashable {
   /// Where it is now. Not part of any key.
   public let path: String
   public let digest: Digest
-  public init(name: String, path: String, digest: Digest) { (self.name, self.path, self.digest) = (name, path, digest) }
+  /// Where it is to be downloaded from, if that has not been done; nil for a file of this machine.
+  public let url: String?
+  public init(name: String, path: String, digest: Digest, url: String? = nil) {
+    (self.name, self.path, self.digest, self.url) = (name, path, digest, url)
+  }
 }
 
 /// A named number shown beside the progress of an action.

@@ -4,11 +4,12 @@ import Testing
 /// Data flows one way: a module imports only modules further down this list, and a C module has one wrapper.
 struct ImportTests {
   private static let modules = [
-    "diffusionclip", "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Diffusion",
-    "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels",
+    "diffusionclip", "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers",
+    "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels",
   ]
   private static let wrappers = [
     "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
+    "CCurl": "Transfers",
   ]
 
   /// Kernels hands the C functions on to Tensors, where each operation calls its own.

@@ -91,7 +91,11 @@ struct Repository: Sendable {
     try Program(arguments, in: folder, output: device).outcome()
   }
 
-  func start(_ arguments: [String]) throws -> Program { try Program(arguments, in: folder) }
+  /// - Parameter patience: seconds after which a silent server is given up.
+  func start(_ arguments: [String], patience: Int? = nil) throws -> Program {
+    try Program(
+      arguments, in: folder, environment: patience.map { ["DIFFUSIONCLIP_PATIENCE": "\($0)"] } ?? [:])
+  }
 }
 
 /// What a run of the program left behind.
@@ -133,7 +137,9 @@ final class Program {
     Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "diffusionclip")
 
   /// - Parameter output: a file that is there, for its standard output to go to.
-  fileprivate init(_ arguments: [String], in folder: String, output: String? = nil) throws {
+  fileprivate init(
+    _ arguments: [String], in folder: String, output: String? = nil, environment: [String: String] = [:]
+  ) throws {
     // Not in the repository, whose disk may be full.
     let transcript = URL(filePath: "\(Repository.root)/transcript-\(UUID().uuidString)")
     (self.output, errors) = (
@@ -145,6 +151,7 @@ final class Program {
     process.arguments = arguments
     process.currentDirectoryURL = URL(filePath: folder)
     process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "DIFFUSIONCLIP_STORE" }
+      .merging(environment) { $1 }
     process.standardOutput = try FileHandle(forWritingTo: self.output)
     process.standardError = try FileHandle(forWritingTo: errors)
     process.standardInput = FileHandle.nullDevice

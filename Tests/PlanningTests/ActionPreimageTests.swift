@@ -33,7 +33,8 @@ struct ActionPreimageTests {
     }
     let sources = stage.sources.mapValues { source in
       source.files.filter { item == nil || $0.name == item }.map {
-        SourceFile(name: $0.name, path: $0.path, digest: Digest(of: URL(filePath: $0.path).lastPathComponent))
+        let path = $0.path ?? ""
+        return SourceFile(name: $0.name, path: path, digest: Digest(of: URL(filePath: path).lastPathComponent))
       }
     }
     return ActionPreimage(stage: stage, item: item, inputs: inputs, sources: sources)

@@ -17,6 +17,7 @@ struct FuzzTests {
     zip: [step, rate]
     stages:
       base: { load: { diffusion: base.pt } }
+      far: { load: { diffusion: { url: "https://a.org/b.pt", sha256: "\(String(repeating: "a0", count: 32))" } } }
       p: { load: { images: faces/*.png, size: &size 64 } }
       q: { load: { images: [faces/a.png], size: *size } }
       l: { invert: { images: p, model: base, return_step: "${step}", steps: 3 } }

@@ -1,3 +1,4 @@
+import ArtifactStore
 import Foundation
 import Planning
 import StageKit
@@ -102,7 +103,8 @@ struct SourceTests {
     #expect(try error("images", "[]") == ["r.yaml:3:24: error: 'images' of 'load' names no file"])
     #expect(
       try error("images", "3") == [
-        "r.yaml:3:24: error: 'images' of 'load' must be a path, a glob such as faces/*.png, or a list of those, not 3"
+        "r.yaml:3:24: error: 'images' of 'load' must be a path, a glob such as faces/*.png, {url: …, sha256: …}, "
+          + "or a list of those, not 3"
       ])
     #expect(
       try error("images", "[faces/a.png, 3]") == [
@@ -154,5 +156,40 @@ struct SourceTests {
     #expect(plan.file == "\(folder.path)/r.yaml")
     #expect(plan.stages[0].location.file == relative)
     #expect(plan.stages[0].sources["images"]?.files[0].path == "\(folder.path)/faces/a.png")
+  }
+
+  // MARK: Downloads
+
+  private static let pin = String(repeating: "a0", count: 32)
+
+  @Test func aDownloadIsKnownByItsDigest() throws {
+    let found = try source("diffusion", "{ url: \"https://a.org/deep/b%20c.pt?x=1#y\", sha256: \(Self.pin) }")
+    let digest = try #require(Digest(hex: Self.pin))
+    let place = SourcePath.Place.url("https://a.org/deep/b%20c.pt?x=1#y", sha256: digest)
+    #expect(found == PlannedSource(form: .file, files: [.init(name: "b c", place: place)]))
+  }
+
+  @Test func severalDownloadsAreAFolder() throws {
+    let list = ["model.pt", "vocab.json"].map { "{ url: \"http://a.org/\($0)\", sha256: \(Self.pin) }" }
+    let found = try source("clip", "[\(list.joined(separator: ", "))]")
+    #expect(found?.form == .folder)
+    #expect(found?.files.map(\.name) == ["model.pt", "vocab.json"])
+    #expect(try source("images", "[faces/a.png, \(list[1])]")?.files.map(\.name) == ["a", "vocab"])
+  }
+
+  @Test(arguments: [
+    ("{ url: \"https://a.org/b\" }", "needs both 'url' and 'sha256'"),
+    ("{ sha256: a0 }", "needs both 'url' and 'sha256'"),
+    ("{ url: \"https://a.org/b\", sha256: a0 }", "must be 64 hexadecimal digits, not the text 'a0'"),
+    ("{ url: \"ftp://a.org/b\", sha256: \(pin) }", "must be an address that starts with https:// or http://"),
+    ("{ url: b.pt, sha256: \(pin) }", "must be an address that starts with https:// or http://"),
+    ("{ url: \"https://ann:secret@a.org/b\", sha256: \(pin) }", "holds a user's name or password"),
+    ("{ url: \"https://a.org/\", sha256: \(pin) }", "names no file"),
+    ("{ url: \"https://a.org/b/..\", sha256: \(pin) }", "names no file"),
+    ("{ uri: \"https://a.org/b\", sha256: \(pin) }", "unknown 'uri'"),
+    ("[{ url: \"https://a.org/b\", sha256: \(pin) }, base.pt]", "must be the path of a file, or {url: …, sha256: …}"),
+  ])
+  func downloadsThatAreNone(text: String, message: String) throws {
+    #expect(try error("diffusion", text).contains { $0.contains(message) })
   }
 }

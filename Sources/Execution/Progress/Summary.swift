@@ -22,6 +22,9 @@ public enum Summary {
       let names = ids.prefix(3).compactMap(\.item).joined(separator: ", ") + (ids.count > 3 ? ", …" : "")
       text += ids.count == 1 ? "  \(ids[0]): \(reason)\n" : "  \(ids.count) items (\(names)): \(reason)\n"
     }
+    for file in actions.flatMap(\.downloads).uniqued {
+      text += "  downloads \(file.url ?? "") unless it is at \(file.path)\n"
+    }
     return text
   }
 

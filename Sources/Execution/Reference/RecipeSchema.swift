@@ -146,10 +146,19 @@ public struct RecipeSchema: Sendable {
         "required": .array(fields.filter { $0.presence == .required }.map { .string($0.name) }),
         "additionalProperties": .bool(false),
       ]
-    case .path(.files): return ["type": ["string", "array"]]
-    case .path: return ["type": "string"]
+    case .path(.file): return ["anyOf": [["type": "string"], download]]
+    case .path(.fileOrFolder): return ["anyOf": [["type": "string"], download, ["type": "array", "items": download]]]
+    case .path(.files):
+      let one: JSON = ["anyOf": [["type": "string"], download]]
+      return ["anyOf": [one, ["type": "array", "items": one]]]
     }
   }
+
+  private static let download: JSON = [
+    "description": "A file to download, and its SHA-256.", "type": "object",
+    "properties": ["url": ["type": "string"], "sha256": ["type": "string"]], "required": ["url", "sha256"],
+    "additionalProperties": .bool(false),
+  ]
 
   private static func bounded(_ type: JSON, _ isBelow: Bool, _ isAbove: Bool, _ low: JSON, _ high: JSON) -> JSON {
     let bounds = (isBelow ? [JSON.Member("minimum", low)] : []) + (isAbove ? [JSON.Member("maximum", high)] : [])

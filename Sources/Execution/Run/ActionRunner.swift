@@ -43,6 +43,7 @@ struct ActionRunner: Sendable {
   private func execute(_ action: Action) throws -> FinishedAction {
     let clock = ContinuousClock()
     let start = clock.now
+    try Downloader(store: store, interruption: interruption, emit: emit).fetch(for: action)
     let attempt = try store.attempt()
     let context = ActionContext(
       action, store: store, attempt: attempt, memo: memo, interruption: interruption, threads: environment.threads,

@@ -1,4 +1,5 @@
 import Planning
+import StageKit
 
 /// Which action of a plan: a stage, and the item it makes where the stage has an action for each item.
 public struct ActionID: Sendable, Hashable, CustomStringConvertible {
@@ -22,6 +23,8 @@ public struct PlannedAction: Sendable {
   public let id: ActionID
   public let stage: PlannedStage
   public let status: Status
+  /// Files that have to be downloaded first: their addresses, and where they may be put by hand instead.
+  public let downloads: [SourceFile]
 
   public var isCached: Bool { status == .cached }
 }

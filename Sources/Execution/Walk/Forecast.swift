@@ -1,5 +1,6 @@
 import ArtifactStore
 import Planning
+import StageKit
 
 /// What a run would do, and what is there already. Nothing is executed.
 public struct Forecast: Sendable {
@@ -23,12 +24,21 @@ public struct Forecast: Sendable {
     for stage in plan.stages {
       let steps = try walk.steps(of: stage)
       let found = try steps.concurrentMap { try Self.look(at: $0, in: store, history) }
-      actions += zip(steps, found).map { PlannedAction(id: $0.id, stage: stage, status: $1.0) }
+      actions += try zip(steps, found).map { step, found in
+        PlannedAction(
+          id: step.id, stage: stage, status: found.0,
+          downloads: found.1 == nil ? try Self.downloads(step, in: store) : [])
+      }
       let looked = LookedUpStage(stage, steps: steps, records: found.map(\.1))
       if steps.allSatisfy(\.isReady) { known[stage.id] = looked }
       walk.settle(looked)
     }
     (self.actions, self.artifacts, self.known) = (actions, walk.artifacts, known)
+  }
+
+  private static func downloads(_ step: Step, in store: Store) throws -> [SourceFile] {
+    guard case .ready(let action) = step.prospect else { return [] }
+    return try action.sources.values.joined().filter { try $0.url != nil && !store.hasDownload($0.digest) }
   }
 
   private static func look(
@@ -63,6 +73,7 @@ extension PlannedAction {
     return [
       "id": .string(id.description), "stage": .string(stage.name), "kind": .string(stage.kind.name),
       "item": .optional(id.item), "axes": stage.axesJSON, "status": .string(word), "reason": .optional(reason),
+      "downloads": .array(downloads.map { ["url": .optional($0.url), "path": .string($0.path)] }),
     ]
   }
 }

@@ -63,13 +63,20 @@ struct Walk {
   }
 
   private func digested(_ file: SourcePath, stage: PlannedStage) throws -> SourceFile {
+    let path: String
+    switch file.place {
+    // What is to be downloaded is known by its digest, without the file.
+    case .url(let url, let digest):
+      return SourceFile(name: file.name, path: store.path(ofDownload: digest), digest: digest, url: url)
+    case .path(let place): path = place
+    }
     do throws(StoreError) {
-      guard let digest = try store.sources.digest(of: file.path) else {
-        throw StoreError.system(operation: "find", path: file.path, code: 2)
+      guard let digest = try store.sources.digest(of: path) else {
+        throw StoreError.system(operation: "find", path: path, code: 2)
       }
-      return SourceFile(name: file.name, path: file.path, digest: digest)
+      return SourceFile(name: file.name, path: path, digest: digest)
     } catch {
-      throw ExecutionError.unreadableSource(path: file.path, stage: stage.name, location: stage.location, reason: error)
+      throw ExecutionError.unreadableSource(path: path, stage: stage.name, location: stage.location, reason: error)
     }
   }
 }

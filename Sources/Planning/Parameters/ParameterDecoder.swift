@@ -58,10 +58,24 @@ struct ParameterDecoder {
       guard let entries = node.mapping else { return fail() }
       return decode(entries, fields: fields, path: path, at: node.location)
     case .path(let form):
-      guard node.scalar?.value.string != nil || (form == .files && node.sequence != nil) else { return fail() }
+      let downloads = [node] + (node.sequence ?? [])
+      let isOne = scalar?.value.string != nil || node.mapping != nil
+      let areSeveral =
+        form == .files && node.sequence != nil
+        || form == .fileOrFolder && downloads.count > 1 && downloads.dropFirst().allSatisfy { $0.mapping != nil }
+      guard isOne || areSeveral else { return fail() }
       guard let source = finder.find(node, form: form, subject: subject, into: &problems) else { return nil }
       sources[path] = source
-      return scalar.map(\.value) ?? .list((node.sequence ?? []).compactMap { $0.scalar?.value })
+      return Self.written(node)
+    }
+  }
+
+  /// A path, a download, or a list of those, as it stands in the recipe.
+  private static func written(_ node: Node) -> Value {
+    switch node.content {
+    case .scalar(let scalar): scalar.value
+    case .sequence(let nodes): .list(nodes.map(written))
+    case .mapping(let entries): .map(entries.reduce(into: [:]) { $0[$1.key.text] = written($1.value) })
     }
   }
 
@@ -123,9 +137,9 @@ extension Parameter.Kind {
     case .list(let element): "a list, each \(element.expectation)"
     case .map(let element): "a mapping from names, each to \(element.expectation)"
     case .record(let fields): "a mapping with " + fields.map(\.name).joined(separator: ", ")
-    case .path(.file): "the path of a file"
-    case .path(.fileOrFolder): "the path of a file or folder"
-    case .path(.files): "a path, a glob such as faces/*.png, or a list of those"
+    case .path(.file): "the path of a file, or {url: …, sha256: …}"
+    case .path(.fileOrFolder): "the path of a file or folder, or {url: …, sha256: …}"
+    case .path(.files): "a path, a glob such as faces/*.png, {url: …, sha256: …}, or a list of those"
     }
   }
 

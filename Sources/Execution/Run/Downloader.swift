@@ -1,0 +1,73 @@
+import ArtifactStore
+import Foundation
+import StageKit
+import Transfers
+
+/// Brings the files that an action takes from servers into the store, before it runs.
+struct Downloader: Sendable {
+  let store: Store
+  let interruption: Interruption
+  let emit: @Sendable (RunEvent) -> Void
+
+  /// Each file is downloaded once, however many actions and processes want it; what an earlier attempt left is used.
+  /// - Throws: ``DownloadFailure``, `Cancelled` or `StoreError`.
+  func fetch(for action: Action) throws {
+    for file in action.sources.values.joined() {
+      guard let url = file.url, try !store.hasDownload(file.digest) else { continue }
+      let lease = try lease(for: file.digest)
+      defer { withExtendedLifetime(lease) {} }
+      // Somebody else may have had the lease for the same file.
+      guard try !store.hasDownload(file.digest) else { continue }
+      do {
+        try Download(url: url, sha256: file.digest.hex).fetch(
+          to: file.path, patience: Self.patience,
+          progress: { received, size in
+            emit(
+              .progress(
+                action.id,
+                ActionProgress(completed: received >> 20, total: (size ?? 0) >> 20, unit: "MB downloaded", values: [])))
+          }, check: interruption.check)
+      } catch let error as TransferError { throw DownloadFailure(error, file: file) }
+    }
+  }
+
+  private func lease(for digest: Digest) throws -> FileLock {
+    while true {
+      if let lease = try store.downloadLease(for: digest) { return lease }
+      try interruption.check()
+      Thread.sleep(forTimeInterval: 0.05)
+    }
+  }
+
+  /// `DIFFUSIONCLIP_PATIENCE` is the time in seconds after which a silent server is given up.
+  private static let patience: Download.Patience = {
+    let given = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_PATIENCE"].flatMap { Int($0) }
+    return given.map { Download.Patience(silence: max(1, $0), pause: 0.1) } ?? Download.Patience()
+  }()
+}
+
+/// A file could not be downloaded.
+struct DownloadFailure: Error, CustomStringConvertible {
+  let cause: TransferError
+  let description: String
+
+  init(_ cause: TransferError, file: SourceFile) {
+    self.cause = cause
+    description =
+      switch cause {
+      case .noLibrary, .unreachable, .refused, .cut, .wrongContent:
+        "\(cause). Or fetch the file elsewhere and put it at \(file.path) (its SHA-256 has to be \(file.digest.hex)), "
+          + "or name a file of this machine in the recipe"
+      case .disk: "\(cause); free some space, then run again: what has arrived is kept"
+      }
+  }
+
+  /// Whether the recipe is to blame: it asks for what the server does not have.
+  var isUsersOwn: Bool {
+    switch cause {
+    case .wrongContent: true
+    case .refused(_, let status, _): (400..<500).contains(status)
+    case .noLibrary, .unreachable, .cut, .disk: false
+    }
+  }
+}

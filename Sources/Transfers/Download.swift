@@ -1,0 +1,148 @@
+import Crypto
+import Foundation
+
+/// A file from a server, known by its content.
+public struct Download: Sendable, Hashable {
+  /// Over http or https.
+  public let url: String
+  /// 64 hexadecimal digits in lower case.
+  public let sha256: String
+
+  public init(url: String, sha256: String) { (self.url, self.sha256) = (url, sha256) }
+
+  /// How patient a download is.
+  public struct Patience: Sendable {
+    /// Seconds after which a silent server is given up.
+    public var silence: Int
+    /// Attempts in a row that bring nothing new.
+    public var attempts: Int
+    /// Seconds between the first two of them; doubled from each to the next.
+    public var pause: Double
+
+    public init(silence: Int = 30, attempts: Int = 4, pause: Double = 1) {
+      (self.silence, self.attempts, self.pause) = (silence, attempts, pause)
+    }
+  }
+
+  /// Brings the file to `path`, by way of `path`.part, which an interrupted download leaves and a later one goes on
+  /// from. When it returns, `path` has exactly the bytes of ``sha256``; where it throws, nothing has the name `path`
+  /// that had not before. Only one process at a time may work at a `path`.
+  /// - Parameters:
+  ///   - progress: how many bytes there are, of how many where that is known.
+  ///   - check: called at least once a second; what it throws ends the download.
+  /// - Throws: ``TransferError``, or what `check` throws.
+  public func fetch(
+    to path: String, patience: Patience = Patience(), progress: @escaping (Int, Int?) -> Void,
+    check: @escaping () throws -> Void
+  ) throws {
+    let part = try PartialFile(at: path + ".part", progress: progress, check: check)
+    var failures = 0
+    while true {
+      let before = part.count
+      var problem: TransferError
+      switch try Transfer(url: url, offset: before, patience: patience.silence).perform(into: part) {
+      case .done:
+        let found = try part.digest()
+        if found == sha256 { return try part.publish(as: path) }
+        problem = .wrongContent(url: url, expected: sha256, found: found)
+        try part.truncate(to: 0)
+        // What was put together from pieces may have been of two files: once more from the start tells.
+        if before == 0 {
+          part.remove()
+          throw problem
+        }
+      case .stopped(let error): throw error
+      case .refused(let status, let reason):
+        problem = .refused(url: url, status: status, reason: reason)
+        if status == 416 {
+          // There is no rest: what is there is the whole file, or no part of the server's.
+          if try part.digest() == sha256 { return try part.publish(as: path) }
+          try part.truncate(to: 0)
+        } else if !(status == 408 || status == 429 || status >= 500) {
+          throw problem
+        }
+      case .cut(let reason): problem = .cut(url: url, received: part.count, reason: reason)
+      case .unreachable(let reason): problem = .unreachable(url: url, reason: reason)
+      }
+      failures = part.count > before ? 0 : failures + 1
+      guard failures < patience.attempts else { throw problem }
+      if failures > 0 { try wait(patience.pause * pow(2, Double(failures - 1)), check) }
+    }
+  }
+
+  private func wait(_ seconds: Double, _ check: () throws -> Void) throws {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < end {
+      try check()
+      usleep(20_000)
+    }
+  }
+}
+
+/// What has arrived of a file so far.
+private final class PartialFile: Transfer.Receiver {
+  private let path: String
+  private let file: Int32
+  private let progress: (Int, Int?) -> Void
+  private let checkpoint: () throws -> Void
+  /// Bytes that are there.
+  private(set) var count: Int
+  private var size: Int?
+
+  init(at path: String, progress: @escaping (Int, Int?) -> Void, check: @escaping () throws -> Void) throws {
+    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw TransferError.disk(path: path, reason: String(cString: strerror(errno))) }
+    (self.path, self.progress, checkpoint) = (path, progress, check)
+    count = Int(lseek(file, 0, SEEK_END))
+  }
+
+  deinit { close(file) }
+
+  func begin(at position: Int, size: Int?) throws {
+    if position != count { try truncate(to: position) }
+    self.size = size
+  }
+
+  func receive(_ bytes: UnsafeRawBufferPointer) throws {
+    var written = 0
+    while written < bytes.count {
+      let result = pwrite(file, bytes.baseAddress! + written, bytes.count - written, off_t(count))
+      if result > 0 { (written, count) = (written + result, count + result) } else if errno != EINTR { throw failure() }
+    }
+    progress(count, size)
+  }
+
+  func check() throws { try checkpoint() }
+
+  func truncate(to length: Int) throws {
+    guard ftruncate(file, off_t(length)) == 0 else { throw failure() }
+    count = length
+  }
+
+  /// The SHA-256 of what is there.
+  func digest() throws -> String {
+    var hash = SHA256()
+    let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { piece.deallocate() }
+    var place = 0
+    while place < count {
+      let result = pread(file, piece.baseAddress, piece.count, off_t(place))
+      if result < 0, errno == EINTR { continue }
+      guard result > 0 else { throw failure() }
+      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<result]))
+      place += result
+      try checkpoint()
+    }
+    return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// Gives the file its name, once its bytes are on the disk.
+  func publish(as target: String) throws {
+    guard fsync(file) == 0, rename(path, target) == 0 else { throw failure() }
+  }
+
+  /// Leaves nothing behind.
+  func remove() { unlink(path) }
+
+  private func failure() -> TransferError { .disk(path: path, reason: String(cString: strerror(errno))) }
+}

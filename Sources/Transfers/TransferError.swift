@@ -1,0 +1,27 @@
+/// What can go wrong with a download.
+public enum TransferError: Error, Sendable, Hashable {
+  case noLibrary(String)
+  case unreachable(url: String, reason: String)
+  case refused(url: String, status: Int, reason: String)
+  /// It broke off again and again without getting further.
+  case cut(url: String, received: Int, reason: String)
+  /// The bytes are not those that were asked for.
+  case wrongContent(url: String, expected: String, found: String)
+  /// A file could not be written.
+  case disk(path: String, reason: String)
+}
+
+extension TransferError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .noLibrary(let problem): problem
+    case .unreachable(let url, let reason): "cannot reach \(url): \(reason)"
+    case .refused(let url, let status, let reason):
+      status > 0 ? "\(url): the server answers \(status)" : "\(url): \(reason)"
+    case .cut(let url, let received, let reason): "\(url): broke off after \(received) bytes: \(reason)"
+    case .wrongContent(let url, let expected, let found):
+      "\(url): its SHA-256 is \(found), expected \(expected): the server has another file, or the pin is wrong"
+    case .disk(let path, let reason): "could not write \(path): \(reason)"
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import ArtifactStore
+import Foundation
+import TestSupport
+import Testing
+
+/// Files that a recipe names by their address and digest.
+struct DownloadTests {
+  private let model: Data
+
+  init() throws {
+    let repository = try WholeRecipe.finished().repository
+    let name = try #require(repository.names(in: "out").first { $0.hasPrefix("base") && $0.hasSuffix(".safetensors") })
+    model = try repository.data("out/\(name)")
+  }
+
+  private func repository(_ server: ScriptedServer, sha256: String? = nil) throws -> Repository {
+    try Repository(
+      """
+      recipe: far
+      stages:
+        base: { load: { diffusion: { url: "\(server.url)", sha256: \(sha256 ?? Digest(of: model).hex) } } }
+      """)
+  }
+
+  private func downloads(_ repository: Repository) -> [String] { repository.names(in: ".diffusionclip/downloads") }
+
+  /// How many bytes of the only download there are.
+  private func arrived(in repository: Repository) throws -> Int {
+    try repository.data(".diffusionclip/downloads/\(downloads(repository)[0])").count
+  }
+
+  @Test func aFileIsDownloadedOnce() throws {
+    let server = try ScriptedServer(Array(model), answers: [.breakOff(after: 700)])
+    let repository = try repository(server)
+    let plan = try repository.run("plan", "recipe.yaml")
+    #expect(
+      plan.output.contains("downloads \(server.url) unless it is at \(repository.path(".diffusionclip/downloads"))"))
+    #expect(server.requests.isEmpty)
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+    #expect(server.requests == [0, 700])
+    #expect(downloads(repository) == [Digest(of: model).hex])
+
+    let again = try repository.run("run", "recipe.yaml", "--force", "base")
+    #expect(again.status == 0)
+    server.close()
+    // What it was made from is no part of the key: another address of the same file is the same.
+    try repository.write(
+      try repository.text("recipe.yaml").replacing("127.0.0.1", with: "localhost"), to: "recipe.yaml")
+    #expect(try repository.run("plan", "recipe.yaml").output.contains("1 cached, 0 to run"))
+    #expect(server.requests == [0, 700])
+
+    #expect(try repository.run("gc", "--grace", "0").status == 0)
+    #expect(downloads(repository) == [Digest(of: model).hex])
+    #expect(try repository.run("gc", "--grace", "0", "--keep", "0").status == 0)
+    #expect(downloads(repository).isEmpty)
+  }
+
+  @Test func twoRunsShareADownload() throws {
+    let server = try ScriptedServer(Array(model), answers: [.stall(after: 700)])
+    let repository = try repository(server)
+    let runs = try (0..<2).map { _ in try repository.start(["run", "recipe.yaml"], patience: 1) }
+    for run in runs { #expect(try run.outcome().status == 0) }
+    #expect(server.requests == [0, 700])
+  }
+
+  @Test func aKilledDownloadGoesOn() throws {
+    let server = try ScriptedServer(Array(model), answers: [.stall(after: 700)])
+    let repository = try repository(server)
+    let run = try repository.start(["run", "recipe.yaml"], patience: 60)
+    while try downloads(repository).isEmpty || arrived(in: repository) < 700 { usleep(2000) }
+    run.end(by: SIGKILL)
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+    #expect(server.requests == [0, 700])
+    #expect(try repository.run("verify").status == 0)
+  }
+
+  @Test func anotherFileThanThePinIsRefused() throws {
+    let server = try ScriptedServer(Array(model), answers: [])
+    let pin = String(repeating: "ab", count: 32)
+    let repository = try repository(server, sha256: pin)
+    let outcome = try repository.run("run", "recipe.yaml")
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("its SHA-256 is \(Digest(of: model).hex), expected \(pin)"))
+    #expect(downloads(repository).isEmpty)
+  }
+
+  @Test func offlineItSaysWhichFileGoesWhere() throws {
+    let server = try ScriptedServer(Array(model))
+    let repository = try repository(server)
+    server.close()
+    let outcome = try repository.start(["run", "recipe.yaml"], patience: 1).outcome()
+    #expect(outcome.status == 1)
+    let place = ".diffusionclip/downloads/\(Digest(of: model).hex)"
+    #expect(outcome.errors.contains("cannot reach \(server.url)"))
+    #expect(outcome.errors.contains("put it at \(repository.path(place))"))
+    try repository.write(model, to: place)
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+  }
+
+  @Test func aDamagedDownloadIsFetchedAgain() throws {
+    let server = try ScriptedServer(Array(model))
+    let repository = try repository(server)
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+    let place = ".diffusionclip/downloads/\(Digest(of: model).hex)"
+    try repository.write(try repository.data(place).dropLast(), to: place)
+    #expect(try repository.run("run", "recipe.yaml", "--force", "base").status == 0)
+    #expect(server.requests == [0, 0])
+    #expect(try repository.data(place) == model)
+  }
+}

@@ -1,0 +1,128 @@
+import Crypto
+import Foundation
+import TestSupport
+import Testing
+import Transfers
+
+/// Downloads from a server that stalls, breaks off and lies.
+struct DownloadTests {
+  private let content = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 * 31 + $0 >> 8) }
+  private let path = NSTemporaryDirectory() + "download-\(UUID().uuidString)"
+  private let patience = Download.Patience(silence: 1, attempts: 3, pause: 0.01)
+
+  private var sha256: String { SHA256.hash(data: content).map { String(format: "%02x", $0) }.joined() }
+
+  private func fetch(_ server: ScriptedServer, sha256: String? = nil) throws {
+    try Download(url: server.url, sha256: sha256 ?? self.sha256)
+      .fetch(to: path, patience: patience, progress: { _, _ in }, check: {})
+  }
+
+  private func bytes(_ path: String) -> [UInt8]? { FileManager.default.contents(atPath: path).map { Array($0) } }
+
+  /// The download fails, nothing has the file's name, and the error is `expected`.
+  private func expectFailure(
+    _ server: ScriptedServer, where expected: (TransferError) -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    do {
+      try fetch(server)
+      Issue.record("it did not fail", sourceLocation: sourceLocation)
+    } catch let error as TransferError {
+      #expect(expected(error), "\(error)", sourceLocation: sourceLocation)
+    } catch { Issue.record("\(error)", sourceLocation: sourceLocation) }
+    #expect(bytes(path) == nil, sourceLocation: sourceLocation)
+  }
+
+  @Test func aFileArrives() throws {
+    let server = try ScriptedServer(content)
+    try fetch(server)
+    #expect(bytes(path) == content)
+    #expect(bytes(path + ".part") == nil)
+    #expect(server.requests == [0])
+  }
+
+  @Test func redirectionsAreFollowed() throws {
+    try fetch(try ScriptedServer(content, answers: [.redirect("/elsewhere"), .redirect("/there")]))
+    #expect(bytes(path) == content)
+  }
+
+  @Test func whatBrokeOffGoesOnFromWhereItWas() throws {
+    let server = try ScriptedServer(
+      content, answers: [.breakOff(after: 1000), .breakOff(after: 5000), .stall(after: 70_000)])
+    try fetch(server)
+    #expect(bytes(path) == content)
+    #expect(server.requests == [0, 1000, 6000, 76_000])
+  }
+
+  @Test func anotherProcessGoesOnFromWhatIsLeft() throws {
+    struct Enough: Error {}
+    let server = try ScriptedServer(content)
+    #expect(throws: Enough.self) {
+      try Download(url: server.url, sha256: sha256).fetch(
+        to: path, patience: patience, progress: { received, _ in #expect(received > 0) }, check: { throw Enough() })
+    }
+    try Data(content[..<1234]).write(to: URL(filePath: path + ".part"))
+    try fetch(server)
+    #expect(bytes(path) == content)
+    #expect(server.requests.last == 1234)
+  }
+
+  @Test func aServerWithoutRangesBeginsAnew() throws {
+    let server = try ScriptedServer(content, answers: [.breakOff(after: 1000), .serveWhole])
+    try fetch(server)
+    #expect(bytes(path) == content)
+  }
+
+  @Test func leftoversOfAnotherFileAreNoHarm() throws {
+    for leftover in [
+      [UInt8](repeating: 7, count: 500), content + [1, 2, 3], [UInt8](repeating: 9, count: content.count),
+    ] {
+      try Data(leftover).write(to: URL(filePath: path + ".part"))
+      try fetch(try ScriptedServer(content))
+      #expect(bytes(path) == content)
+      try FileManager.default.removeItem(atPath: path)
+    }
+  }
+
+  @Test func aWholeFileIsNotFetchedAgain() throws {
+    try Data(content).write(to: URL(filePath: path + ".part"))
+    try fetch(try ScriptedServer(content))
+    #expect(bytes(path) == content)
+  }
+
+  @Test func troubleOfTheServerPasses() throws {
+    let server = try ScriptedServer(
+      content, answers: [.refuse("503 Service Unavailable"), .breakOff(after: 10), .refuse("500 Oops")])
+    try fetch(server)
+    #expect(bytes(path) == content)
+    #expect(server.requests == [0, 0, 10, 10])
+  }
+
+  @Test func aLieIsNoticed() throws {
+    let server = try ScriptedServer(content, answers: [.lie])
+    expectFailure(server) { if case .wrongContent = $0 { true } else { false } }
+    #expect(bytes(path + ".part") == nil)
+    // The rest of a file that was lied about is fetched from the start.
+    try fetch(try ScriptedServer(content, answers: [.breakOff(after: 1000), .lie]))
+    #expect(bytes(path) == content)
+  }
+
+  @Test func aRefusalEndsIt() throws {
+    expectFailure(try ScriptedServer(content, answers: [.refuse("404 Not Found")])) {
+      if case .refused(_, 404, _) = $0 { true } else { false }
+    }
+  }
+
+  @Test func aServerThatNeverGetsFurtherIsGivenUp() throws {
+    let answers = [ScriptedServer.Answer](repeating: .stall(after: 0), count: 5)
+    let server = try ScriptedServer(content, answers: [.breakOff(after: 100)] + answers)
+    expectFailure(server) { if case .cut(_, received: 100, _) = $0 { true } else { false } }
+    #expect(server.requests == [0, 100, 100, 100])
+    #expect(bytes(path + ".part") == Array(content[..<100]))
+  }
+
+  @Test func nobodyIsThere() throws {
+    let server = try ScriptedServer(content)
+    server.close()
+    expectFailure(server) { if case .unreachable = $0 { true } else { false } }
+  }
+}
