@@ -30,7 +30,8 @@ struct GraphDrawing {
   private func node(_ stage: PlannedStage, in box: GraphLayout.Box) -> String {
     let (condition, note) = conditions[stage.id] ?? (.cached, "")
     let summary = HTML.escaped("\(stage.id): \(stage.description ?? stage.kind.summary)")
-    let name = Self.cut(stage.name, to: 17)
+    // Of a long name the end says more: the stages of a recipe in use all begin alike.
+    let name = stage.name.count > 17 ? "…" + stage.name.suffix(16) : stage.name
     let what = stage.axes.isEmpty ? stage.kind.name : stage.axes.map(\.value.text).joined(separator: ", ")
     return "<g class=\"node \(condition.rawValue)\"><title>\(summary)</title>"
       + "<rect x=\"\(box.x)\" y=\"\(box.y)\" width=\"\(GraphLayout.width)\" height=\"\(box.height)\" rx=\"7\"/>"
