@@ -41,7 +41,7 @@ extension Network {
   public init(_ checkpoint: CheckpointTensors) throws(NetworkError) {
     let found = checkpoint.architecture
     guard found == Self.architecture, let text = checkpoint.metadata[metadataEntry] else {
-      throw .wrongArchitecture(source: checkpoint.source, expected: Self.architecture, found: found)
+      throw .wrongArchitecture(source: checkpoint.source, expected: [Self.architecture], found: found)
     }
     let description: Description<Configuration>
     do {

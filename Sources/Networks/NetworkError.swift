@@ -10,7 +10,7 @@ public enum NetworkError: Error, Sendable, CustomStringConvertible {
   /// The names or shapes in a checkpoint are not those of the network.
   case parametersDoNotFit(source: String, [Difference])
   /// A checkpoint does not say what network it is for, or names another one.
-  case wrongArchitecture(source: String, expected: String, found: String?)
+  case wrongArchitecture(source: String, expected: [String], found: String?)
   /// A checkpoint's description of its network cannot be read or cannot be built.
   case badConfiguration(source: String, String)
   /// A tokenizer's list of merges is damaged.
@@ -25,7 +25,7 @@ public enum NetworkError: Error, Sendable, CustomStringConvertible {
         + differences.map { "  " + Self.line($0) }.joined(separator: "\n")
         + "\ncheck that the file is for this architecture and configuration"
     case .wrongArchitecture(let source, let expected, let found):
-      "\(source): expected a network of architecture '\(expected)', found "
+      "\(source): expected a network of architecture \(expected.map { "'\($0)'" }.joined(separator: " or ")), found "
         + (found.map { "'\($0)'" } ?? "no description (metadata entry \"architecture\")")
         + "; check that this is the right file"
     case .badConfiguration(let source, let reason): "\(source): the network's configuration is unusable: \(reason)"

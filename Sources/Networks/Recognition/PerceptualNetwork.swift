@@ -3,7 +3,7 @@ import Tensors
 
 /// How different two pictures look: the distance of LPIPS (Zhang et al. 2018) over the features of a small stack of
 /// convolutions with ReLU, which is first trained as a classifier.
-public final class PerceptualNetwork: Network {
+public final class PerceptualNetwork: PerceptualModel {
   public struct Configuration: Codable, Sendable, Hashable {
     /// Channels of each stage; all but the first halve the resolution.
     public var widths: [Int]

@@ -1,0 +1,44 @@
+import Checkpoints
+
+/// The architectures that serve one purpose. `Role` is what users of the purpose see of a network.
+public struct NetworkFamily<Role> {
+  /// What the networks are for, in messages: "diffusion model".
+  public let purpose: String
+  let members: [any Network.Type]
+
+  /// Every member is a `Role`.
+  init(_ purpose: String, _ members: [any Network.Type]) { (self.purpose, self.members) = (purpose, members) }
+
+  /// The network that a checkpoint describes and holds.
+  /// - Throws: ``NetworkError`` where it is for no architecture of this family or does not fit its own description.
+  public func network(_ checkpoint: CheckpointTensors) throws(NetworkError) -> Role {
+    for member in members where member.architecture == checkpoint.architecture {
+      guard let network = try member.init(checkpoint) as? Role else {
+        preconditionFailure("\(member) is no \(Role.self)")
+      }
+      return network
+    }
+    throw .wrongArchitecture(
+      source: checkpoint.source, expected: members.map { $0.architecture }, found: checkpoint.architecture)
+  }
+}
+
+extension NetworkFamily where Role == any DiffusionModel {
+  public static var diffusion: Self { Self("diffusion model", [DDPMUNet.self]) }
+}
+
+extension NetworkFamily where Role == any IdentityModel {
+  public static var identity: Self { Self("identity network", [IdentityNetwork.self]) }
+}
+
+extension NetworkFamily where Role == any SegmentationModel {
+  public static var segmenter: Self { Self("segmenter", [SegmentationNetwork.self]) }
+}
+
+extension NetworkFamily where Role == any PerceptualModel {
+  public static var perceptual: Self { Self("perceptual network", [PerceptualNetwork.self]) }
+}
+
+extension NetworkFamily where Role == Judge {
+  public static var judge: Self { Self("judge", [Judge.self]) }
+}
