@@ -24,19 +24,19 @@ public struct NetworkFamily<Role> {
 }
 
 extension NetworkFamily where Role == any DiffusionModel {
-  public static var diffusion: Self { Self("diffusion model", [DDPMUNet.self]) }
+  public static var diffusion: Self { Self("diffusion model", [DDPMUNet.self, GuidedUNet.self]) }
 }
 
 extension NetworkFamily where Role == any IdentityModel {
-  public static var identity: Self { Self("identity network", [IdentityNetwork.self]) }
+  public static var identity: Self { Self("identity network", [IdentityNetwork.self, IRSE50.self]) }
 }
 
 extension NetworkFamily where Role == any SegmentationModel {
-  public static var segmenter: Self { Self("segmenter", [SegmentationNetwork.self]) }
+  public static var segmenter: Self { Self("segmenter", [SegmentationNetwork.self, BiSeNet.self, SegFormer.self]) }
 }
 
 extension NetworkFamily where Role == any PerceptualModel {
-  public static var perceptual: Self { Self("perceptual network", [PerceptualNetwork.self]) }
+  public static var perceptual: Self { Self("perceptual network", [PerceptualNetwork.self, LPIPS.self]) }
 }
 
 extension NetworkFamily where Role == Judge {
