@@ -46,7 +46,9 @@ public final class CLIP: Network {
         embedDim, imageResolution, visionLayers, visionWidth, visionPatchSize, visionHeads, contextLength,
         vocabularySize, textLayers, textWidth, textHeads,
       ]
-      if sizes.contains(where: { $0 < 1 || $0 > 1 << 20 }) { return "sizes must be positive" }
+      if sizes.contains(where: { $0 < 1 || $0 > 1 << 20 }) || max(visionLayers, textLayers) > 1024 {
+        return "sizes must be positive, with at most 1024 layers"
+      }
       if imageResolution % visionPatchSize != 0 {
         return "\(imageResolution) pixels cannot be cut into patches of \(visionPatchSize)"
       }

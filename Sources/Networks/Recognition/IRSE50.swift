@@ -23,7 +23,9 @@ public final class IRSE50: IdentityModel {
 
     var problem: String? {
       if units.count != 4 || widths.count != 4 { return "4 stages are needed" }
-      if (units + widths + [embedDim, reduction]).contains(where: { $0 < 1 || $0 > 1 << 14 }) {
+      if (units + widths + [embedDim, reduction]).contains(where: { $0 < 1 || $0 > 1 << 14 })
+        || units.contains(where: { $0 > 256 })
+      {
         return "sizes must be positive"
       }
       return widths.allSatisfy { $0 % reduction == 0 } ? nil : "widths must be multiples of \(reduction)"

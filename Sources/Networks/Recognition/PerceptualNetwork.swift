@@ -22,7 +22,11 @@ public final class PerceptualNetwork: PerceptualModel {
       if widths.isEmpty || widths.count != convolutions.count || widths.count > 8 {
         return "1 to 8 widths and as many counts of convolutions are needed"
       }
-      if (widths + convolutions).contains(where: { $0 < 1 || $0 > 1 << 14 }) { return "sizes must be positive" }
+      if (widths + convolutions).contains(where: { $0 < 1 || $0 > 1 << 14 })
+        || convolutions.contains(where: { $0 > 256 })
+      {
+        return "sizes must be positive"
+      }
       return ClassificationHead.problem(heads)
     }
   }

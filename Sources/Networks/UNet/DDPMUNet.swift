@@ -37,7 +37,9 @@ public final class DDPMUNet: DiffusionModel {
     /// Why there is no such network, or nil.
     var problem: String? {
       let sizes = [resolution, channels, blocks, groups, pictureChannels] + multipliers
-      if multipliers.isEmpty || multipliers.count > 16 || sizes.contains(where: { $0 < 1 || $0 > 1 << 16 }) {
+      if multipliers.isEmpty || multipliers.count > 16 || blocks > 64
+        || sizes.contains(where: { $0 < 1 || $0 > 1 << 16 })
+      {
         return "sizes must be positive, with 1 to 16 multipliers"
       }
       if resolution % (1 << (multipliers.count - 1)) != 0 {

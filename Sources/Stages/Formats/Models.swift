@@ -41,19 +41,6 @@ enum Model {
   static func data(_ network: some Network, metadata: [String: String] = [:]) throws -> Data {
     try Safetensors.data(of: network.checkpoint(metadata: metadata))
   }
-
-  /// Reads a model of `type` strictly, for nothing but its errors.
-  static func check(_ data: Data, as type: ArtifactType, from source: String) throws {
-    switch type {
-    case .diffusion: _ = try network(.diffusion, data, from: source)
-    case .clip: _ = try clip(data, from: source)
-    case .identity: _ = try network(.identity, data, from: source)
-    case .segmenter: _ = try network(.segmenter, data, from: source)
-    case .perceptual: _ = try network(.perceptual, data, from: source)
-    case .judge: _ = try network(.judge, data, from: source)
-    case .images, .latents, .metrics, .table, .figure: preconditionFailure("\(type) is no model")
-    }
-  }
 }
 
 extension StageContext {
