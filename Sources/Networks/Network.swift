@@ -100,7 +100,14 @@ extension Network {
 
 extension CheckpointTensors {
   /// The name of the architecture that it says it is for, where it says so.
-  public var architecture: String? {
-    metadata[metadataEntry].flatMap { try? JSONDecoder().decode(AnyDescription.self, from: Data($0.utf8)) }?.name
-  }
+  public var architecture: String? { architectureName(metadata) }
+}
+
+extension StateDictionary {
+  /// The name of the architecture that it says it is for, where it says so.
+  public var architecture: String? { architectureName(metadata) }
+}
+
+private func architectureName(_ metadata: [String: String]) -> String? {
+  metadata[metadataEntry].flatMap { try? JSONDecoder().decode(AnyDescription.self, from: Data($0.utf8)) }?.name
 }

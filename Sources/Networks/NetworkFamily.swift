@@ -9,22 +9,23 @@ public struct NetworkFamily<Role> {
   /// Every member is a `Role`.
   init(_ purpose: String, _ members: [any Network.Type]) { (self.purpose, self.members) = (purpose, members) }
 
-  /// The network that a checkpoint describes and holds.
+  /// The network that a file of this program describes and holds; one tensor at a time is in memory twice.
   /// - Throws: ``NetworkError`` where it is for no architecture of this family or does not fit its own description.
-  public func network(_ checkpoint: CheckpointTensors) throws(NetworkError) -> Role {
-    for member in members where member.architecture == checkpoint.architecture {
-      guard let network = try member.init(checkpoint) as? Role else {
-        preconditionFailure("\(member) is no \(Role.self)")
-      }
-      return network
+  public func network(_ state: StateDictionary) throws(NetworkError) -> Role {
+    guard let model = try state.describedModel(), let network = try model.loaded() as? Role else {
+      throw .wrongArchitecture(
+        source: state.source, expected: members.map { $0.architecture }, found: state.architecture)
     }
-    throw .wrongArchitecture(
-      source: checkpoint.source, expected: members.map { $0.architecture }, found: checkpoint.architecture)
+    return network
   }
 }
 
 extension NetworkFamily where Role == any DiffusionModel {
   public static var diffusion: Self { Self("diffusion model", [DDPMUNet.self, GuidedUNet.self]) }
+}
+
+extension NetworkFamily where Role == CLIP {
+  public static var clip: Self { Self("CLIP", [CLIP.self]) }
 }
 
 extension NetworkFamily where Role == any IdentityModel {

@@ -153,7 +153,7 @@ private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: a
       throw NetworkError.parametersDoNotFit(source: model.source, model.differences)
     }
     let merges = try (model.network as? CLIP).map { try found.merges(for: $0) }
-    let isOwn = CheckpointTensors(metadata: found.state.metadata).architecture != nil
+    let isOwn = found.state.architecture != nil
     if isOwn, files.count == 1, merges == found.state.metadata["merges"] { return (nil, []) }
     var metadata = isOwn ? found.state.metadata : ["description": "read from a \(model.format)"]
     metadata["merges"] = merges

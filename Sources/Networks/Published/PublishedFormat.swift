@@ -87,18 +87,18 @@ extension StateDictionary {
   }
 
   /// The network that the file says it is for, as files of this program do.
-  private func describedModel() throws(NetworkError) -> PublishedModel? {
-    let checkpoint = CheckpointTensors(metadata: metadata, source: source)
-    guard let architecture = checkpoint.architecture else { return nil }
+  func describedModel() throws(NetworkError) -> PublishedModel? {
+    guard let architecture else { return nil }
     let types: [(NetworkPurpose, any Network.Type)] =
-      NetworkFamily.diffusion.members.map { (.diffusion, $0) } + [(.clip, CLIP.self)]
+      NetworkFamily.diffusion.members.map { (.diffusion, $0) } + NetworkFamily.clip.members.map { (.clip, $0) }
       + NetworkFamily.identity.members.map { (.identity, $0) }
       + NetworkFamily.segmenter.members.map { (.segmenter, $0) }
       + NetworkFamily.perceptual.members.map { (.perceptual, $0) }
       + NetworkFamily.judge.members.map { (.judge, $0) }
     guard let (purpose, type) = types.first(where: { $0.1.architecture == architecture }) else { return nil }
     return PublishedModel(
-      try type.init(describedBy: checkpoint, .described), PublishedTensors(state: self, keys: .same),
+      try type.init(describedBy: CheckpointTensors(metadata: metadata, source: source), .described),
+      PublishedTensors(state: self, keys: .same),
       "\(architecture) of diffusionclip", purpose)
   }
 }

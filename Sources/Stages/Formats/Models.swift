@@ -27,13 +27,14 @@ let noiseSchedule = NoiseSchedule.linear()
 enum Model {
   /// A network, frozen.
   static func network<Role>(_ family: NetworkFamily<Role>, _ data: Data, from source: String) throws -> Role {
-    let network = try family.network(Safetensors.read(data, from: source))
+    let network = try family.network(TensorFile(data, from: source).stateDictionary())
     (network as? any Network)?.parameters.setRequiresGradient(false)
     return network
   }
 
   static func clip(_ data: Data, from source: String) throws -> CLIPModel {
-    let model = try CLIPModel(Safetensors.read(data, from: source))
+    let state = try TensorFile(data, from: source).stateDictionary()
+    let model = try CLIPModel(NetworkFamily.clip.network(state), Tokenizer(merges: state.metadata["merges"] ?? ""))
     model.network.parameters.setRequiresGradient(false)
     return model
   }
