@@ -51,7 +51,7 @@ package enum Files {
   }
 
   /// The SHA-256 of a file, read a piece at a time.
-  static func digest(of path: String) throws(StoreError) -> Digest? {
+  package static func digest(of path: String) throws(StoreError) -> Digest? {
     guard let file = try open(path, O_RDONLY) else { return nil }
     defer { close(file) }
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)

@@ -15,20 +15,45 @@ extension Safetensors {
   public static func data(
     of checkpoint: CheckpointTensors, precision: Precision = .float32
   ) throws(CheckpointError) -> Data {
-    let tensors = checkpoint.tensors.sorted { isBefore($0.key, $1.key) }
+    try data(
+      of: checkpoint.tensors.map { name, tensor in LazyTensor(name: name, shape: tensor.shape) { tensor } },
+      metadata: checkpoint.metadata, source: checkpoint.source, precision: precision)
+  }
+
+  /// A tensor that is made when its turn comes to be written.
+  public struct LazyTensor {
+    let name: String
+    let shape: [Int]
+    let tensor: () -> Tensor
+
+    /// - Parameter tensor: of `shape`, called once.
+    public init(name: String, shape: [Int], tensor: @escaping () -> Tensor) {
+      (self.name, self.shape, self.tensor) = (name, shape, tensor)
+    }
+
+    fileprivate var count: Int { shape.reduce(1, *) }
+  }
+
+  /// As ``data(of:precision:)``, with one tensor at a time in memory.
+  /// - Throws: ``CheckpointError/notRepresentable(file:tensor:value:type:)``.
+  public static func data(
+    of tensors: [LazyTensor], metadata: [String: String], source: String, precision: Precision = .float32
+  ) throws(CheckpointError) -> Data {
+    let tensors = tensors.sorted { isBefore($0.name, $1.name) }
     let type: StoredType = precision == .float32 ? .f32 : .f16
     var members: [String] = []
     var end = 0
-    if !checkpoint.metadata.isEmpty {
-      let entries = checkpoint.metadata.sorted { isBefore($0.key, $1.key) }.map { "\(quoted($0)):\(quoted($1))" }
+    if !metadata.isEmpty {
+      let entries = metadata.sorted { isBefore($0.key, $1.key) }.map { "\(quoted($0)):\(quoted($1))" }
       members.append("\"__metadata__\":{\(entries.joined(separator: ","))}")
     }
-    for (name, tensor) in tensors {
+    for tensor in tensors {
       let begin = end
       end += tensor.count * type.size
       let shape = tensor.shape.map(String.init).joined(separator: ",")
       members.append(
-        "\(quoted(name)):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(begin),\(end)]}")
+        "\(quoted(tensor.name)):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(shape)],\"data_offsets\":[\(begin),\(end)]}"
+      )
     }
     var header = Data("{\(members.joined(separator: ","))}".utf8)
     header.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - header.count % 8) % 8))
@@ -36,11 +61,11 @@ extension Safetensors {
     var data = Data(capacity: 8 + header.count + end)
     withUnsafeBytes(of: UInt64(header.count).littleEndian) { data.append(contentsOf: $0) }
     data.append(header)
-    for (name, tensor) in tensors {
-      let values = tensor.converted(to: .float32)
+    for tensor in tensors {
+      let values = tensor.tensor().converted(to: .float32)
       switch precision {
-      case .float32: data.append(Data(buffer: values.floats))
-      case .float16: data.append(try halves(values, name: name, source: checkpoint.source))
+      case .float32: data.append(UnsafeBufferPointer(values.floats))
+      case .float16: data.append(try halves(values, name: tensor.name, source: source))
       }
     }
     return data

@@ -11,6 +11,13 @@ public struct StateDictionary: Sendable {
   /// The free text of a safetensors file.
   public let metadata: [String: String]
 
+  public init(
+    tensors: OrderedDictionary<String, StoredTensor>, note: String? = nil, source: String,
+    metadata: [String: String] = [:]
+  ) {
+    (self.tensors, self.note, self.source, self.metadata) = (tensors, note, source, metadata)
+  }
+
   /// The weights in memory, as float32.
   public var checkpoint: CheckpointTensors {
     CheckpointTensors(tensors: tensors.mapValues(\.tensor), metadata: metadata, source: source)

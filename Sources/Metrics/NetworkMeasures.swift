@@ -4,13 +4,13 @@ import Tensors
 /// Measures that look through a network. Pictures are [1, H, W, 3] in [−1, 1].
 public enum NetworkMeasures {
   /// SC: the share of pixels whose segmentation label stays the same (paper Sec. 4.3).
-  public static func segmentationConsistency(_ a: Tensor, _ b: Tensor, by network: SegmentationNetwork) -> Double {
+  public static func segmentationConsistency(_ a: Tensor, _ b: Tensor, by network: any SegmentationModel) -> Double {
     let (x, y) = (labels(network(a)), labels(network(b)))
     return Double(zip(x, y).count { $0 == $1 }) / Double(x.count)
   }
 
   /// ID: the cosine of the two faces' embeddings.
-  public static func identity(_ a: Tensor, _ b: Tensor, by network: IdentityNetwork) -> Double {
+  public static func identity(_ a: Tensor, _ b: Tensor, by network: any IdentityModel) -> Double {
     (network(a) * network(b)).sum().item
   }
 

@@ -40,9 +40,18 @@ extension Network {
   /// - Throws: ``NetworkError`` where it is for another architecture or does not fit its own description.
   public init(_ checkpoint: CheckpointTensors) throws(NetworkError) {
     let found = checkpoint.architecture
-    guard found == Self.architecture, let text = checkpoint.metadata[metadataEntry] else {
-      throw .wrongArchitecture(source: checkpoint.source, expected: Self.architecture, found: found)
+    guard found == Self.architecture else {
+      throw .wrongArchitecture(source: checkpoint.source, expected: [Self.architecture], found: found)
     }
+    // A description may be of more than fits into memory: the checkpoint is to hold it first.
+    try Self(describedBy: checkpoint, .described).parameters.check(checkpoint)
+    try self.init(describedBy: checkpoint, .unset)
+    try parameters.load(checkpoint)
+  }
+
+  /// The network that a checkpoint's metadata describes, without its values.
+  init(describedBy checkpoint: CheckpointTensors, _ initialization: Initialization) throws(NetworkError) {
+    let text = checkpoint.metadata[metadataEntry] ?? ""
     let description: Description<Configuration>
     do {
       description = try JSONDecoder().decode(Description<Configuration>.self, from: Data(text.utf8))
@@ -50,28 +59,35 @@ extension Network {
       throw .badConfiguration(source: checkpoint.source, "\(text) (\(error))")
     }
     do {
-      try self.init(description.configuration, .unset, type: .float32)
+      try self.init(description.configuration, initialization, type: .float32)
     } catch .badConfiguration(_, let reason) {
       throw .badConfiguration(source: checkpoint.source, reason)
     }
-    try parameters.load(checkpoint)
   }
 
   /// The parameters in checkpoint layout, with the description that ``init(_:)`` needs.
   /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the configuration cannot be written as JSON.
   public func checkpoint(metadata: [String: String] = [:]) throws(NetworkError) -> CheckpointTensors {
+    CheckpointTensors(
+      tensors: parameters.state(), metadata: try description(metadata: metadata), source: Self.architecture)
+  }
+
+  /// The metadata of a checkpoint, with the description that ``init(_:)`` needs.
+  /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the configuration cannot be written as JSON.
+  func description(metadata: [String: String]) throws(NetworkError) -> [String: String] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let text: String
     do {
       let description = Description(name: Self.architecture, configuration: configuration)
-      text = String(decoding: try encoder.encode(description), as: UTF8.self)
+      let text = String(decoding: try encoder.encode(description), as: UTF8.self)
+      return metadata.merging([metadataEntry: text]) { $1 }
     } catch {
       throw .badConfiguration(source: Self.architecture, "\(error)")
     }
-    return CheckpointTensors(
-      tensors: parameters.state(), metadata: metadata.merging([metadataEntry: text]) { $1 }, source: Self.architecture)
   }
+
+  /// A network of the same configuration, whose parameters hold nothing yet.
+  func unset() throws(NetworkError) -> Self { try Self(configuration, .unset, type: .float32) }
 
   /// The same network with parameters of its own, to be changed independently.
   public func copy() throws(NetworkError) -> Self {
@@ -84,7 +100,14 @@ extension Network {
 
 extension CheckpointTensors {
   /// The name of the architecture that it says it is for, where it says so.
-  public var architecture: String? {
-    metadata[metadataEntry].flatMap { try? JSONDecoder().decode(AnyDescription.self, from: Data($0.utf8)) }?.name
-  }
+  public var architecture: String? { architectureName(metadata) }
+}
+
+extension StateDictionary {
+  /// The name of the architecture that it says it is for, where it says so.
+  public var architecture: String? { architectureName(metadata) }
+}
+
+private func architectureName(_ metadata: [String: String]) -> String? {
+  metadata[metadataEntry].flatMap { try? JSONDecoder().decode(AnyDescription.self, from: Data($0.utf8)) }?.name
 }

@@ -14,6 +14,8 @@ public final class ParameterSet {
 
   public private(set) var parameters: OrderedDictionary<String, Parameter> = [:]
   private let initialization: Initialization
+  /// What holds the values of parameters that have none.
+  private static let nothing = Storage(bytes: 8)
   private let type: ScalarType
 
   public init(_ initialization: Initialization, type: ScalarType = .float32) {
@@ -40,6 +42,7 @@ public final class ParameterSet {
       switch initialization {
       case .random(let seed): values.drawn(shape, RandomSource(seed: seed, name: name)).converted(to: type)
       case .unset: Tensor(uninitialized: shape, type: type)
+      case .described: Tensor(shape: shape, type: type, storage: Self.nothing)
       }
     tensor.setRequiresGradient(true)
     parameters[name] = Parameter(tensor: tensor, layout: layout)
@@ -56,6 +59,15 @@ public final class ParameterSet {
   /// Takes all values from a checkpoint, whose names and shapes must be exactly these.
   /// - Throws: ``NetworkError/parametersDoNotFit(source:_:)``, which lists every difference.
   public func load(_ state: CheckpointTensors) throws(NetworkError) {
+    try check(state)
+    for (name, tensor) in state.tensors {
+      guard let parameter = parameters[name] else { continue }
+      Self.copy(parameter.layout.fromCheckpoint(tensor.detached), to: parameter.tensor)
+    }
+  }
+
+  /// - Throws: as ``load(_:)`` does.
+  func check(_ state: CheckpointTensors) throws(NetworkError) {
     var differences: [NetworkError.Difference] = []
     for (name, parameter) in parameters {
       let expected = parameter.layout.checkpointShape(parameter.tensor.shape)
@@ -66,10 +78,6 @@ public final class ParameterSet {
       differences.append(.init(name: name, expected: nil, found: tensor.shape))
     }
     guard differences.isEmpty else { throw .parametersDoNotFit(source: state.source, differences) }
-    for (name, tensor) in state.tensors {
-      guard let parameter = parameters[name] else { continue }
-      Self.copy(parameter.layout.fromCheckpoint(tensor.detached), to: parameter.tensor)
-    }
   }
 
   /// Takes all values from another set of the same network.
@@ -90,6 +98,8 @@ public enum Initialization: Sendable {
   case random(seed: UInt64)
   /// Nowhere, they hold arbitrary numbers: for a network that is about to be loaded.
   case unset
+  /// Nowhere, and there is no room for them: for a network of which only names and shapes are asked.
+  case described
 }
 
 /// How first values are drawn.

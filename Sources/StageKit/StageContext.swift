@@ -26,6 +26,9 @@ public protocol StageContext: AnyObject {
   /// The bytes of a file from outside, verified against the digest that planning saw.
   /// - Throws: where the file has gone or changed since.
   func read(_ file: SourceFile) throws -> Data
+  /// For a file that was read piece by piece: makes sure, after it was read, that it is what planning saw.
+  /// - Throws: where it has gone or changed since.
+  func verify(_ file: SourceFile) throws
 
   /// Adds an object to an output: `item` is its name in a set ("" elsewhere). The order of calls is the items' order.
   func write(_ data: Data, item: String, to port: String) throws

@@ -73,7 +73,7 @@ public struct Benchmark: Sendable {
     let steps = 6
     let work = Work.counted { Gradients.off { _ = network(x, timesteps: [500]) } }
     var tuning = FineTuning(
-      network, parameters: network.parameters.tensors,
+      network.predictor, parameters: network.parameters.tensors,
       trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
       settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
       objective: { generated, original in LossValue(total: (generated - original).absolute().mean(), terms: []) })

@@ -23,12 +23,12 @@ let invert = StageKind(
   run: { context in
     let image = try context.picture("images")
     let parameters = context.parameters
-    guard let model = try context.network(DDPMUNet.self, "model") else { return }
+    guard let model = try context.diffusionModel("model") else { return }
     try requireSize(image.shape, of: model, context)
     let steps = parameters.int("steps")
     let returnStep = parameters.int("return_step")
     let latent = try DDIM(schedule: noiseSchedule).invert(
-      image, with: model, returnStep: returnStep, steps: steps
+      image, with: model.predictor, returnStep: returnStep, steps: steps
     ) { step in
       try context.checkCancellation()
       context.progress(step, of: steps - 1, unit: "step", values: [])
@@ -38,8 +38,8 @@ let invert = StageKind(
   })
 
 /// - Throws: where pictures [N, H, W, C] do not have the model's size.
-func requireSize(_ shape: [Int], of model: DDPMUNet, _ context: any StageContext) throws {
-  let side = model.configuration.resolution
+func requireSize(_ shape: [Int], of model: any DiffusionModel, _ context: any StageContext) throws {
+  let side = model.resolution
   guard shape[1] == side, shape[2] == side else {
     throw InputError(
       "picture '\(context.item ?? "")' is \(shape[2])×\(shape[1]), but the diffusion model takes \(side)×\(side): load it with `size: \(side)`"

@@ -2,6 +2,7 @@ import ArtifactStore
 import Checkpoints
 import Foundation
 import Imaging
+import Networks
 import StageKit
 
 /// `load`: the only way for anything from outside into a recipe.
@@ -18,6 +19,28 @@ let load = StageKind(
       "size", .int(8...4096), .optional,
       help:
         "Side of the square that pictures are brought to: the short side is scaled, the centre of the long one kept."),
+    Parameter(
+      "preset", .choice(DiffusionPreset.allCases.map(\.rawValue)), .optional,
+      help: "Which of the paper's diffusion models it is: what its tensors do not tell, such as its resolution."),
+    Parameter(
+      "resolution", .int(8...8192), .optional,
+      help: "Side of a diffusion model's pictures, or at which a segmenter works, where its file does not tell."),
+    Parameter(
+      "groups", .int(1...1024), .optional,
+      help: "Groups of a diffusion model's normalisations, where its file does not tell; 32 unless given."),
+    Parameter(
+      "head_channels", .int(1...4096), .optional,
+      help: "Channels of each head of attention of a guided-diffusion model; 64 unless given."),
+    Parameter(
+      "attention_order", .choice(GuidedUNet.Configuration.AttentionOrder.allCases.map(\.rawValue)), .optional,
+      help:
+        "How a guided-diffusion model keeps queries, keys and values: legacy, head by head, as those published; or new."
+    ),
+    Parameter(
+      "class", .int(0...1_000_000), .optional,
+      help:
+        "The class that a guided-diffusion model is asked for; without, it ignores its classes, as the official code."
+    ),
     Parameter(
       "sha256", .string, .optional,
       help: "What the file's SHA-256 must be; 64 hexadecimal digits. For one file."),
@@ -36,6 +59,10 @@ let load = StageKind(
     }
     if draft.parameters["size"] != nil, given.first != .images {
       complaints.append(Complaint(about: "size", "only pictures have a size: remove it, or load images"))
+    }
+    for (name, types) in modelHints where draft.parameters[name] != nil && !types.contains(where: given.contains) {
+      let names = types.map(\.rawValue).joined(separator: " or ")
+      complaints.append(Complaint(about: name, "'\(name)' is about a published model: remove it, or load \(names)"))
     }
     if let pin = draft.parameters["sha256"]?.string, Digest(hex: pin) == nil {
       complaints.append(Complaint(about: "sha256", "expected 64 hexadecimal digits"))
@@ -71,13 +98,21 @@ private let sources: [ArtifactType] = [
   .images, .diffusion, .clip, .identity, .segmenter, .perceptual, .judge, .latents, .table,
 ]
 
+/// Parameters that say what the file of a model does not, and of which models.
+private let modelHints: [(String, [ArtifactType])] = [
+  ("preset", [.diffusion]), ("resolution", [.diffusion, .segmenter]), ("groups", [.diffusion]),
+  ("head_channels", [.diffusion]), ("attention_order", [.diffusion]), ("class", [.diffusion]),
+]
+
 private func sourceHelp(_ type: ArtifactType) -> String {
   switch type {
   case .images: "Pictures: a PNG or JPEG file, a glob, or a list of those."
   case .latents: "Latents, as exported: safetensors files, a glob, or a list of those."
   case .table: "A table: a CSV file with a header."
-  case .clip: "A CLIP: a folder with model.safetensors and merges.txt, or one safetensors file that holds both."
-  default: "The \(type.rawValue) network's file: safetensors that describe their architecture."
+  case .clip: "A CLIP: a folder with its weights and merges.txt (or OpenAI's vocabulary), or one file that holds both."
+  case .diffusion: "The diffusion network's file or folder, as published or made by `train` and `finetune`."
+  case .perceptual: "The perceptual network's file, or a folder with LPIPS's weights and torchvision's network."
+  default: "The \(type.rawValue) network's file or folder, as published or made by `train`."
   }
 }
 
@@ -104,28 +139,47 @@ private func onlyFile(_ files: [SourceFile], _ context: any StageContext) throws
   return (try context.read(files[0]), files[0].path)
 }
 
-/// The bytes of a model, read strictly. A folder's tokenizer is put into the model's own metadata.
+/// The bytes of a model: of a file that describes itself as they are, else what a published file holds, in the form of
+/// one that does. A CLIP gets its tokenizer's merges.
 private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: any StageContext) throws -> Data {
-  if type == .clip, let weights = files.first(where: { $0.name == "model.safetensors" }) {
-    guard let merges = files.first(where: { $0.name == "merges.txt" }) else {
-      throw InputError("\(weights.path): no merges.txt beside it: a CLIP folder holds model.safetensors and merges.txt")
+  let (data, notes) = try readingInput { () throws -> (Data?, [String]) in
+    let found = try ModelFiles(files.map(\.path))
+    let model = try found.model(PublishedHints(context.parameters))
+    guard model.purpose.rawValue == type.rawValue else {
+      throw NetworkError.wrongPurpose(
+        source: model.source, expected: type.rawValue, found: model.purpose.rawValue, format: model.format)
     }
-    let weightData = try context.read(weights)
-    let mergeData = try context.read(merges)
-    return try readingInput {
-      var checkpoint = try Safetensors.read(weightData, from: weights.path)
-      checkpoint.metadata["merges"] = String(decoding: mergeData, as: UTF8.self)
-      let data = try Safetensors.data(of: checkpoint)
-      try Model.check(data, as: .clip, from: weights.path)
-      return data
+    guard model.differences.isEmpty else {
+      throw NetworkError.parametersDoNotFit(source: model.source, model.differences)
     }
+    let merges = try (model.network as? CLIP).map { try found.merges(for: $0) }
+    let isOwn = found.state.architecture != nil
+    if isOwn, files.count == 1, merges == found.state.metadata["merges"] { return (nil, []) }
+    var metadata = isOwn ? found.state.metadata : ["description": "read from a \(model.format)"]
+    metadata["merges"] = merges
+    return (try model.checkpointData(metadata: metadata), [found.state.note].compactMap { $0 } + model.notes)
   }
-  let (data, path) = try onlyFile(files, context)
-  try readingInput { try Model.check(data, as: type, from: path) }
+  for note in notes { context.log(note) }
+  guard let data else { return try context.read(files[0]) }
+  for file in files { try context.verify(file) }
   return data
 }
 
+extension PublishedHints {
+  /// What a recipe says of a model that its tensors do not tell.
+  fileprivate init(_ parameters: Parameters) {
+    self.init()
+    preset = parameters["preset"]?.string.flatMap(DiffusionPreset.init(rawValue:))
+    resolution = parameters["resolution"]?.int
+    groups = parameters["groups"]?.int
+    headChannels = parameters["head_channels"]?.int
+    attentionOrder = parameters["attention_order"]?.string.flatMap(
+      GuidedUNet.Configuration.AttentionOrder.init(rawValue:))
+    label = parameters["class"]?.int
+  }
+}
+
 /// Makes sense of a file from outside: whatever is wrong with it is the user's to mend.
-private func readingInput<Read>(_ read: () throws -> Read) throws -> Read {
+func readingInput<Read>(_ read: () throws -> Read) throws -> Read {
   do { return try read() } catch let error as InputError { throw error } catch { throw InputError("\(error)") }
 }

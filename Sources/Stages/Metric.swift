@@ -109,16 +109,16 @@ private enum Measure: String, CaseIterable {
     case .psnr: return PixelMeasures.psnr(image, try reference(for: image, context))
     case .ssim: return PixelMeasures.ssim(image, try reference(for: image, context))
     case .perceptual:
-      let network = try required(context.network(PerceptualNetwork.self, "perceptual"))
+      let network = try required(context.network(.perceptual, "perceptual"))
       return network.distance(image, try reference(for: image, context)).item
     case .s_dir:
       let clip = try required(context.clip())
       return try context.textDirection(clip).cosine(image, reference(for: image, context), by: clip).item
     case .sc:
-      let network = try required(context.network(SegmentationNetwork.self, "segmenter"))
+      let network = try required(context.network(.segmenter, "segmenter"))
       return NetworkMeasures.segmentationConsistency(image, try reference(for: image, context), by: network)
     case .identity:
-      let network = try required(context.network(IdentityNetwork.self, "identity"))
+      let network = try required(context.network(.identity, "identity"))
       return NetworkMeasures.identity(image, try reference(for: image, context), by: network)
     case .judge: return try verdict(image, context).sees ? 1 : 0
     case .judge_score: return try verdict(image, context).probability
@@ -153,7 +153,7 @@ private enum Measure: String, CaseIterable {
   ) throws -> (
     sees: Bool, probability: Double, others: [Int]
   ) {
-    let judge = try required(context.network(Judge.self, "judge"))
+    let judge = try required(context.network(.judge, "judge"))
     var wanted = Dictionary(
       uniqueKeysWithValues: (context.parameters["attributes"]?.entries ?? []).map { ($0.key, $0.value.string ?? "") })
     var sees = true

@@ -62,9 +62,9 @@ let sample = StageKind(
   })
 
 private func predictor(_ context: any StageContext, shape: [Int]) throws -> any NoisePredictor {
-  if let model = try context.network(DDPMUNet.self, "model") {
+  if let model = try context.diffusionModel("model") {
     try requireSize(shape, of: model, context)
-    return model
+    return model.predictor
   }
   guard let mixture = context.mixture("models") else { throw InputError("sample takes either `model` or `models`") }
   return MixedPredictor(
@@ -72,9 +72,9 @@ private func predictor(_ context: any StageContext, shape: [Int]) throws -> any 
       MixedPredictor.Segment(
         from: segment.from,
         weights: try segment.weights.map { member in
-          let model = try context.network(DDPMUNet.self, artifact: member.member, name: member.label)
+          let model = try context.diffusionModel(artifact: member.member, name: member.label)
           try requireSize(shape, of: model, context)
-          return (model, member.weight)
+          return (model.predictor, member.weight)
         })
     })
 }

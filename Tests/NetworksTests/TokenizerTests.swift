@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Networks
 import TestSupport
@@ -21,6 +22,73 @@ import Testing
     for expected in cases {
       #expect(tokenizer.encode(expected.text) == expected.tokens, "\(expected.text.debugDescription)")
     }
+  }
+
+  /// Texts that the same rule makes here and in make_published_fixtures.py, with OpenAI's whole vocabulary.
+  private struct Rule: Decodable {
+    let words: [String]
+    let ranges: [[UInt32]]
+    let separators: [String]
+    let texts: Int
+    let block: Int
+    /// FNV-1a of the tokens of each block of texts, each text's followed by 99999.
+    let hashes: [String]
+
+    func text(_ number: Int) -> String {
+      var generator = SeededGenerator(seed: UInt64(number))
+      func below(_ bound: Int) -> Int { Int(generator.next() % UInt64(bound)) }
+      var scalars = String.UnicodeScalarView()
+      if number % 2 == 0 {
+        for _ in 0...below(10) {
+          scalars += words[below(words.count)].unicodeScalars
+          scalars += separators[below(separators.count)].unicodeScalars
+        }
+      } else {
+        let chosen = (0...below(3)).map { _ in ranges[below(ranges.count)] }
+        for _ in 0...below(24) {
+          let range = chosen[below(chosen.count)]
+          if let scalar = Unicode.Scalar(range[0] + UInt32(below(Int(range[1] - range[0]) + 1))) {
+            scalars.append(scalar)
+          }
+        }
+      }
+      return String(scalars)
+    }
+  }
+
+  @Test func agreesOnTwelveThousandTextsWithTheWholeVocabulary() throws {
+    let path = fixture("published/bpe_simple_vocab_16e6.txt.gz")
+    let text = try Gzip.content(of: Data(contentsOf: URL(fileURLWithPath: path)), from: path, limit: 1 << 20)
+    let tokenizer = try Tokenizer(merges: String(decoding: text, as: UTF8.self))
+    #expect(tokenizer.vocabularySize == 49408)
+    let data = try Data(contentsOf: URL(fileURLWithPath: fixture("published/token-hashes.json")))
+    let rule = try JSONDecoder().decode(Rule.self, from: data)
+    #expect(rule.texts >= 10_000 && rule.hashes.count == rule.texts / rule.block)
+    for (block, expected) in rule.hashes.enumerated() {
+      var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+      for number in block * rule.block..<(block + 1) * rule.block {
+        for token in tokenizer.encode(rule.text(number)) + [99999] {
+          hash = (hash ^ UInt64(token)) &* 0x100_0000_01B3
+        }
+      }
+      #expect(hash == UInt64(expected, radix: 16), "texts \(block * rule.block) and after")
+    }
+  }
+
+  @Test func vocabulariesMustNumberTokensAsTheMergesDo() throws {
+    let folder = fixture("published/hf-clip")
+    let merges = try String(contentsOfFile: "\(folder)/merges.txt", encoding: .utf8)
+    let tokenizer = try Tokenizer(merges: merges)
+    let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/vocab.json"))
+    var vocabulary = try JSONDecoder().decode([String: Int].self, from: data)
+    try tokenizer.check(vocabulary, from: "m")
+    vocabulary["!"] = 7
+    #expect {
+      try tokenizer.check(vocabulary, from: "m")
+    } throws: { error in
+      "\(error)" == "m: the tokenizer's vocabulary is unusable: '!' is 7 in vocab.json, expected 0"
+    }
+    #expect(try tokenizer.shortened(to: 520, from: "m").vocabularySize == 520)
   }
 
   @Test func padsTruncatesAndRefuses() throws {

@@ -19,6 +19,7 @@ final class BenchContext: StageContext {
 
   private var single: [String: Artifact] = [:]
   private var lists: [String: [LabelledArtifact]] = [:]
+  private let sources: [String: [SourceFile]]
   private var objects: [Digest: Data] = [:]
 
   /// What the stage wrote, by port.
@@ -32,10 +33,17 @@ final class BenchContext: StageContext {
 
   /// The stage of `kind`, its defaults filled in as a recipe's are.
   init(
-    _ kind: String, item: String? = nil, _ values: [String: Value], inputs: [String: Input] = [:]
+    _ kind: String, item: String? = nil, _ values: [String: Value], inputs: [String: Input] = [:],
+    files: [String: [String]] = [:]
   ) throws {
     let declared = try #require(Catalog.kinds.first { $0.name == kind })
     (self.kind, self.item) = (declared, item)
+    sources = try files.mapValues { paths in
+      try paths.map { path in
+        let data = try Data(contentsOf: URL(filePath: path))
+        return SourceFile(name: (path as NSString).lastPathComponent, path: path, digest: Digest(of: data))
+      }
+    }
     let defaults = declared.parameters.compactMap { parameter -> (String, Value)? in
       if case .defaulting(let value) = parameter.presence { (parameter.name, value) } else { nil }
     }
@@ -81,9 +89,10 @@ final class BenchContext: StageContext {
   func input(_ port: String) -> Artifact? { single[port] }
   func inputs(_ port: String) -> [LabelledArtifact] { lists[port] ?? [] }
   func mixture(_ port: String) -> Mixture<Artifact>? { nil }
-  func files(_ parameter: String) -> [SourceFile] { [] }
+  func files(_ parameter: String) -> [SourceFile] { sources[parameter] ?? [] }
   func read(_ item: Artifact.Item) throws -> Data { try #require(objects[item.object]) }
   func read(_ file: SourceFile) throws -> Data { try Data(contentsOf: URL(filePath: file.path)) }
+  func verify(_ file: SourceFile) throws {}
   func write(_ data: Data, item: String, to port: String) { written[port, default: []].append((item, data)) }
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made { try make() }
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {}

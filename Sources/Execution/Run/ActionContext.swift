@@ -59,6 +59,10 @@ final class ActionContext: StageContext {
     return data
   }
 
+  func verify(_ file: SourceFile) throws {
+    guard try Files.digest(of: file.path) == file.digest else { throw ExecutionError.changedSource(path: file.path) }
+  }
+
   // MARK: Outputs
 
   func write(_ data: Data, item: String, to port: String) throws {

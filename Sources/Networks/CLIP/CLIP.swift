@@ -2,7 +2,7 @@ import Foundation
 import Kernels
 import Tensors
 
-/// CLIP with a vision transformer (Radford et al. 2021): pictures and texts as vectors of one space.
+/// CLIP with a vision transformer or a modified ResNet (Radford et al. 2021): pictures and texts as vectors of one space.
 ///
 /// Parameters have OpenAI's names.
 public final class CLIP: Network {
@@ -15,18 +15,22 @@ public final class CLIP: Network {
     public var visionWidth: Int
     public var visionPatchSize: Int
     public var visionHeads: Int
+    /// Blocks of each of the four stages of a modified ResNet, which then takes the place of the vision transformer.
+    public var visionBlocks: [Int]?
     /// Tokens of a text.
     public var contextLength: Int
     public var vocabularySize: Int
     public var textLayers: Int
     public var textWidth: Int
     public var textHeads: Int
+    /// Whether its transformers have the exact GELU, as some of open_clip's, and not x·σ(1.702x), as OpenAI's.
+    public var exactGELU: Bool?
 
     /// Heads are 64 wide unless their number is given.
     public init(
       embedDim: Int, imageResolution: Int, visionLayers: Int, visionWidth: Int, visionPatchSize: Int,
       visionHeads: Int? = nil, contextLength: Int, vocabularySize: Int, textLayers: Int, textWidth: Int,
-      textHeads: Int? = nil
+      textHeads: Int? = nil, visionBlocks: [Int]? = nil, exactGELU: Bool? = nil
     ) {
       (self.embedDim, self.imageResolution) = (embedDim, imageResolution)
       (self.visionLayers, self.visionWidth, self.visionPatchSize) = (visionLayers, visionWidth, visionPatchSize)
@@ -34,6 +38,7 @@ public final class CLIP: Network {
       (self.textLayers, self.textWidth) = (textLayers, textWidth)
       self.visionHeads = visionHeads ?? max(1, visionWidth / 64)
       self.textHeads = textHeads ?? max(1, textWidth / 64)
+      (self.visionBlocks, self.exactGELU) = (visionBlocks, exactGELU)
     }
 
     var problem: String? {
@@ -41,11 +46,22 @@ public final class CLIP: Network {
         embedDim, imageResolution, visionLayers, visionWidth, visionPatchSize, visionHeads, contextLength,
         vocabularySize, textLayers, textWidth, textHeads,
       ]
-      if sizes.contains(where: { $0 < 1 || $0 > 1 << 20 }) { return "sizes must be positive" }
+      if sizes.contains(where: { $0 < 1 || $0 > 1 << 20 }) || max(visionLayers, textLayers) > 1024 {
+        return "sizes must be positive, with at most 1024 layers"
+      }
       if imageResolution % visionPatchSize != 0 {
         return "\(imageResolution) pixels cannot be cut into patches of \(visionPatchSize)"
       }
-      for (width, heads) in [(visionWidth, visionHeads), (textWidth, textHeads)] where width % heads != 0 {
+      if let visionBlocks {
+        if visionBlocks.count != 4 || visionBlocks.contains(where: { !(1...256).contains($0) }) {
+          return "a modified ResNet has four stages of 1 to 256 blocks"
+        }
+        if visionPatchSize != ModifiedResNet.reduction || visionWidth % 2 != 0 {
+          return "a modified ResNet has patches of \(ModifiedResNet.reduction) pixels and an even width"
+        }
+      }
+      let visionOutput = visionBlocks == nil ? visionWidth : ModifiedResNet.expansion * visionWidth
+      for (width, heads) in [(visionOutput, visionHeads), (textWidth, textHeads)] where width % heads != 0 {
         return "a width of \(width) cannot be split into \(heads) heads"
       }
       return nil
@@ -56,7 +72,7 @@ public final class CLIP: Network {
   public let configuration: Configuration
   public let parameters: ParameterSet
 
-  private let vision: VisionTransformer  // "visual"
+  private let vision: (Tensor) -> Tensor  // "visual"
   private let tokenEmbedding: Tensor  // "token_embedding.weight"
   private let positionalEmbedding: Tensor  // "positional_embedding"
   private let transformer: Transformer  // "transformer"
@@ -73,13 +89,20 @@ public final class CLIP: Network {
     parameters = ParameterSet(initialization, type: type)
     let root = parameters.root
     let width = configuration.textWidth
-    vision = VisionTransformer(root["visual"], configuration)
+    if let blocks = configuration.visionBlocks {
+      let resnet = ModifiedResNet(root["visual"], blocks: blocks, configuration)
+      vision = { resnet($0) }
+    } else {
+      let transformer = VisionTransformer(root["visual"], configuration)
+      vision = { transformer($0) }
+    }
     tokenEmbedding = root["token_embedding"].parameter(
       "weight", [configuration.vocabularySize, width], .normal(deviation: 0.02))
     positionalEmbedding = root.parameter(
       "positional_embedding", [configuration.contextLength, width], .normal(deviation: 0.01))
     transformer = Transformer(
-      root["transformer"], width: width, layers: configuration.textLayers, heads: configuration.textHeads)
+      root["transformer"], width: width, layers: configuration.textLayers, heads: configuration.textHeads,
+      exactGELU: configuration.exactGELU ?? false)
     finalNorm = LayerNorm(root["ln_final"], width)
     textProjection = root.parameter(
       "text_projection", [width, configuration.embedDim], .normal(deviation: 1 / Double(width).squareRoot()))
@@ -148,7 +171,8 @@ private struct VisionTransformer {
     positionalEmbedding = scope.parameter("positional_embedding", [side * side + 1, width], values)
     inputNorm = LayerNorm(scope["ln_pre"], width)
     transformer = Transformer(
-      scope["transformer"], width: width, layers: configuration.visionLayers, heads: configuration.visionHeads)
+      scope["transformer"], width: width, layers: configuration.visionLayers, heads: configuration.visionHeads,
+      exactGELU: configuration.exactGELU ?? false)
     outputNorm = LayerNorm(scope["ln_post"], width)
     projection = scope.parameter("proj", [width, configuration.embedDim], values)
   }

@@ -10,12 +10,17 @@ public final class CLIPModel {
 
   /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the tokenizer is not the network's.
   public init(_ network: CLIP, _ tokenizer: Tokenizer) throws(NetworkError) {
+    try Self.check(network, tokenizer)
+    (self.network, self.tokenizer) = (network, tokenizer)
+  }
+
+  /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the tokenizer is not the network's.
+  public static func check(_ network: CLIP, _ tokenizer: Tokenizer) throws(NetworkError) {
     let size = network.configuration.vocabularySize
     guard tokenizer.vocabularySize == size else {
       throw .badConfiguration(
         source: "CLIP", "the network knows \(size) tokens, the tokenizer's merges make \(tokenizer.vocabularySize)")
     }
-    (self.network, self.tokenizer) = (network, tokenizer)
   }
 
   /// From a checkpoint, with the merges in it or those of a model folder's merges.txt.

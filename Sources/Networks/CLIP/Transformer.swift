@@ -5,8 +5,10 @@ import Tensors
 struct Transformer {
   let blocks: [TransformerBlock]  // "resblocks"
 
-  init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int) {
-    blocks = (0..<layers).map { TransformerBlock(scope["resblocks"][$0], width: width, layers: layers, heads: heads) }
+  init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int, exactGELU: Bool = false) {
+    blocks = (0..<layers).map {
+      TransformerBlock(scope["resblocks"][$0], width: width, layers: layers, heads: heads, exactGELU: exactGELU)
+    }
   }
 
   /// - Parameter mask: added to the scores of attention, [T, T].
@@ -20,8 +22,9 @@ struct TransformerBlock {
   let norm2: LayerNorm  // "ln_2"
   let expand: Linear  // "mlp.c_fc"
   let contract: Linear  // "mlp.c_proj"
+  let exactGELU: Bool
 
-  init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int) {
+  init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int, exactGELU: Bool) {
     // The deviations of OpenAI's initialisation: residual branches shrink with the depth.
     let deviation = 1 / Double(width).squareRoot()
     let residual = deviation / Double(2 * layers).squareRoot()
@@ -30,11 +33,13 @@ struct TransformerBlock {
     norm2 = LayerNorm(scope["ln_2"], width)
     expand = Linear(scope["mlp"]["c_fc"], width, 4 * width, weights: .normal(deviation: deviation / 2.0.squareRoot()))
     contract = Linear(scope["mlp"]["c_proj"], 4 * width, width, weights: .normal(deviation: residual))
+    self.exactGELU = exactGELU
   }
 
   func callAsFunction(_ x: Tensor, _ mask: Tensor?) -> Tensor {
     let h = x + attention(norm1(x), mask)
-    return h + contract(expand(norm2(h)).quickGELU())
+    let wide = expand(norm2(h))
+    return h + contract(exactGELU ? wide.gelu() : wide.quickGELU())
   }
 }
 

@@ -2,7 +2,7 @@ import Kernels
 import Tensors
 
 /// Who is in a picture, as a unit vector: pictures of one person are close, of two people far apart.
-public final class IdentityNetwork: Network {
+public final class IdentityNetwork: IdentityModel {
   public struct Configuration: Codable, Sendable, Hashable {
     /// Height and width of its pictures, in pixels.
     public var resolution: Int

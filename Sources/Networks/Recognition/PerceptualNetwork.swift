@@ -3,7 +3,7 @@ import Tensors
 
 /// How different two pictures look: the distance of LPIPS (Zhang et al. 2018) over the features of a small stack of
 /// convolutions with ReLU, which is first trained as a classifier.
-public final class PerceptualNetwork: Network {
+public final class PerceptualNetwork: PerceptualModel {
   public struct Configuration: Codable, Sendable, Hashable {
     /// Channels of each stage; all but the first halve the resolution.
     public var widths: [Int]
@@ -22,7 +22,11 @@ public final class PerceptualNetwork: Network {
       if widths.isEmpty || widths.count != convolutions.count || widths.count > 8 {
         return "1 to 8 widths and as many counts of convolutions are needed"
       }
-      if (widths + convolutions).contains(where: { $0 < 1 || $0 > 1 << 14 }) { return "sizes must be positive" }
+      if (widths + convolutions).contains(where: { $0 < 1 || $0 > 1 << 14 })
+        || convolutions.contains(where: { $0 > 256 })
+      {
+        return "sizes must be positive"
+      }
       return ClassificationHead.problem(heads)
     }
   }

@@ -3,7 +3,7 @@ import Tensors
 
 /// What each pixel of a picture shows: an encoder and a decoder whose levels are added (as in Chaurasia & Culurciello
 /// 2017).
-public final class SegmentationNetwork: Network {
+public final class SegmentationNetwork: SegmentationModel {
   public struct Configuration: Codable, Sendable, Hashable {
     /// The names of the classes, in the order of the logits.
     public var classes: [String]
@@ -67,6 +67,8 @@ public final class SegmentationNetwork: Network {
     norm = GroupNorm(root["norm"], widths[0], groups: groups, eps: recognitionEps)
     output = Linear(root["output"], widths[0], configuration.classes.count, pointwise: true)
   }
+
+  public var classes: [String] { configuration.classes }
 
   /// Logits [N, H, W, K] of pictures [N, H, W, 3] in [−1, 1] whose sides can be halved once per level.
   public func callAsFunction(_ x: Tensor) -> Tensor {

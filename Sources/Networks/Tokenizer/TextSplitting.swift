@@ -76,6 +76,8 @@ enum TextSplitting {
       switch scalar.properties.generalCategory {
       case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: self = .letter
       case .decimalNumber, .letterNumber, .otherNumber: self = .number
+      // Where case is ignored, the iota below a vowel is the letter iota; but it is no letter either. Nothing matches it.
+      case .nonspacingMark where scalar.value == 0x345: self = .space
       default: self = scalar.properties.isWhitespace ? .space : .other
       }
     }

@@ -67,6 +67,30 @@ public struct Tokenizer: Sendable {
     try self.init(merges: merges, from: source)
   }
 
+  /// The tokenizer with only as many of the merges, the first ones, as make a vocabulary of `size`.
+  public func shortened(to size: Int, from source: String) throws(NetworkError) -> Tokenizer {
+    try Tokenizer(merges: Array(merges.prefix(max(0, size - 512 - 2))), from: source)
+  }
+
+  /// Makes sure that a vocabulary numbers the tokens as they are numbered here.
+  /// - Throws: ``NetworkError/badVocabulary(source:_:)``.
+  public func check(_ vocabulary: [String: Int], from source: String) throws(NetworkError) {
+    let bytes = ByteAlphabet.bytes.map { String(ByteAlphabet.characters[Int($0)]) }
+    let symbols =
+      bytes + bytes.map { $0 + endOfWord } + merges.map { $0.left + $0.right } + [
+        TextSplitting.startOfText, TextSplitting.endOfText,
+      ]
+    // Two merges may make the same symbol; it is the token of the later.
+    let numbers = Dictionary(symbols.enumerated().map { ($1, $0) }) { $1 }
+    for (symbol, number) in numbers where vocabulary[symbol] != number {
+      let found = vocabulary[symbol].map(String.init) ?? "not there"
+      throw .badVocabulary(source: source, "'\(symbol)' is \(found) in vocab.json, expected \(number)")
+    }
+    guard vocabulary.count == numbers.count else {
+      throw .badVocabulary(source: source, "vocab.json has \(vocabulary.count) tokens, expected \(numbers.count)")
+    }
+  }
+
   /// The text of merges.txt.
   public var mergesText: String {
     "#version: 0.2\n" + merges.map { "\($0.left) \($0.right)\n" }.joined()

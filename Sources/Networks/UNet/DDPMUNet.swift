@@ -5,7 +5,7 @@ import Tensors
 /// The U-Net of DDPM (Ho et al. 2020, appendix B) as the official DiffusionCLIP code has it for CelebA-HQ and LSUN.
 ///
 /// Predicts the noise ε in x_t. Parameters have the official checkpoints' names.
-public final class DDPMUNet: Network {
+public final class DDPMUNet: DiffusionModel {
   public struct Configuration: Codable, Sendable, Hashable {
     /// Height and width of the pictures it is trained on, in pixels; it decides where attention sits.
     public var resolution: Int
@@ -37,7 +37,9 @@ public final class DDPMUNet: Network {
     /// Why there is no such network, or nil.
     var problem: String? {
       let sizes = [resolution, channels, blocks, groups, pictureChannels] + multipliers
-      if multipliers.isEmpty || multipliers.count > 16 || sizes.contains(where: { $0 < 1 || $0 > 1 << 16 }) {
+      if multipliers.isEmpty || multipliers.count > 16 || blocks > 64
+        || sizes.contains(where: { $0 < 1 || $0 > 1 << 16 })
+      {
         return "sizes must be positive, with 1 to 16 multipliers"
       }
       if resolution % (1 << (multipliers.count - 1)) != 0 {
@@ -122,6 +124,13 @@ public final class DDPMUNet: Network {
     h = middle.second(middle.attention(middle.first(h, time)), time)
     for level in up.reversed() { h = level(h, time, &skips) }
     return output(outputNorm(h, silu: true))
+  }
+
+  public var resolution: Int { configuration.resolution }
+  public var pictureChannels: Int { configuration.pictureChannels }
+
+  public func prediction(_ x: Tensor, timesteps: [Double]) -> DiffusionPrediction {
+    DiffusionPrediction(noise: self(x, timesteps: timesteps))
   }
 
   /// sin(t·ω_i) then cos(t·ω_i) with ω_i = 10000^(−i/(half − 1)): [N, width].

@@ -68,7 +68,7 @@ let finetune = StageKind(
 private func tuneModel(_ context: any StageContext) throws {
   let parameters = context.parameters
   let (items, returnStep) = try trainingLatents(context)
-  guard let original = try context.network(DDPMUNet.self, "model") else { return }
+  guard let original = try context.diffusionModel("model") else { return }
   let model = try original.copy()
   var state = try SavedTuning(context)
   if let state { try model.parameters.load(state.model) }
@@ -78,7 +78,7 @@ private func tuneModel(_ context: any StageContext) throws {
     parameters["rate_every"]?.int.map { .perIterations(parameters.double("rate_factor"), every: $0) }
     ?? .perPass(parameters.double("rate_factor"))
   var tuning = FineTuning(
-    model, parameters: model.parameters.tensors,
+    model.predictor, parameters: model.parameters.tensors,
     trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps")),
     settings: FineTuning.Settings(
       method: parameters.string("method") == "efficient" ? .efficient : .full,

@@ -7,7 +7,7 @@ import Tensors
 func optimizeLatents(_ context: any StageContext) throws {
   let parameters = context.parameters
   let (items, returnStep) = try trainingLatents(context)
-  guard let model = try context.network(DDPMUNet.self, "model") else { return }
+  guard let model = try context.diffusionModel("model") else { return }
   try requireSize(items[0].image.shape, of: model, context)
   let trajectory = Trajectory(
     ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
@@ -17,7 +17,8 @@ func optimizeLatents(_ context: any StageContext) throws {
   var timer = SaveTimer(parameters)
   for (index, item) in items.enumerated().dropFirst(finished.count) {
     var run = LatentOptimization(
-      model, latent: item.latent, image: item.image, trajectory: trajectory, rate: parameters.double("learning_rate"),
+      model.predictor, latent: item.latent, image: item.image, trajectory: trajectory,
+      rate: parameters.double("learning_rate"),
       objective: objective)
     for pass in 0..<passes {
       try context.checkCancellation()

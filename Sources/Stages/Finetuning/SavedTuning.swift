@@ -28,7 +28,9 @@ struct SavedTuning {
     optimizer = Adam(step: step, moments: zip(state.list(Self.first), state.list(Self.second)).map { ($0, $1) })
   }
 
-  static func save(_ tuning: FineTuning, _ model: DDPMUNet, _ losses: LossTable, _ context: any StageContext) throws {
+  static func save(
+    _ tuning: FineTuning, _ model: any DiffusionModel, _ losses: LossTable, _ context: any StageContext
+  ) throws {
     var state = SavedState(losses: losses)
     for (name, tensor) in model.parameters.state() { state.tensors[parameter + name] = tensor }
     for (index, moment) in tuning.optimizer.moments.enumerated() {

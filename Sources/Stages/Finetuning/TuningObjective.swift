@@ -8,7 +8,7 @@ import Tensors
 func tuningObjective(_ context: any StageContext) throws -> Objective {
   let parameters = context.parameters
   guard let clip = try context.clip() else { throw InputError("finetune needs a clip") }
-  let identity = try context.network(IdentityNetwork.self, "identity")
+  let identity = try context.network(.identity, "identity")
   let form = CLIPLoss.Form(rawValue: parameters.string("form")) ?? .log
   let weights = (
     clip: parameters.double("clip_weight"), l1: parameters.double("l1_weight"),

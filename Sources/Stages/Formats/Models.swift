@@ -7,8 +7,17 @@ import Networks
 import StageKit
 import Tensors
 
-extension DDPMUNet: NoisePredictor {
-  public func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { self(x, timesteps: timesteps.map(Double.init)) }
+extension DiffusionModel {
+  /// The model as what diffusion needs of it.
+  var predictor: any NoisePredictor { ModelPredictor(model: self) }
+}
+
+private struct ModelPredictor: NoisePredictor {
+  let model: any DiffusionModel
+
+  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor {
+    model.prediction(x, timesteps: timesteps.map(Double.init)).noise
+  }
 }
 
 /// The schedule that every model of the paper was trained with.
@@ -17,14 +26,15 @@ let noiseSchedule = NoiseSchedule.linear()
 /// Networks as artifacts: safetensors that describe themselves.
 enum Model {
   /// A network, frozen.
-  static func network<N: Network>(_ type: N.Type, _ data: Data, from source: String) throws -> N {
-    let network = try N(Safetensors.read(data, from: source))
-    network.parameters.setRequiresGradient(false)
+  static func network<Role>(_ family: NetworkFamily<Role>, _ data: Data, from source: String) throws -> Role {
+    let network = try family.network(TensorFile(data, from: source).stateDictionary())
+    (network as? any Network)?.parameters.setRequiresGradient(false)
     return network
   }
 
   static func clip(_ data: Data, from source: String) throws -> CLIPModel {
-    let model = try CLIPModel(Safetensors.read(data, from: source))
+    let state = try TensorFile(data, from: source).stateDictionary()
+    let model = try CLIPModel(NetworkFamily.clip.network(state), Tokenizer(merges: state.metadata["merges"] ?? ""))
     model.network.parameters.setRequiresGradient(false)
     return model
   }
@@ -32,30 +42,26 @@ enum Model {
   static func data(_ network: some Network, metadata: [String: String] = [:]) throws -> Data {
     try Safetensors.data(of: network.checkpoint(metadata: metadata))
   }
-
-  /// Reads a model of `type` strictly, for nothing but its errors.
-  static func check(_ data: Data, as type: ArtifactType, from source: String) throws {
-    switch type {
-    case .diffusion: _ = try network(DDPMUNet.self, data, from: source)
-    case .clip: _ = try clip(data, from: source)
-    case .identity: _ = try network(IdentityNetwork.self, data, from: source)
-    case .segmenter: _ = try network(SegmentationNetwork.self, data, from: source)
-    case .perceptual: _ = try network(PerceptualNetwork.self, data, from: source)
-    case .judge: _ = try network(Judge.self, data, from: source)
-    case .images, .latents, .metrics, .table, .figure: preconditionFailure("\(type) is no model")
-    }
-  }
 }
 
 extension StageContext {
-  /// The frozen network at a port, decoded once per process.
-  func network<N: Network>(_ type: N.Type, _ port: String) throws -> N? {
-    try input(port).map { try network(type, artifact: $0, name: port) }
+  /// The frozen diffusion model at a port, of whatever architecture, decoded once per process.
+  func diffusionModel(_ port: String) throws -> (any DiffusionModel)? { try network(.diffusion, port) }
+
+  func diffusionModel(artifact: Artifact, name: String) throws -> any DiffusionModel {
+    try network(.diffusion, artifact: artifact, name: name)
   }
 
-  func network<N: Network>(_ type: N.Type, artifact: Artifact, name: String) throws -> N {
+  /// The frozen network at a port, of any architecture of a family, decoded once per process.
+  func network<Role>(_ family: NetworkFamily<Role>, _ port: String) throws -> Role? {
+    try input(port).map { try network(family, artifact: $0, name: port) }
+  }
+
+  private func network<Role>(_ family: NetworkFamily<Role>, artifact: Artifact, name: String) throws -> Role {
     let item = artifact.items[0]
-    return try shared("\(N.architecture) \(item.object)") { try Model.network(type, read(item), from: name) }
+    return try shared("\(family.purpose) \(item.object)") {
+      Box(try Model.network(family, read(item), from: name))
+    }.value
   }
 
   /// The frozen CLIP at a port, where it is given.

@@ -34,8 +34,8 @@ private func seed(_ parameters: Parameters) -> UInt64 { UInt64(parameters.int("s
 private func diffusionLesson(_ set: TrainingSet, _ context: any StageContext) throws -> Lesson {
   let parameters = context.parameters
   func sizes(_ name: String) -> [Int]? { parameters[name]?.list?.compactMap(\.int) }
-  let network =
-    try context.network(DDPMUNet.self, "model")?.copy()
+  let network: any DiffusionModel =
+    try context.diffusionModel("model")?.copy()
     ?? DDPMUNet(
       DDPMUNet.Configuration(
         resolution: set.side, channels: parameters["channels"]?.int ?? 32,
@@ -50,7 +50,7 @@ private func diffusionLesson(_ set: TrainingSet, _ context: any StageContext) th
     learned: network.parameters.tensors,
     loss: { random, _ in
       let pictures = set.pictures(set.draw(batch, &random))
-      return process.loss(pictures, with: network, random: &random)
+      return process.loss(pictures, with: network.predictor, random: &random)
     },
     checkpoint: { try network.checkpoint() })
 }

@@ -1,0 +1,126 @@
+import Tensors
+
+// What the U-Net of guided diffusion is made of.
+
+let guidedEps = 1e-5
+
+/// A part of one of its stages.
+enum GuidedLayer {
+  case block(GuidedBlock)
+  case attention(GuidedAttention)
+  case downsample(Conv2d)
+  case upsample(Conv2d)
+
+  func callAsFunction(_ x: Tensor, _ time: Tensor) -> Tensor {
+    switch self {
+    case .block(let block): block(x, time)
+    case .attention(let attention): attention(x)
+    case .downsample(let convolution): convolution(x)
+    case .upsample(let convolution): convolution(x.upsampledNearest2x())
+    }
+  }
+}
+
+/// x + conv2(SiLU(norm2(conv1(SiLU(norm1(x))))·(1 + scale) + shift)), with a 1×1 convolution of x where channels change.
+///
+/// Scale and shift are linear in the time's embedding; a network without scales adds the shift before norm2. A block
+/// that changes the resolution does so with x, and with SiLU(norm1(x)) before conv1.
+struct GuidedBlock {
+  enum Change {
+    case none, halve, double
+  }
+
+  let norm1: GroupNorm  // "in_layers.0"
+  let conv1: Conv2d  // "in_layers.2"
+  let time: Linear  // "emb_layers.1"
+  let norm2: GroupNorm  // "out_layers.0"
+  let conv2: Conv2d  // "out_layers.3"
+  let shortcut: Linear?  // "skip_connection"
+  let scales: Bool
+  let change: Change
+
+  init(
+    _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, embedding: Int, _ configuration: GuidedUNet.Configuration,
+    _ change: Change
+  ) {
+    let groups = configuration.groups
+    scales = configuration.scalesByTime
+    norm1 = GroupNorm(scope["in_layers"][0], inputs, groups: groups, eps: guidedEps)
+    conv1 = Conv2d(scope["in_layers"][2], inputs, outputs, kernel: 3, padding: .all(1))
+    time = Linear(scope["emb_layers"][1], embedding, scales ? 2 * outputs : outputs)
+    norm2 = GroupNorm(scope["out_layers"][0], outputs, groups: groups, eps: guidedEps)
+    conv2 = Conv2d(scope["out_layers"][3], outputs, outputs, kernel: 3, padding: .all(1), weights: .zero)
+    shortcut = inputs == outputs ? nil : Linear(scope["skip_connection"], inputs, outputs, pointwise: true)
+    self.change = change
+  }
+
+  func callAsFunction(_ x: Tensor, _ silu: Tensor) -> Tensor {
+    let h = conv1(resized(norm1(x, silu: true)))
+    let items = x.shape[0]
+    let said = time(silu).reshaped([items, 1, 1, -1])
+    let channels = h.size(-1)
+    let modulated =
+      scales
+      ? (norm2(h) * (said.narrowed(3, 0..<channels) + 1) + said.narrowed(3, channels..<2 * channels)).silu()
+      : norm2(h + said, silu: true)
+    let skip = resized(x)
+    return (shortcut?(skip) ?? skip) + conv2(modulated)
+  }
+
+  private func resized(_ x: Tensor) -> Tensor {
+    switch change {
+    case .none: x
+    case .double: x.upsampledNearest2x()
+    case .halve: x.halved()
+    }
+  }
+}
+
+/// x + proj(softmax(q·kᵀ/√D)·v) over all pixels of a picture, in heads of D channels.
+struct GuidedAttention {
+  let norm: GroupNorm  // "norm"
+  let input: PixelLinear  // "qkv"
+  let output: PixelLinear  // "proj_out"
+  let headChannels: Int
+  let order: GuidedUNet.Configuration.AttentionOrder
+
+  init(_ scope: ParameterScope, _ channels: Int, _ configuration: GuidedUNet.Configuration) {
+    norm = GroupNorm(scope["norm"], channels, groups: configuration.groups, eps: guidedEps)
+    input = PixelLinear(scope["qkv"], channels, 3 * channels, .fanIn(channels))
+    output = PixelLinear(scope["proj_out"], channels, channels, .zero)
+    (headChannels, order) = (configuration.headChannels, configuration.attentionOrder)
+  }
+
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    let (items, channels) = (x.shape[0], x.size(-1))
+    let heads = channels / headChannels
+    let all = input(norm(x).reshaped([items, -1, channels]))
+    let tokens = all.shape[1]
+    // [N, T, …] → [3, N, heads, T, D]
+    let parts =
+      switch order {
+      case .legacy: all.reshaped([items, tokens, heads, 3, headChannels]).permuted([3, 0, 2, 1, 4])
+      case .new: all.reshaped([items, tokens, 3, heads, headChannels]).permuted([2, 0, 3, 1, 4])
+      }
+    func part(_ index: Int) -> Tensor {
+      parts.narrowed(0, index..<index + 1).reshaped([items, heads, tokens, headChannels])
+    }
+    let weights = part(0).matmul(part(1), transposed: (false, true))
+      .softmax(scale: 1 / Double(headChannels).squareRoot())
+    let mixed = weights.matmul(part(2)).permuted([0, 2, 1, 3]).reshaped([items, tokens, channels])
+    return x + output(mixed).reshaped(x.shape)
+  }
+}
+
+/// A linear layer that checkpoints hold as a convolution over a sequence, [out, in, 1].
+struct PixelLinear {
+  let weight: Tensor  // "weight"
+  let bias: Tensor  // "bias"
+
+  init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, _ weights: InitialValues) {
+    weight = scope.parameter("weight", [outputs, inputs, 1], weights)
+    bias = scope.parameter("bias", [outputs], .zero)
+  }
+
+  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.reshaped([weight.shape[0], weight.shape[1]]), bias) }
+}

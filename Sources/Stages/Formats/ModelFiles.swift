@@ -1,0 +1,119 @@
+import Checkpoints
+import Foundation
+import Networks
+import StageKit
+
+/// The files of one model as its authors publish it: weights, in one file or several, and what lies beside them.
+struct ModelFiles {
+  /// All weights together.
+  let state: StateDictionary
+  /// The formats of the files with weights.
+  let formats: [TensorFile.Format]
+  /// Numbers and texts among the weights.
+  let values: [(name: String, value: TensorFile.Value)]
+  /// The text of config.json or open_clip_config.json.
+  let configuration: String?
+  /// The tokenizer's list of merges, as it stands in merges.txt or in OpenAI's vocabulary.
+  let merges: String?
+  /// The tokens' numbers by vocab.json.
+  let vocabulary: [String: Int]?
+  /// The only file with weights, where there is one.
+  let onlyPath: String?
+
+  private static let weightExtensions = ["safetensors", "bin", "pt", "pth", "ckpt", "npy"]
+  private static let textLimit = 1 << 26
+
+  /// The files at `paths`, all in one folder, or one file.
+  /// - Throws: ``InputError``, ``CheckpointError``.
+  init(_ paths: [String]) throws {
+    func named(_ names: String...) -> String? {
+      names.lazy.compactMap { name in paths.first { ($0 as NSString).lastPathComponent == name } }.first
+    }
+    func kind(_ path: String) -> String { (path as NSString).pathExtension }
+    var weights = paths.count == 1 ? paths : paths.filter { Self.weightExtensions.contains(kind($0)) }
+    // A folder may hold the same weights for several programs.
+    if weights.contains(where: { kind($0) == "safetensors" }) {
+      weights = weights.filter { kind($0) == "safetensors" }
+    } else if weights.contains(where: { kind($0) != "bin" }) {
+      weights = weights.filter { kind($0) != "bin" }
+    }
+    guard !weights.isEmpty else {
+      let folder = (paths.first as NSString?)?.deletingLastPathComponent ?? ""
+      throw InputError(
+        "\(folder): no weights: expected a file that ends in \(Self.weightExtensions.map { ".\($0)" }.joined(separator: ", "))"
+      )
+    }
+    var states: [StateDictionary] = []
+    var formats: [TensorFile.Format] = []
+    var values: [(name: String, value: TensorFile.Value)] = []
+    for path in weights {
+      let file = try TensorFile(contentsOf: path)
+      formats.append(file.format)
+      values += file.values.map { ($0.key, $0.value) }
+      states.append(try file.stateDictionary())
+    }
+    (self.formats, self.values, onlyPath) = (formats, values, weights.count == 1 ? weights[0] : nil)
+    state = states.count == 1 ? states[0] : try Self.joined(states)
+    configuration = try named("config.json", "open_clip_config.json").map(Self.text)
+    merges =
+      try named("merges.txt", "bpe_simple_vocab_16e6.txt").map(Self.text)
+      ?? named("bpe_simple_vocab_16e6.txt.gz").map { path in
+        String(decoding: try Gzip.content(of: Self.data(path), from: path, limit: Self.textLimit), as: UTF8.self)
+      }
+    vocabulary = try named("vocab.json").map { path in
+      do { return try JSONDecoder().decode([String: Int].self, from: Self.data(path)) } catch {
+        throw InputError("\(path): expected an object of tokens and their numbers")
+      }
+    }
+  }
+
+  private static func joined(_ states: [StateDictionary]) throws -> StateDictionary {
+    var tensors = states[0].tensors
+    for state in states.dropFirst() {
+      for (name, tensor) in state.tensors {
+        guard tensors.updateValue(tensor, forKey: name) == nil else {
+          throw InputError("\(state.source): its tensor '\(name)' is in \(states[0].source) too: load one of the files")
+        }
+      }
+    }
+    let notes = states.compactMap(\.note)
+    return StateDictionary(
+      tensors: tensors, note: notes.isEmpty ? nil : notes.joined(separator: "; "),
+      source: states.map(\.source).joined(separator: " + "), metadata: states[0].metadata)
+  }
+
+  private static func data(_ path: String) throws -> Data {
+    let data = try Data(contentsOf: URL(filePath: path))
+    guard data.count <= textLimit else { throw InputError("\(path): larger than \(textLimit) bytes") }
+    return data
+  }
+
+  private static func text(_ path: String) throws -> String { String(decoding: try data(path), as: UTF8.self) }
+
+  /// The model that the files are; `hints` are those of the recipe.
+  func model(_ hints: PublishedHints = PublishedHints()) throws(NetworkError) -> PublishedModel {
+    var hints = hints
+    hints.configuration = configuration
+    return try state.publishedModel(hints)
+  }
+
+  /// The text of the merges that belong to a CLIP.
+  /// - Throws: where there are none, or where they make other tokens than it knows.
+  func merges(for clip: CLIP) throws(NetworkError) -> String {
+    let size = clip.configuration.vocabularySize
+    guard let merges = merges ?? state.metadata["merges"] else {
+      throw .badConfiguration(
+        source: state.source,
+        "no merges for the tokenizer: put merges.txt or bpe_simple_vocab_16e6.txt.gz beside the file, and load the folder"
+      )
+    }
+    let source = "the merges beside \(state.source)"
+    var tokenizer = try Tokenizer(merges: merges, from: source)
+    // OpenAI's file has more merges than their models use.
+    let isWhole = tokenizer.vocabularySize == size
+    if tokenizer.vocabularySize > size { tokenizer = try tokenizer.shortened(to: size, from: source) }
+    if let vocabulary { try tokenizer.check(vocabulary, from: source) }
+    try CLIPModel.check(clip, tokenizer)
+    return isWhole ? merges : tokenizer.mergesText
+  }
+}

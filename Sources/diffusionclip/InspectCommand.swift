@@ -1,0 +1,24 @@
+import ArgumentParser
+import ArtifactStore
+import Stages
+
+struct InspectCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Say what is inside a file of weights, which model it is, and what it lacks.")
+
+  @Argument(help: ArgumentHelp("A file of weights, or a folder with one.", valueName: "file"))
+  var path: String
+
+  @Flag(help: "List every tensor.")
+  var tensors = false
+
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    try await reportingErrors {
+      let report = try ModelReport(path: path)
+      if output.json { printLine(report.json) } else { printText(report.text(listing: tensors)) }
+    }
+  }
+}
