@@ -27,6 +27,27 @@ public enum BLAS {
     problem == nil ? String(cString: copenblas_core()) : ""
   }
 
+  /// The median GFLOP/s of OpenBLAS's product of two random `side`² float32 matrices, each thread in use making an equal
+  /// band of it: how fast this machine can multiply at all.
+  public static func peak(
+    side: Int, a: UnsafeRawPointer, b: UnsafeRawPointer, into c: UnsafeMutableRawPointer
+  ) -> Double {
+    let band = (side + Parallel.threads - 1) / Parallel.threads
+    let clock = ContinuousClock()
+    let times = (0..<9).map { _ in
+      clock.measure {
+        Parallel.forEachRange(side, grain: band) { range in
+          let offset = range.lowerBound * side * 4
+          multiply(
+            MatrixArgument(a + offset, stride: side), MatrixArgument(b, stride: side), into: c + offset, stride: side,
+            rows: range.count, columns: side, inner: side, type: .float32)
+        }
+      }
+    }
+    // The first ones warm up.
+    return 2 * Double(side * side * side) / (times.dropFirst(2).sorted()[3] / .seconds(1)) / 1e9
+  }
+
   static func requireLoaded() {
     if let problem { preconditionFailure(problem) }
   }
@@ -72,7 +93,7 @@ public func multiplyInParallel(
   inner: Int, type: ScalarType, alpha: Double = 1, beta: Double = 0
 ) {
   // Every band packs the whole of B again, so it must be tall for that not to matter.
-  let band = max(64, (1 << 24) / max(1, columns * inner) / 64 * 64)
+  let band = max(rows >= 1024 ? 256 : 64, (1 << 24) / max(1, columns * inner) / 64 * 64)
   let size = type.size
   Parallel.forEachRange(rows, grain: band) { range in
     let offset = (a.transposed ? range.lowerBound : range.lowerBound * a.stride) * size

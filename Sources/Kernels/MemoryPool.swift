@@ -58,6 +58,8 @@ public final class MemoryPool: Sendable {
 public final class Storage: @unchecked Sendable {
   public let pointer: UnsafeMutableRawPointer
   public let bytes: Int
+  /// What has been computed from the content and is worth keeping as long as that does not change, by name.
+  private let derived = Mutex<[String: Storage]>([:])
 
   public init(bytes: Int) {
     self.bytes = bytes
@@ -65,4 +67,15 @@ public final class Storage: @unchecked Sendable {
   }
 
   deinit { MemoryPool.shared.give(pointer, bytes: bytes) }
+
+  /// What `make` computes from the content, kept under `name` until ``contentChanged()``.
+  package func derived(_ name: String, make: () -> Storage) -> Storage {
+    if let known = derived.withLock({ $0[name] }) { return known }
+    let made = make()
+    derived.withLock { $0[name] = made }
+    return made
+  }
+
+  /// Must be called by whoever changes the content of a tensor that others have seen.
+  package func contentChanged() { derived.withLock { $0 = [:] } }
 }

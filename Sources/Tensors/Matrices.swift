@@ -48,8 +48,22 @@ extension Tensor {
   /// Σ over all but the last axis, without the graph.
   func columnSums(rows: Int, columns: Int) -> Tensor {
     let sums = Tensor(uninitialized: [columns], type: type)
-    ck_column_sums(type.rawValue, pointer, sums.pointer, rows, columns)
+    columnSums(from: 0, rows: rows, columns: columns, into: sums)
     return sums
+  }
+
+  /// Σ over `rows` rows of `columns` from row `first`, added up from fixed pieces.
+  func columnSums(from first: Int, rows: Int, columns: Int, into sums: Tensor) {
+    let grain = max(64, elementwiseGrain / max(1, columns))
+    let pieces = max(1, (rows + grain - 1) / grain)
+    let partial = Tensor(uninitialized: [pieces, columns], type: type)
+    Parallel.forEach(pieces) { piece in
+      let begin = piece * grain
+      ck_column_sums(
+        type.rawValue, pointer(at: (first + begin) * columns), partial.pointer(at: piece * columns),
+        min(grain, rows - begin), columns)
+    }
+    ck_column_sums(type.rawValue, partial.pointer, sums.pointer, pieces, columns)
   }
 
   /// The product of matrices in the last two axes, op(a)·op(b); equal leading axes are a batch.

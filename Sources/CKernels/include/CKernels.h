@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "Winograd.h"
+
 /// Tells the processor that this thread waits for another.
 static inline void ck_pause(void) {
 #if defined(__x86_64__)

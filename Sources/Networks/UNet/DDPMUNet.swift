@@ -195,7 +195,7 @@ private struct UpLevel {
       h = block(.concatenated([h, skips.removeLast()], axis: -1), time)
       if !attentions.isEmpty { h = attentions[index](h) }
     }
-    return upsample.map { $0(h.upsampledNearest2x()) } ?? h
+    return upsample.map { $0(h, doubled: true) } ?? h
   }
 }
 
@@ -218,9 +218,8 @@ private struct ResidualBlock {
   }
 
   func callAsFunction(_ x: Tensor, _ silu: Tensor) -> Tensor {
-    let shift = time(silu)
-    let h = conv1(norm1(x, silu: true)) + shift.reshaped([shift.shape[0], 1, 1, shift.shape[1]])
-    return (shortcut?(x) ?? x) + conv2(norm2(h, silu: true))
+    let h = conv1(norm1(x, silu: true), shift: time(silu))
+    return conv2(norm2(h, silu: true), residual: shortcut?(x) ?? x)
   }
 }
 
