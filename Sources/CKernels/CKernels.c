@@ -56,16 +56,6 @@ static inline float fast_exp(float x) {
 #define BYTES 16
 #include "types.inc"
 
-/// Sends a call to the function for this processor.
-#if defined(__x86_64__)
-#define CALL(name, ...)                                    \
-  (processor() == PROCESSOR_V4   ? name##_v4(__VA_ARGS__)  \
-   : processor() == PROCESSOR_V3 ? name##_v3(__VA_ARGS__)  \
-                                 : name##_any(__VA_ARGS__))
-#else
-#define CALL(name, ...) name##_any(__VA_ARGS__)
-#endif
-
 /// Sends a call to the function for the scalar type.
 #define DISPATCH(name, ...) (dtype == CK_FLOAT32 ? CALL(name##_f32, __VA_ARGS__) : CALL(name##_f64, __VA_ARGS__))
 

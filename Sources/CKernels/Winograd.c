@@ -8,8 +8,6 @@
 
 /// The functions for one kind of processor; those of F(4×4, 3×3) first, then those of F(2×2, 3×3).
 typedef struct {
-  void (*product)(const float *, size_t, const float *, float *, size_t, size_t);
-  void (*correlate)(const float *, size_t, const float *, size_t, float *, size_t, size_t, size_t, size_t);
   void (*input[2])(const ck_winograd *, const float *, size_t, size_t, float *, size_t, size_t);
   void (*gradient[2])(const ck_winograd *, const float *, size_t, size_t, float *, size_t, size_t);
   void (*output[2])(const ck_winograd *, const float *, size_t, size_t, size_t, size_t, const float *, const float *,
@@ -18,7 +16,6 @@ typedef struct {
   void (*weight_gradient[2])(const float *, size_t, size_t, size_t, size_t, size_t, size_t, float *);
 } functions;
 
-// A kind is its products and both sizes of tiles, compiled for it.
 #define VECTOR KIND(vector)
 
 #if defined(__x86_64__)
@@ -26,16 +23,12 @@ typedef struct {
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4"), min_vector_width(512))), apply_to = function)
 #define PROCESSOR v4
 #define LANES 16
-#define TALL 8
-#define WIDE 2
 #include "kind.inc"
 #pragma clang attribute pop
 
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
 #define PROCESSOR v3
 #define LANES 8
-#define TALL 4
-#define WIDE 2
 #include "kind.inc"
 #pragma clang attribute pop
 
@@ -43,8 +36,6 @@ typedef struct {
 
 #define PROCESSOR any
 #define LANES 4
-#define TALL 4
-#define WIDE 2
 #include "kind.inc"
 
 static const functions *chosen(void) {
@@ -63,9 +54,6 @@ void ck_winograd_gradient(const ck_winograd *g, const float *gy, size_t first, s
                           size_t plane) {
   chosen()->gradient[g->m == 2](g, gy, first, count, z, stride, plane);
 }
-void ck_winograd_product(const float *v, size_t stride, const float *w, float *u, size_t count, size_t inner) {
-  chosen()->product(v, stride, w, u, count, inner);
-}
 void ck_winograd_output(const ck_winograd *g, const float *u, size_t plane, size_t first, size_t count, size_t column,
                         const float *bias, const float *shift, const float *residual, float *y) {
   chosen()->output[g->m == 2](g, u, plane, first, count, column, bias, shift, residual, y);
@@ -73,10 +61,6 @@ void ck_winograd_output(const ck_winograd *g, const float *u, size_t plane, size
 void ck_winograd_weights(int64_t m, const float *w, size_t channels, size_t outputs, int turned, size_t column,
                          size_t first, size_t count, float *panel) {
   chosen()->weights[m == 2](w, channels, outputs, turned, column, first, count, panel);
-}
-void ck_winograd_correlate(const float *v, size_t v_stride, const float *z, size_t z_stride, float *sums,
-                           size_t sums_stride, size_t count, size_t rows, size_t columns) {
-  chosen()->correlate(v, v_stride, z, z_stride, sums, sums_stride, count, rows, columns);
 }
 void ck_winograd_weight_gradient(int64_t m, const float *sums, size_t stride, size_t plane, size_t first, size_t count,
                                  size_t channels, size_t outputs, float *gw) {

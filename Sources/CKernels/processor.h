@@ -29,4 +29,14 @@ static inline enum processor processor(void) {
 #define SPELL(a, b) PASTE(a, b)
 #define KIND(f) SPELL(f, PROCESSOR)
 
+/// Sends a call to the function for this processor.
+#if defined(__x86_64__)
+#define CALL(name, ...)                                    \
+  (processor() == PROCESSOR_V4   ? name##_v4(__VA_ARGS__)  \
+   : processor() == PROCESSOR_V3 ? name##_v3(__VA_ARGS__)  \
+                                 : name##_any(__VA_ARGS__))
+#else
+#define CALL(name, ...) name##_any(__VA_ARGS__)
+#endif
+
 #endif

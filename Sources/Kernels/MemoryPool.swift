@@ -22,10 +22,10 @@ public final class MemoryPool: Sendable {
     let size = Self.rounded(bytes)
     let reused: UInt? = free.withLock { $0[size]?.popLast() }
     if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused) { return pointer }
-    var pointer: UnsafeMutableRawPointer?
-    if posix_memalign(&pointer, 64, size) != 0 {
+    var pointer = Self.allocate(size)
+    if pointer == nil {
       trim()
-      posix_memalign(&pointer, 64, size)
+      pointer = Self.allocate(size)
     }
     guard let pointer else {
       // There is nobody to whom running out of memory could be reported without memory.
@@ -45,9 +45,46 @@ public final class MemoryPool: Sendable {
   public func trim() {
     let blocks = free.withLock { free in
       defer { free = [:] }
-      return free.values.flatMap { $0 }
+      return free
     }
-    for block in blocks { Foundation.free(UnsafeMutableRawPointer(bitPattern: block)) }
+    for (size, addresses) in blocks {
+      for address in addresses { Self.release(UnsafeMutableRawPointer(bitPattern: address), size) }
+    }
+  }
+
+  // MARK: The system's memory
+
+  /// From this size on, blocks are the system's own pages, large ones where it has them: there are fewer to be missed in
+  /// the translation of addresses, and a block that is released is gone.
+  private static let mapped = 4 << 20
+  private static let largePage = 2 << 20
+
+  private static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
+    guard size >= mapped else {
+      var pointer: UnsafeMutableRawPointer?
+      return posix_memalign(&pointer, 64, size) == 0 ? pointer : nil
+    }
+    // Large pages begin at multiples of their size: what lies before and behind goes back.
+    let length = (size + largePage - 1) / largePage * largePage
+    guard
+      let start = mmap(nil, length + largePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      start != MAP_FAILED
+    else { return nil }
+    let before = (largePage - Int(bitPattern: start) % largePage) % largePage
+    if before > 0 { munmap(start, before) }
+    if before < largePage { munmap(start + before + length, largePage - before) }
+    #if os(Linux)
+      madvise(start + before, length, MADV_HUGEPAGE)
+    #endif
+    return start + before
+  }
+
+  private static func release(_ pointer: UnsafeMutableRawPointer?, _ size: Int) {
+    if size >= mapped {
+      munmap(pointer, (size + largePage - 1) / largePage * largePage)
+    } else {
+      Foundation.free(pointer)
+    }
   }
 }
 

@@ -146,7 +146,7 @@ private struct Convolution: Sendable {
       && height % stride == 0 && width % stride == 0
   }
 
-  // MARK: The choice of a method
+  // MARK: The choice of a method, for one item, so that no item's result depends on those beside it
 
   enum Method: Hashable {
     case direct
@@ -154,7 +154,7 @@ private struct Convolution: Sendable {
     case winograd(m: Int)
   }
 
-  /// The method that is least work, by shapes alone, so that results do not depend on how fast anything was.
+  /// The method that is least work, by shapes alone: results do not depend on how fast anything was.
   var method: Method { best(direct: directWork * outputs.roundedUp(to: 32), inner: channels, columns: outputs) }
 
   private var inputGradientMethod: Method {
@@ -167,8 +167,8 @@ private struct Convolution: Sendable {
     return best(direct: directWork * columns, inner: channels, columns: outputs)
   }
 
-  /// Multiplications for each output.
-  private var directWork: Int { items * outputHeight * outputWidth * kernelHeight * kernelWidth * channels }
+  /// Multiplications for each output of an item.
+  private var directWork: Int { outputHeight * outputWidth * kernelHeight * kernelWidth * channels }
 
   private func best(direct: Int, inner: Int, columns: Int) -> Method {
     guard stride == 1, kernelHeight == 3, kernelWidth == 3, type == .float32, padding.top <= 2, padding.left <= 2 else {
@@ -176,7 +176,7 @@ private struct Convolution: Sendable {
     }
     func cost(_ m: Int) -> Int {
       WinogradConvolution.cost(
-        m: m, items: items, height: outputHeight, width: outputWidth, inner: inner, columns: columns)
+        m: m, height: outputHeight, width: outputWidth, inner: inner, columns: columns)
     }
     let weights = 9 * inner * columns
     let choices: [(method: Method, cost: Int)] = [

@@ -36,10 +36,10 @@ package struct WinogradConvolution {
     tiles = items * ((output[1] + m - 1) / m) * ((output[2] + m - 1) / m)
   }
 
-  /// About how long a convolution takes, in multiplications of a matrix product.
-  static func cost(m: Int, items: Int, height: Int, width: Int, inner: Int, columns: Int) -> Int {
+  /// About how long a convolution of one item takes, in multiplications of a matrix product.
+  static func cost(m: Int, height: Int, width: Int, inner: Int, columns: Int) -> Int {
     let planes = (m + 2) * (m + 2)
-    let tiles = (items * ((height + m - 1) / m) * ((width + m - 1) / m)).roundedUp(to: 8)
+    let tiles = (((height + m - 1) / m) * ((width + m - 1) / m)).roundedUp(to: 8)
     let wide = columns.roundedUp(to: 32)
     let weights = planes * inner * wide
     // A transform takes as long as a matrix product with this many columns, and weights that no cache holds have to be
@@ -71,7 +71,7 @@ package struct WinogradConvolution {
       let uPlane = Self.block * 32 + Self.skew
       for index in 0..<planes {
         let weights = panels.floats + (panel * planes + index) * channels * 32
-        ck_winograd_product(v + index * plane, rows, weights, target + index * uPlane, count.roundedUp(to: 8), channels)
+        ck_product(v + index * plane, rows, weights, nil, target + index * uPlane, 32, count, channels, 32)
       }
       withUnsafePointer(to: geometry) {
         ck_winograd_output(
@@ -172,7 +172,7 @@ package struct WinogradConvolution {
         let row = part * band
         let height = min(band, channels - row).roundedUp(to: 8)
         for at in stride(from: 0, to: count, by: Self.run) {
-          ck_winograd_correlate(
+          ck_correlate(
             v.floats + plane * vPlane + at * rows + row, rows, z.floats + plane * zPlane + at * columns, columns,
             sums.floats + plane * sumsPlane + row * columns, columns, min(Self.run, count - at), height, columns)
         }

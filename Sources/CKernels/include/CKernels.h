@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "Products.h"
 #include "Winograd.h"
 
 /// Tells the processor that this thread waits for another.

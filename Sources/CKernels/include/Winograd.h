@@ -1,8 +1,8 @@
 /// Winograd's convolution with 3×3 kernels in float32 (Lavin & Gray 2016): F(4×4, 3×3) and F(2×2, 3×3).
 ///
 /// An output is cut into tiles of M×M pixels, each made from an input of N×N, N = M + 2. With the matrices A, B and G of
-/// the paper: Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, where ⊙ over all channels is N² matrix products. Every function works on a
-/// range of tiles or of columns, in one thread; the caller splits the work.
+/// the paper: Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, where ⊙ over all channels is N² matrix products, for which see Products.h.
+/// Every function works on a range of tiles or of columns, in one thread; the caller splits the work.
 ///
 /// Transformed inputs are [N², tiles, channels] with `plane` numbers from one of the N² to the next; transformed weights
 /// are panels of 32 columns, [⌈columns/32⌉, N², inner, 32], the last filled up with zeros.
@@ -35,9 +35,6 @@ void ck_winograd_input(const ck_winograd *g, const float *x, size_t first, size_
 /// z = A y Aᵀ for the same tiles of the output's gradient, whose rows are a multiple of 16 numbers apart.
 void ck_winograd_gradient(const ck_winograd *g, const float *gy, size_t first, size_t count, float *z, size_t stride,
                           size_t plane);
-/// u [count, 32] = v [count, inner] · w [inner, 32]. `count` is rounded up to a multiple of 8, as far as v and u must
-/// reach.
-void ck_winograd_product(const float *v, size_t stride, const float *w, float *u, size_t count, size_t inner);
 /// y = Aᵀ u A + bias + shift[item] + residual in the 32 columns from `column`; each but u may be NULL.
 void ck_winograd_output(const ck_winograd *g, const float *u, size_t plane, size_t first, size_t count, size_t column,
                         const float *bias, const float *shift, const float *residual, float *y);
@@ -46,10 +43,6 @@ void ck_winograd_output(const ck_winograd *g, const float *u, size_t plane, size
 /// `turned`, of the kernel that takes the output's gradient to the input's: rotated by 180°, channels for columns.
 void ck_winograd_weights(int64_t m, const float *w, size_t channels, size_t outputs, int turned, size_t column,
                          size_t first, size_t count, float *panel);
-/// sums [rows, columns] += vᵀ z over `count` tiles, for `rows` of v's columns and all of z's; both rounded up, rows to a
-/// multiple of 8 and columns to one of 32, as far as v, z and sums must reach.
-void ck_winograd_correlate(const float *v, size_t v_stride, const float *z, size_t z_stride, float *sums,
-                           size_t sums_stride, size_t count, size_t rows, size_t columns);
 /// gw = Gᵀ sums G for channel rows `first` ..< first + count, from sums [N², channels', stride] with `plane` numbers from
 /// one of the N² to the next.
 void ck_winograd_weight_gradient(int64_t m, const float *sums, size_t stride, size_t plane, size_t first, size_t count,
