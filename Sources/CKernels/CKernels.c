@@ -38,7 +38,7 @@ static inline float fast_exp(float x) {
 
 #if defined(__x86_64__)
 
-#pragma clang attribute push(__attribute__((target("arch=x86-64-v4"), min_vector_width(512))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,tune=znver4"), min_vector_width(512))), apply_to = function)
 #define PROCESSOR v4
 #define BYTES 64
 #include "types.inc"
@@ -119,13 +119,12 @@ void ck_channel_affine(int dtype, const void *x, const void *scale, const void *
   DISPATCH(channel_affine, x, scale, shift, silu, y, pixels, channels);
 }
 void ck_channel_affine_moments(int dtype, const void *x, const void *scale, const void *shift, int silu,
-                               const void *gy, double *sums, size_t pixels, size_t channels) {
-  DISPATCH(channel_affine_moments, x, scale, shift, silu, gy, sums, pixels, channels);
+                               const void *gy, void *d, double *sums, size_t pixels, size_t channels) {
+  DISPATCH(channel_affine_moments, x, scale, shift, silu, gy, d, sums, pixels, channels);
 }
-void ck_channel_affine_gradient(int dtype, const void *x, const void *scale, const void *shift, int silu,
-                                const void *gy, const void *a, const void *b, const void *e, void *gx, size_t pixels,
-                                size_t channels) {
-  DISPATCH(channel_affine_gradient, x, scale, shift, silu, gy, a, b, e, gx, pixels, channels);
+void ck_channel_affine_gradient(int dtype, const void *x, const void *d, const void *a, const void *b, const void *e,
+                                void *gx, size_t pixels, size_t channels) {
+  DISPATCH(channel_affine_gradient, x, d, a, b, e, gx, pixels, channels);
 }
 void ck_multiply_windows(int dtype, const void *a, size_t a_row, size_t a_pixel, const void *b, size_t b_stride,
                          const void *bias, void *y, size_t y_pixel, size_t pixels, size_t rows, size_t inner,

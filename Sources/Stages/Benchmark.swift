@@ -32,6 +32,7 @@ public struct Benchmark: Sendable {
       .inversion("portraits-64", portraits, steps: 40, repeats: 3),
       .sampling("portraits-64", portraits, steps: 40, repeats: 3),
       .forward("celeba-hq-256", .celebAHQ, repeats: 5), .finetune("celeba-hq-256", .celebAHQ, repeats: 1),
+      .finetune("celeba-hq-256", .celebAHQ, memory: 0, repeats: 1),
       .inversion("celeba-hq-256", .celebAHQ, steps: 40, repeats: 1),
       .sampling("celeba-hq-256", .celebAHQ, steps: 6, repeats: 1),
       .clip("clip-vit-b-16 forward", backward: false), .clip("clip-vit-b-16 backward", backward: true),
@@ -112,18 +113,23 @@ public struct Benchmark: Sendable {
   }
 
   /// One iteration with the exact gradient through six steps: 6 × 3 forward passes' worth.
-  private static func finetune(_ name: String, _ configuration: DDPMUNet.Configuration, repeats: Int) -> Benchmark {
-    Benchmark(name: "\(name) finetune", repeats: repeats) {
+  ///
+  /// - Parameter memory: the stage's parameter, in MB.
+  private static func finetune(
+    _ name: String, _ configuration: DDPMUNet.Configuration, memory: Int? = nil, repeats: Int
+  ) -> Benchmark {
+    Benchmark(name: "\(name) finetune\(memory.map { ", memory \($0)" } ?? "")", repeats: repeats) {
       let network = try DDPMUNet(configuration, seed: 1)
       let x = picture(configuration)
       let steps = 6
-      let forward = counted { Gradients.off { _ = network(x, timesteps: [500]) } }
+      let limited = { (body: () -> Void) in memory.map { Recomputation.limited(to: $0 << 20, body) } ?? body() }
+      let forward = counted { limited { Gradients.off { _ = network(x, timesteps: [500]) } } }
       var tuning = FineTuning(
         network, parameters: network.parameters.tensors,
         trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
         settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
         objective: { generated, original in LossValue(total: (generated - original).absolute().mean(), terms: []) })
-      let body = { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) }
+      let body = { limited { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
       return (3 * Double(steps) * forward, { body })
     }
   }

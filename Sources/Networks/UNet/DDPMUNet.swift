@@ -121,7 +121,7 @@ public final class DDPMUNet: Network {
     for level in down { h = level(h, time, &skips) }
     h = middle.second(middle.attention(middle.first(h, time)), time)
     for level in up.reversed() { h = level(h, time, &skips) }
-    return output(outputNorm(h, silu: true))
+    return .segment([h]) { [output, outputNorm] in output(outputNorm($0[0], silu: true)) }
   }
 
   /// sin(t·ω_i) then cos(t·ω_i) with ω_i = 10000^(−i/(half − 1)): [N, width].
@@ -192,7 +192,7 @@ private struct UpLevel {
   func callAsFunction(_ x: Tensor, _ time: Tensor, _ skips: inout [Tensor]) -> Tensor {
     var h = x
     for (index, block) in blocks.enumerated() {
-      h = block(.concatenated([h, skips.removeLast()], axis: -1), time)
+      h = block(h, joining: skips.removeLast(), time)
       if !attentions.isEmpty { h = attentions[index](h) }
     }
     return upsample.map { $0(h, doubled: true) } ?? h
@@ -217,9 +217,15 @@ private struct ResidualBlock {
     shortcut = inputs == outputs ? nil : Linear(scope["nin_shortcut"], inputs, outputs, pointwise: true)
   }
 
-  func callAsFunction(_ x: Tensor, _ silu: Tensor) -> Tensor {
-    let h = conv1(norm1(x, silu: true), shift: time(silu))
-    return conv2(norm2(h, silu: true), residual: shortcut?(x) ?? x)
+  /// - Parameters:
+  ///   - skip: what is joined to the channels of x before.
+  ///   - silu: SiLU of the embedding of time.
+  func callAsFunction(_ x: Tensor, joining skip: Tensor? = nil, _ silu: Tensor) -> Tensor {
+    .segment([silu, x] + (skip.map { [$0] } ?? [])) { inputs in
+      let x = inputs.count == 2 ? inputs[1] : .concatenated(Array(inputs[1...]), axis: -1)
+      let h = conv1(norm1(x, silu: true), shift: time(inputs[0]))
+      return conv2(norm2(h, silu: true), residual: shortcut?(x) ?? x)
+    }
   }
 }
 
@@ -238,9 +244,12 @@ private struct AttentionBlock {
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
-    let (items, channels) = (x.shape[0], x.size(-1))
-    let h = norm(x).reshaped([items, -1, channels])
-    let weights = query(h).matmul(key(h), transposed: (false, true)).softmax(scale: 1 / Double(channels).squareRoot())
-    return x + projection(weights.matmul(value(h))).reshaped(x.shape)
+    .segment([x]) { inputs in
+      let x = inputs[0]
+      let (items, channels) = (x.shape[0], x.size(-1))
+      let h = norm(x).reshaped([items, -1, channels])
+      let weights = query(h).matmul(key(h), transposed: (false, true)).softmax(scale: 1 / Double(channels).squareRoot())
+      return x + projection(weights.matmul(value(h))).reshaped(x.shape)
+    }
   }
 }
