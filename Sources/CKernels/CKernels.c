@@ -3,15 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "processor.h"
+
 // Sums may be re-associated and products contracted, so that loops vectorise; the order that results is fixed by the
 // compiler for a CPU type, and never depends on how the work was split.
 #pragma clang fp reassociate(on) contract(fast)
-
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
 
 /// e^x for |error| ≤ 2 ulp, written so that loops over it vectorise: x = n ln 2 + r, a polynomial in r, an exponent
 /// put together from n. Below −87.3 the result is 0 (or tiny), above 88.7 infinity.
@@ -40,30 +36,28 @@ static inline float fast_exp(float x) {
   return x != x ? x : result;
 }
 
-#define REAL float
-#define NAME(f) f##_f32
-#define EXP fast_exp
-#define LOG logf
-#define SQRT sqrtf
-#define ERF erff
-#include "kernels.inc"
-#undef REAL
-#undef NAME
-#undef EXP
-#undef LOG
-#undef SQRT
-#undef ERF
+#if defined(__x86_64__)
 
-#define REAL double
-#define NAME(f) f##_f64
-#define EXP exp
-#define LOG log
-#define SQRT sqrt
-#define ERF erf
-#include "kernels.inc"
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,tune=znver4"), min_vector_width(512))), apply_to = function)
+#define PROCESSOR v4
+#define BYTES 64
+#include "types.inc"
+#pragma clang attribute pop
+
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
+#define PROCESSOR v3
+#define BYTES 32
+#include "types.inc"
+#pragma clang attribute pop
+
+#endif
+
+#define PROCESSOR any
+#define BYTES 16
+#include "types.inc"
 
 /// Sends a call to the function for the scalar type.
-#define DISPATCH(name, ...) (dtype == CK_FLOAT32 ? name##_f32(__VA_ARGS__) : name##_f64(__VA_ARGS__))
+#define DISPATCH(name, ...) (dtype == CK_FLOAT32 ? CALL(name##_f32, __VA_ARGS__) : CALL(name##_f64, __VA_ARGS__))
 
 void ck_unary(int dtype, int function, double parameter, const void *x, void *y, size_t n) {
   DISPATCH(unary, function, parameter, x, y, n);
@@ -125,13 +119,12 @@ void ck_channel_affine(int dtype, const void *x, const void *scale, const void *
   DISPATCH(channel_affine, x, scale, shift, silu, y, pixels, channels);
 }
 void ck_channel_affine_moments(int dtype, const void *x, const void *scale, const void *shift, int silu,
-                               const void *gy, double *sums, size_t pixels, size_t channels) {
-  DISPATCH(channel_affine_moments, x, scale, shift, silu, gy, sums, pixels, channels);
+                               const void *gy, void *d, double *sums, size_t pixels, size_t channels) {
+  DISPATCH(channel_affine_moments, x, scale, shift, silu, gy, d, sums, pixels, channels);
 }
-void ck_channel_affine_gradient(int dtype, const void *x, const void *scale, const void *shift, int silu,
-                                const void *gy, const void *a, const void *b, const void *e, void *gx, size_t pixels,
-                                size_t channels) {
-  DISPATCH(channel_affine_gradient, x, scale, shift, silu, gy, a, b, e, gx, pixels, channels);
+void ck_channel_affine_gradient(int dtype, const void *x, const void *d, const void *a, const void *b, const void *e,
+                                void *gx, size_t pixels, size_t channels) {
+  DISPATCH(channel_affine_gradient, x, d, a, b, e, gx, pixels, channels);
 }
 void ck_multiply_windows(int dtype, const void *a, size_t a_row, size_t a_pixel, const void *b, size_t b_stride,
                          const void *bias, void *y, size_t y_pixel, size_t pixels, size_t rows, size_t inner,
@@ -147,38 +140,5 @@ void ck_adam(int dtype, void *p, const void *g, void *m, void *v, double beta1, 
   DISPATCH(adam, p, g, m, v, beta1, beta2, step, eps, n);
 }
 
-CLONES void ck_half_to_float(const uint16_t *restrict x, float *restrict y, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    uint32_t sign = (uint32_t)(x[i] & 0x8000) << 16, magnitude = x[i] & 0x7FFF;
-    uint32_t bits;
-    if (magnitude >= 0x7C00) bits = (magnitude << 13) + 0x70000000u;         // infinity, NaN
-    else if (magnitude >= 0x0400) bits = (magnitude << 13) + 0x38000000u;    // normal
-    else {                                                                   // zero, subnormal
-      float value = (float)magnitude * 0x1p-24f;
-      memcpy(&bits, &value, 4);
-    }
-    bits |= sign;
-    memcpy(&y[i], &bits, 4);
-  }
-}
-
-CLONES void ck_float_to_half(const float *restrict x, uint16_t *restrict y, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    uint32_t bits;
-    memcpy(&bits, &x[i], 4);
-    uint32_t sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7FFFFFFF, half;
-    if (magnitude > 0x7F800000) half = 0x7E00;                               // NaN
-    else if (magnitude >= 0x477FF000) half = 0x7C00;                         // rounds to infinity
-    else if (magnitude >= 0x38800000)                                        // normal
-      half = (magnitude - 0x38000000 + 0xFFF + ((magnitude >> 13) & 1)) >> 13;
-    else {                                                                   // subnormal: let the adder round
-      float value;
-      memcpy(&value, &magnitude, 4);
-      value += 0.5f;
-      uint32_t rounded;
-      memcpy(&rounded, &value, 4);
-      half = rounded - 0x3F000000;
-    }
-    y[i] = (uint16_t)(half | sign);
-  }
-}
+void ck_half_to_float(const uint16_t *x, float *y, size_t n) { CALL(half_to_float, x, y, n); }
+void ck_float_to_half(const float *x, uint16_t *y, size_t n) { CALL(float_to_half, x, y, n); }

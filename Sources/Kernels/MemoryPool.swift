@@ -3,12 +3,20 @@ import Synchronization
 
 /// Blocks of memory for tensors, kept for reuse so that a loop in steady state takes none from the system.
 ///
-/// Sizes are rounded up to an eighth of a power of two, and a block is reused for its own rounded size alone.
+/// Sizes are rounded up to an eighth of a power of two, and a block is reused for its own rounded size, or for one not much
+/// smaller.
 public final class MemoryPool: Sendable {
   public static let shared = MemoryPool()
 
   /// Addresses of blocks not in use, by size.
   private let free = Mutex<[Int: [UInt]]>([:])
+  private let used = Atomic<Int>(0)
+  private let taken = Atomic<Int>(0)
+
+  /// Bytes of all blocks in use.
+  public var bytesInUse: Int { used.load(ordering: .relaxed) }
+  /// Bytes that the system was ever asked for: in steady state this does not grow.
+  public var bytesFromSystem: Int { taken.load(ordering: .relaxed) }
 
   /// The size of the block that a request for `bytes` gets.
   static func rounded(_ bytes: Int) -> Int {
@@ -17,15 +25,23 @@ public final class MemoryPool: Sendable {
     return (bytes + step - 1) / step * step
   }
 
-  /// Memory of at least `bytes` bytes, aligned to 64, with arbitrary content.
-  func take(_ bytes: Int) -> UnsafeMutableRawPointer {
+  /// Memory of at least `bytes` bytes, aligned to 64, with arbitrary content, and its size.
+  func take(_ bytes: Int) -> (pointer: UnsafeMutableRawPointer, size: Int) {
     let size = Self.rounded(bytes)
-    let reused: UInt? = free.withLock { $0[size]?.popLast() }
-    if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused) { return pointer }
-    var pointer: UnsafeMutableRawPointer?
-    if posix_memalign(&pointer, 64, size) != 0 {
+    let reused = free.withLock { free -> (address: UInt, size: Int)? in
+      if let address = free[size]?.popLast() { return (address, size) }
+      guard size >= Self.mapped else { return nil }
+      let fitting = free.filter { $0.key > size && $0.key <= size + size / 2 && !$0.value.isEmpty }.keys.min()
+      return fitting.flatMap { size in free[size]?.popLast().map { ($0, size) } }
+    }
+    if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused.address) {
+      used.wrappingAdd(reused.size, ordering: .relaxed)
+      return (pointer, reused.size)
+    }
+    var pointer = Self.allocate(size)
+    if pointer == nil {
       trim()
-      posix_memalign(&pointer, 64, size)
+      pointer = Self.allocate(size)
     }
     guard let pointer else {
       // There is nobody to whom running out of memory could be reported without memory.
@@ -33,11 +49,14 @@ public final class MemoryPool: Sendable {
       message.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
       exit(1)
     }
-    return pointer
+    used.wrappingAdd(size, ordering: .relaxed)
+    taken.wrappingAdd(size, ordering: .relaxed)
+    return (pointer, size)
   }
 
-  func give(_ pointer: UnsafeMutableRawPointer, bytes: Int) {
-    let size = Self.rounded(bytes)
+  /// Takes back what ``take(_:)`` gave.
+  func give(_ pointer: UnsafeMutableRawPointer, size: Int) {
+    used.wrappingSubtract(size, ordering: .relaxed)
     free.withLock { $0[size, default: []].append(UInt(bitPattern: pointer)) }
   }
 
@@ -45,9 +64,46 @@ public final class MemoryPool: Sendable {
   public func trim() {
     let blocks = free.withLock { free in
       defer { free = [:] }
-      return free.values.flatMap { $0 }
+      return free
     }
-    for block in blocks { Foundation.free(UnsafeMutableRawPointer(bitPattern: block)) }
+    for (size, addresses) in blocks {
+      for address in addresses { Self.release(UnsafeMutableRawPointer(bitPattern: address), size) }
+    }
+  }
+
+  // MARK: The system's memory
+
+  /// From this size on, blocks are the system's own pages, large ones where it has them: there are fewer to be missed in
+  /// the translation of addresses, and a block that is released is gone.
+  private static let mapped = 4 << 20
+  private static let largePage = 2 << 20
+
+  private static func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
+    guard size >= mapped else {
+      var pointer: UnsafeMutableRawPointer?
+      return posix_memalign(&pointer, 64, size) == 0 ? pointer : nil
+    }
+    // Large pages begin at multiples of their size: what lies before and behind goes back.
+    let length = (size + largePage - 1) / largePage * largePage
+    guard
+      let start = mmap(nil, length + largePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      start != MAP_FAILED
+    else { return nil }
+    let before = (largePage - Int(bitPattern: start) % largePage) % largePage
+    if before > 0 { munmap(start, before) }
+    if before < largePage { munmap(start + before + length, largePage - before) }
+    #if os(Linux)
+      madvise(start + before, length, MADV_HUGEPAGE)
+    #endif
+    return start + before
+  }
+
+  private static func release(_ pointer: UnsafeMutableRawPointer?, _ size: Int) {
+    if size >= mapped {
+      munmap(pointer, (size + largePage - 1) / largePage * largePage)
+    } else {
+      Foundation.free(pointer)
+    }
   }
 }
 
@@ -58,11 +114,29 @@ public final class MemoryPool: Sendable {
 public final class Storage: @unchecked Sendable {
   public let pointer: UnsafeMutableRawPointer
   public let bytes: Int
+  private let size: Int
+  /// What has been computed from the content and is worth keeping as long as that does not change, by name.
+  private let derived = Mutex<[String: Storage]>([:])
 
   public init(bytes: Int) {
     self.bytes = bytes
-    pointer = MemoryPool.shared.take(bytes)
+    (pointer, size) = MemoryPool.shared.take(bytes)
   }
 
-  deinit { MemoryPool.shared.give(pointer, bytes: bytes) }
+  deinit { MemoryPool.shared.give(pointer, size: size) }
+
+  /// Whether ``derived(_:make:)`` keeps what it makes; otherwise it makes it each time, in less memory.
+  @TaskLocal package static var keepsDerived = true
+
+  /// What `make` computes from the content, kept under `name` until ``contentChanged()``.
+  package func derived(_ name: String, make: () -> Storage) -> Storage {
+    guard Self.keepsDerived else { return make() }
+    if let known = derived.withLock({ $0[name] }) { return known }
+    let made = make()
+    derived.withLock { $0[name] = made }
+    return made
+  }
+
+  /// Must be called by whoever changes the content of a tensor that others have seen.
+  package func contentChanged() { derived.withLock { $0 = [:] } }
 }

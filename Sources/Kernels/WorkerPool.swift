@@ -34,8 +34,8 @@ final class WorkerPool: @unchecked Sendable {
   private let wakeUp = NSCondition()
   private var workers = 0
 
-  /// How often a worker looks before it sleeps: for about a tenth of a millisecond.
-  private static let patience = 3000
+  /// How often a worker looks before it sleeps: for about a millisecond.
+  private static let patience = 30_000
 
   /// Calls `body` for 0..<count on this thread and up to `helpers` others; returns when all calls have.
   func run(_ count: Int, helpers: Int, _ body: (Int) -> Void) {

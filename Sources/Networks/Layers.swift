@@ -20,7 +20,15 @@ public struct Conv2d {
     (self.stride, self.padding) = (stride, padding)
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor { x.conv2d(weight, bias, stride: stride, padding: padding) }
+  /// - Parameters:
+  ///   - doubled: whether each pixel of x stands for 2×2, as after nearest-neighbour up-sampling.
+  ///   - shift: [N, out], added to all pixels of an item.
+  ///   - residual: of the result's shape, added to it.
+  public func callAsFunction(
+    _ x: Tensor, doubled: Bool = false, shift: Tensor? = nil, residual: Tensor? = nil
+  ) -> Tensor {
+    x.conv2d(weight, bias, stride: stride, padding: padding, doubled: doubled, shift: shift, residual: residual)
+  }
 }
 
 /// x·Wᵀ + b on the last axis: [..., in] → [..., out].

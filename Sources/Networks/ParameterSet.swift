@@ -87,8 +87,7 @@ public final class ParameterSet {
   }
 
   private static func copy(_ values: Tensor, to target: Tensor) {
-    let values = values.converted(to: target.type)
-    target.pointer.copyMemory(from: values.pointer, byteCount: target.count * target.type.size)
+    target.assign(values.converted(to: target.type))
   }
 }
 

@@ -19,11 +19,44 @@ public struct Benchmark: Sendable {
     public var gflops: Double { gflop / seconds }
   }
 
-  /// The names of the cases, in order.
-  public static let cases = ["portraits-64 forward", "portraits-64 finetune", "celeba-hq-256 forward"]
+  public let name: String
+  /// How often it is measured.
+  let repeats: Int
+  /// Prepares the case: how many GFLOP it counts as, and what makes ready for one measurement of what it returns.
+  let prepare: @Sendable () throws -> (gflop: Double, makeReady: () -> () -> Void)
+
+  /// All cases, in order, with random weights.
+  public static let cases: [Benchmark] =
+    [
+      .forward("portraits-64", portraits, repeats: 25), .finetune("portraits-64", portraits, repeats: 5),
+      .inversion("portraits-64", portraits, steps: 40, repeats: 3),
+      .sampling("portraits-64", portraits, steps: 40, repeats: 3),
+      .forward("celeba-hq-256", .celebAHQ, repeats: 5), .finetune("celeba-hq-256", .celebAHQ, repeats: 1),
+      .finetune("celeba-hq-256", .celebAHQ, memory: 0, repeats: 1),
+      .inversion("celeba-hq-256", .celebAHQ, steps: 40, repeats: 1),
+      .sampling("celeba-hq-256", .celebAHQ, steps: 6, repeats: 1),
+      .clip("clip-vit-b-16 forward", backward: false), .clip("clip-vit-b-16 backward", backward: true),
+    ] + convolutions.flatMap { [.convolution($0, backward: false), .convolution($0, backward: true)] }
 
   private static let portraits = DDPMUNet.Configuration(
     resolution: 64, channels: 32, multipliers: [1, 2, 3, 4], blocks: 1, attentionResolutions: [8], groups: 8)
+
+  /// The convolutions of the CelebA-HQ U-Net.
+  private static let convolutions: [Layer] = [
+    Layer(256, 3, 128), Layer(256, 128, 128), Layer(256, 256, 128), Layer(256, 128, 3),
+    Layer(256, 128, 128, stride: 2), Layer(128, 128, 128), Layer(128, 384, 128), Layer(128, 128, 128, stride: 2),
+    Layer(64, 128, 256), Layer(64, 256, 256), Layer(64, 512, 256), Layer(32, 256, 256), Layer(32, 768, 256),
+    Layer(16, 512, 512), Layer(16, 1024, 512), Layer(8, 512, 512), Layer(8, 1024, 512),
+  ]
+
+  /// A 3×3 convolution that keeps the size, or halves it at stride 2.
+  struct Layer: Sendable {
+    let size: Int, channels: Int, outputs: Int, stride: Int
+    init(_ size: Int, _ channels: Int, _ outputs: Int, stride: Int = 1) {
+      (self.size, self.channels, self.outputs, self.stride) = (size, channels, outputs, stride)
+    }
+    var name: String { "conv \(channels)-\(outputs) at \(size)\(stride == 1 ? "" : " stride \(stride)")" }
+  }
 
   /// A PNG of 8×8 pixels in a colour of its own, for measuring what is around the work.
   public static func picture(_ number: Int) throws -> Data {
@@ -37,56 +70,143 @@ public struct Benchmark: Sendable {
     var random = RandomSource(seed: 1)
     let a = random.normal([side, side])
     let b = random.normal([side, side])
-    let seconds = median(repeats: 5) { _ = a.matmul(b) }
-    return 2 * Double(side * side * side) / seconds / 1e9
+    return BLAS.peak(side: side, a: a.pointer, b: b.pointer, into: Tensor.zeros([side, side]).pointer)
   }
 
-  /// Runs one of ``cases`` with random weights.
-  public static func run(_ name: String) throws -> Result {
-    switch name {
-    case "portraits-64 forward": try forward(name, portraits, repeats: 15)
-    case "portraits-64 finetune": try finetune(name, portraits, repeats: 5)
-    default: try forward(name, .celebAHQ, repeats: 3)
+  /// Runs it.
+  public func run() throws -> Result {
+    // What an earlier case used shall not count.
+    MemoryPool.shared.trim()
+    ProcessMemory.resetPeak()
+    let (gflop, makeReady) = try prepare()
+    makeReady()()
+    let clock = ContinuousClock()
+    let times = (0..<repeats).map { _ in
+      let body = makeReady()
+      return clock.measure(body) / .seconds(1)
     }
+    return Result(
+      name: name, gflop: gflop, seconds: times.sorted()[repeats / 2], peakMegabytes: ProcessMemory.peakMegabytes)
+  }
+
+  // MARK: Kinds of cases
+
+  private static func noise(_ shape: [Int]) -> Tensor {
+    var random = RandomSource(seed: 2)
+    return random.normal(shape)
   }
 
   private static func picture(_ configuration: DDPMUNet.Configuration) -> Tensor {
-    var random = RandomSource(seed: 2)
-    return random.normal([1, configuration.resolution, configuration.resolution, 3])
+    noise([1, configuration.resolution, configuration.resolution, 3])
   }
 
-  private static func forward(_ name: String, _ configuration: DDPMUNet.Configuration, repeats: Int) throws -> Result {
-    let network = try DDPMUNet(configuration, seed: 1)
-    let x = picture(configuration)
-    let evaluate = { Gradients.off { _ = network(x, timesteps: [500]) } }
-    let work = Work.counted(evaluate)
-    return Result(
-      name: name, gflop: Double(work) / 1e9, seconds: median(repeats: repeats, evaluate),
-      peakMegabytes: ProcessMemory.peakMegabytes
-    )
+  /// GFLOP of what `body` does.
+  private static func counted(_ body: () -> Void) -> Double { Double(Work.counted(body)) / 1e9 }
+
+  private static func forward(_ name: String, _ configuration: DDPMUNet.Configuration, repeats: Int) -> Benchmark {
+    Benchmark(name: "\(name) forward", repeats: repeats) {
+      let network = try DDPMUNet(configuration, seed: 1)
+      let x = picture(configuration)
+      let body = { Gradients.off { _ = network(x, timesteps: [500]) } }
+      return (counted(body), { body })
+    }
   }
 
   /// One iteration with the exact gradient through six steps: 6 × 3 forward passes' worth.
-  private static func finetune(_ name: String, _ configuration: DDPMUNet.Configuration, repeats: Int) throws -> Result {
-    let network = try DDPMUNet(configuration, seed: 1)
-    let x = picture(configuration)
-    let steps = 6
-    let work = Work.counted { Gradients.off { _ = network(x, timesteps: [500]) } }
-    var tuning = FineTuning(
-      network.predictor, parameters: network.parameters.tensors,
-      trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
-      settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
-      objective: { generated, original in LossValue(total: (generated - original).absolute().mean(), terms: []) })
-    let seconds = median(repeats: repeats) { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) }
-    return Result(
-      name: name, gflop: 3 * Double(steps * work) / 1e9, seconds: seconds, peakMegabytes: ProcessMemory.peakMegabytes)
+  ///
+  /// - Parameter memory: the stage's parameter, in MB.
+  private static func finetune(
+    _ name: String, _ configuration: DDPMUNet.Configuration, memory: Int? = nil, repeats: Int
+  ) -> Benchmark {
+    Benchmark(name: "\(name) finetune\(memory.map { ", memory \($0)" } ?? "")", repeats: repeats) {
+      let network = try DDPMUNet(configuration, seed: 1)
+      let x = picture(configuration)
+      let steps = 6
+      let limited = { (body: () -> Void) in memory.map { Recomputation.limited(to: $0 << 20, body) } ?? body() }
+      let forward = counted { limited { Gradients.off { _ = network(x, timesteps: [500]) } } }
+      var tuning = FineTuning(
+        network.predictor, parameters: network.parameters.tensors,
+        trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
+        settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
+        objective: { generated, original in LossValue(total: (generated - original).absolute().mean(), terms: []) })
+      let body = { limited { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
+      return (3 * Double(steps) * forward, { body })
+    }
   }
 
-  /// The median time of `repeats` calls, after one that does not count.
-  private static func median(repeats: Int, _ body: () -> Void) -> Double {
-    body()
-    let clock = ContinuousClock()
-    let times = (0..<repeats).map { _ in clock.measure(body) / .seconds(1) }
-    return times.sorted()[repeats / 2]
+  /// A picture to its latent at t₀ = 500.
+  private static func inversion(
+    _ name: String, _ configuration: DDPMUNet.Configuration, steps: Int, repeats: Int
+  ) -> Benchmark {
+    Benchmark(name: "\(name) inversion, \(steps) steps", repeats: repeats) {
+      let network = try DDPMUNet(configuration, seed: 1)
+      let x = picture(configuration)
+      let forward = counted { Gradients.off { _ = network(x, timesteps: [500]) } }
+      let body = {
+        _ = DDIM(schedule: noiseSchedule).invert(x, with: network.predictor, returnStep: 500, steps: steps, afterEach: { _ in })
+      }
+      return (Double(steps - 1) * forward, { body })
+    }
+  }
+
+  /// A latent at t₀ = 500 to its picture.
+  private static func sampling(
+    _ name: String, _ configuration: DDPMUNet.Configuration, steps: Int, repeats: Int
+  ) -> Benchmark {
+    Benchmark(name: "\(name) sampling, \(steps) steps", repeats: repeats) {
+      let network = try DDPMUNet(configuration, seed: 1)
+      let x = picture(configuration)
+      let forward = counted { Gradients.off { _ = network(x, timesteps: [500]) } }
+      let body = {
+        var random = RandomSource(seed: 3)
+        _ = DDIM(schedule: noiseSchedule).generate(
+          x, with: network.predictor, returnStep: 500, steps: steps, random: &random, afterEach: { _ in })
+      }
+      return (Double(steps) * forward, { body })
+    }
+  }
+
+  /// The image encoder of CLIP ViT-B/16 on a picture of 224²; backward is the gradient of the picture alone, as in
+  /// fine-tuning, which counts as one forward pass.
+  private static func clip(_ name: String, backward: Bool) -> Benchmark {
+    Benchmark(name: name, repeats: 9) {
+      let network = try CLIP(
+        CLIP.Configuration(
+          embedDim: 512, imageResolution: 224, visionLayers: 12, visionWidth: 768, visionPatchSize: 16,
+          contextLength: 77, vocabularySize: 8, textLayers: 1, textWidth: 64), seed: 1)
+      network.parameters.setRequiresGradient(false)
+      let x = noise([1, 224, 224, 3])
+      let forward = { _ = network.encodeImage(x) }
+      return (
+        counted(forward),
+        backward
+          ? {
+            let y = network.encodeImage(x.parameterCopy())
+            return { y.backward(y.detached) }
+          } : { forward }
+      )
+    }
+  }
+
+  /// One convolution; backward are both its gradients.
+  private static func convolution(_ layer: Layer, backward: Bool) -> Benchmark {
+    Benchmark(name: "\(layer.name) \(backward ? "backward" : "forward")", repeats: 9) {
+      let x = noise([1, layer.size, layer.size, layer.channels])
+      let weight = noise([3, 3, layer.channels, layer.outputs])
+      let padding = layer.stride == 1 ? Padding.all(1) : Padding(top: 0, left: 0, bottom: 1, right: 1)
+      func result(_ x: Tensor, _ weight: Tensor) -> Tensor {
+        x.conv2d(weight, stride: layer.stride, padding: padding)
+      }
+      let forward = { _ = result(x, weight) }
+      return (
+        counted(forward) * (backward ? 2 : 1),
+        backward
+          ? {
+            weight.setRequiresGradient(true)
+            let y = result(x.parameterCopy(), weight)
+            return { y.backward(y.detached) }
+          } : { forward }
+      )
+    }
   }
 }

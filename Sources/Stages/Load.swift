@@ -143,7 +143,7 @@ private func onlyFile(_ files: [SourceFile], _ context: any StageContext) throws
 /// one that does. A CLIP gets its tokenizer's merges.
 private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: any StageContext) throws -> Data {
   let (data, notes) = try readingInput { () throws -> (Data?, [String]) in
-    let found = try ModelFiles(files.map(\.path))
+    let found = try ModelFiles(files.map { ($0.name, $0.path) })
     let model = try found.model(PublishedHints(context.parameters))
     guard model.purpose.rawValue == type.rawValue else {
       throw NetworkError.wrongPurpose(

@@ -40,6 +40,7 @@ public struct Adam {
           parameter.type.rawValue, parameter.pointer(at: at), gradient.pointer(at: at), moment.first.pointer(at: at),
           moment.second.pointer(at: at), beta1, beta2, size, eps, $0.count)
       }
+      parameter.storage.contentChanged()
       parameter.gradient = nil
     }
   }
@@ -67,6 +68,7 @@ public struct MovingAverage {
         ck_affine(type, target, decay, 0, target, $0.count)
         ck_accumulate(type, parameter.pointer(at: $0.lowerBound), 1 - decay, target, $0.count)
       }
+      average.storage.contentChanged()
     }
   }
 }

@@ -2,9 +2,10 @@ import Kernels
 
 // Two-dimensional convolution, channels-last.
 //
-// The input is copied once into a frame of zeros, so that no inner loop meets an edge; then every output row is a
-// matrix product of sliding windows with the weights, taken straight from the frame without unrolling it. Both
-// gradients are products of the same two kinds.
+// 3×3 kernels at stride 1 go by Winograd's method where that is less work (see Winograd.swift). Otherwise the input is
+// copied once into a frame of zeros, so that no inner loop meets an edge; then every output row is a matrix product of
+// sliding windows with the weights, taken straight from the frame without unrolling it. Both gradients are products of
+// the same two kinds.
 
 /// Zeros around a picture, in pixels.
 public struct Padding: Sendable, Hashable {
@@ -21,18 +22,63 @@ extension Tensor {
   /// y[n,h,w,o] = b[o] + Σ x[n, h·stride + i − top, w·stride + j − left, c]·weight[i, j, c, o].
   ///
   /// x [N, H, W, C], weight [height, width, C, O], bias [O].
-  public func conv2d(_ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Padding = .all(0)) -> Tensor {
-    let convolution = Convolution(input: shape, weight: weight.shape, stride: stride, padding: padding)
+  ///
+  /// - Parameters:
+  ///   - doubled: whether each pixel of x stands for 2×2, as if it were ``upsampledNearest2x()`` before.
+  ///   - shift: [N, O], added to all pixels of an item.
+  ///   - residual: of the result's shape, added to it.
+  public func conv2d(
+    _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Padding = .all(0), doubled: Bool = false,
+    shift: Tensor? = nil, residual: Tensor? = nil
+  ) -> Tensor {
+    let scale = doubled ? 2 : 1
+    let convolution = Convolution(
+      input: [shape[0], scale * shape[1], scale * shape[2], shape[3]], weight: weight.shape, stride: stride,
+      padding: padding, type: type, doubled: doubled)
+    precondition(bias == nil || bias!.shape == [convolution.outputs], "a bias \(bias!.shape) for \(weight.shape)")
     if convolution.cutsPatches { return patchProducts(weight, bias) }
-    let y = convolution.forward(self, weight, bias)
-    let (x, w) = (detached, weight.detached)
-    let needs = (x: requiresGradient, w: weight.requiresGradient, b: bias?.requiresGradient ?? false)
-    return y.recorded("conv2d", [self, weight] + (bias.map { [$0] } ?? [])) { gy in
-      let gx = needs.x ? convolution.inputGradient(gy, w) : nil
-      let gw = needs.w ? convolution.weightGradient(gy, x) : nil
-      let gb = needs.b ? gy.columnSums(rows: gy.count / gy.size(-1), columns: gy.size(-1)) : nil
-      return bias == nil ? [gx, gw] : [gx, gw, gb]
+    let method = convolution.method
+    guard method != .direct || (!doubled && shift == nil && residual == nil) else {
+      var y = (doubled ? upsampledNearest2x() : self).conv2d(weight, bias, stride: stride, padding: padding)
+      if let shift { y = y + shift.reshaped([shift.shape[0], 1, 1, shift.shape[1]]) }
+      return residual.map { $0 + y } ?? y
     }
+    precondition(
+      shift == nil || shift!.shape == [shape[0], convolution.outputs], "a shift \(shift!.shape) for \(shape)")
+    let y = convolution.forward(self, weight, bias, shift: shift, residual: residual)
+    let (x, w) = (detached, weight.detached)
+    let inputs = [(self, Role.x), (weight, .weight), (bias, .bias), (shift, .shift), (residual, .residual)]
+      .compactMap { input, role in input.map { (tensor: $0, role: role, needed: $0.requiresGradient) } }
+    return y.recorded("conv2d", inputs.map(\.tensor)) { gy in
+      let needed = Set(inputs.filter(\.needed).map(\.role))
+      let sums = needed.contains(.bias) || needed.contains(.shift) ? gy.sumsOverPixels() : nil
+      return inputs.map { _, role, isNeeded in
+        guard isNeeded else { return nil }
+        return switch role {
+        case .x: convolution.inputGradient(gy, w)
+        case .weight: convolution.weightGradient(gy, x)
+        case .bias: sums.map { $0.columnSums(rows: $0.shape[0], columns: $0.shape[1]) }
+        case .shift: sums
+        case .residual: gy
+        }
+      }
+    }
+  }
+
+  /// What an input of a convolution is to it.
+  private enum Role { case x, weight, bias, shift, residual }
+
+  /// Σ over each item's pixels, [N, C], without the graph.
+  private func sumsOverPixels() -> Tensor {
+    let (items, columns) = (shape[0], size(-1))
+    let pixels = count / max(1, items * columns)
+    let sums = Tensor(uninitialized: [items, columns], type: type)
+    for item in 0..<items {
+      let part = Tensor(uninitialized: [columns], type: type)
+      columnSums(from: item * pixels, rows: pixels, columns: columns, into: part)
+      sums.pointer(at: item * columns).copyMemory(from: part.pointer, byteCount: columns * type.size)
+    }
+    return sums
   }
 
   /// The convolution whose windows meet without overlap, as a vision transformer cuts patches: one matrix product.
@@ -45,13 +91,12 @@ extension Tensor {
     return (bias.map { y + $0 } ?? y).reshaped([n, rows, columns, outputs])
   }
 
-  /// x in a frame of zeros, with zeros between its pixels where `spacing` > 1. [N, H, W, C].
-  func framed(_ padding: Padding, spacing: Int = 1) -> Tensor {
+  /// x in a frame of zeros. [N, H, W, C].
+  fileprivate func framed(_ padding: Padding) -> Tensor {
     let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
-    if padding == .all(0), spacing == 1 { return detached }
-    let spread = (h: (h - 1) * spacing + 1, w: (w - 1) * spacing + 1)
-    let height = spread.h + padding.top + padding.bottom
-    let width = spread.w + padding.left + padding.right
+    if padding == .all(0) { return detached }
+    let height = h + padding.top + padding.bottom
+    let width = w + padding.left + padding.right
     let y = Tensor(uninitialized: [n, height, width, c], type: type)
     let pixel = c * type.size
     Parallel.forEachRange(n * height, grain: max(1, elementwiseGrain / (width * c))) { rows in
@@ -59,19 +104,12 @@ extension Tensor {
         let target = y.pointer(at: row * width * c)
         let (item, line) = row.quotientAndRemainder(dividingBy: height)
         let source = line - padding.top
-        guard (0..<spread.h).contains(source), source % spacing == 0 else {
+        guard (0..<h).contains(source) else {
           target.initializeMemory(as: UInt8.self, repeating: 0, count: width * pixel)
           continue
         }
-        let from = pointer(at: (item * h + source / spacing) * w * c)
         target.initializeMemory(as: UInt8.self, repeating: 0, count: padding.left * pixel)
-        if spacing == 1 {
-          (target + padding.left * pixel).copyMemory(from: from, byteCount: w * pixel)
-        } else {
-          let inside = target + padding.left * pixel
-          inside.initializeMemory(as: UInt8.self, repeating: 0, count: spread.w * pixel)
-          for x in 0..<w { (inside + x * spacing * pixel).copyMemory(from: from + x * pixel, byteCount: pixel) }
-        }
+        (target + padding.left * pixel).copyMemory(from: pointer(at: (item * h + source) * w * c), byteCount: w * pixel)
         (target + (width - padding.right) * pixel)
           .initializeMemory(as: UInt8.self, repeating: 0, count: padding.right * pixel)
       }
@@ -80,20 +118,23 @@ extension Tensor {
   }
 }
 
-/// The geometry of one convolution.
+/// The geometry of one convolution, and how it and its gradients are computed.
 private struct Convolution: Sendable {
   let items: Int, height: Int, width: Int, channels: Int
   let kernelHeight: Int, kernelWidth: Int, outputs: Int
   let stride: Int
   let padding: Padding
   let outputHeight: Int, outputWidth: Int
+  private let type: ScalarType
+  /// Whether each pixel of the input stands for 2×2; height and width are those after that.
+  private let doubled: Bool
 
-  init(input: [Int], weight: [Int], stride: Int, padding: Padding) {
+  init(input: [Int], weight: [Int], stride: Int, padding: Padding, type: ScalarType, doubled: Bool) {
     precondition(input.count == 4 && weight.count == 4, "a convolution of \(input) with \(weight)")
     precondition(input[3] == weight[2], "\(input[3]) channels meet a weight \(weight)")
     (items, height, width, channels) = (input[0], input[1], input[2], input[3])
     (kernelHeight, kernelWidth, outputs) = (weight[0], weight[1], weight[3])
-    (self.stride, self.padding) = (stride, padding)
+    (self.stride, self.padding, self.type, self.doubled) = (stride, padding, type, doubled)
     outputHeight = (height + padding.top + padding.bottom - kernelHeight) / stride + 1
     outputWidth = (width + padding.left + padding.right - kernelWidth) / stride + 1
     precondition(outputHeight > 0 && outputWidth > 0, "a kernel \(weight) is larger than its input \(input)")
@@ -105,21 +146,76 @@ private struct Convolution: Sendable {
       && height % stride == 0 && width % stride == 0
   }
 
-  func forward(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
-    precondition(bias == nil || bias!.shape == [outputs], "a bias \(bias!.shape) for \(outputs) outputs")
+  // MARK: The choice of a method, for one item, so that no item's result depends on those beside it
+
+  enum Method: Hashable {
+    case direct
+    /// F(m×m, 3×3).
+    case winograd(m: Int)
+  }
+
+  /// The method that is least work, by shapes alone: results do not depend on how fast anything was.
+  var method: Method { best(direct: directWork * outputs.roundedUp(to: 32), inner: channels, columns: outputs) }
+
+  private var inputGradientMethod: Method {
+    best(direct: directWork / channels * outputs * channels.roundedUp(to: 32), inner: outputs, columns: channels)
+  }
+
+  private var weightGradientMethod: Method {
+    // What is left over from panels of 32 columns is not done in vectors.
+    let columns = outputs / 32 * 32 + outputs % 32 * 16
+    return best(direct: directWork * columns, inner: channels, columns: outputs)
+  }
+
+  /// Multiplications for each output of an item.
+  private var directWork: Int { outputHeight * outputWidth * kernelHeight * kernelWidth * channels }
+
+  private func best(direct: Int, inner: Int, columns: Int) -> Method {
+    guard stride == 1, kernelHeight == 3, kernelWidth == 3, type == .float32, padding.top <= 2, padding.left <= 2 else {
+      return .direct
+    }
+    func cost(_ m: Int) -> Int {
+      WinogradConvolution.cost(
+        m: m, height: outputHeight, width: outputWidth, inner: inner, columns: columns)
+    }
+    let weights = 9 * inner * columns
+    let choices: [(method: Method, cost: Int)] = [
+      (.direct, doubled ? .max : direct + weights * (weights > 1 << 21 ? 48 : 12)),
+      (.winograd(m: 2), cost(2)), (.winograd(m: 4), cost(4)),
+    ]
+    return choices.min { $0.cost < $1.cost }?.method ?? .direct
+  }
+
+  private var input: [Int] { [items, height, width, channels] }
+  private var output: [Int] { [items, outputHeight, outputWidth, outputs] }
+
+  private func winograd(_ m: Int) -> WinogradConvolution {
+    WinogradConvolution(m: m, input: input, output: output, top: padding.top, left: padding.left, doubled: doubled)
+  }
+
+  // MARK: Computing
+
+  /// `shift` and `residual` go with Winograd's method alone.
+  func forward(
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, shift: Tensor? = nil, residual: Tensor? = nil
+  ) -> Tensor {
+    let inner = kernelWidth * channels
+    Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * inner)
+    if case .winograd(let m) = method {
+      return winograd(m)(x, weight, bias: bias, shift: shift, residual: residual)
+    }
     let frame = x.framed(padding)
-    let y = Tensor(uninitialized: [items, outputHeight, outputWidth, outputs], type: x.type)
+    let y = Tensor(uninitialized: output, type: type)
     let kernel = Self.alignedColumns(weight, outputs)
-    let (line, inner) = (frame.shape[2] * channels, kernelWidth * channels)
+    let line = frame.shape[2] * channels
     // The vector loads of a bias reach to the next multiple of 32 too.
     let shift = bias.map { Self.alignedColumns($0, outputs) }
     let rowWork = outputWidth * outputs * kernelHeight * inner
-    Work.add(items * outputHeight * rowWork)
     Parallel.forEachRange(items * outputHeight, grain: max(1, (1 << 20) / rowWork)) { rows in
       for row in rows {
         let (item, line0) = row.quotientAndRemainder(dividingBy: outputHeight)
         ck_multiply_windows(
-          x.type.rawValue, frame.pointer(at: (item * frame.shape[1] + line0 * stride) * line), line, stride * channels,
+          type.rawValue, frame.pointer(at: (item * frame.shape[1] + line0 * stride) * line), line, stride * channels,
           kernel.pointer, kernel.size(-1), shift?.pointer, y.pointer(at: row * outputWidth * outputs), outputs,
           outputWidth, kernelHeight, inner, outputs)
       }
@@ -127,32 +223,96 @@ private struct Convolution: Sendable {
     return y
   }
 
-  /// The convolution of gy, spread by the stride, with the kernel turned by 180° and its channels exchanged.
+  /// The convolution of gy with the kernel turned by 180° and its channels exchanged.
+  ///
+  /// At a stride s the input's rows and columns fall into s phases, each of which meets only every s-th tap.
   func inputGradient(_ gy: Tensor, _ weight: Tensor) -> Tensor {
-    let turned = Self.turned(weight)
-    let spread = ((outputHeight - 1) * stride + 1, (outputWidth - 1) * stride + 1)
-    let (top, left) = (kernelHeight - 1 - padding.top, kernelWidth - 1 - padding.left)
+    Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * kernelWidth * channels)
+    if case .winograd(let m) = inputGradientMethod {
+      return winograd(m).inputGradient(gy, weight, m: m)
+    }
+    let gx = Tensor(uninitialized: input, type: type)
+    let rows = (0..<stride).map { Phase($0, stride: stride, kernel: kernelHeight, before: padding.top, size: height) }
+    let columns = (0..<stride).map { Phase($0, stride: stride, kernel: kernelWidth, before: padding.left, size: width) }
+    // Zeros around gy as far as the taps reach.
+    let (reachHigh, reachWide) = ((kernelHeight - 1) / stride, (kernelWidth - 1) / stride)
     let frame = gy.framed(
       Padding(
-        top: max(0, top), left: max(0, left), bottom: max(0, height - spread.0 - top + kernelHeight - 1),
-        right: max(0, width - spread.1 - left + kernelWidth - 1)), spacing: stride)
-    // Padding beyond the kernel's reach cuts the frame instead of growing it.
-    let cut =
-      (top < 0 || left < 0)
-      ? frame.narrowed(1, max(0, -top)..<frame.shape[1]).narrowed(2, max(0, -left)..<frame.shape[2]) : frame
-    let exact = Tensor(
-      shape: cut.shape, type: cut.type, storage: cut.storage)
-    let result = Convolution(input: exact.shape, weight: turned.shape, stride: 1, padding: .all(0))
-      .forward(exact, turned, nil)
-    return result.shape[1] == height && result.shape[2] == width
-      ? result : result.narrowed(1, 0..<height).narrowed(2, 0..<width)
+        top: reachHigh, left: reachWide, bottom: max(0, (height - 1 + padding.top) / stride - outputHeight + 1),
+        right: max(0, (width - 1 + padding.left) / stride - outputWidth + 1)))
+    let line = frame.shape[2] * outputs
+    for vertical in rows where vertical.count > 0 {
+      for horizontal in columns where horizontal.count > 0 {
+        let kernel = turnedTaps(weight, vertical, horizontal)
+        let inner = horizontal.taps * outputs
+        let work = max(1, horizontal.count * vertical.taps * inner * channels)
+        Parallel.forEachRange(items * vertical.count, grain: max(1, (1 << 20) / work)) { lines in
+          for index in lines {
+            let (item, at) = index.quotientAndRemainder(dividingBy: vertical.count)
+            let source = item * frame.shape[1] + vertical.firstOutput + at + reachHigh - (vertical.taps - 1)
+            let target = (item * height + vertical.first + at * stride) * width + horizontal.first
+            ck_multiply_windows(
+              type.rawValue,
+              frame.pointer(
+                at: source * line + (horizontal.firstOutput + reachWide - (horizontal.taps - 1)) * outputs), line,
+              outputs, kernel.pointer, channels.roundedUp(to: 32), nil, gx.pointer(at: target * channels),
+              stride * channels, horizontal.count, vertical.taps, inner, channels)
+          }
+        }
+      }
+    }
+    return gx
+  }
+
+  /// The rows (or columns) of the input that meet the taps `phase`, `phase` + stride, … along one axis.
+  private struct Phase {
+    let phase: Int
+    /// How many taps there are.
+    let taps: Int
+    /// The first such row, and how many there are, a stride apart.
+    let first: Int, count: Int
+    /// The output row that meets the first of them by the first tap.
+    let firstOutput: Int
+
+    init(_ phase: Int, stride: Int, kernel: Int, before: Int, size: Int) {
+      self.phase = phase
+      taps = max(0, (kernel - phase + stride - 1) / stride)
+      firstOutput = max(0, (before - phase + stride - 1) / stride)
+      first = firstOutput * stride + phase - before
+      count = max(0, (size - first + stride - 1) / stride)
+    }
+  }
+
+  /// The taps of two phases in reverse order, [taps, taps, O, C] with rows of a multiple of 32 numbers.
+  private func turnedTaps(_ weight: Tensor, _ vertical: Phase, _ horizontal: Phase) -> Storage {
+    let (c, o) = (channels, outputs)
+    return weight.storage.derived("turned \(stride) \(vertical.phase) \(horizontal.phase)") {
+      let aligned = c.roundedUp(to: 32)
+      let (high, wide, size) = (vertical.taps, horizontal.taps, type.size)
+      let result = Storage(bytes: max(1, high * wide * o * aligned) * size)
+      let pieces = (o + 63) / 64
+      Parallel.forEach(high * wide * pieces) { piece in
+        let (tap, part) = piece.quotientAndRemainder(dividingBy: pieces)
+        let i = vertical.phase + (high - 1 - tap / wide) * stride
+        let j = horizontal.phase + (wide - 1 - tap % wide) * stride
+        let rows = part * 64..<min(o, part * 64 + 64)
+        for row in rows {
+          let target = result.pointer + (tap * o + row) * aligned * size
+          ck_gather_strided(
+            type.rawValue, weight.pointer(at: (i * kernelWidth + j) * c * o + row), target, 1, [Int64(c)], [Int64(o)])
+          (target + c * size).initializeMemory(as: UInt8.self, repeating: 0, count: (aligned - c) * size)
+        }
+      }
+      return result
+    }
   }
 
   func weightGradient(_ gy: Tensor, _ x: Tensor) -> Tensor {
-    let frame = x.framed(padding)
     let inner = kernelWidth * channels
-    let gw = Tensor.zeros([kernelHeight, kernelWidth, channels, outputs], type: x.type)
     Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * inner)
+    if case .winograd(let m) = weightGradientMethod { return winograd(m).weightGradient(gy, x) }
+    let frame = x.framed(padding)
+    let gw = Tensor.zeros([kernelHeight, kernelWidth, channels, outputs], type: type)
     // Each piece owns some rows of the result and walks over all pixels: nothing is shared, nothing to add up.
     let band = max(8, min(inner, (inner + 5) / 6 + 7) / 8 * 8)
     let bands = (inner + band - 1) / band
@@ -164,7 +324,7 @@ private struct Convolution: Sendable {
         let (item, line) = row.quotientAndRemainder(dividingBy: outputHeight)
         let source = ((item * frame.shape[1] + line * stride + i) * frame.shape[2]) * channels + rows.lowerBound
         ck_multiply_windows_transposed(
-          x.type.rawValue, frame.pointer(at: source), stride * channels,
+          type.rawValue, frame.pointer(at: source), stride * channels,
           gy.pointer(at: row * outputWidth * outputs), outputs, target, outputs, outputWidth, rows.count, outputs)
       }
     }
@@ -173,7 +333,7 @@ private struct Convolution: Sendable {
 
   /// `weight` with zeros after each row up to a multiple of 32 columns, which the tiles of the product read.
   private static func alignedColumns(_ weight: Tensor, _ columns: Int) -> Tensor {
-    let aligned = (columns + 31) / 32 * 32
+    let aligned = columns.roundedUp(to: 32)
     if aligned == columns { return weight }
     let padded = Tensor.zeros(weight.shape.dropLast() + [aligned], type: weight.type)
     for row in 0..<weight.count / columns {
@@ -181,18 +341,6 @@ private struct Convolution: Sendable {
         .copyMemory(from: weight.pointer(at: row * columns), byteCount: columns * weight.type.size)
     }
     return padded
-  }
-
-  /// [height, width, C, O] → [height, width, O, C] with both spatial axes reversed.
-  private static func turned(_ weight: Tensor) -> Tensor {
-    let (h, w, c, o) = (weight.shape[0], weight.shape[1], weight.shape[2], weight.shape[3])
-    let result = Tensor(uninitialized: [h, w, o, c], type: weight.type)
-    Parallel.forEach(h * w) { tap in
-      ck_gather_strided(
-        weight.type.rawValue, weight.pointer(at: (h * w - 1 - tap) * c * o), result.pointer(at: tap * c * o), 2,
-        [Int64(o), Int64(c)], [1, Int64(o)])
-    }
-    return result
   }
 }
 
@@ -203,5 +351,11 @@ let convolutionCases: [GradientCase] = [
   },
   GradientCase("conv2d", [[1, 7, 5, 2], [3, 3, 2, 3]]) { $0[0].conv2d($0[1], stride: 2, padding: .all(1)) },
   GradientCase("conv2d", [[1, 8, 8, 2], [4, 4, 2, 3]]) { $0[0].conv2d($0[1], stride: 4) },
+  GradientCase("conv2d", [[2, 3, 4, 2], [3, 3, 2, 3], [3], [2, 3], [2, 6, 8, 3]]) {
+    $0[0].conv2d($0[1], $0[2], padding: .all(1), doubled: true, shift: $0[3], residual: $0[4])
+  },
+  GradientCase("conv2d", [[1, 7, 8, 2], [5, 2, 2, 3]]) {
+    $0[0].conv2d($0[1], stride: 3, padding: Padding(top: 4, left: 0, bottom: 1, right: 3))
+  },
   GradientCase("conv2d", [[2, 3, 9, 3], [1, 1, 3, 35]]) { $0[0].conv2d($0[1]) },
 ]

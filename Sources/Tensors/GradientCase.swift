@@ -20,5 +20,5 @@ package struct GradientCase: Sendable {
 
   package static let all: [GradientCase] =
     elementwiseCases + reductionCases + shapeCases + matrixCases + normalizationCases + convolutionCases
-    + resamplingCases + indexingCases
+    + resamplingCases + indexingCases + recomputationCases
 }

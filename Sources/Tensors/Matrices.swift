@@ -11,15 +11,17 @@ extension Tensor {
     let rows = count / max(1, width)
     precondition(weight.shape == [outputs, width], "a weight \(weight.shape) for width \(width)")
     let y = Tensor(uninitialized: shape.dropLast() + [outputs], type: type)
-    multiplyInParallel(
-      MatrixArgument(pointer, stride: width), MatrixArgument(weight.pointer, stride: width, transposed: true),
-      into: y.pointer, stride: outputs, rows: rows, columns: outputs, inner: width, type: type)
-    if let bias {
-      precondition(bias.shape == [outputs], "a bias \(bias.shape) for \(outputs) outputs")
-      Parallel.forEachRange(rows, grain: max(1, elementwiseGrain / outputs)) {
-        let row = y.pointer(at: $0.lowerBound * outputs)
-        ck_add_row(type.rawValue, row, bias.pointer, row, $0.count, outputs)
-      }
+    precondition(bias == nil || bias!.shape == [outputs], "a bias \(bias!.shape) for \(outputs) outputs")
+    if type == .float32 {
+      let packed = weight.packed(transposed: true)
+      multiply(
+        MatrixArgument(pointer, stride: width), packed, bias: bias?.pointer, into: y.pointer, stride: outputs,
+        rows: rows)
+    } else {
+      multiply(
+        MatrixArgument(pointer, stride: width), MatrixArgument(weight.pointer, stride: width, transposed: true),
+        into: y.pointer, stride: outputs, rows: rows, columns: outputs, inner: width, type: type)
+      if let bias { ck_add_row(type.rawValue, y.pointer, bias.pointer, y.pointer, rows, outputs) }
     }
     let (x, w, shape) = (detached, weight.detached, shape)
     let needs = (x: requiresGradient, w: weight.requiresGradient, b: bias?.requiresGradient ?? false)
@@ -28,14 +30,20 @@ extension Tensor {
       var gw: Tensor?
       if needs.x {
         let g = Tensor(uninitialized: shape, type: type)
-        multiplyInParallel(
-          MatrixArgument(gy.pointer, stride: outputs), MatrixArgument(w.pointer, stride: width), into: g.pointer,
-          stride: width, rows: rows, columns: width, inner: outputs, type: type)
+        if type == .float32 {
+          multiply(
+            MatrixArgument(gy.pointer, stride: outputs), w.packed(transposed: false), into: g.pointer, stride: width,
+            rows: rows)
+        } else {
+          multiply(
+            MatrixArgument(gy.pointer, stride: outputs), MatrixArgument(w.pointer, stride: width), into: g.pointer,
+            stride: width, rows: rows, columns: width, inner: outputs, type: type)
+        }
         gx = g
       }
       if needs.w {
         let g = Tensor(uninitialized: [outputs, width], type: type)
-        multiplyInParallel(
+        multiply(
           MatrixArgument(gy.pointer, stride: outputs, transposed: true), MatrixArgument(x.pointer, stride: width),
           into: g.pointer, stride: width, rows: outputs, columns: width, inner: rows, type: type)
         gw = g
@@ -45,11 +53,35 @@ extension Tensor {
     }
   }
 
+  /// This weight in the order in which products take it, kept with it until it changes.
+  private func packed(transposed: Bool) -> PackedMatrix {
+    let (inner, columns) = transposed ? (shape[1], shape[0]) : (shape[0], shape[1])
+    let matrix = MatrixArgument(pointer, stride: shape[1], transposed: transposed)
+    let storage = storage.derived("packed \(inner) \(columns) \(transposed)") {
+      PackedMatrix(matrix, inner: inner, columns: columns).storage
+    }
+    return PackedMatrix(storage: storage, inner: inner, columns: columns)
+  }
+
   /// Σ over all but the last axis, without the graph.
   func columnSums(rows: Int, columns: Int) -> Tensor {
     let sums = Tensor(uninitialized: [columns], type: type)
-    ck_column_sums(type.rawValue, pointer, sums.pointer, rows, columns)
+    columnSums(from: 0, rows: rows, columns: columns, into: sums)
     return sums
+  }
+
+  /// Σ over `rows` rows of `columns` from row `first`, added up from fixed pieces.
+  func columnSums(from first: Int, rows: Int, columns: Int, into sums: Tensor) {
+    let grain = max(64, elementwiseGrain / max(1, columns))
+    let pieces = max(1, (rows + grain - 1) / grain)
+    let partial = Tensor(uninitialized: [pieces, columns], type: type)
+    Parallel.forEach(pieces) { piece in
+      let begin = piece * grain
+      ck_column_sums(
+        type.rawValue, pointer(at: (first + begin) * columns), partial.pointer(at: piece * columns),
+        min(grain, rows - begin), columns)
+    }
+    ck_column_sums(type.rawValue, partial.pointer, sums.pointer, pieces, columns)
   }
 
   /// The product of matrices in the last two axes, op(a)·op(b); equal leading axes are a batch.
@@ -81,7 +113,7 @@ extension Tensor {
     precondition(inner == check, "product of \(a.shape) and \(b.shape), transposed \(transposed)")
     let y = Tensor(uninitialized: a.shape.dropLast(2) + [rows, columns], type: a.type)
     if batch == 1 {
-      multiplyInParallel(
+      multiply(
         MatrixArgument(a.pointer, stride: ac, transposed: transposed.0),
         MatrixArgument(b.pointer, stride: bc, transposed: transposed.1), into: y.pointer, stride: columns, rows: rows,
         columns: columns, inner: inner, type: a.type)

@@ -114,11 +114,13 @@ private struct GroupNormalization {
   /// With d = gy·f', x̂ = (x − mean)·inverse and m the number of elements of a group:
   /// gx = inverse·(d·w − Σ(d·w)/m − x̂·Σ(d·w·x̂)/m), gw = Σ d·x̂, gb = Σ d; sums over the group or the channel.
   func gradients(_ gy: Tensor) -> [Tensor?] {
+    // Holds d until it becomes gx.
+    let gx = Tensor(uninitialized: x.shape, type: type)
     let sums = Self.sums(items: items, pixels: pixels, channels: channels) { item, range, sums in
       let at = (item * pixels + range.lowerBound) * channels
       ck_channel_affine_moments(
         type.rawValue, x.pointer(at: at), scale.pointer(at: item * channels), shift.pointer(at: item * channels), silu,
-        gy.pointer(at: at), sums, range.count, channels)
+        gy.pointer(at: at), gx.pointer(at: at), sums, range.count, channels)
     }
     let w = weight.doubleValues
     let width = channels / groups
@@ -151,13 +153,12 @@ private struct GroupNormalization {
       }
     }
     let coefficients = [a, b, e].map { Tensor($0, shape: [items, channels]).converted(to: type) }
-    let gx = Tensor(uninitialized: x.shape, type: type)
     forEachPiece { item, range in
       let at = (item * pixels + range.lowerBound) * channels
       let row = item * channels
       ck_channel_affine_gradient(
-        type.rawValue, x.pointer(at: at), scale.pointer(at: row), shift.pointer(at: row), silu, gy.pointer(at: at),
-        coefficients[0].pointer(at: row), coefficients[1].pointer(at: row), coefficients[2].pointer(at: row),
+        type.rawValue, x.pointer(at: at), gx.pointer(at: at), coefficients[0].pointer(at: row),
+        coefficients[1].pointer(at: row), coefficients[2].pointer(at: row),
         gx.pointer(at: at), range.count, channels)
     }
     return [

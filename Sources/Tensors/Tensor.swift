@@ -114,6 +114,7 @@ extension Tensor {
   public func assign(_ other: Tensor) {
     precondition(node == nil && other.shape == shape && other.type == type, "\(other.shape) into \(shape)")
     pointer.copyMemory(from: other.pointer, byteCount: count * type.size)
+    storage.contentChanged()
   }
 
   /// Σ x² in double precision, without the graph.

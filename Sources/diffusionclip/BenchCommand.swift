@@ -9,8 +9,11 @@ struct BenchCommand: AsyncParsableCommand {
     commandName: "bench",
     abstract: "Measure how fast this machine runs the networks, against the peak of its matrix product.")
 
-  @Argument(help: ArgumentHelp("Only the cases whose names contain this.", valueName: "case"))
-  var filter: String?
+  @Option(name: .customLong("case"), help: "Only the cases whose names contain this; may be given several times.")
+  var filters: [String] = []
+
+  @Flag(name: .customLong("list"), help: "Print the names of the cases, and measure nothing.")
+  var listsOnly = false
 
   @Option(help: "How many threads to compute with: one for each processor by default.")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
@@ -22,17 +25,25 @@ struct BenchCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
+    for filter in filters where !Benchmark.cases.contains(where: { $0.name.contains(filter) }) {
+      throw ValidationError("No case is called '\(filter)'; --list prints their names.")
+    }
   }
 
   func run() async throws {
     try await reportingErrors {
       if runner { return try measureRunner() }
-      _ = try Engine.start(threads: threads)
+      let chosen = Benchmark.cases.filter { filters.isEmpty || filters.contains(where: $0.name.contains) }
+      if listsOnly { return printText(chosen.map { "\($0.name)\n" }.joined()) }
+      let environment = try Engine.start(threads: threads)
       let peak = Benchmark.sgemmPeak()
-      if !output.json { printText("sgemm peak: \(formatted(peak, 1)) GFLOP/s\n") }
+      if !output.json {
+        printText("\(environment.blas) kernels, \(threads) threads, sgemm peak: \(formatted(peak, 1)) GFLOP/s\n")
+      }
       var cases: [JSON] = []
-      for name in Benchmark.cases where filter.map(name.contains) ?? true {
-        let result = try Benchmark.run(name)
+      for benchmark in chosen {
+        let result = try benchmark.run()
+        let name = result.name
         if output.json {
           cases.append([
             "name": .string(name), "gflop": .double(result.gflop), "seconds": .double(result.seconds),
@@ -46,7 +57,12 @@ struct BenchCommand: AsyncParsableCommand {
               + "\(formatted(result.peakMegabytes, 0)) MB\n")
         }
       }
-      if output.json { printLine(["sgemm_gflops": .double(peak), "cases": .array(cases)]) }
+      if output.json {
+        printLine([
+          "sgemm_gflops": .double(peak), "blas": .string(environment.blas), "threads": .int(threads),
+          "cases": .array(cases),
+        ])
+      }
     }
   }
 

@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "Products.h"
+#include "Winograd.h"
+
 /// Tells the processor that this thread waits for another.
 static inline void ck_pause(void) {
 #if defined(__x86_64__)
@@ -70,13 +73,12 @@ void ck_channel_moments(int dtype, const void *x, double *sums, size_t pixels, s
 /// y = f(x·scale[c] + shift[c]), f = SiLU where `silu`.
 void ck_channel_affine(int dtype, const void *x, const void *scale, const void *shift, int silu, void *y,
                        size_t pixels, size_t channels);
-/// With z = x·scale + shift and d = gy·f'(z): sums[c] = Σ d, sums[C + c] = Σ d·x.
+/// With z = x·scale + shift: d = gy·f'(z), sums[c] = Σ d, sums[C + c] = Σ d·x.
 void ck_channel_affine_moments(int dtype, const void *x, const void *scale, const void *shift, int silu,
-                               const void *gy, double *sums, size_t pixels, size_t channels);
-/// gx = d·a[c] + x·b[c] + e[c], d as above.
-void ck_channel_affine_gradient(int dtype, const void *x, const void *scale, const void *shift, int silu,
-                                const void *gy, const void *a, const void *b, const void *e, void *gx, size_t pixels,
-                                size_t channels);
+                               const void *gy, void *d, double *sums, size_t pixels, size_t channels);
+/// gx = d·a[c] + x·b[c] + e[c]; gx may be d.
+void ck_channel_affine_gradient(int dtype, const void *x, const void *d, const void *a, const void *b, const void *e,
+                                void *gx, size_t pixels, size_t channels);
 
 /// One output row-block of a convolution as an implicit matrix product, and the two products of its gradient.
 ///

@@ -123,7 +123,7 @@ public final class DDPMUNet: DiffusionModel {
     for level in down { h = level(h, time, &skips) }
     h = middle.second(middle.attention(middle.first(h, time)), time)
     for level in up.reversed() { h = level(h, time, &skips) }
-    return output(outputNorm(h, silu: true))
+    return .segment([h]) { [output, outputNorm] in output(outputNorm($0[0], silu: true)) }
   }
 
   public var resolution: Int { configuration.resolution }
@@ -201,10 +201,10 @@ private struct UpLevel {
   func callAsFunction(_ x: Tensor, _ time: Tensor, _ skips: inout [Tensor]) -> Tensor {
     var h = x
     for (index, block) in blocks.enumerated() {
-      h = block(.concatenated([h, skips.removeLast()], axis: -1), time)
+      h = block(h, joining: skips.removeLast(), time)
       if !attentions.isEmpty { h = attentions[index](h) }
     }
-    return upsample.map { $0(h.upsampledNearest2x()) } ?? h
+    return upsample.map { $0(h, doubled: true) } ?? h
   }
 }
 
@@ -226,10 +226,15 @@ private struct ResidualBlock {
     shortcut = inputs == outputs ? nil : Linear(scope["nin_shortcut"], inputs, outputs, pointwise: true)
   }
 
-  func callAsFunction(_ x: Tensor, _ silu: Tensor) -> Tensor {
-    let shift = time(silu)
-    let h = conv1(norm1(x, silu: true)) + shift.reshaped([shift.shape[0], 1, 1, shift.shape[1]])
-    return (shortcut?(x) ?? x) + conv2(norm2(h, silu: true))
+  /// - Parameters:
+  ///   - skip: what is joined to the channels of x before.
+  ///   - silu: SiLU of the embedding of time.
+  func callAsFunction(_ x: Tensor, joining skip: Tensor? = nil, _ silu: Tensor) -> Tensor {
+    .segment([silu, x] + (skip.map { [$0] } ?? [])) { inputs in
+      let x = inputs.count == 2 ? inputs[1] : .concatenated(Array(inputs[1...]), axis: -1)
+      let h = conv1(norm1(x, silu: true), shift: time(inputs[0]))
+      return conv2(norm2(h, silu: true), residual: shortcut?(x) ?? x)
+    }
   }
 }
 
@@ -248,9 +253,12 @@ private struct AttentionBlock {
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
-    let (items, channels) = (x.shape[0], x.size(-1))
-    let h = norm(x).reshaped([items, -1, channels])
-    let weights = query(h).matmul(key(h), transposed: (false, true)).softmax(scale: 1 / Double(channels).squareRoot())
-    return x + projection(weights.matmul(value(h))).reshaped(x.shape)
+    .segment([x]) { inputs in
+      let x = inputs[0]
+      let (items, channels) = (x.shape[0], x.size(-1))
+      let h = norm(x).reshaped([items, -1, channels])
+      let weights = query(h).matmul(key(h), transposed: (false, true)).softmax(scale: 1 / Double(channels).squareRoot())
+      return x + projection(weights.matmul(value(h))).reshaped(x.shape)
+    }
   }
 }

@@ -23,14 +23,17 @@ struct ModelFiles {
   private static let weightExtensions = ["safetensors", "bin", "pt", "pth", "ckpt", "npy"]
   private static let textLimit = 1 << 26
 
-  /// The files at `paths`, all in one folder, or one file.
+  /// A file by the name that its authors gave it, wherever it is.
+  typealias File = (name: String, path: String)
+
+  /// One file, or what belongs together in a folder.
   /// - Throws: ``InputError``, ``CheckpointError``.
-  init(_ paths: [String]) throws {
+  init(_ files: [File]) throws {
     func named(_ names: String...) -> String? {
-      names.lazy.compactMap { name in paths.first { ($0 as NSString).lastPathComponent == name } }.first
+      names.lazy.compactMap { name in files.first { $0.name == name }?.path }.first
     }
-    func kind(_ path: String) -> String { (path as NSString).pathExtension }
-    var weights = paths.count == 1 ? paths : paths.filter { Self.weightExtensions.contains(kind($0)) }
+    func kind(_ file: File) -> String { (file.name as NSString).pathExtension }
+    var weights = files.count == 1 ? files : files.filter { Self.weightExtensions.contains(kind($0)) }
     // A folder may hold the same weights for several programs.
     if weights.contains(where: { kind($0) == "safetensors" }) {
       weights = weights.filter { kind($0) == "safetensors" }
@@ -38,7 +41,7 @@ struct ModelFiles {
       weights = weights.filter { kind($0) != "bin" }
     }
     guard !weights.isEmpty else {
-      let folder = (paths.first as NSString?)?.deletingLastPathComponent ?? ""
+      let folder = (files.first?.path as NSString?)?.deletingLastPathComponent ?? ""
       throw InputError(
         "\(folder): no weights: expected a file that ends in \(Self.weightExtensions.map { ".\($0)" }.joined(separator: ", "))"
       )
@@ -46,13 +49,13 @@ struct ModelFiles {
     var states: [StateDictionary] = []
     var formats: [TensorFile.Format] = []
     var values: [(name: String, value: TensorFile.Value)] = []
-    for path in weights {
-      let file = try TensorFile(contentsOf: path)
+    for weights in weights {
+      let file = try TensorFile(contentsOf: weights.path)
       formats.append(file.format)
       values += file.values.map { ($0.key, $0.value) }
       states.append(try file.stateDictionary())
     }
-    (self.formats, self.values, onlyPath) = (formats, values, weights.count == 1 ? weights[0] : nil)
+    (self.formats, self.values, onlyPath) = (formats, values, weights.count == 1 ? weights[0].path : nil)
     state = states.count == 1 ? states[0] : try Self.joined(states)
     configuration = try named("config.json", "open_clip_config.json").map(Self.text)
     merges =

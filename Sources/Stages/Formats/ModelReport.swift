@@ -20,7 +20,7 @@ public struct ModelReport {
       ? try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }.sorted()
         .map { "\(path)/\($0)" } : [path]
     self.path = path
-    files = try readingInput { try ModelFiles(paths) }
+    files = try readingInput { try ModelFiles(paths.map { (($0 as NSString).lastPathComponent, $0) }) }
     bytes = files.state.source.components(separatedBy: " + ").reduce(0) {
       $0 + ((try? FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int) ?? 0)
     }
