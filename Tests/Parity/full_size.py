@@ -11,8 +11,8 @@ s_dir), measures (LPIPS alex and vgg, IR-SE50, BiSeNet, SegFormer-B0).
 """
 
 import argparse
+import csv
 import hashlib
-import json
 import math
 import os
 import shutil
@@ -149,8 +149,9 @@ def metrics(program, folder, recipe):
             continue
         shown = subprocess.run([program, "export", str(recipe), stage, "--to", f"out-{stage}"], cwd=folder,
                                capture_output=True, text=True, check=True)
-        for path in (folder / f"out-{stage}").rglob("*.json"):
-            values |= {f"{stage}.{k}": v for k, v in json.loads(path.read_text()).items()}
+        for path in (folder / f"out-{stage}").rglob("*.csv"):
+            row = next(csv.DictReader(path.read_text().splitlines()))
+            values |= {f"{stage}.{k}": float(v) for k, v in row.items() if k != "item"}
         assert values, shown.stdout
     return values, seconds, peak
 
