@@ -287,6 +287,19 @@ import Testing
         """)
   }
 
+  /// Queries, keys and values of which one is a single number do not make a matrix.
+  @Test func partsMustFitTogether() throws {
+    let state = try changed("hf-clip/model.safetensors") { $0 }
+    var tensors = state.tensors
+    tensors["text_model.encoder.layers.0.self_attn.q_proj.bias"] = tensors["logit_scale"]
+    let model = try StateDictionary(tensors: tensors, source: "file").publishedModel()
+    let names = ["q", "k", "v"].map { "text_model.encoder.layers.0.self_attn.\($0)_proj.bias" }
+    #expect(
+      model.differences.map(\.description) == [
+        "misshaped \(names.joined(separator: " + ")): expected [36], found []"
+      ])
+  }
+
   @Test func saysWhatIsMissingToTellTheNetwork() throws {
     let hints = small(16, groups: 4)
     #expect(
