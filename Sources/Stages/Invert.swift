@@ -39,6 +39,10 @@ let invert = StageKind(
 
 /// - Throws: where pictures [N, H, W, C] do not have the model's size.
 func requireSize(_ shape: [Int], of model: any DiffusionModel, _ context: any StageContext) throws {
+  guard shape[3] == model.pictureChannels else {
+    throw InputError(
+      "the diffusion model is for pictures of \(model.pictureChannels) channels, not of \(shape[3]): choose another")
+  }
   let side = model.resolution
   guard shape[1] == side, shape[2] == side else {
     throw InputError(

@@ -42,6 +42,9 @@ let load = StageKind(
         "The class that a guided-diffusion model is asked for; without, it ignores its classes, as the official code."
     ),
     Parameter(
+      "activation", .choice(["quick_gelu", "gelu"]), .optional,
+      help: "Of a CLIP's transformers, where no file beside its weights tells; quick_gelu, as OpenAI's, unless given."),
+    Parameter(
       "sha256", .string, .optional,
       help: "What the file's SHA-256 must be; 64 hexadecimal digits. For one file."),
   ],
@@ -102,6 +105,7 @@ private let sources: [ArtifactType] = [
 private let modelHints: [(String, [ArtifactType])] = [
   ("preset", [.diffusion]), ("resolution", [.diffusion, .segmenter]), ("groups", [.diffusion]),
   ("head_channels", [.diffusion]), ("attention_order", [.diffusion]), ("class", [.diffusion]),
+  ("activation", [.clip]),
 ]
 
 private func sourceHelp(_ type: ArtifactType) -> String {
@@ -176,6 +180,7 @@ extension PublishedHints {
     attentionOrder = parameters["attention_order"]?.string.flatMap(
       GuidedUNet.Configuration.AttentionOrder.init(rawValue:))
     label = parameters["class"]?.int
+    exactGELU = parameters["activation"]?.string.map { $0 == "gelu" }
   }
 }
 

@@ -388,7 +388,7 @@ def write_provenance(folder):
                   "Copyright (c) 2021 OpenAI), from open_clip_torch."]
     lines += ["", "| file | bytes | SHA-256 |", "|---|---|---|"]
     for path in sorted(folder.iterdir()):
-        if path.name != "PROVENANCE.md":
+        if path.is_file() and path.name != "PROVENANCE.md":
             path.chmod(0o644)
             lines.append(f"| {path.name} | {path.stat().st_size} | {hashlib.sha256(path.read_bytes()).hexdigest()} |")
     (folder / "PROVENANCE.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -137,6 +137,23 @@ import Testing
     #expect(face.count - statistics == 43_797_696)
   }
 
+  /// As open_clip counts OpenAI's models.
+  @Test(arguments: [
+    (768, 32, 12, 512, 512, nil, 151_277_313), (768, 16, 12, 512, 512, nil, 149_620_737),
+    (1024, 14, 24, 768, 768, nil, 427_616_513), (64, 32, 16, 1024, 512, [3, 4, 6, 3], 102_007_137),
+  ])
+  func countsOfOpenAIsModels(
+    width: Int, patch: Int, layers: Int, embedDim: Int, textWidth: Int, blocks: [Int]?, count: Int
+  ) throws {
+    let network = try CLIP(
+      .init(
+        embedDim: embedDim, imageResolution: 224, visionLayers: layers, visionWidth: width, visionPatchSize: patch,
+        visionHeads: blocks == nil ? nil : 32, contextLength: 77, vocabularySize: 49408, textLayers: 12,
+        textWidth: textWidth, visionBlocks: blocks), .described)
+    let learned = network.parameters.parameters.filter { !$0.key.contains("running_") }
+    #expect(learned.values.reduce(0) { $0 + $1.tensor.count } == count)
+  }
+
   @Test(arguments: [
     ("hf-clip", "model.safetensors", "config.json"), ("openai-clip", "ViT-tiny.pt", nil),
     ("open-clip", "open_clip_pytorch_model.bin", "open_clip_config.json"),
@@ -148,6 +165,7 @@ import Testing
     let oracle = try OracleFixture("published/\(name).expected.safetensors")
     let network = try network(CLIP.self, model)
     #expect(network.configuration.exactGELU == (name == "open-clip" ? true : nil))
+    #expect(model.notes.contains { $0.hasPrefix("took its activation") } == (configuration == nil))
     let texts = oracle["input/texts"].values.map { Int($0) }
     compare(network, oracle) {
       .concatenated(
@@ -191,6 +209,11 @@ import Testing
     let network = try network(LPIPS.self, Self.model(files))
     #expect(network.configuration.trunk.rawValue == trunk)
     compare(network, oracle, ["x", "b"]) { network.distance($0[0], $0[1]) }
+    // The smallest pictures that are taken, and no smaller ones.
+    let least = ["alex": 31, "vgg": 16, "squeeze": 17][trunk] ?? 0
+    #expect(network.requirement(unmetByHeight: least, width: 40) == nil)
+    #expect(network.distance(.zeros([1, least, 40, 3]), .zeros([1, least, 40, 3])).item == 0)
+    #expect(network.requirement(unmetByHeight: 40, width: least - 1) == "of at least \(least)×\(least)")
   }
 
   /// Every name that a network has here becomes one in the file and comes back.
@@ -262,6 +285,19 @@ import Testing
         missing out.0.weight: expected [4]
         extra time_embed.9.bias: found [32]
         """)
+  }
+
+  /// Queries, keys and values of which one is a single number do not make a matrix.
+  @Test func partsMustFitTogether() throws {
+    let state = try changed("hf-clip/model.safetensors") { $0 }
+    var tensors = state.tensors
+    tensors["text_model.encoder.layers.0.self_attn.q_proj.bias"] = tensors["logit_scale"]
+    let model = try StateDictionary(tensors: tensors, source: "file").publishedModel()
+    let names = ["q", "k", "v"].map { "text_model.encoder.layers.0.self_attn.\($0)_proj.bias" }
+    #expect(
+      model.differences.map(\.description) == [
+        "misshaped \(names.joined(separator: " + ")): expected [36], found []"
+      ])
   }
 
   @Test func saysWhatIsMissingToTellTheNetwork() throws {

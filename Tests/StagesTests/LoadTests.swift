@@ -88,6 +88,20 @@ import Testing
     #expect(draft.complaints() == ["'preset' is about a published model: remove it, or load diffusion"])
   }
 
+  @Test func picturesThatANetworkCannotTakeAreRefused() throws {
+    let network = try #require(try load("perceptual", "lpips-alex").written["perceptual"]?.first?.data)
+    let picture = try plainPicture(100)
+    let context = try BenchContext(
+      "metric", item: "a", ["measures": .list([.string("perceptual")])],
+      inputs: [
+        "images": .one(.images, [("a", picture)]), "reference": .one(.images, [("a", picture)]),
+        "perceptual": .one(.perceptual, [("", network)]),
+      ])
+    #expect(
+      complaint { try context.run() }
+        == "picture 'a' is 16×16, but 'perceptual' needs pictures of at least 31×31: load them with `size`")
+  }
+
   @Test func reportsAreForPeopleToo() throws {
     let text = try ModelReport(path: "\(Self.folder)/hf-clip").text(listing: false)
       .replacing(Self.folder, with: "")

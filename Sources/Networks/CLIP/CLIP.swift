@@ -5,7 +5,7 @@ import Tensors
 /// CLIP with a vision transformer or a modified ResNet (Radford et al. 2021): pictures and texts as vectors of one space.
 ///
 /// Parameters have OpenAI's names.
-public final class CLIP: Network {
+public final class CLIP: PictureNetwork {
   public struct Configuration: Codable, Sendable, Hashable {
     /// Width of the common space.
     public var embedDim: Int
@@ -108,6 +108,8 @@ public final class CLIP: Network {
       "text_projection", [width, configuration.embedDim], .normal(deviation: 1 / Double(width).squareRoot()))
     logitScale = root.parameter("logit_scale", [], .constant(log(1 / 0.07)))
   }
+
+  public func requirement(unmetByHeight height: Int, width: Int) -> String? { height == width ? nil : "square" }
 
   /// Embeddings [N, embedDim], not normalised, of pictures [N, H, W, 3] as ``preprocessed(_:)`` gives them.
   public func encodeImage(_ x: Tensor) -> Tensor {

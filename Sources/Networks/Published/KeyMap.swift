@@ -34,8 +34,9 @@ struct KeyMap: Sendable {
 
   /// What a parameter may be in a file: the names of its parts, for each rule that fits.
   func theirs(_ ours: String) -> [(names: [String], isTransposed: Bool)] {
-    rules.compactMap { rule in
-      rule.ours.values(in: ours, levels: levels).map { values in
+    let bytes = Array(ours.utf8)
+    return rules.compactMap { rule in
+      rule.ours.values(in: bytes, levels: levels).map { values in
         (rule.theirs.map { $0.filled(with: values, levels: levels) }, rule.isTransposed)
       }
     }
@@ -43,9 +44,10 @@ struct KeyMap: Sendable {
 
   /// The parameter of which a file's tensor is all or a part; nil where there is none.
   func ours(_ theirs: String) -> String? {
+    let bytes = Array(theirs.utf8)
     for rule in rules {
       for pattern in rule.theirs {
-        if let values = pattern.values(in: theirs, levels: levels) {
+        if let values = pattern.values(in: bytes, levels: levels) {
           return rule.ours.filled(with: values, levels: levels)
         }
       }
@@ -85,11 +87,11 @@ struct KeyPattern: Sendable {
     self.pieces = run.isEmpty ? pieces : pieces + [.text(run)]
   }
 
-  func matches(_ name: String) -> Bool { values(in: name, levels: 0) != nil }
+  func matches(_ name: String) -> Bool { values(in: Array(name.utf8), levels: 0) != nil }
 
-  /// What stands at the pattern's places in `name`, numbers counted from the first level; nil where it does not fit.
-  func values(in name: String, levels: Int) -> [String]? {
-    var rest = Array(name.utf8)[...]
+  /// What stands at the pattern's places in a name, given as UTF-8, numbers counted from the first level; nil where it does not fit.
+  func values(in name: [UInt8], levels: Int) -> [String]? {
+    var rest = name[...]
     var values: [String] = []
     for piece in pieces {
       switch piece {

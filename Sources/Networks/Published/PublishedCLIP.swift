@@ -9,9 +9,9 @@ extension PublishedFormat {
     ignored: ["input_resolution", "context_length", "vocab_size", "attn_mask"]
   ) { (state, hints, format) throws(NetworkError) in
     var heads: (Int?, Int?) = (nil, nil)
-    var exactGELU = false
+    var exactGELU = hints.exactGELU
     if let text = hints.configuration, let json = try? JSONDecoder().decode(OpenCLIP.self, from: Data(text.utf8)) {
-      exactGELU = !(json.model_cfg.quick_gelu ?? false)
+      exactGELU = exactGELU ?? !(json.model_cfg.quick_gelu ?? false)
       heads.1 = json.model_cfg.text_cfg?.heads
       if let vision = json.model_cfg.vision_cfg, let width = vision.width, (1...1 << 20).contains(width) {
         let isResNet = state.tensors["visual.proj"] == nil
@@ -28,19 +28,23 @@ extension PublishedFormat {
     ignored: ["text_model.embeddings.position_ids", "vision_model.embeddings.position_ids"]
   ) { (state, hints, format) throws(NetworkError) in
     var heads: (Int?, Int?) = (nil, nil)
-    var exactGELU = false
+    var exactGELU = hints.exactGELU
     if let text = hints.configuration, let json = try? JSONDecoder().decode(Transformers.self, from: Data(text.utf8)) {
       heads = (json.vision_config?.num_attention_heads, json.text_config?.num_attention_heads)
-      exactGELU = json.vision_config?.hidden_act == "gelu"
+      exactGELU = exactGELU ?? (json.vision_config?.hidden_act == "gelu")
     }
     return try clip(PublishedTensors(state: state, keys: .huggingFaceCLIP), heads: heads, exactGELU: exactGELU, format)
   }
 
   /// As OpenAI's code tells it from a state dict; heads are 64 wide unless a configuration says otherwise.
   private static func clip(
-    _ tensors: PublishedTensors, heads: (vision: Int?, text: Int?), exactGELU: Bool, _ format: PublishedFormat
+    _ tensors: PublishedTensors, heads: (vision: Int?, text: Int?), exactGELU hint: Bool?, _ format: PublishedFormat
   ) throws(NetworkError) -> PublishedModel {
     let source = tensors.state.source
+    let exactGELU = hint ?? false
+    let notes =
+      hint == nil
+      ? ["took its activation to be x·σ(1.702x), as in OpenAI's models: give `activation: gelu` if not"] : []
     func shape(_ name: String, _ rank: Int) throws(NetworkError) -> [Int] {
       try tensors.shape(name, rank: rank, of: format.name)
     }
@@ -79,7 +83,7 @@ extension PublishedFormat {
         textHeads: heads.text, visionBlocks: blocks, exactGELU: exactGELU ? true : nil)
     }
     let network = try make(source) { () throws(NetworkError) in try CLIP(configuration, .described) }
-    return PublishedModel(network, tensors, format, notes: [])
+    return PublishedModel(network, tensors, format, notes: notes)
   }
 
   /// What counts of open_clip_config.json.

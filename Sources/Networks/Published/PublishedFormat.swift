@@ -48,6 +48,8 @@ public struct PublishedHints: Sendable {
   public var attentionOrder: GuidedUNet.Configuration.AttentionOrder?
   /// The class of pictures that a model for several is asked for.
   public var label: Int?
+  /// Whether a CLIP has the exact GELU, and not x·σ(1.702x).
+  public var exactGELU: Bool?
   /// The text of a configuration file that lies beside the weights: config.json, open_clip_config.json.
   public var configuration: String?
 

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Kernels
 import OrderedCollections
 import Tensors
 
@@ -71,7 +72,9 @@ public struct PublishedModel {
     let entries = network.parameters.parameters.map { name, parameter in
       let shape = parameter.layout.checkpointShape(parameter.tensor.shape)
       return Safetensors.LazyTensor(name: name, shape: shape) {
-        parameters[name]?.tensor.reshaped(shape) ?? .zeros(shape)
+        // Large tensors of many sizes would each leave a block in the pool.
+        if shape.reduce(1, *) > 1 << 20 { MemoryPool.shared.trim() }
+        return parameters[name]?.tensor.reshaped(shape) ?? .zeros(shape)
       }
     }
     return try Safetensors.data(of: entries, metadata: description, source: source)

@@ -45,6 +45,11 @@ public final class IdentityNetwork: IdentityModel {
     output = Linear(root["output"], side * side * widths[widths.count - 1], configuration.embedDim)
   }
 
+  public func requirement(unmetByHeight height: Int, width: Int) -> String? {
+    let side = configuration.resolution
+    return height == side && width == side ? nil : "of \(side)×\(side)"
+  }
+
   /// Unit vectors [N, embedDim] of pictures [N, H, W, 3] in [−1, 1], H and W being the resolution.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     precondition(x.shape.dropFirst() == [configuration.resolution, configuration.resolution, 3], "pictures \(x.shape)")

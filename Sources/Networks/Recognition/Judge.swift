@@ -2,7 +2,7 @@ import Kernels
 import Tensors
 
 /// A classifier of attributes that guides nothing and only scores.
-public final class Judge: Network {
+public final class Judge: PictureNetwork {
   public struct Configuration: Codable, Sendable, Hashable {
     /// What it tells, in the order of its results.
     public var heads: [ClassificationHead]
@@ -39,6 +39,10 @@ public final class Judge: Network {
     let widths = configuration.widths
     encoder = ResidualEncoder(root["encoder"], widths: widths, groups: configuration.groups)
     heads = ClassificationHeads(root["heads"], widths[widths.count - 1], configuration.heads)
+  }
+
+  public func requirement(unmetByHeight height: Int, width: Int) -> String? {
+    Networks.requirement(unmetByHalving: configuration.widths.count, height: height, width: width)
   }
 
   /// Logits [N, K] for each head, of pictures [N, H, W, 3] in [−1, 1].

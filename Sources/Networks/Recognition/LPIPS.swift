@@ -100,6 +100,17 @@ public final class LPIPS: PerceptualModel {
     (self.trunk, self.importance) = (trunk, importance)
   }
 
+  public func requirement(unmetByHeight height: Int, width: Int) -> String? {
+    // Below these nothing is left of the picture behind the last pooling.
+    let least =
+      switch configuration.trunk {
+      case .alex: 31
+      case .vgg: 16
+      case .squeeze: 17
+      }
+    return min(height, width) >= least ? nil : "of at least \(least)×\(least)"
+  }
+
   /// The features [N, H, W, C] that are compared, of pictures [N, H, W, 3] in [−1, 1].
   public func features(_ x: Tensor) -> [Tensor] {
     func constant(_ values: [Double]) -> Tensor { Tensor(values, shape: [3]).converted(to: x.type) }

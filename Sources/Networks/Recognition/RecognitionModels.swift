@@ -3,14 +3,30 @@ import Tensors
 // What the users of recognition networks see of them. Pictures are [N, H, W, 3] in [−1, 1]; each network brings them to
 // the size and range that it was trained on.
 
+/// A network that looks at pictures.
+public protocol PictureNetwork: Network {
+  /// What pictures must be where those of a height and width cannot be taken ("square"); nil where they can.
+  func requirement(unmetByHeight height: Int, width: Int) -> String?
+}
+
+extension PictureNetwork {
+  public func requirement(unmetByHeight height: Int, width: Int) -> String? { nil }
+}
+
+/// What pictures must be whose sides are halved `count` times.
+func requirement(unmetByHalving count: Int, height: Int, width: Int) -> String? {
+  let step = 1 << count
+  return height % step == 0 && width % step == 0 ? nil : "of sides that are multiples of \(step)"
+}
+
 /// A network that tells people apart.
-public protocol IdentityModel: Network {
+public protocol IdentityModel: PictureNetwork {
   /// Unit vectors [N, D]; their products are cosines.
   func callAsFunction(_ x: Tensor) -> Tensor
 }
 
 /// A network that tells what each pixel shows.
-public protocol SegmentationModel: Network {
+public protocol SegmentationModel: PictureNetwork {
   /// The names of the classes, in the order of the logits.
   var classes: [String] { get }
   /// Logits [N, H, W, K].
@@ -18,7 +34,7 @@ public protocol SegmentationModel: Network {
 }
 
 /// A network that tells how different two pictures look.
-public protocol PerceptualModel: Network {
+public protocol PerceptualModel: PictureNetwork {
   /// The distance of each pair, [N].
   func distance(_ a: Tensor, _ b: Tensor) -> Tensor
 }

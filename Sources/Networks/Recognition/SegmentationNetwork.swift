@@ -70,6 +70,10 @@ public final class SegmentationNetwork: SegmentationModel {
 
   public var classes: [String] { configuration.classes }
 
+  public func requirement(unmetByHeight height: Int, width: Int) -> String? {
+    Networks.requirement(unmetByHalving: configuration.widths.count - 1, height: height, width: width)
+  }
+
   /// Logits [N, H, W, K] of pictures [N, H, W, 3] in [−1, 1] whose sides can be halved once per level.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     var levels = [input(x)]

@@ -17,8 +17,8 @@ struct ModelFiles {
   let merges: String?
   /// The tokens' numbers by vocab.json.
   let vocabulary: [String: Int]?
-  /// The only file with weights, where there is one.
-  let onlyPath: String?
+  /// Why no model was chosen among the tensors, which are then all of the file's.
+  let ambiguity: CheckpointError?
 
   private static let weightExtensions = ["safetensors", "bin", "pt", "pth", "ckpt", "npy"]
   private static let textLimit = 1 << 26
@@ -27,8 +27,9 @@ struct ModelFiles {
   typealias File = (name: String, path: String)
 
   /// One file, or what belongs together in a folder.
+  /// - Parameter leniently: whether files are taken in which no model can be told from the rest.
   /// - Throws: ``InputError``, ``CheckpointError``.
-  init(_ files: [File]) throws {
+  init(_ files: [File], leniently: Bool = false) throws {
     func named(_ names: String...) -> String? {
       names.lazy.compactMap { name in files.first { $0.name == name }?.path }.first
     }
@@ -49,13 +50,20 @@ struct ModelFiles {
     var states: [StateDictionary] = []
     var formats: [TensorFile.Format] = []
     var values: [(name: String, value: TensorFile.Value)] = []
+    var ambiguity: CheckpointError?
     for weights in weights {
       let file = try TensorFile(contentsOf: weights.path)
       formats.append(file.format)
       values += file.values.map { ($0.key, $0.value) }
-      states.append(try file.stateDictionary())
+      do throws(CheckpointError) {
+        states.append(try file.stateDictionary())
+      } catch {
+        guard leniently else { throw error }
+        states.append(StateDictionary(tensors: file.entries, source: file.source, metadata: file.metadata))
+        ambiguity = error
+      }
     }
-    (self.formats, self.values, onlyPath) = (formats, values, weights.count == 1 ? weights[0].path : nil)
+    (self.formats, self.values, self.ambiguity) = (formats, values, ambiguity)
     state = states.count == 1 ? states[0] : try Self.joined(states)
     configuration = try named("config.json", "open_clip_config.json").map(Self.text)
     merges =

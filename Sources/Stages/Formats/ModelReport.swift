@@ -20,7 +20,9 @@ public struct ModelReport {
       ? try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }.sorted()
         .map { "\(path)/\($0)" } : [path]
     self.path = path
-    files = try readingInput { try ModelFiles(paths.map { (($0 as NSString).lastPathComponent, $0) }) }
+    files = try readingInput {
+      try ModelFiles(paths.map { (($0 as NSString).lastPathComponent, $0) }, leniently: true)
+    }
     bytes = files.state.source.components(separatedBy: " + ").reduce(0) {
       $0 + ((try? FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int) ?? 0)
     }
@@ -43,7 +45,7 @@ public struct ModelReport {
   private var problems: [String] {
     switch model {
     case .success(let model): model.differences.map { "\($0)" } + tokenizerProblem
-    case .failure(let error): ["\(error)"]
+    case .failure(let error): [files.ambiguity.map { "\($0)" } ?? "\(error)"]
     }
   }
 

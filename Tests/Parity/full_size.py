@@ -1,0 +1,302 @@
+"""Runs diffusionclip on networks of the official sizes, with random weights in the formats of the published files, and
+compares what comes out with PyTorch. Prints the largest relative error, time and memory of both.
+
+Needs torch, torchvision, transformers, open_clip_torch, lpips, safetensors and Pillow, a release build of
+diffusionclip, some 10 GB of disk for `imagenet-512`, else 3 GB. Takes minutes; it is no part of the tests:
+
+    python Tests/Parity/full_size.py .build/release/diffusionclip celeba-hq afhq clip measures
+
+Cases: celeba-hq, afhq, imagenet-512 (the U-Nets: load, then DDIM inversion with two evaluations), clip (ViT-B/16, by
+s_dir), measures (LPIPS alex and vgg, IR-SE50, BiSeNet, SegFormer-B0).
+"""
+
+import argparse
+import csv
+import hashlib
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.numpy import load_file
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Tests/Fixtures"))
+import reference_networks as reference  # noqa: E402
+
+
+def randomize(module):
+    with torch.no_grad():
+        for name, tensor in list(module.named_parameters()) + list(module.named_buffers()):
+            if not tensor.is_floating_point() or name == "attn_mask":
+                continue
+            if tensor.ndim > 1:
+                tensor.normal_(0, 1 / math.sqrt(tensor[0].numel()))
+            elif name.endswith("running_var"):
+                tensor.uniform_(0.5, 1.5)
+            elif name.endswith("logit_scale"):
+                tensor.fill_(math.log(100))
+            else:
+                tensor.normal_(1.0 if name.endswith("weight") and tensor.ndim == 1 else 0.0, 0.1)
+    return module.eval()
+
+
+def run(command, folder):
+    """Seconds, peak memory in MB and output of a command."""
+    start, peak = time.time(), 0
+    with tempfile.TemporaryFile() as file:
+        process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
+        # What the system reports at the end counts the memory of this process, from which it was forked.
+        while process.poll() is None:
+            try:
+                lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                peak = max([peak] + [int(line.split()[1]) for line in lines if line.startswith("VmHWM")])
+            except (OSError, ValueError):
+                pass
+            time.sleep(0.02)
+        file.seek(0)
+        output = file.read().decode()
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{output}")
+    return time.time() - start, peak / 1024, output
+
+
+def picture(folder, name, side, seed):
+    generator = np.random.default_rng(seed)
+    coarse = (255 * generator.random((side // 16, side // 16, 3))).astype(np.uint8)
+    image = Image.fromarray(coarse).resize((side, side), Image.BICUBIC)
+    image.save(folder / f"{name}.png")
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255 * 2 - 1
+
+
+def load_time(program, folder, recipe, path, model_bytes):
+    """Times `inspect` and the stage `load` of the file against reading and hashing it, the file being in memory."""
+    data = path.read_bytes()
+    start = time.time()
+    hashlib.sha256(path.read_bytes()).hexdigest()
+    reading = time.time() - start
+    del data
+    seconds, peak, _ = run([program, "run", str(recipe), "--only", "base"], folder)
+    print(f"  file {path.stat().st_size / 1e6:.0f} MB: read and hashed in {reading:.2f} s (Python); the stage load, with "
+          f"its two digests and the write to disk: {seconds:.2f} s, peak {peak:.0f} MB, "
+          f"{peak * 1048576 / model_bytes:.2f} of the model")
+
+
+def unet(program, name, model, folder, side, hints, evaluate):
+    suffix = "ckpt" if name == "celeba-hq" else "pt"
+    path = folder / f"{name}.{suffix}"
+    torch.save(model.state_dict(), path)
+    x = picture(folder, "picture", side, 1)
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(f"""recipe: parity
+stages:
+  base: {{ load: {{ diffusion: {path.name}, {hints} }} }}
+  pictures: {{ load: {{ images: picture.png }} }}
+  latents: {{ invert: {{ images: pictures, model: base, return_step: 500, steps: 3 }} }}
+outputs: [latents]
+""")
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{name}: {parameters:,} parameters in {len(list(model.parameters()))} tensors")
+    load_time(program, folder, recipe, path, 4 * parameters)
+    seconds, peak, _ = run([program, "run", str(recipe)], folder)
+    run([program, "export", str(recipe), "latents", "--to", "out"], folder)
+    ours = load_file(next((folder / "out").rglob("*.safetensors")))["latent"]
+
+    alphas = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
+    start = time.time()
+    with torch.no_grad():
+        for t, after in [(0, 250), (250, 500)]:
+            noise = evaluate(x, torch.tensor([float(t)]))
+            a, b = alphas[t], alphas[after]
+            x = (b.sqrt() * (x - (1 - a).sqrt() * noise) / a.sqrt() + (1 - b).sqrt() * noise).float()
+    torch_seconds = time.time() - start
+    theirs = x[0].permute(1, 2, 0).numpy()
+    error = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    print(f"  two evaluations at {side}²: relative error {error:.1e}; diffusionclip {seconds:.1f} s in all, "
+          f"peak {peak:.0f} MB; PyTorch {torch_seconds:.1f} s")
+    return error
+
+
+def make_celeba(program, folder):
+    model = randomize(reference.DDPMUNet())
+    return unet(program, "celeba-hq", model, folder, 256, "preset: celeba-hq", model)
+
+
+def make_afhq(program, folder):
+    model = randomize(reference.GuidedUNet(128, [128, 128, 256, 256, 512, 512], [0, 0, 0, 0, 1, 0], 1))
+    return unet(program, "afhq", model, folder, 256, "preset: afhq-dog", lambda x, t: model(x, t)[:, :3])
+
+
+def make_imagenet(program, folder):
+    model = randomize(reference.GuidedUNet(
+        256, [128, 256, 256, 512, 512, 1024, 1024], [0, 0, 0, 0, 1, 1, 1], 2, classes=1000))
+    return unet(program, "imagenet-512", model, folder, 512, "preset: imagenet-512", lambda x, t: model(x, t)[:, :3])
+
+
+def metrics(program, folder, recipe):
+    seconds, peak, _ = run([program, "run", str(recipe)], folder)
+    values = {}
+    for stage in ["scores", "more"]:
+        if stage + ":" not in recipe.read_text():
+            continue
+        shown = subprocess.run([program, "export", str(recipe), stage, "--to", f"out-{stage}"], cwd=folder,
+                               capture_output=True, text=True, check=True)
+        for path in (folder / f"out-{stage}").rglob("*.csv"):
+            row = next(csv.DictReader(path.read_text().splitlines()))
+            values |= {f"{stage}.{k}": float(v) for k, v in row.items() if k != "item"}
+        assert values, shown.stdout
+    return values, seconds, peak
+
+
+def make_clip(program, folder):
+    import open_clip
+
+    vision = dict(image_size=224, layers=12, width=768, patch_size=16)
+    text = dict(context_length=77, vocab_size=49408, width=512, heads=8, layers=12)
+    model = randomize(open_clip.model.CLIP(512, vision, text, quick_gelu=True))
+    weights = folder / "clip"
+    weights.mkdir()
+    with torch.no_grad():
+        whole = torch.jit.trace_module(
+            model, {"forward": (torch.zeros(1, 3, 224, 224), torch.zeros(1, 77, dtype=torch.long))})
+    torch.jit.save(whole, str(weights / "ViT-B-16.pt"))
+    shutil.copy(open_clip.tokenizer.default_bpe(), weights / "bpe_simple_vocab_16e6.txt.gz")
+    a, b = picture(folder, "a", 256, 1), picture(folder, "b", 256, 2)
+    (folder / "edited").mkdir()
+    shutil.copy(folder / "b.png", folder / "edited/a.png")
+    recipe = folder / "recipe.yaml"
+    recipe.write_text("""recipe: parity
+stages:
+  clip: { load: { clip: clip } }
+  before: { load: { images: a.png } }
+  after: { load: { images: edited/a.png } }
+  scores:
+    metric: { images: after, reference: before, clip: clip, source: face, target: angry face, measures: [s_dir] }
+outputs: [scores]
+""")
+    values, seconds, peak = metrics(program, folder, recipe)
+
+    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073])[:, None, None]
+    deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711])[:, None, None]
+
+    def image(x):
+        x = F.interpolate((x + 1) / 2, size=(224, 224), mode="bicubic", align_corners=False)
+        return F.normalize(model.encode_image((x - mean) / deviation))
+
+    templates = (ROOT / "Tests/MetricsTests/Fixtures/templates.txt").read_text().strip().split("\n")
+
+    def texts(words):
+        tokens = open_clip.tokenizer.SimpleTokenizer()([t.replace("{}", words) for t in templates])
+        return F.normalize(model.encode_text(tokens))
+
+    with torch.no_grad():
+        direction = F.normalize((texts("angry face") - texts("face")).mean(0, keepdim=True))
+        change = image(b) - image(a)
+        s_dir = (change / (change.norm() + 1e-7) * direction).sum().item()
+    error = abs(values["scores.s_dir"] - s_dir)
+    count = sum(p.numel() for p in model.parameters())
+    print(f"clip: ViT-B/16, {count:,} parameters, as TorchScript; s_dir {values['scores.s_dir']:.7f}, PyTorch {s_dir:.7f}, "
+          f"difference {error:.1e}; {seconds:.1f} s, peak {peak:.0f} MB")
+    return error
+
+
+def make_measures(program, folder):
+    import lpips
+    import torchvision
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    a, b = picture(folder, "a", 256, 1), picture(folder, "b", 256, 2)
+    (folder / "edited").mkdir()
+    shutil.copy(folder / "b.png", folder / "edited/a.png")
+    distances = {}
+    for net, trunk in [("alex", "alexnet"), ("vgg", "vgg16")]:
+        whole = torchvision.models.get_model(trunk, weights=None)
+        (folder / net).mkdir()
+        distance = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+        state = {k: v for k, v in whole.state_dict().items()}
+        torch.save(state, folder / net / f"{trunk}.pth")
+        shutil.copy(Path(lpips.__file__).parent / f"weights/v0.1/{net}.pth", folder / net)
+        slices = {k: v for k, v in distance.net.state_dict().items()}
+        distance.net.load_state_dict({k: state["features." + k.split(".", 1)[1]] for k in slices})
+        distances[net] = distance
+    face = randomize(reference.IRSE())
+    torch.save(face.state_dict(), folder / "model_ir_se50.pth")
+    parts = randomize(reference.BiSeNet())
+    torch.save(parts.state_dict(), folder / "79999_iter.pth")
+    scenes = randomize(SegformerForSemanticSegmentation(SegformerConfig(num_labels=150)))
+    scenes.save_pretrained(folder / "segformer")
+    recipe = folder / "recipe.yaml"
+    recipe.write_text("""recipe: parity
+stages:
+  alex: { load: { perceptual: alex } }
+  vgg: { load: { perceptual: vgg } }
+  face: { load: { identity: model_ir_se50.pth } }
+  parts: { load: { segmenter: 79999_iter.pth } }
+  scenes: { load: { segmenter: segformer } }
+  before: { load: { images: a.png } }
+  after: { load: { images: edited/a.png } }
+  scores:
+    metric:
+      { images: after, reference: before, perceptual: alex, identity: face, segmenter: parts,
+        measures: [perceptual, identity, sc] }
+  more:
+    metric: { images: after, reference: before, perceptual: vgg, segmenter: scenes, measures: [perceptual, sc] }
+outputs: [scores, more]
+""")
+    values, seconds, peak = metrics(program, folder, recipe)
+    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+    deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+
+    def resized(x):
+        x = F.interpolate(x, size=(512, 512), mode="bilinear", align_corners=False)
+        return ((x + 1) / 2 - mean) / deviation
+
+    def consistency(labels):
+        return (labels(a) == labels(b)).float().mean().item()
+
+    with torch.no_grad():
+        theirs = {
+            "scores.perceptual": distances["alex"](a, b).item(), "more.perceptual": distances["vgg"](a, b).item(),
+            "scores.identity": (face.of_portraits(a) * face.of_portraits(b)).sum().item(),
+            "scores.sc": consistency(lambda x: parts(resized(x)).argmax(1)),
+            "more.sc": consistency(lambda x: F.interpolate(
+                scenes(resized(x)).logits, size=(512, 512), mode="bilinear", align_corners=False).argmax(1)),
+        }
+    worst = 0
+    for name, value in theirs.items():
+        print(f"  {name}: {values[name]:.7f}, PyTorch {value:.7f}")
+        worst = max(worst, abs(values[name] - value) / max(abs(value), 1e-3) if "sc" not in name.split(".")[1] else
+                    abs(values[name] - value))
+    print(f"measures: largest difference {worst:.1e}; {seconds:.1f} s, peak {peak:.0f} MB")
+    return worst
+
+
+CASES = {"celeba-hq": make_celeba, "afhq": make_afhq, "imagenet-512": make_imagenet, "clip": make_clip,
+         "measures": make_measures}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("cases", nargs="*", default=["celeba-hq", "afhq", "clip", "measures"])
+    arguments = parser.parse_args()
+    worst = 0
+    for case in arguments.cases:
+        torch.manual_seed(20220618)
+        with tempfile.TemporaryDirectory() as name:
+            os.environ["DIFFUSIONCLIP_STORE"] = name + "/store"
+            worst = max(worst, CASES[case](os.path.abspath(arguments.program), Path(name)))
+    print(f"largest of all: {worst:.1e}, expected at most 1e-3")
+    sys.exit(0 if worst <= 1e-3 else 1)
+
+
+if __name__ == "__main__":
+    main()
