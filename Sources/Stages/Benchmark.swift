@@ -76,7 +76,7 @@ public struct Benchmark: Sendable {
       network.predictor, parameters: network.parameters.tensors,
       trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
       settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
-      objective: { generated, original in LossValue(total: (generated - original).absolute().mean(), terms: []) })
+      objective: { generated, original, _ in LossValue(total: (generated - original).absolute().mean(), terms: []) })
     let seconds = median(repeats: repeats) { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) }
     return Result(
       name: name, gflop: 3 * Double(steps * work) / 1e9, seconds: seconds, peakMegabytes: ProcessMemory.peakMegabytes)
