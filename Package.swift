@@ -82,7 +82,9 @@ let package = Package(
     tests("RecipeSyntax"),
     tests("StageKit"),
     tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "TestSupport"]),
-    tests("Stages", ["Planning", "StageKit", "RecipeSyntax", "Imaging", "ArtifactStore"]),
+    tests(
+      "Stages",
+      ["Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore"]),
     tests("Execution", ["Planning", "StageKit", "ArtifactStore"]),
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(

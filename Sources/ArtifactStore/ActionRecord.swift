@@ -136,7 +136,7 @@ extension Artifact {
     guard let type = json["type"]?.string.flatMap(ArtifactType.init(rawValue:)), let values = json["items"]?.array
     else { return nil }
     let items = values.compactMap(Artifact.Item.init(json:))
-    guard items.count == values.count, type.isItemSet || items.count == 1 else { return nil }
+    guard items.count == values.count, type.allows(items: items.count) else { return nil }
     self.init(type: type, items: items)
   }
 

@@ -4,16 +4,19 @@ public enum ArtifactType: String, Sendable, Hashable, Codable, CaseIterable {
 
   /// Whether an artifact of this type is an ordered set of named items; the others hold one unnamed object.
   public var isItemSet: Bool { self == .images || self == .latents || self == .metrics }
+
+  /// Whether an artifact of this type may have so many items.
+  func allows(items count: Int) -> Bool { isItemSet || count == 1 || (self == .diffusion && count > 1) }
 }
 
 /// Typed, immutable content in the store: an ordered set of named objects.
 ///
 /// `images`, `latents` and `metrics` have an item for each picture; every other type has exactly one item, whose
-/// name is empty.
+/// name is empty. A diffusion model that is a change to another one has the objects of that one as further items.
 public struct Artifact: Sendable, Hashable, Codable {
   /// One named object of an artifact.
   public struct Item: Sendable, Hashable, Codable {
-    /// Unique in its artifact; "" for an artifact that is not a set.
+    /// Unique in its artifact; "" for the first of an artifact that is not a set.
     public let name: String
     /// The SHA-256 of the object's bytes.
     public let object: Digest
@@ -29,7 +32,7 @@ public struct Artifact: Sendable, Hashable, Codable {
   public let items: [Item]
 
   public init(type: ArtifactType, items: [Item]) {
-    precondition(type.isItemSet || items.count == 1, "\(type) holds one object")
+    precondition(type.allows(items: items.count), "\(type) holds one object")
     (self.type, self.items) = (type, items)
   }
 

@@ -57,7 +57,7 @@ extension FinishedAction: Packable {
         else { return nil }
         items.append(Artifact.Item(name: name, object: object, size: Int(size)))
       }
-      guard type.isItemSet || items.count == 1 else { return nil }
+      guard type.allows(items: items.count) else { return nil }
       outputs.append(.init(port: port, artifact: Artifact(type: type, items: items)))
     }
     guard let program = reader.text(), let cpu = reader.text(), let blas = reader.text(), let date = reader.text(),

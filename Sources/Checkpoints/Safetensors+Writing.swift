@@ -8,6 +8,8 @@ extension Safetensors {
     case float32
     /// Half the bytes, 11 significant bits, up to 65504.
     case float16
+
+    var type: StoredType { self == .float32 ? .f32 : .f16 }
   }
 
   /// A file's bytes, the same for the same tensors and metadata: both are written in the order of their names.
@@ -40,7 +42,7 @@ extension Safetensors {
     of tensors: [LazyTensor], metadata: [String: String], source: String, precision: Precision = .float32
   ) throws(CheckpointError) -> Data {
     let tensors = tensors.sorted { isBefore($0.name, $1.name) }
-    let type: StoredType = precision == .float32 ? .f32 : .f16
+    let type = precision.type
     var members: [String] = []
     var end = 0
     if !metadata.isEmpty {
@@ -62,11 +64,7 @@ extension Safetensors {
     withUnsafeBytes(of: UInt64(header.count).littleEndian) { data.append(contentsOf: $0) }
     data.append(header)
     for tensor in tensors {
-      let values = tensor.tensor().converted(to: .float32)
-      switch precision {
-      case .float32: data.append(UnsafeBufferPointer(values.floats))
-      case .float16: data.append(try halves(values, name: tensor.name, source: source))
-      }
+      data.append(try bytes(of: tensor.tensor(), precision, name: tensor.name, source: source))
     }
     return data
   }
@@ -81,6 +79,17 @@ extension Safetensors {
       try data.write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
       throw .unwritable(file: path, reason: error.localizedDescription)
+    }
+  }
+
+  /// A tensor's numbers, little-endian.
+  static func bytes(
+    of tensor: Tensor, _ precision: Precision, name: String, source: String
+  ) throws(CheckpointError) -> Data {
+    let values = tensor.converted(to: .float32)
+    switch precision {
+    case .float32: return Data(buffer: values.floats)
+    case .float16: return try halves(values, name: name, source: source)
     }
   }
 

@@ -17,10 +17,15 @@ public struct DDIM: Sendable {
   /// From time t to `next` with η = 0: √ᾱ' f + √(1 − ᾱ') ε (paper eqs. 4 and 12). `next` is earlier when sampling,
   /// later when inverting, −1 for the clean image.
   public func step(_ x: Tensor, noise epsilon: Tensor, from t: Int, to next: Int) -> Tensor {
-    // One expression in x and ε: scale·x + shift·ε.
+    let (scale, shift) = coefficients(from: t, to: next)
+    return x * scale + epsilon * shift
+  }
+
+  /// The step from time t to `next` as one expression in x and ε: scale·x + shift·ε.
+  func coefficients(from t: Int, to next: Int) -> (scale: Double, shift: Double) {
     let (alpha, target) = (schedule.alphaCumprod(t), schedule.alphaCumprod(next))
     let scale = (target / alpha).squareRoot()
-    return x * scale + epsilon * ((1 - target).squareRoot() - scale * (1 - alpha).squareRoot())
+    return (scale, (1 - target).squareRoot() - scale * (1 - alpha).squareRoot())
   }
 
   /// The step with η > 0 (Song et al. 2021, eqs. 12 and 16): c₁ = η √((1 − ᾱ/ᾱ')(1 − ᾱ')/(1 − ᾱ)) of `fresh` noise,
@@ -58,19 +63,20 @@ public struct DDIM: Sendable {
     return times.indices.reversed().map { (times[$0], $0 == 0 ? -1 : times[$0 - 1]) }
   }
 
-  /// The image from a latent at time t₀ (paper eq. 4): `steps` evaluations. With η > 0 fresh noise is drawn from
-  /// `random`, once per step.
+  /// The image from a latent at time t₀ (paper eq. 4): `steps` evaluations. With η > 0 `fresh` gives the noise of each
+  /// step, counted from 0; it is asked in order, for the last step too, where the noise has no share.
   public func generate(
     _ latent: Tensor, with model: any NoisePredictor, returnStep: Int, steps: Int, eta: Double = 0,
-    random: inout RandomSource, afterEach progress: (Int) throws -> Void = { _ in }
-  ) rethrows -> Tensor {
+    fresh: ((_ step: Int) throws -> Tensor)? = nil, afterEach progress: (Int) throws -> Void = { _ in }
+  ) throws -> Tensor {
     var x = latent
     for (index, pair) in Self.generationPairs(steps: steps, returnStep: returnStep).enumerated() {
       let noise = Gradients.off { model.predictNoise(x, at: pair.t) }
       if eta == 0 {
         x = step(x, noise: noise, from: pair.t, to: pair.next)
       } else {
-        x = step(x, noise: noise, from: pair.t, to: pair.next, eta: eta, fresh: random.normal(x.shape))
+        guard let fresh = try fresh?(index) else { preconditionFailure("η > 0 needs noise") }
+        x = step(x, noise: noise, from: pair.t, to: pair.next, eta: eta, fresh: fresh)
       }
       try progress(index + 1)
     }

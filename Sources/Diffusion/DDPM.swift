@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 /// The stochastic process of DDPM (Ho et al. 2020): forward to any time at once, backward step by step.
@@ -21,28 +22,69 @@ public struct DDPM: Sendable {
     return images * signal + noise * spread
   }
 
-  /// Ancestral sampling from time t₀ through the same times as DDIM's, with the posterior variance ("fixedsmall"):
-  /// x' = (x − β_t/√(1 − ᾱ_t) ε)/√(1 − β_t) + √max(β̃_t, 1e−20) w, no noise at t = 0.
+  /// σ_t² of the noise in a step backwards.
+  public enum Variance: String, Sendable, CaseIterable {
+    /// β̃_t = β_t (1 − ᾱ_{t−1})/(1 − ᾱ_t), the posterior's, at least 1e−20 ("fixedsmall").
+    case small
+    /// β_t ("fixedlarge").
+    case large
+    /// exp(f log β_t + (1 − f) log β̃_t) with f = (v + 1)/2 (Nichol & Dhariwal 2021, eq. 15): what a model that predicts
+    /// v has learned.
+    case learned
+    /// exp(v): how the official DiffusionCLIP code reads such a model.
+    case official
+  }
+
+  /// What β_t is where times are skipped.
+  public enum Stride: Sendable {
+    /// That of one time, as in the official code, so that it is right only for steps = t₀ + 1.
+    case fullStep
+    /// 1 − ᾱ_t/ᾱ', that of the step which is taken (Nichol & Dhariwal 2021, sec. 4).
+    case respaced
+  }
+
+  /// Ancestral sampling from time t₀ through the same times as DDIM's:
+  /// x' = (x − β_t/√(1 − ᾱ_t) ε)/√(1 − β_t) + σ_t w, no noise at t = 0.
   ///
-  /// As in the official code β_t is the full step's even where times are skipped, so that it is right only for
-  /// steps = t₀ + 1.
+  /// - Parameters:
+  ///   - variance: where left out, learned by a model that has learned it, else small.
+  ///   - fresh: w for each step, counted from 0; not asked at t = 0.
+  /// - Throws: ``DiffusionError/noLearnedVariance``, and what the closures throw.
   public func generate(
-    _ latent: Tensor, with model: any NoisePredictor, returnStep: Int, steps: Int, random: inout RandomSource,
+    _ latent: Tensor, with model: any NoisePredictor, returnStep: Int, steps: Int, variance: Variance? = nil,
+    stride: Stride = .fullStep, fresh: (_ step: Int) throws -> Tensor,
     afterEach progress: (Int) throws -> Void = { _ in }
-  ) rethrows -> Tensor {
+  ) throws -> Tensor {
     var x = latent
     for (index, pair) in DDIM.generationPairs(steps: steps, returnStep: returnStep).enumerated() {
-      let noise = Gradients.off { model.predictNoise(x, at: pair.t) }
-      let beta = schedule.betas[pair.t]
+      let prediction = Gradients.off { model.predict(x, timesteps: Array(repeating: pair.t, count: x.shape[0])) }
       let alpha = schedule.alphaCumprod(pair.t)
-      x = (x - noise * (beta / (1 - alpha).squareRoot())) * (1 / (1 - beta).squareRoot())
+      let before = schedule.alphaCumprod(stride == .fullStep ? pair.t - 1 : pair.next)
+      let beta = stride == .fullStep ? schedule.betas[pair.t] : 1 - alpha / before
+      x = (x - prediction.noise * (beta / (1 - alpha).squareRoot())) * (1 / (1 - beta).squareRoot())
       if pair.t > 0 {
-        let variance = max(beta * (1 - schedule.alphaCumprod(pair.t - 1)) / (1 - alpha), 1e-20)
-        x = x + random.normal(x.shape) * variance.squareRoot()
+        let posterior = max(beta * (1 - before) / (1 - alpha), 1e-20)
+        let variance = variance ?? (prediction.variance == nil ? .small : .learned)
+        x = x + (try scaled(fresh(index), variance, beta: beta, posterior: posterior, learned: prediction.variance))
       }
       try progress(index + 1)
     }
     return x
+  }
+
+  /// σ_t w
+  private func scaled(
+    _ fresh: Tensor, _ variance: Variance, beta: Double, posterior: Double, learned v: Tensor?
+  ) throws(DiffusionError) -> Tensor {
+    switch (variance, v) {
+    case (.small, _): return fresh * posterior.squareRoot()
+    case (.large, _): return fresh * beta.squareRoot()
+    case (.learned, let v?):
+      let (low, high) = (log(posterior), log(max(beta, 1e-20)))
+      return fresh * (v * ((high - low) / 4) + (high + low) / 4).exp()
+    case (.official, let v?): return fresh * (v * 0.5).exp()
+    case (_, nil): throw .noLearnedVariance
+    }
   }
 
   /// The training loss E ‖w − ε_θ(x_t, t)‖² (Ho et al. 2020, eq. 14), as a mean over elements, with a time and noise

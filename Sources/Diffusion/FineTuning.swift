@@ -11,7 +11,9 @@ public struct LossValue {
 }
 
 /// What fine-tuning minimises: from generated images and the images they came from, [N, H, W, C] in [−1, 1].
-public typealias Objective = (_ generated: Tensor, _ original: Tensor) -> LossValue
+///
+/// `seen` is what the identity loss looks at: the generated images, but for ``FineTuning/Method/efficientOfficial``.
+public typealias Objective = (_ generated: Tensor, _ original: Tensor, _ seen: Tensor) -> LossValue
 
 /// How the learning rate grows: the factor ^ (how many times its occasion has come).
 public enum RateSchedule: Sendable, Hashable {
@@ -28,6 +30,16 @@ public enum RateSchedule: Sendable, Hashable {
   }
 }
 
+/// What stands between Adam and a model's parameters, where not all of these may change freely.
+public protocol Adaptation {
+  /// What Adam changes; always in the same order.
+  var learned: [Tensor] { get }
+  /// Turns the gradients of the model's parameters into those of `learned`, and drops them.
+  func takeGradients()
+  /// Makes the model's parameters what `learned` says.
+  func apply()
+}
+
 /// Fine-tuning of a diffusion model so that what it generates follows the objective (paper Sec. 3.1, algorithm 1).
 public struct FineTuning {
   public enum Method: String, Sendable, CaseIterable {
@@ -36,6 +48,9 @@ public struct FineTuning {
     /// One Adam step at every generation step, on the image foreseen there (the official `edit_one_image_eff`'s
     /// training). Cheaper, and further from the objective.
     case efficient
+    /// The same as the official code has it, where the identity loss looks at the next state instead of the image, and
+    /// has no gradient.
+    case efficientOfficial = "efficient_official"
   }
 
   public struct Example {
@@ -67,6 +82,7 @@ public struct FineTuning {
   public let trajectory: Trajectory
   private let model: any NoisePredictor
   private let parameters: [Tensor]
+  private let adaptation: (any Adaptation)?
   private let objective: Objective
   /// Images seen so far.
   public private(set) var iteration: Int
@@ -74,12 +90,15 @@ public struct FineTuning {
 
   /// - Parameters:
   ///   - parameters: the model's, which change in place; always in the same order.
+  ///   - adaptation: what Adam changes instead.
   ///   - iteration, optimizer: where an interrupted run stood; the parameters must be those of that moment.
   public init(
-    _ model: any NoisePredictor, parameters: [Tensor], trajectory: Trajectory, settings: Settings,
-    objective: @escaping Objective, iteration: Int = 0, optimizer: Adam = Adam()
+    _ model: any NoisePredictor, parameters: [Tensor], adaptation: (any Adaptation)? = nil,
+    trajectory: Trajectory, settings: Settings, objective: @escaping Objective, iteration: Int = 0,
+    optimizer: Adam = Adam()
   ) {
-    (self.model, self.parameters, self.trajectory, self.settings) = (model, parameters, trajectory, settings)
+    (self.model, self.parameters, self.adaptation) = (model, parameters, adaptation)
+    (self.trajectory, self.settings) = (trajectory, settings)
     (self.objective, self.iteration, self.optimizer) = (objective, iteration, optimizer)
   }
 
@@ -90,19 +109,28 @@ public struct FineTuning {
     let terms =
       switch settings.method {
       case .full: fullStep(example, rate: rate)
-      case .efficient: efficientSteps(example, rate: rate)
+      case .efficient, .efficientOfficial: efficientSteps(example, rate: rate)
       }
     iteration += 1
     return Report(iteration: iteration, rate: rate, terms: terms)
   }
 
+  /// What Adam changes.
+  public var learned: [Tensor] { adaptation?.learned ?? parameters }
+
+  private mutating func update(rate: Double) {
+    adaptation?.takeGradients()
+    optimizer.update(learned, rate: rate)
+    adaptation?.apply()
+  }
+
   private mutating func fullStep(_ example: Example, rate: Double) -> [(name: String, value: Double)] {
     let states = trajectory.states(from: example.latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
-    let loss = objective(generated, example.image)
+    let loss = objective(generated, example.image, generated)
     loss.total.backward()
     if let gradient = generated.gradient { _ = trajectory.backward(gradient, through: states, with: model) }
-    optimizer.update(parameters, rate: rate)
+    update(rate: rate)
     return loss.terms
   }
 
@@ -114,9 +142,10 @@ public struct FineTuning {
     for pair in trajectory.pairs {
       let noise = model.predictNoise(x, at: pair.t)
       let next = ddim.step(x, noise: noise.detached, from: pair.t, to: pair.next)
-      let loss = objective(ddim.predictedImage(x, noise: noise, at: pair.t), example.image)
+      let foreseen = ddim.predictedImage(x, noise: noise, at: pair.t)
+      let loss = objective(foreseen, example.image, settings.method == .efficient ? foreseen : next)
       loss.total.backward()
-      optimizer.update(parameters, rate: rate)
+      update(rate: rate)
       if sums.isEmpty { sums = loss.terms.map { ($0.name, 0) } }
       for (index, term) in loss.terms.enumerated() { sums[index].value += term.value * share }
       x = next
@@ -148,7 +177,7 @@ public struct LatentOptimization {
   public mutating func iterate() -> [(name: String, value: Double)] {
     let states = trajectory.states(from: latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
-    let loss = objective(generated, image)
+    let loss = objective(generated, image, generated)
     loss.total.backward()
     if let gradient = generated.gradient {
       latent.gradient = trajectory.backward(gradient, through: states, with: model)

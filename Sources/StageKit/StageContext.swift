@@ -33,6 +33,10 @@ public protocol StageContext: AnyObject {
   /// Adds an object to an output: `item` is its name in a set ("" elsewhere). The order of calls is the items' order.
   func write(_ data: Data, item: String, to port: String) throws
 
+  /// Makes an object that is in the store a further part of what was written to `port`, a diffusion model that is
+  /// nothing without it: it is kept and exported with it.
+  func attach(_ item: Artifact.Item, to port: String) throws
+
   /// A value made once per process from immutable inputs (a decoded network, say) and shared by actions.
   /// `key` must name everything that it depends on: use content digests.
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made

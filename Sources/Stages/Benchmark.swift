@@ -128,7 +128,7 @@ public struct Benchmark: Sendable {
         network.predictor, parameters: network.parameters.tensors,
         trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
         settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
-        objective: { generated, original in LossValue(total: (generated - original).absolute().mean(), terms: []) })
+        objective: { generated, original, _ in LossValue(total: (generated - original).absolute().mean(), terms: []) })
       let body = { limited { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
       return (3 * Double(steps) * forward, { body })
     }
@@ -143,7 +143,8 @@ public struct Benchmark: Sendable {
       let x = picture(configuration)
       let forward = counted { Gradients.off { _ = network(x, timesteps: [500]) } }
       let body = {
-        _ = DDIM(schedule: noiseSchedule).invert(x, with: network.predictor, returnStep: 500, steps: steps, afterEach: { _ in })
+        _ = DDIM(schedule: noiseSchedule).invert(
+          x, with: network.predictor, returnStep: 500, steps: steps, afterEach: { _ in })
       }
       return (Double(steps - 1) * forward, { body })
     }

@@ -1,6 +1,3 @@
-import ArtifactStore
-import Checkpoints
-import Foundation
 import Kernels
 import StageKit
 
@@ -17,27 +14,5 @@ public enum Catalog {
     try BLAS.load()
     Parallel.threads = threads
     return BLAS.core
-  }
-
-  /// The files that show one object of an artifact to other programs: PNG for pictures, CSV for tables, safetensors
-  /// for networks (in half precision where asked), a folder for CLIP and its tokenizer.
-  public static func exported(
-    _ data: Data, _ type: ArtifactType, _ name: String, half: Bool = false
-  ) throws -> [(name: String, data: Data)] {
-    switch type {
-    case .images: return [(name + ".png", try Picture.image(data, name: name).pngData())]
-    case .figure: return [(name + ".png", data)]
-    case .table: return [(name + ".csv", data)]
-    case .metrics: return [(name + ".json", data)]
-    case .latents: return [(name + ".safetensors", data)]
-    case .diffusion, .identity, .segmenter, .perceptual, .judge:
-      let weights = half ? try Safetensors.data(of: Safetensors.read(data, from: name), precision: .float16) : data
-      return [(name + ".safetensors", weights)]
-    case .clip:
-      var checkpoint = try Safetensors.read(data, from: name)
-      let merges = checkpoint.metadata.removeValue(forKey: "merges") ?? ""
-      let weights = try Safetensors.data(of: checkpoint, precision: half ? .float16 : .float32)
-      return [(name + "/model.safetensors", weights), (name + "/merges.txt", Data(merges.utf8))]
-    }
   }
 }

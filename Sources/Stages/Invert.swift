@@ -1,8 +1,10 @@
 import Diffusion
+import Foundation
 import Networks
 import StageKit
+import Tensors
 
-/// `invert`: deterministic DDIM from pictures to latents.
+/// `invert`: from pictures to latents that the model turns back into them.
 let invert = StageKind(
   name: "invert",
   summary: "Finds the latent from which the model gives a picture back: deterministic DDIM inversion (paper eq. 12).",
@@ -10,32 +12,131 @@ let invert = StageKind(
   inputs: [
     Port("images", .images, help: "Pictures in the model's size."),
     Port("model", .diffusion, help: "The diffusion model, before any fine-tuning."),
+    noisePort,
   ],
   parameters: [
     returnStepParameter,
     Parameter(
       "steps", .int(2...1000), .defaulting(.int(40)),
       help: "S_for: times in the sequence from 0 to t₀; one network evaluation fewer (official flag --n_inv_step)."),
+    Parameter(
+      "method", .choice(InversionMethod.allCases.map(\.rawValue)), .defaulting(.string("ddim")),
+      help: InversionMethod.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " ")),
+    Parameter(
+      "iterations", .int(1...1000), .defaulting(.int(20)),
+      help: "Network evaluations of a step of fixed_point, at most."),
+    Parameter(
+      "tolerance", .double(0...1), .defaulting(.double(1e-5)),
+      help: "Of fixed_point: the root mean square by which a step may miss the state that it shall lead to."),
+    Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the noise of edit_friendly."),
   ],
-  outputs: { _ in [OutputPort("latents", .latents)] },
+  outputs: { parameters in
+    let measures = parameters["method"]?.string == InversionMethod.fixed_point.rawValue ? Effort.convergence : []
+    return [
+      OutputPort("latents", .latents), OutputPort("effort", .metrics, measures: [Effort.evaluations] + measures),
+    ]
+  },
   mapping: .items(of: "images"),
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
+  check: { draft in
+    guard draft.parameters["method"]?.string == InversionMethod.coupled.rawValue,
+      let steps = draft.parameters["steps"]?.int, let returnStep = draft.parameters["return_step"]?.int
+    else { return [] }
+    do { _ = try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: steps) } catch {
+      return [Complaint(about: "steps", "\(error)")]
+    }
+    return []
+  },
   run: { context in
     let image = try context.picture("images")
-    let parameters = context.parameters
     guard let model = try context.diffusionModel("model") else { return }
     try requireSize(image.shape, of: model, context)
-    let steps = parameters.int("steps")
-    let returnStep = parameters.int("return_step")
-    let latent = try DDIM(schedule: noiseSchedule).invert(
-      image, with: model.predictor, returnStep: returnStep, steps: steps
-    ) { step in
-      try context.checkCancellation()
-      context.progress(step, of: steps - 1, unit: "step", values: [])
-    }
-    try context.write(
-      Latent(latent: latent, image: image, returnStep: returnStep).data(), item: context.item ?? "", to: "latents")
+    let method = InversionMethod(rawValue: context.parameters.string("method")) ?? .ddim
+    let (latent, effort) = try method.invert(image, with: model.predictor, context)
+    try context.write(latent.data(), item: context.item ?? "", to: "latents")
+    try context.write(effort.data, item: context.item ?? "", to: "effort")
   })
+
+/// How `invert` does it.
+private enum InversionMethod: String, CaseIterable {
+  case ddim, fixed_point, coupled, edit_friendly
+
+  var help: String {
+    switch self {
+    case .ddim: "DDIM backwards, approximately, as the paper."
+    case .fixed_point: "solves for the steps of a DDIM generation of as many `steps`, the last one included."
+    case .coupled: "two coupled states (O-BELM), exact; `sample` goes back in the same number of steps."
+    case .edit_friendly: "stochastic, exact: keeps the noise of each of `steps` steps, which `sample` adds again."
+    }
+  }
+
+  /// The latent of a picture, and what it took.
+  func invert(
+    _ image: Tensor, with model: any NoisePredictor, _ context: any StageContext
+  ) throws -> (Latent, Effort) {
+    let parameters = context.parameters
+    let (steps, returnStep) = (parameters.int("steps"), parameters.int("return_step"))
+    let ddim = DDIM(schedule: noiseSchedule)
+    func tell(_ step: Int, of total: Int, _ values: [ProgressValue] = []) throws {
+      try context.checkCancellation()
+      context.progress(step, of: total, unit: "step", values: values)
+    }
+    func latent(_ x: Tensor, _ scheme: Latent.Scheme = .free) -> Latent {
+      Latent(latent: x, image: image, returnStep: returnStep, scheme: scheme)
+    }
+    switch self {
+    case .ddim:
+      let x = try ddim.invert(image, with: model, returnStep: returnStep, steps: steps) {
+        try tell($0, of: steps - 1)
+      }
+      return (latent(x), Effort(evaluations: steps - 1))
+    case .fixed_point:
+      let inversion = FixedPointInversion(
+        ddim: ddim, iterations: parameters.int("iterations"), tolerance: parameters.double("tolerance"))
+      let (x, report) = try inversion.invert(image, with: model, returnStep: returnStep, steps: steps) {
+        try tell($0, of: steps, [ProgressValue("residual", $1)])
+      }
+      let effort = Effort(report)
+      if report.unconverged > 0 {
+        context.log(
+          "\(report.unconverged) of \(steps) steps are not within the tolerance, the farthest by \(effort.residual)")
+      }
+      return (latent(x), effort)
+    case .coupled:
+      let trajectory = try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: steps)
+      let states = try trajectory.invert(image, with: model) { try tell($0, of: steps) }
+      return (latent(states.latent, .coupled(second: states.second, steps: steps)), Effort(evaluations: steps))
+    case .edit_friendly:
+      let fresh = try context.freshNoise(image.shape, steps: steps, for: "images")
+      let inversion = StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
+      let (x, additions) = try inversion.invert(image, with: model, fresh: fresh) { try tell($0, of: steps) }
+      return (latent(x, .stochastic(additions: additions)), Effort(evaluations: steps))
+    }
+  }
+}
+
+/// What an inversion took, as metrics.
+private struct Effort {
+  static let evaluations = "evaluations"
+  static let convergence = ["residual", "unconverged"]
+
+  let data: Data
+  /// The largest of all steps'; 0 where there is none.
+  let residual: Double
+
+  init(evaluations: Int) {
+    data = Data("{\"\(Self.evaluations)\":\(evaluations)}".utf8)
+    residual = 0
+  }
+
+  init(_ report: FixedPointInversion.Report) {
+    residual = report.residuals.max() ?? 0
+    let residualText = residual.isFinite ? "\(residual)" : "null"
+    data = Data(
+      "{\"\(Self.evaluations)\":\(report.evaluations),\"residual\":\(residualText),\"unconverged\":\(report.unconverged)}"
+        .utf8)
+  }
+}
 
 /// - Throws: where pictures [N, H, W, C] do not have the model's size.
 func requireSize(_ shape: [Int], of model: any DiffusionModel, _ context: any StageContext) throws {

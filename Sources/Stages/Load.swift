@@ -82,7 +82,7 @@ let load = StageKind(
     case .latents:
       for file in files {
         let data = try context.read(file)
-        _ = try readingInput { try Latent(data, name: file.path) }
+        try readingInput { try checkLatent(data, file.path) }
         try context.write(data, item: file.name, to: "latents")
       }
     case .table:
@@ -111,7 +111,8 @@ private let modelHints: [(String, [ArtifactType])] = [
 private func sourceHelp(_ type: ArtifactType) -> String {
   switch type {
   case .images: "Pictures: a PNG or JPEG file, a glob, or a list of those."
-  case .latents: "Latents, as exported: safetensors files, a glob, or a list of those."
+  case .latents:
+    "Latents, as exported, or noise for `perturb` and `sample`: safetensors files, a glob, or a list of those."
   case .table: "A table: a CSV file with a header."
   case .clip: "A CLIP: a folder with its weights and merges.txt (or OpenAI's vocabulary), or one file that holds both."
   case .diffusion: "The diffusion network's file or folder, as published or made by `train` and `finetune`."
@@ -134,6 +135,12 @@ private func loadPicture(_ file: SourceFile, _ context: any StageContext) throws
   var image = try readingInput { try Image(decoding: data, name: file.path) }
   if let size = context.parameters["size"]?.int { image = image.squared(size: size) }
   try context.write(Picture.data(image), item: file.name, to: "images")
+}
+
+private func checkLatent(_ data: Data, _ path: String) throws {
+  let file = try Safetensors.read(data, from: path)
+  if file.tensors["noise"] != nil { _ = try Noise(file, name: path) }
+  if file.tensors["noise"] == nil || file.tensors["latent"] != nil { _ = try Latent(file, name: path) }
 }
 
 private func onlyFile(_ files: [SourceFile], _ context: any StageContext) throws -> (Data, String) {

@@ -26,6 +26,7 @@ let metric = StageKind(
       help: Measure.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " ")),
     Parameter("source", .string, .defaulting(.string("face")), help: "What the reference shows, for s_dir."),
     Parameter("target", .string, .defaulting(.string("")), help: "What the pictures shall show, for s_dir."),
+    clipPreprocessingParameter,
     Parameter(
       "attributes", .map(.string), .defaulting(.map([:] as [String: Value])),
       help: "What the judge shall see, such as {tan: tanned}; all of it."),

@@ -1,13 +1,12 @@
 import Diffusion
 import StageKit
-import Tensors
 
 /// `perturb`: forward DDPM, noise added to pictures up to the return step.
 let perturb = StageKind(
   name: "perturb",
   summary: "Adds noise to pictures up to the return step: the stochastic forward process of DDPM (paper eq. 1).",
   revision: 1,
-  inputs: [Port("images", .images, help: "Pictures in the model's size.")],
+  inputs: [Port("images", .images, help: "Pictures in the model's size."), noisePort],
   parameters: [
     returnStepParameter,
     Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Other seeds give other noise."),
@@ -21,11 +20,9 @@ let perturb = StageKind(
   run: { context in
     let image = try context.picture("images")
     let returnStep = context.parameters.int("return_step")
-    // The stream is named by the picture's content, so that a picture's noise depends on nothing else.
-    var random = RandomSource(
-      seed: UInt64(context.parameters.int("seed")), name: try context.onlyItem("images").object.hex)
+    let noise = try context.freshNoise(image.shape, steps: 1, for: "images")(0)
     let level = context.parameters.string("level") == "official" ? max(0, returnStep - 1) : returnStep
-    let latent = DDPM(schedule: noiseSchedule).perturb(image, noise: random.normal(image.shape), at: level)
+    let latent = DDPM(schedule: noiseSchedule).perturb(image, noise: noise, at: level)
     try context.write(
       Latent(latent: latent, image: image, returnStep: returnStep).data(), item: context.item ?? "", to: "latents")
   })

@@ -14,13 +14,21 @@ let sample = StageKind(
     Port(
       "models", .diffusion, arity: .mixture,
       help: "Several models with weights that sum to 1, constant or by time; instead of `model`."),
+    noisePort,
   ],
   parameters: [
     Parameter(
       "steps", .int(1...1000), .defaulting(.int(40)), help: "S_gen: network evaluations (official --n_test_step)."),
     Parameter(
-      "sampler", .choice(["ddim", "ddpm"]), .defaulting(.string("ddim")),
-      help: "ddim follows η. ddpm is ancestral sampling, right only for steps = return step + 1."),
+      "sampler", .choice(["ddim", "ddpm", "respaced"]), .defaulting(.string("ddim")),
+      help:
+        "ddim follows η. ddpm is ancestral sampling as the official code has it, right only for steps = return step + 1. respaced: the same with the variance of the step that is taken."
+    ),
+    Parameter(
+      "variance", .choice(DDPM.Variance.allCases.map(\.rawValue)), .optional,
+      help:
+        "Of ddpm and respaced. small: the posterior's (official fixedsmall). large: β (fixedlarge). learned: the model's, as improved DDPM reads it; taken unless given, if the model has one, else small. official: the model's, read as a logarithm."
+    ),
     Parameter(
       "eta", .double(0...1), .defaulting(.double(0)),
       help: "η: 0 is deterministic, 1 as noisy as DDPM (official --eta)."),
@@ -39,27 +47,63 @@ let sample = StageKind(
   },
   run: { context in
     let latent = try context.latent("latents")
-    let parameters = context.parameters
-    let steps = parameters.int("steps")
     let model = try predictor(context, shape: latent.latent.shape)
-    var random = RandomSource(
-      seed: UInt64(parameters.int("seed")), name: try context.onlyItem("latents").object.hex)
-    let afterEach = { (step: Int) throws in
-      try context.checkCancellation()
-      context.progress(step, of: steps, unit: "step", values: [])
-    }
-    let image =
-      if parameters.string("sampler") == "ddpm" {
-        try DDPM(schedule: noiseSchedule).generate(
-          latent.latent, with: model, returnStep: latent.returnStep, steps: steps, random: &random, afterEach: afterEach
-        )
-      } else {
-        try DDIM(schedule: noiseSchedule).generate(
-          latent.latent, with: model, returnStep: latent.returnStep, steps: steps, eta: parameters.double("eta"),
-          random: &random, afterEach: afterEach)
-      }
+    let image = try generated(latent, with: model, context)
     try context.write(Picture.data(image), item: context.item ?? "", to: "images")
   })
+
+/// The picture, by the scheme that the latent was made for, where there is one, else by the sampler asked for.
+private func generated(
+  _ latent: Latent, with model: any NoisePredictor, _ context: any StageContext
+) throws -> Tensor {
+  let parameters = context.parameters
+  let steps = parameters.int("steps")
+  let afterEach = { (step: Int) throws in
+    try context.checkCancellation()
+    context.progress(step, of: steps, unit: "step", values: [])
+  }
+  func require(_ taken: Int, _ scheme: String) throws {
+    guard parameters.string("sampler") == "ddim", parameters.double("eta") == 0, context.input("noise") == nil else {
+      throw InputError("the latents were made to be sampled \(scheme): leave `sampler`, `eta` and `noise` out")
+    }
+    guard steps == taken else {
+      throw InputError("the latents were made to be sampled \(scheme) in \(taken) steps: set `steps: \(taken)`")
+    }
+  }
+  let (x, returnStep) = (latent.latent, latent.returnStep)
+  let ddim = DDIM(schedule: noiseSchedule)
+  switch latent.scheme {
+  case .coupled(let second, let taken):
+    try require(taken, "by coupled states")
+    let trajectory = try explained {
+      try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: taken)
+    }
+    return try trajectory.generate(.init(latent: x, second: second), with: model, afterEach: afterEach)
+  case .stochastic(let additions):
+    try require(additions.count, "with the noise that was kept")
+    return try StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
+      .generate(x, adding: additions, with: model, afterEach: afterEach)
+  case .free:
+    let fresh = try context.freshNoise(x.shape, steps: steps, for: "latents")
+    let sampler = parameters.string("sampler")
+    guard sampler != "ddim" else {
+      return try ddim.generate(
+        x, with: model, returnStep: returnStep, steps: steps, eta: parameters.double("eta"), fresh: fresh,
+        afterEach: afterEach)
+    }
+    return try explained {
+      try DDPM(schedule: noiseSchedule).generate(
+        x, with: model, returnStep: returnStep, steps: steps,
+        variance: parameters["variance"]?.string.flatMap(DDPM.Variance.init(rawValue:)),
+        stride: sampler == "ddpm" ? .fullStep : .respaced, fresh: fresh, afterEach: afterEach)
+    }
+  }
+}
+
+/// What a diffusion process cannot do is the user's to mend.
+private func explained<Result>(_ work: () throws -> Result) throws -> Result {
+  do { return try work() } catch let error as DiffusionError { throw InputError("\(error)") }
+}
 
 private func predictor(_ context: any StageContext, shape: [Int]) throws -> any NoisePredictor {
   if let model = try context.diffusionModel("model") {

@@ -9,7 +9,10 @@ let table = StageKind(
   revision: 1,
   inputs: [Port("rows", .metrics, arity: .list, help: "Metrics; a mapping gives the rows other headings.")],
   parameters: [
-    Parameter("measures", .list(.string), .optional, help: "Columns; every measure that occurs unless given.")
+    Parameter("measures", .list(.string), .optional, help: "Columns; every measure that occurs unless given."),
+    Parameter(
+      "join", .bool, .defaulting(.bool(false)),
+      help: "Make one row of those at the same place in the sweeps, called like the first of them."),
   ],
   // `trend` gives `expect` something to hold on to where the order of the rows means something:
   // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next.
@@ -21,7 +24,7 @@ let table = StageKind(
   run: { context in
     var columns = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
     let isFixed = !columns.isEmpty
-    let rows = try context.inputs("rows").map { row in
+    var rows = try context.inputs("rows").map { row in
       var sums: [String: (total: Double, count: Int)] = [:]
       for item in row.artifact.items {
         // In the order in which they were measured.
@@ -34,6 +37,17 @@ let table = StageKind(
         }
       }
       return (label: row.label, axes: row.axes, means: sums.mapValues { $0.total / Double($0.count) })
+    }
+    if context.parameters.bool("join") {
+      var places: [[Axis]: Int] = [:]
+      rows = rows.reduce(into: []) { joined, row in
+        if let place = places[row.axes] {
+          joined[place].means.merge(row.means) { first, _ in first }
+        } else {
+          places[row.axes] = joined.count
+          joined.append(row)
+        }
+      }
     }
     let axes = rows.flatMap { $0.axes.map(\.name) }.uniqued
     let cells = rows.map { row in

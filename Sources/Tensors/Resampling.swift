@@ -41,6 +41,27 @@ public struct ResamplingWeights: Sendable {
     return ResamplingWeights(from: from, rows: rows)
   }
 
+  /// Bicubic interpolation (Keys 1981, a = −0.5) whose kernel is widened by from/to where that shrinks, cut off at the
+  /// edges and normalised: what PyTorch's `interpolate(mode: "bicubic", antialias=True)` computes, and Pillow.
+  public static func bicubicAntialiased(from: Int, to: Int) -> ResamplingWeights {
+    let step = Double(from) / Double(to)
+    let width = max(step, 1)
+    func kernel(_ distance: Double) -> Double {
+      let d = abs(distance)
+      if d < 1 { return (1.5 * d - 2.5) * d * d + 1 }
+      return d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0
+    }
+    let rows = (0..<to).map { index in
+      let center = (Double(index) + 0.5) * step
+      let first = max(0, Int(center - 2 * width + 0.5))
+      let end = min(from, Int(center + 2 * width + 0.5))
+      let weights = (first..<end).map { kernel((Double($0) - center + 0.5) / width) }
+      let sum = weights.reduce(0, +)
+      return Row(first: first, weights: weights.map { $0 / sum })
+    }
+    return ResamplingWeights(from: from, rows: rows)
+  }
+
   /// The mean over the cells of PyTorch's adaptive average pooling: ⌊i·from/to⌋ ..< ⌈(i+1)·from/to⌉.
   public static func adaptiveAverage(from: Int, to: Int) -> ResamplingWeights {
     ResamplingWeights(
@@ -76,11 +97,12 @@ extension Tensor {
     return u.matmul(narrow).reshaped([n, vertical.to, horizontal.to, c])
   }
 
-  /// To [N, height, width, C] by ``ResamplingWeights/bicubic(from:to:)``.
-  public func resizedBicubic(height: Int, width: Int) -> Tensor {
+  /// To [N, height, width, C] by ``ResamplingWeights/bicubic(from:to:)``, or with antialias by
+  /// ``ResamplingWeights/bicubicAntialiased(from:to:)``.
+  public func resizedBicubic(height: Int, width: Int, antialias: Bool = false) -> Tensor {
     if shape[1] == height, shape[2] == width { return self }
-    return resampled(
-      vertical: .bicubic(from: shape[1], to: height), horizontal: .bicubic(from: shape[2], to: width))
+    let weights = antialias ? ResamplingWeights.bicubicAntialiased : ResamplingWeights.bicubic
+    return resampled(vertical: weights(shape[1], height), horizontal: weights(shape[2], width))
   }
 
   /// Adaptive average pooling to [N, height, width, C].
@@ -148,6 +170,7 @@ extension Tensor {
 let resamplingCases: [GradientCase] = [
   GradientCase("maxPooled", [[1, 4, 5, 2]]) { $0[0].maxPooled(size: 2, stride: 2) },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3) },
+  GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3, antialias: true) },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].averagePooled(height: 2, width: 3) },
   GradientCase("expanded", [[2, 2, 3, 2]]) { $0[0].upsampledNearest2x() },
 ]

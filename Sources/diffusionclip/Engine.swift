@@ -5,9 +5,12 @@ import Stages
 /// What the command hands to Execution: Execution and Stages do not know each other.
 enum Engine {
   static var kinds: [StageKind] { Catalog.kinds }
-  static let formats = ArtifactFormats { try Catalog.exported($0, $1, $2) }
-  /// As ``formats``, with networks in half precision.
-  static let halfFormats = ArtifactFormats { try Catalog.exported($0, $1, $2, half: true) }
+  static let formats = formats()
+
+  /// How results become files; networks in `format`, in half precision where asked.
+  static func formats(_ format: ExportFormat = .safetensors, half: Bool = false) -> ArtifactFormats {
+    ArtifactFormats { try Catalog.exported($0, $1, $2, format: format, half: half) }
+  }
 
   /// Sets up the numeric libraries, and tells a run about them.
   /// - Throws: where one is missing.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ArtifactStore
 import Execution
+import Stages
 
 struct ExportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,6 +18,12 @@ struct ExportCommand: AsyncParsableCommand {
   @Flag(help: "Write networks in half precision: half the size, 11 significant bits.")
   var half = false
 
+  @Option(
+    help: ArgumentHelp(
+      "How networks are written: safetensors; torch, a state dict for torch.load; or diffusers, a folder.",
+      valueName: "format"))
+  var format = ExportFormat.safetensors
+
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
 
@@ -25,7 +32,7 @@ struct ExportCommand: AsyncParsableCommand {
       let plan = try recipe.plan()
       let inspection = try Inspection(of: plan, in: store.open(for: plan))
       let files = try inspection.outputs(called: name).flatMap {
-        try inspection.export($0, to: folder, formats: half ? Engine.halfFormats : Engine.formats)
+        try inspection.export($0, to: folder, formats: Engine.formats(format, half: half))
       }
       if output.json {
         printLine(["files": .array(files.map(JSON.string))])
@@ -35,3 +42,5 @@ struct ExportCommand: AsyncParsableCommand {
     }
   }
 }
+
+extension ExportFormat: ExpressibleByArgument {}

@@ -10,9 +10,7 @@ import Testing
   init() throws { oracle = try OracleFixture.diffusion() }
 
   private func generate(_ latent: Tensor, _ model: any NoisePredictor, returnStep: Int, steps: Int) throws -> Tensor {
-    var random = RandomSource(seed: 1)
-    defer { #expect(random.position == 0) }
-    return try ddim.generate(latent, with: model, returnStep: returnStep, steps: steps, random: &random)
+    try ddim.generate(latent, with: model, returnStep: returnStep, steps: steps)
   }
 
   @Test func stepsAgree() {
@@ -37,6 +35,16 @@ import Testing
     oracle.expect(try generate(oracle.double("latent"), model, returnStep: 300, steps: 7), "generate", within: stored)
   }
 
+  /// Of a network that has learned the variance too, DDIM uses the noise alone.
+  @Test func trajectoriesOfALearnedVarianceAgree() throws {
+    let options = try OracleFixture("options.safetensors")
+    let model = LearnedVariance(options.model("learned"))
+    let latent = try ddim.invert(options.double("image"), with: model, returnStep: 300, steps: 7)
+    options.expect(latent, "learned/invert", within: stored)
+    let image = try generate(options.double("latent"), model, returnStep: 300, steps: 7)
+    options.expect(image, "learned/generate", within: stored)
+  }
+
   @Test func trajectoriesAgreeWithTheOfficialCode() throws {
     let model = oracle.model("base", .float32)
     let latent = try ddim.invert(oracle["image"], with: model, returnStep: 500, steps: 40)
@@ -48,7 +56,8 @@ import Testing
   @Test func stochasticTrajectoryAgrees() throws {
     var random = RandomSource(seed: 11)
     let image = try ddim.generate(
-      oracle["latent"], with: oracle.model("base", .float32), returnStep: 300, steps: 7, eta: 0.5, random: &random)
+      oracle["latent"], with: oracle.model("base", .float32), returnStep: 300, steps: 7, eta: 0.5,
+      fresh: { _ in random.normal([2, 5, 4, 3]) })
     oracle.expect(image, "stochastic", within: single)
     // Noise is drawn at every step, also at the last, where its share is 0.
     #expect(random.position == UInt64(7 * image.count))
@@ -74,7 +83,8 @@ import Testing
     let difference = try TensorDifference(generate(latent, model, returnStep: 5, steps: 11), expected)
     #expect(difference.relative < single, "\(difference)")
     var random = RandomSource(seed: 1)
-    let noisy = try ddim.generate(latent, with: model, returnStep: 5, steps: 11, eta: 1, random: &random)
+    let noisy = try ddim.generate(
+      latent, with: model, returnStep: 5, steps: 11, eta: 1, fresh: { _ in random.normal(latent.shape) })
     #expect(noisy.values.allSatisfy { $0.isFinite })
   }
 

@@ -18,17 +18,76 @@ import Testing
 
   /// Through every time, and with times left out, where the official code's full step is kept.
   @Test(arguments: [("ancestral", 5, 6), ("ancestral-strided", 300, 4)])
-  func ancestralSamplingAgrees(_ name: String, _ returnStep: Int, _ steps: Int) {
+  func ancestralSamplingAgrees(_ name: String, _ returnStep: Int, _ steps: Int) throws {
     var random = RandomSource(seed: 12)
     var progress: [Int] = []
     let model = RecordingPredictor(oracle.model("base", .float32))
-    let image = ddpm.generate(
-      oracle["latent"], with: model, returnStep: returnStep, steps: steps, random: &random
+    let image = try ddpm.generate(
+      oracle["latent"], with: model, returnStep: returnStep, steps: steps,
+      fresh: { _ in random.normal([2, 5, 4, 3]) }
     ) { progress.append($0) }
     oracle.expect(image, name, within: single)
     #expect(model.times.count == steps && progress == Array(1...steps))
     // No noise at the end.
     #expect(random.position == UInt64((steps - 1) * image.count))
+  }
+
+  /// Each variance, through every time; with times left out, as the official code has it and with each step's own β.
+  @Test(arguments: DDPM.Variance.allCases)
+  func variancesAgree(_ variance: DDPM.Variance) throws {
+    let options = try OracleFixture("options.safetensors")
+    let model = LearnedVariance(options.model("learned", .float32))
+    let cases: [(name: String, seed: UInt64, returnStep: Int, steps: Int, stride: DDPM.Stride)] = [
+      ("ancestral", 21, 5, 6, .fullStep), ("strided", 22, 300, 4, .fullStep), ("respaced", 23, 300, 4, .respaced),
+    ]
+    for (name, seed, returnStep, steps, stride) in cases {
+      func generate(_ variance: DDPM.Variance?) throws -> Tensor {
+        var random = RandomSource(seed: seed)
+        return try ddpm.generate(
+          options["latent"], with: model, returnStep: returnStep, steps: steps, variance: variance, stride: stride,
+          fresh: { _ in random.normal([2, 5, 4, 3]) })
+      }
+      let image = try generate(variance)
+      // Read as a logarithm, v makes numbers grow from step to step, and their errors with them.
+      options.expect(image, "\(name)/\(variance)", within: variance == .official ? 5 * single : single)
+      // Where nothing is said, a model that has learned the variance is believed.
+      #expect(try (generate(nil).values == image.values) == (variance == .learned))
+    }
+  }
+
+  @Test(arguments: [DDPM.Variance.learned, .official])
+  func aVarianceThatIsNotLearnedIsNone(_ variance: DDPM.Variance) {
+    #expect(throws: DiffusionError.noLearnedVariance) {
+      try ddpm.generate(
+        oracle["latent"], with: oracle.model("base", .float32), returnStep: 300, steps: 4, variance: variance,
+        fresh: { _ in oracle["noise"] })
+    }
+  }
+
+  /// DDIM with η = 1 and ancestral sampling with each step's own posterior are one process.
+  @Test func respacedIsDDIM() throws {
+    let (latent, model) = (oracle.double("latent"), oracle.model("base"))
+    let noise = oracle.double("noise")
+    let image = try ddpm.generate(
+      latent, with: model, returnStep: 300, steps: 5, stride: .respaced, fresh: { noise * Double($0) })
+    let other = try DDIM(schedule: .linear()).generate(
+      latent, with: model, returnStep: 300, steps: 5, eta: 1, fresh: { noise * Double($0) })
+    let difference = TensorDifference(image, other)
+    #expect(difference.relative < 1e-12, "\(difference)")
+  }
+
+  @Test func learnedVariancesAreMixed() {
+    let (x, v) = (oracle["latent"], oracle["noise"])
+    let mixture = MixedPredictor(segments: [
+      .init(from: 0, weights: [(Told(noise: x, variance: v), 0.25), (Told(noise: v, variance: x), 0.75)])
+    ])
+    let (noise, variance) = mixture.predict(x, timesteps: [40, 40])
+    #expect(noise.values == (x * 0.25 + v * 0.75).values)
+    #expect(variance?.values == (v * 0.25 + x * 0.75).values)
+    let half = MixedPredictor(segments: [
+      .init(from: 0, weights: [(Told(noise: x, variance: v), 0.25), (Told(noise: v, variance: nil), 0.75)])
+    ])
+    #expect(half.predict(x, timesteps: [40, 40]).variance == nil)
   }
 
   @Test func trainingLossAgrees() {
@@ -39,4 +98,12 @@ import Testing
     loss.backward()
     #expect(model.parameters.allSatisfy { $0.gradient != nil })
   }
+}
+
+/// A model that always says the same.
+private struct Told: NoisePredictor {
+  let noise: Tensor
+  let variance: Tensor?
+  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { noise }
+  func predict(_ x: Tensor, timesteps: [Int]) -> (noise: Tensor, variance: Tensor?) { (noise, variance) }
 }

@@ -16,8 +16,8 @@ import Testing
     return (0..<2).map { .init(latent: latents.narrowed(0, $0..<$0 + 1), image: images.narrowed(0, $0..<$0 + 1)) }
   }
 
-  /// mean |x − x₀| + ½ mean tanh²(x + ½ x₀)
-  private func objective(_ generated: Tensor, _ original: Tensor) -> LossValue {
+  /// mean |x − x₀| + ½ mean tanh²(x + ½ x₀), what is seen counts for nothing
+  private func objective(_ generated: Tensor, _ original: Tensor, _ seen: Tensor) -> LossValue {
     let distance = (generated - original).absolute().mean()
     let total = distance + (generated + original * 0.5).tanh().square().mean() * 0.5
     return LossValue(total: total, terms: [("loss", total.item), ("l1", distance.item)])
@@ -34,7 +34,7 @@ import Testing
       iteration: iteration, optimizer: optimizer)
   }
 
-  @Test(arguments: FineTuning.Method.allCases)
+  @Test(arguments: [FineTuning.Method.full, .efficient])
   func agrees(_ method: FineTuning.Method) {
     let model = oracle.model("base")
     let recording = RecordingPredictor(model)
@@ -52,7 +52,7 @@ import Testing
     #expect(model.parameters.allSatisfy { $0.gradient == nil })
   }
 
-  @Test(arguments: FineTuning.Method.allCases)
+  @Test(arguments: [FineTuning.Method.full, .efficient])
   func goesOnWithTheSameBytes(_ method: FineTuning.Method) {
     let whole = oracle.model("base", .float32)
     let examples = examples(.float32)
@@ -72,6 +72,100 @@ import Testing
     for _ in 0..<2 { _ = second.iterate(over: examples) }
     #expect(second.iteration == 5)
     #expect(resumed.parameters.map(\.values) == whole.parameters.map(\.values))
+  }
+
+  private func options(_ type: ScalarType = .float64) throws -> (OracleFixture, [FineTuning.Example]) {
+    let oracle = try OracleFixture("options.safetensors")
+    let (latents, images) = (oracle["latent"].converted(to: type), oracle["image"].converted(to: type))
+    let examples = (0..<2).map {
+      FineTuning.Example(latent: latents.narrowed(0, $0..<$0 + 1), image: images.narrowed(0, $0..<$0 + 1))
+    }
+    return (oracle, examples)
+  }
+
+  private let constantRate = FineTuning.Settings(method: .full, learningRate: 0.01, schedule: .perPass(1))
+
+  /// A network that has learned the variance too learns by its noise; the half that says the variance stays.
+  @Test func fineTuningOfALearnedVarianceAgrees() throws {
+    let (oracle, examples) = try options()
+    let model = oracle.model("learned")
+    var tuning = FineTuning(
+      LearnedVariance(model), parameters: model.parameters, trajectory: trajectory, settings: constantRate,
+      objective: objective)
+    let losses = (0..<5).map { _ in tuning.iterate(over: examples).terms[0].value }
+    oracle.expect(Tensor(losses, shape: [5]), "learned-full/losses", within: stored)
+    oracle.expect(model.parameters, under: "learned-full", within: stored)
+  }
+
+  /// What the official code's efficient variant sees is the next state, without a gradient; ours sees the image.
+  @Test func efficientOfficialAgrees() throws {
+    let (oracle, examples) = try options()
+    func run(_ method: FineTuning.Method) -> (losses: [Double], model: SmallPredictor) {
+      let model = oracle.model("base")
+      var settings = constantRate
+      settings.method = method
+      var tuning = FineTuning(
+        model, parameters: model.parameters, trajectory: trajectory, settings: settings,
+        objective: { generated, original, seen in
+          let total = objective(generated, original, seen).total + (seen - original).square().mean()
+          return LossValue(total: total, terms: [("loss", total.item)])
+        })
+      return ((0..<5).map { _ in tuning.iterate(over: examples).terms[0].value }, model)
+    }
+    let (losses, model) = run(.efficientOfficial)
+    oracle.expect(Tensor(losses, shape: [5]), "efficient-official/losses", within: stored)
+    oracle.expect(model.parameters, under: "efficient-official", within: stored)
+    #expect(run(.efficient).losses[4] != losses[4])
+  }
+
+  private func adapter(_ oracle: OracleFixture, _ model: SmallPredictor, after: String = "") -> LowRankAdapter {
+    let layers = ["input.weight", "output.weight"].map { name -> LowRankAdapter.Layer in
+      let weight = model.parameters[SmallPredictor.names.firstIndex(of: name) ?? 0]
+      let down = SmallPredictor.fromCheckpoint(oracle["low-rank/\(name)/down\(after)"])
+      return .init(
+        weight, down: down.converted(to: weight.type),
+        up: oracle["low-rank/\(name)/up\(after)"].converted(to: weight.type))
+    }
+    return LowRankAdapter(layers, scale: 1.5)
+  }
+
+  @Test func lowRankFineTuningAgrees() throws {
+    let (oracle, examples) = try options()
+    let model = oracle.model("base")
+    let adapter = adapter(oracle, model)
+    var tuning = FineTuning(
+      model, parameters: model.parameters, adaptation: adapter, trajectory: trajectory, settings: constantRate,
+      objective: objective)
+    let losses = (0..<5).map { _ in tuning.iterate(over: examples).terms[0].value }
+    oracle.expect(Tensor(losses, shape: [5]), "low-rank/losses", within: stored)
+    for (layer, name) in zip(adapter.layers, ["input.weight", "output.weight"]) {
+      oracle.expect(SmallPredictor.toCheckpoint(layer.down), "low-rank/\(name)/down/after", within: stored)
+      oracle.expect(layer.up, "low-rank/\(name)/up/after", within: stored)
+    }
+    // The model is what the factors make of the original, and nothing else of it has changed.
+    let again = oracle.model("base")
+    _ = self.adapter(oracle, again, after: "/after")
+    for index in [0, 3] {
+      #expect(TensorDifference(model.parameters[index], again.parameters[index]).relative < stored)
+    }
+    for index in [1, 2, 4] { #expect(model.parameters[index].doubleValues == again.parameters[index].doubleValues) }
+  }
+
+  /// A change of low rank is nothing at first, and has no higher rank than the weight.
+  @Test func lowRankFactorsAreDrawn() {
+    var random = RandomSource(seed: 4)
+    for (shape, down, up) in [
+      ([3, 3, 4, 6], [3, 3, 4, 6], [6, 6]), ([5, 7], [5, 7], [5, 5]), ([9, 7, 1], [7, 7, 1], [9, 7]),
+    ] {
+      let weight = random.normal(shape).parameterCopy()
+      let before = weight.values
+      let layer = LowRankAdapter.Layer(weight, rank: 100, random: &random)
+      #expect(layer.up.shape == up)
+      #expect(layer.up.values.allSatisfy { $0 == 0 } && layer.down.shape == down)
+      #expect(layer.down.values.contains { $0 != 0 })
+      _ = LowRankAdapter([layer], scale: 2)
+      #expect(weight.values == before)
+    }
   }
 
   @Test func latentOptimizationAgrees() {

@@ -53,6 +53,19 @@ struct SmallPredictor: NoisePredictor {
   func output(_ hidden: Tensor) -> Tensor { hidden.conv2d(parameters[3], parameters[4], padding: .all(1)) }
 }
 
+/// A model whose output is ε and v side by side.
+struct LearnedVariance: NoisePredictor {
+  let model: SmallPredictor
+  init(_ model: SmallPredictor) { self.model = model }
+
+  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { predict(x, timesteps: timesteps).noise }
+
+  func predict(_ x: Tensor, timesteps: [Int]) -> (noise: Tensor, variance: Tensor?) {
+    let both = model.predictNoise(x, timesteps: timesteps)
+    return (both.narrowed(-1, 0..<3), both.narrowed(-1, 3..<6))
+  }
+}
+
 /// A model that notes the times it is evaluated at.
 final class RecordingPredictor: NoisePredictor {
   let model: any NoisePredictor

@@ -15,8 +15,7 @@ import Testing
     let states = trajectory.states(from: latent, with: model)
     #expect(states.count == 6 && model.times.count == 5)
     #expect(states[0].doubleValues == latent.doubleValues)
-    var random = RandomSource(seed: 1)
-    let image = try trajectory.ddim.generate(latent, with: model, returnStep: 300, steps: 5, random: &random)
+    let image = try trajectory.ddim.generate(latent, with: model, returnStep: 300, steps: 5)
     #expect(states[5].doubleValues == image.doubleValues)
     #expect(!states.contains { $0.requiresGradient })
   }

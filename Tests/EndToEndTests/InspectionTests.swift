@@ -48,7 +48,8 @@ struct InspectionTests {
     }
     #expect(
       repository.names(in: "files") == [
-        "edited", "full.losses.csv", "full.safetensors", "latents", "scores.csv", "sheet.png", "summary.csv",
+        "edited", "full.losses.csv", "full.safetensors", "latents", "latents.effort.csv", "scores.csv", "sheet.png",
+        "summary.csv",
         "summary.trend.csv",
       ])
     #expect(repository.names(in: "files/latents") == ["ada.safetensors", "bob.safetensors", "cyd.safetensors"])

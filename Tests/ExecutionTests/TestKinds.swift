@@ -109,8 +109,8 @@ enum TestKinds {
   }
 
   /// Files called by type, with the bytes as they are.
-  static let formats = ArtifactFormats { data, type, name in
-    [(name + (type == .images || type == .figure ? ".png" : type == .table ? ".csv" : ".bin"), data)]
+  static let formats = ArtifactFormats { objects, type, name in
+    [(name + (type == .images || type == .figure ? ".png" : type == .table ? ".csv" : ".bin"), objects[0])]
   }
 }
 

@@ -188,7 +188,7 @@ def parameters(weights):
     return {k: v.clone().requires_grad_() for k, v in weights.items()}
 
 
-def fine_tuning(weights, examples, method, growth, iterations, steps, return_step):
+def fine_tuning(weights, examples, method, growth, iterations, steps, return_step, noise=predict):
     """Losses, rates and the last weights. `growth` is the factor of the rate and after how many iterations."""
     weights = parameters(weights)
     optimizer = torch.optim.Adam(weights.values(), lr=0.01)
@@ -200,7 +200,7 @@ def fine_tuning(weights, examples, method, growth, iterations, steps, return_ste
             group["lr"] = rates[-1]
         total = []
         for t, following in backwards(steps, return_step):
-            x, foreseen = ddim_step(EXACT, x, predict(weights, x, t), t, following)
+            x, foreseen = ddim_step(EXACT, x, noise(weights, x, t), t, following)
             if method == "efficient" or following == -1:
                 loss = loss_of(foreseen if method == "efficient" else x, image)
                 optimizer.zero_grad()
@@ -278,6 +278,179 @@ def make_diffusion():
     tensors["optimized/losses"] = torch.tensor(losses)
     pictures["optimized/latent"] = optimized
     save(DIFFUSION / "diffusion.safetensors", tensors | {k: channels_last(v) for k, v in pictures.items()})
+
+
+# What is left open by the paper, or comes after it
+
+
+def predict_variance(weights, x, t):
+    """Noise, and v."""
+    return predict(weights, x, t).chunk(2, dim=1)
+
+
+def noise_of(weights):
+    return lambda x, t: predict_variance(weights, x, t)[0]
+
+
+def ancestral_with(weights, x, steps, return_step, random, variance, respaced):
+    """Ancestral sampling whose variance is one of DDPM's two, or the network's, read in one of two ways."""
+    for t, following in backwards(steps, return_step):
+        noise, v = predict_variance(weights, x, t)
+        before = following if respaced else t - 1
+        a, b = EXACT.alphas[t], EXACT.alphas[before]
+        beta = 1 - a / b
+        x = (x - beta / (1 - a).sqrt() * noise) / (1 - beta).sqrt()
+        if t == 0:
+            continue
+        posterior = (beta * (1 - b) / (1 - a)).clamp(min=1e-20)
+        fraction = (v + 1) / 2
+        log_variance = {
+            "small": posterior.log(), "large": beta.log(), "official": v,
+            "learned": fraction * beta.log() + (1 - fraction) * posterior.log(),
+        }[variance]
+        x = x + (0.5 * log_variance).exp() * random.normal(x)
+    return x
+
+
+def fixed_points(model, x, steps, return_step, iterations):
+    """For each step backwards the x that it brings to the present one."""
+    for t, following in reversed(backwards(steps, return_step)):
+        a, b = EXACT.alphas[t], EXACT.alphas[following]
+        target, scale = x, (b / a).sqrt()
+        for _ in range(iterations):
+            x = (target - ((1 - b).sqrt() - scale * (1 - a).sqrt()) * model(x, t)) / scale
+    return x
+
+
+class Belm:
+    """O-BELM in x / sqrt(alpha), whose derivative by sqrt(1 - alpha) / sqrt(alpha) is the noise."""
+
+    def __init__(self, steps, return_step):
+        self.times = [-1] + timesteps(steps, return_step)
+        alphas = EXACT.alphas[self.times]
+        self.signal, self.sigma = alphas.sqrt(), ((1 - alphas) / alphas).sqrt()
+
+    def parts(self, i):
+        h, later = self.sigma[i] - self.sigma[i - 1], self.sigma[i + 1] - self.sigma[i]
+        return h, h / later
+
+    def noise(self, model, x, i):
+        return model(x * self.signal[i], self.times[i])
+
+    def invert(self, model, image):
+        states = [image, image + self.sigma[1] * model(image, self.times[1])]
+        for i in range(1, len(self.times) - 1):
+            h, r = self.parts(i)
+            change = (1 - r**2) * states[-1] - h * (1 + r) * self.noise(model, states[-1], i)
+            states.append((states[-2] - change) / r**2)
+        return states[-1] * self.signal[-1], states[-2] * self.signal[-2]
+
+    def generate(self, model, latent, second):
+        states = [latent / self.signal[-1], second / self.signal[-2]]
+        for i in range(len(self.times) - 2, 0, -1):
+            h, r = self.parts(i)
+            states.append(
+                r**2 * states[-2] + (1 - r**2) * states[-1] - h * (1 + r) * self.noise(model, states[-1], i))
+        return states[-1]
+
+
+def edit_friendly(model, image, steps, return_step, random):
+    """The latent, and what each step adds to what a step with eta = 1 expects."""
+    pairs = backwards(steps, return_step)
+    states = [perturb(image, random.normal(image), [t] * len(image)) for t, _ in pairs] + [image]
+    additions = []
+    for x, target, (t, following) in zip(states, states[1:], pairs):
+        expected, _ = ddim_step(EXACT, x, model(x, t), t, following, 1.0, torch.zeros_like(x))
+        additions.append(target - expected)
+    return states[0], torch.stack(additions)
+
+
+def adapted_fine_tuning(weights, examples, adapted, iterations, steps, return_step, scale):
+    """As fine_tuning, where instead of a weight W its factors learn: W + scale * up @ down."""
+    factors = {name: [f.clone().requires_grad_() for f in pair] for name, pair in adapted.items()}
+    optimizer = torch.optim.Adam([f for pair in factors.values() for f in pair], lr=0.01)
+    losses = []
+    for iteration in range(iterations):
+        merged = dict(weights)
+        for name, (down, up) in factors.items():
+            merged[name] = weights[name] + scale * (up @ down.flatten(1)).view_as(weights[name])
+        latent, image = examples[iteration % len(examples)]
+        loss = loss_of(generate(EXACT, lambda x, t: predict(merged, x, t), latent, steps, return_step), image)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, factors
+
+
+def efficient_official(weights, examples, iterations, steps, return_step):
+    """The efficient variant with a term that looks at the next state, which is detached."""
+    weights = parameters(weights)
+    optimizer = torch.optim.Adam(weights.values(), lr=0.01)
+    losses = []
+    for iteration in range(iterations):
+        x, image = examples[iteration % len(examples)]
+        total = []
+        for t, following in backwards(steps, return_step):
+            x, foreseen = ddim_step(EXACT, x, predict(weights, x, t), t, following)
+            x = x.detach()
+            loss = loss_of(foreseen, image) + (x - image).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total.append(loss.item())
+        losses.append(sum(total) / len(total))
+    return losses, weights
+
+
+def make_options():
+    weights = small_predictor()
+    learned = small_predictor() | {"output.weight": normal(6, 6, 3, 3) / 5, "output.bias": normal(6) / 5}
+    image = (2 * torch.rand(2, 3, 5, 4) - 1).double()
+    latent, second = normal(2, 3, 5, 4), normal(2, 3, 5, 4)
+    tensors, pictures = {}, {"image": image, "latent": latent, "second": second}
+    for name, values in [("base", weights), ("learned", learned)]:
+        tensors |= {f"{name}/{k}": v for k, v in values.items()}
+
+    for variance in ["small", "large", "learned", "official"]:
+        pictures[f"ancestral/{variance}"] = ancestral_with(learned, latent, 6, 5, RandomSource(21), variance, False)
+        pictures[f"strided/{variance}"] = ancestral_with(learned, latent, 4, 300, RandomSource(22), variance, False)
+        pictures[f"respaced/{variance}"] = ancestral_with(learned, latent, 4, 300, RandomSource(23), variance, True)
+    pictures["learned/invert"] = invert(EXACT, noise_of(learned), image, 7, 300)
+    pictures["learned/generate"] = generate(EXACT, noise_of(learned), latent, 7, 300)
+
+    def model(x, t):
+        return predict(weights, x, t)
+
+    pictures["fixed-point/3"] = fixed_points(model, image, 7, 300, 3)
+    pictures["fixed-point"] = fixed_points(model, image, 7, 300, 200)
+    pictures["fixed-point/back"] = generate(EXACT, model, pictures["fixed-point"], 7, 300)
+    belm = Belm(7, 300)
+    pictures["belm/latent"], pictures["belm/second"] = belm.invert(model, image)
+    pictures["belm/generate"] = belm.generate(model, latent, second)
+    pictures["edit-friendly/latent"], additions = edit_friendly(model, image, 7, 300, RandomSource(24))
+    for step, addition in enumerate(additions):
+        pictures[f"edit-friendly/{step}"] = addition
+
+    examples = [(latent[i : i + 1], image[i : i + 1]) for i in range(2)]
+    losses, _, tuned = fine_tuning(
+        learned, examples, "full", (1.0, 1), 5, 3, 401, lambda weights, x, t: noise_of(weights)(x, t))
+    tensors |= {f"learned-full/{k}": v for k, v in tuned.items()}
+    tensors["learned-full/losses"] = torch.tensor(losses)
+    losses, tuned = efficient_official(weights, examples, 5, 3, 401)
+    tensors |= {f"efficient-official/{k}": v for k, v in tuned.items()}
+    tensors["efficient-official/losses"] = torch.tensor(losses)
+    # Rank 2: down as a convolution to two channels, up from them.
+    adapted = {
+        name: (normal(2, *weights[name].shape[1:]) / 5, normal(len(weights[name]), 2) / 5)
+        for name in ["input.weight", "output.weight"]
+    }
+    losses, factors = adapted_fine_tuning(weights, examples, adapted, 5, 3, 401, 1.5)
+    for name in adapted:
+        tensors |= {f"low-rank/{name}/{part}": f for part, f in zip(["down", "up"], adapted[name])}
+        tensors |= {f"low-rank/{name}/{part}/after": f for part, f in zip(["down", "up"], factors[name])}
+    tensors["low-rank/losses"] = torch.tensor(losses)
+    save(DIFFUSION / "options.safetensors", tensors | {k: channels_last(v) for k, v in pictures.items()})
 
 
 # Metrics
@@ -371,6 +544,22 @@ def make_clip():
     save(METRICS / "clip-losses.safetensors", results)
 
 
+def make_preprocessing():
+    """What CLIP of 8x8 pixels sees of pictures of three sizes, in the ways that torchvision has had."""
+    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).double()[:, None, None]
+    deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711]).double()[:, None, None]
+    results = {}
+    for side in [5, 12, 19]:
+        # Beyond [-1, 1], so that clamping shows.
+        x = (1.5 * torch.rand(2, 3, side, side) * torch.randn(2, 3, 1, 1).sign()).double()
+        results[f"{side}/picture"] = channels_last(x)
+        for name, antialias in [("official", False), ("antialias", True), ("clamped", True)]:
+            y = F.interpolate((x + 1) / 2, size=(8, 8), mode="bicubic", align_corners=False, antialias=antialias)
+            y = y.clamp(0, 1) if name == "clamped" else y
+            results[f"{side}/{name}"] = channels_last((y - mean) / deviation)
+    save(METRICS / "clip-preprocessing.safetensors", results)
+
+
 def write_provenance(folder, packages, notes):
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     lines = [
@@ -388,7 +577,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     for folder in [DIFFUSION, METRICS]:
         folder.mkdir(parents=True, exist_ok=True)
-    for make in [make_times, make_diffusion, make_pixels, make_clip]:
+    for make in [make_times, make_diffusion, make_options, make_pixels, make_clip, make_preprocessing]:
         torch.manual_seed(SEED)
         make()
     write_provenance(DIFFUSION, ["torch", "numpy", "safetensors"], [])

@@ -47,6 +47,21 @@ import Testing
     expect(direction.cosine(self["generated"], self["original"], by: clip), "cosine")
   }
 
+  @Test(arguments: CLIP.Preprocessing.allCases)
+  func preprocessingAgrees(_ preprocessing: CLIP.Preprocessing) throws {
+    let expected = try Safetensors.read(contentsOf: fixture("clip-preprocessing.safetensors"))
+    let model = try CLIPModel(clip.network, clip.tokenizer, preprocessing: preprocessing)
+    for side in [5, 12, 19] {
+      let picture = try #require(expected.tensors["\(side)/picture"]).converted(to: .float64)
+      let seen = clip.network.preprocessed(picture, by: preprocessing)
+      let difference = TensorDifference(seen, try #require(expected.tensors["\(side)/\(preprocessing)"]))
+      // The oracle's numbers are kept in float32.
+      #expect(difference.relative < 3e-7, "\(side): \(difference)")
+      let embedding = clip.network.encodeImage(seen).normalizedRows()
+      #expect(model.embedding(ofImages: picture).doubleValues == embedding.doubleValues)
+    }
+  }
+
   @Test func theWayBackIsOpposite() throws {
     let there = try TextDirection(from: "face", to: "zombie", by: clip, templates: ["a {}.", "the {}"])
     let back = try TextDirection(from: "zombie", to: "face", by: clip, templates: ["a {}.", "the {}"])

@@ -94,6 +94,9 @@ final class BenchContext: StageContext {
   func read(_ file: SourceFile) throws -> Data { try Data(contentsOf: URL(filePath: file.path)) }
   func verify(_ file: SourceFile) throws {}
   func write(_ data: Data, item: String, to port: String) { written[port, default: []].append((item, data)) }
+  func attach(_ item: Artifact.Item, to port: String) throws {
+    written[port, default: []].append(("base", try read(item)))
+  }
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made { try make() }
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {}
   func log(_ message: String) { lines.append(message) }

@@ -5,11 +5,12 @@ import Foundation
 public struct ArtifactFormats: Sendable {
   public typealias File = (name: String, data: Data)
 
-  /// The files for one object of an artifact of this type, called `name` with a fitting extension: a PNG for an image
+  /// The files for one item of a set, or for all objects of an artifact of another type, called `name` with a fitting extension: a PNG for an image
   /// or figure, CSV for a table, the format that other tools read for anything else.
-  public let exported: @Sendable (_ data: Data, _ type: ArtifactType, _ name: String) throws -> [File]
+  public let exported: @Sendable (_ objects: [Data], _ type: ArtifactType, _ name: String) throws -> [File]
 
-  public init(exported: @escaping @Sendable (_ data: Data, _ type: ArtifactType, _ name: String) throws -> [File]) {
+  public init(exported: @escaping @Sendable (_ objects: [Data], _ type: ArtifactType, _ name: String) throws -> [File])
+  {
     self.exported = exported
   }
 }

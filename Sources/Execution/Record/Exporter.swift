@@ -14,17 +14,20 @@ struct Exporter: Sendable {
     if let measured = artifact.type == .metrics ? try Measurements(of: artifact, stage: name, in: store) : nil {
       return [("\(name).csv", Data(measured.table.text.utf8))]
     }
+    guard artifact.type.isItemSet else {
+      return try formats.exported(artifact.items.map { try store.read($0.object) }, artifact.type, name)
+        .map { (path: $0.name, data: $0.data) }
+    }
     return try artifact.items.flatMap { item in
-      let base = artifact.type.isItemSet ? FileName.safe(item.name) : name
-      return try formats.exported(try store.read(item.object), artifact.type, base).map { file in
-        (path: artifact.type.isItemSet ? "\(name)/\(file.name)" : file.name, data: file.data)
+      try formats.exported([try store.read(item.object)], artifact.type, FileName.safe(item.name)).map { file in
+        (path: "\(name)/\(file.name)", data: file.data)
       }
     }
   }
 
   /// An image, figure or the like as PNG.
   func picture(_ item: Artifact.Item, type: ArtifactType) throws -> Data? {
-    try formats.exported(try store.read(item.object), type, "picture").first { $0.name.hasSuffix(".png") }?.data
+    try formats.exported([try store.read(item.object)], type, "picture").first { $0.name.hasSuffix(".png") }?.data
   }
 }
 

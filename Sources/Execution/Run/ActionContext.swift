@@ -84,6 +84,14 @@ final class ActionContext: StageContext {
       ]
   }
 
+  func attach(_ item: Artifact.Item, to port: String) throws {
+    let items = written[port, default: []]
+    guard action.stage.outputs.contains(where: { $0.name == port && $0.type == .diffusion }), !items.isEmpty else {
+      throw broken("it attaches an object to '\(port)', which is no diffusion model that it wrote")
+    }
+    written[port] = items + [Artifact.Item(name: "base \(items.count)", object: item.object, size: item.size)]
+  }
+
   /// What the action made: an artifact for each output that its stage declares.
   func outputs() throws -> [ActionRecord.Output] {
     try action.stage.outputs.map { output in

@@ -111,7 +111,7 @@ public final class CLIP: PictureNetwork {
 
   public func requirement(unmetByHeight height: Int, width: Int) -> String? { height == width ? nil : "square" }
 
-  /// Embeddings [N, embedDim], not normalised, of pictures [N, H, W, 3] as ``preprocessed(_:)`` gives them.
+  /// Embeddings [N, embedDim], not normalised, of pictures [N, H, W, 3] as ``preprocessed(_:by:)`` gives them.
   public func encodeImage(_ x: Tensor) -> Tensor {
     let size = configuration.imageResolution
     precondition(x.shape.dropFirst() == [size, size, 3], "pictures \(x.shape) for a resolution of \(size)")
@@ -135,12 +135,23 @@ public final class CLIP: PictureNetwork {
     return finalNorm(last).matmul(textProjection)
   }
 
-  /// What the network takes, from square pictures [N, H, W, 3] in [−1, 1]: (x + 1)/2, a bicubic resize without
-  /// antialiasing and without clamping, and normalisation, as in the official DiffusionCLIP code.
-  public func preprocessed(_ x: Tensor) -> Tensor {
+  /// How pictures are brought to the network's size.
+  public enum Preprocessing: String, Sendable, CaseIterable {
+    /// Bicubic without antialias and without clamping: what torchvision did with tensors when the official
+    /// DiffusionCLIP code was written.
+    case official
+    /// Bicubic with antialias, as torchvision does it since 0.17.
+    case antialias
+    /// The same, with the result clamped to [0, 1] as in a picture of 8 bits: nearest to how CLIP was trained.
+    case clamped
+  }
+
+  /// What the network takes, from square pictures [N, H, W, 3] in [−1, 1]: (x + 1)/2, a resize, and normalisation.
+  public func preprocessed(_ x: Tensor, by preprocessing: Preprocessing = .official) -> Tensor {
     precondition(x.shape[1] == x.shape[2], "\(x.shape) is not square")
     let size = configuration.imageResolution
-    let resized = ((x + 1) / 2).resizedBicubic(height: size, width: size)
+    var resized = ((x + 1) / 2).resizedBicubic(height: size, width: size, antialias: preprocessing != .official)
+    if preprocessing == .clamped { resized = resized.clamped(to: 0...1) }
     return (resized - Self.constant(Self.mean, x.type)) / Self.constant(Self.deviation, x.type)
   }
 

@@ -5,13 +5,16 @@ import Tensors
 public final class CLIPModel {
   public let network: CLIP
   public let tokenizer: Tokenizer
+  public let preprocessing: CLIP.Preprocessing
 
   private static let mergesEntry = "merges"
 
   /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the tokenizer is not the network's.
-  public init(_ network: CLIP, _ tokenizer: Tokenizer) throws(NetworkError) {
+  public init(
+    _ network: CLIP, _ tokenizer: Tokenizer, preprocessing: CLIP.Preprocessing = .official
+  ) throws(NetworkError) {
     try Self.check(network, tokenizer)
-    (self.network, self.tokenizer) = (network, tokenizer)
+    (self.network, self.tokenizer, self.preprocessing) = (network, tokenizer, preprocessing)
   }
 
   /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the tokenizer is not the network's.
@@ -38,7 +41,7 @@ public final class CLIPModel {
 
   /// Unit vectors [N, embedDim] of pictures [N, H, W, 3] in [−1, 1].
   public func embedding(ofImages x: Tensor) -> Tensor {
-    network.encodeImage(network.preprocessed(x)).normalizedRows()
+    network.encodeImage(network.preprocessed(x, by: preprocessing)).normalizedRows()
   }
 
   /// Unit vectors [N, embedDim] of texts.

@@ -22,9 +22,19 @@ let finetune = StageKind(
     Parameter(
       "steps", .int(1...200), .defaulting(.int(6)), help: "S_gen while training: network evaluations per image."),
     Parameter(
-      "method", .choice(["full", "efficient", "latent"]), .defaulting(.string("full")),
+      "method", .choice(FineTuning.Method.allCases.map(\.rawValue) + ["latent"]), .defaulting(.string("full")),
       help:
-        "full: exact gradient through all steps. efficient: an update at every step. latent: optimise latents, not the model."
+        "full: exact gradient through all steps. efficient: an update at every step. efficient_official: the same without a gradient of the identity loss. latent: optimise latents, not the model (officially at a learning rate of 0.02 with the loss global)."
+    ),
+    Parameter(
+      "adapter", .choice(["full", "lora"]), .defaulting(.string("full")),
+      help: "full: all weights learn. lora: changes of low rank to some of them do, and are all that is stored."),
+    Parameter(
+      "adapted", .choice(AdaptedLayers.allCases.map(\.rawValue)), .defaulting(.string("all")),
+      help: "Which weights lora changes: those of attention, of convolutions, or of both."),
+    Parameter("rank", .int(1...1024), .defaulting(.int(4)), help: "Of lora's changes."),
+    Parameter(
+      "alpha", .double(1e-6...1e6), .optional, help: "Lora's changes are multiplied by alpha / rank; by 1 unless given."
     ),
     Parameter(
       "passes", .int(1...1000), .defaulting(.int(5)),
@@ -42,6 +52,7 @@ let finetune = StageKind(
     Parameter(
       "form", .choice(CLIPLoss.Form.allCases.map(\.rawValue)), .defaulting(.string("log")),
       help: "log: −log((2 − L)/2), as the official code. cosine: L itself, as the paper."),
+    clipPreprocessingParameter,
     Parameter(
       "clip_weight", .double(0...1000), .defaulting(.double(3)), help: "Of the CLIP loss (official --clip_loss_w)."),
     Parameter(
@@ -51,7 +62,7 @@ let finetune = StageKind(
       help: "Of 1 − cos of the faces' embeddings; only where `identity` is given (official --id_loss_w)."),
     Parameter(
       "seed", .int(0...Int.max), .defaulting(.int(0)),
-      help: "Of the order of the images, which is fixed over the passes."),
+      help: "Of the order of the images, which is fixed over the passes, and of lora's first values."),
     saveEveryParameter,
   ],
   outputs: { parameters in
@@ -61,6 +72,12 @@ let finetune = StageKind(
   },
   // The model, its gradient, two moments of Adam, and the activations of one network evaluation.
   memory: MemoryNeed(megabytes: 256, perInputByte: 12),
+  check: { draft in
+    guard draft.parameters["method"]?.string == "latent", draft.parameters["adapter"]?.string == "lora" else {
+      return []
+    }
+    return [Complaint(about: "adapter", "the method latent changes no model: leave 'adapter' out")]
+  },
   run: { context in
     if context.parameters.string("method") == "latent" { try optimizeLatents(context) } else { try tuneModel(context) }
   })
@@ -70,21 +87,24 @@ private func tuneModel(_ context: any StageContext) throws {
   let (items, returnStep) = try trainingLatents(context)
   guard let original = try context.diffusionModel("model") else { return }
   let model = try original.copy()
+  let change = try LowRankChange(to: model, parameters)
+  model.parameters.setRequiresGradient(change == nil)
+  for layer in change?.adapter.layers ?? [] { layer.weight.setRequiresGradient(true) }
   var state = try SavedTuning(context)
-  if let state { try model.parameters.load(state.model) }
-  model.parameters.setRequiresGradient(true)
 
   let schedule: RateSchedule =
     parameters["rate_every"]?.int.map { .perIterations(parameters.double("rate_factor"), every: $0) }
     ?? .perPass(parameters.double("rate_factor"))
   var tuning = FineTuning(
-    model.predictor, parameters: model.parameters.tensors,
+    model.predictor, parameters: model.parameters.tensors, adaptation: change?.adapter,
     trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps")),
     settings: FineTuning.Settings(
-      method: parameters.string("method") == "efficient" ? .efficient : .full,
+      method: FineTuning.Method(rawValue: parameters.string("method")) ?? .full,
       learningRate: parameters.double("learning_rate"), schedule: schedule),
     objective: try tuningObjective(context), iteration: state?.iteration ?? 0, optimizer: state?.optimizer ?? Adam())
   var losses = state?.losses ?? LossTable()
+  for (tensor, saved) in zip(tuning.learned, state?.learned ?? []) { tensor.assign(saved) }
+  change?.adapter.apply()
   state = nil
 
   var random = RandomSource(seed: UInt64(parameters.int("seed")), name: "order of the images")
@@ -98,10 +118,16 @@ private func tuneModel(_ context: any StageContext) throws {
     losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
     context.progress(
       report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
-    if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, model, losses, context) }
+    if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, losses, context) }
   }
   let note = "fine-tuned from '\(parameters.string("source"))' to '\(parameters.string("target"))'"
-  try context.write(Model.data(model, metadata: ["description": note]), item: "", to: "model")
+  if let change, let base = context.input("model") {
+    let data = try change.data(to: model, base: base.items[0].object, description: note)
+    try context.write(data, item: "", to: "model")
+    for item in base.items { try context.attach(item, to: "model") }
+  } else {
+    try context.write(Model.data(model, metadata: ["description": note]), item: "", to: "model")
+  }
   try context.write(losses.data, item: "", to: "losses")
 }
 

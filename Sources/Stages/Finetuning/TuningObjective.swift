@@ -22,7 +22,7 @@ func tuningObjective(_ context: any StageContext) throws -> Objective {
     let direction = try context.textDirection(clip)
     clipLoss = { CLIPLoss.directional($0, $1, direction, by: clip, form: form) }
   }
-  return { generated, original in
+  return { generated, original, seen in
     var total = Tensor(repeating: 0, shape: [])
     var terms: [(name: String, value: Double)] = []
     func add(_ name: String, _ weight: Double, _ loss: () -> Tensor) {
@@ -36,7 +36,7 @@ func tuningObjective(_ context: any StageContext) throws -> Objective {
     if let identity {
       add("identity", weights.identity) {
         let face = Gradients.off { identity(original) }
-        return (1 - (identity(generated) * face).sum([-1])).mean()
+        return (1 - (identity(seen) * face).sum([-1])).mean()
       }
     }
     return LossValue(total: total, terms: [("loss", total.item)] + terms)

@@ -15,13 +15,23 @@ extension DiffusionModel {
 private struct ModelPredictor: NoisePredictor {
   let model: any DiffusionModel
 
-  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor {
-    model.prediction(x, timesteps: timesteps.map(Double.init)).noise
+  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { predict(x, timesteps: timesteps).noise }
+
+  func predict(_ x: Tensor, timesteps: [Int]) -> (noise: Tensor, variance: Tensor?) {
+    let prediction = model.prediction(x, timesteps: timesteps.map(Double.init))
+    return (prediction.noise, prediction.variance)
   }
 }
 
 /// The schedule that every model of the paper was trained with.
 let noiseSchedule = NoiseSchedule.linear()
+
+/// How pictures are brought to CLIP's size, in every stage that looks through CLIP.
+let clipPreprocessingParameter = Parameter(
+  "clip_preprocessing", .choice(CLIP.Preprocessing.allCases.map(\.rawValue)), .defaulting(.string("official")),
+  help:
+    "How pictures are brought to CLIP's size. official: bicubic without antialias or clamping. antialias: as torchvision does it today. clamped: that, and clamped to [0, 1]."
+)
 
 /// Networks as artifacts: safetensors that describe themselves.
 enum Model {
@@ -30,6 +40,17 @@ enum Model {
     let network = try family.network(TensorFile(data, from: source).stateDictionary())
     (network as? any Network)?.parameters.setRequiresGradient(false)
     return network
+  }
+
+  /// A diffusion model, frozen: of one object, or of changes to the last, the latest one first.
+  static func diffusion(_ objects: [Data], from source: String) throws -> any DiffusionModel {
+    guard let base = objects.last else { throw InputError("\(source): there is no model") }
+    let model = try network(.diffusion, base, from: source)
+    for change in objects.dropLast().reversed() {
+      _ = try LowRankChange(Safetensors.read(change, from: source), appliedTo: model)
+    }
+    model.parameters.setRequiresGradient(false)
+    return model
   }
 
   static func clip(_ data: Data, from source: String) throws -> CLIPModel {
@@ -46,29 +67,36 @@ enum Model {
 
 extension StageContext {
   /// The frozen diffusion model at a port, of whatever architecture, decoded once per process.
-  func diffusionModel(_ port: String) throws -> (any DiffusionModel)? { try network(.diffusion, port) }
+  func diffusionModel(_ port: String) throws -> (any DiffusionModel)? {
+    try input(port).map { try diffusionModel(artifact: $0, name: port) }
+  }
 
   func diffusionModel(artifact: Artifact, name: String) throws -> any DiffusionModel {
-    try network(.diffusion, artifact: artifact, name: name)
+    let key = artifact.items.map(\.object.hex).joined(separator: " ")
+    return try shared("diffusion \(key)") {
+      Box(try Model.diffusion(artifact.items.map(read), from: name))
+    }.value
   }
 
   /// The frozen network at a port, of any architecture of a family, decoded once per process.
   func network<Role>(_ family: NetworkFamily<Role>, _ port: String) throws -> Role? {
-    try input(port).map { try network(family, artifact: $0, name: port) }
+    try input(port).map { artifact in
+      let item = artifact.items[0]
+      return try shared("\(family.purpose) \(item.object)") {
+        Box(try Model.network(family, read(item), from: port))
+      }.value
+    }
   }
 
-  private func network<Role>(_ family: NetworkFamily<Role>, artifact: Artifact, name: String) throws -> Role {
-    let item = artifact.items[0]
-    return try shared("\(family.purpose) \(item.object)") {
-      Box(try Model.network(family, read(item), from: name))
-    }.value
-  }
-
-  /// The frozen CLIP at a port, where it is given.
+  /// The frozen CLIP at a port, where it is given, with the preprocessing that the stage asks for.
   func clip(_ port: String = "clip") throws -> CLIPModel? {
     try input(port).map { artifact in
       let item = artifact.items[0]
-      return try shared("clip \(item.object)") { try Model.clip(read(item), from: port) }
+      let model = try shared("clip \(item.object)") { try Model.clip(read(item), from: port) }
+      guard let name = parameters[clipPreprocessingParameter.name]?.string,
+        let preprocessing = CLIP.Preprocessing(rawValue: name)
+      else { return model }
+      return try CLIPModel(model.network, model.tokenizer, preprocessing: preprocessing)
     }
   }
 

@@ -43,39 +43,6 @@ enum Picture {
   private static func isPNG(_ data: Data) -> Bool { data.starts(with: [0x89, 0x50, 0x4E, 0x47]) }
 }
 
-/// A latent x_{t₀} with the image it belongs to: [1, H, W, 3] each.
-struct Latent {
-  let latent: Tensor
-  let image: Tensor
-  /// t₀
-  let returnStep: Int
-
-  /// Safetensors with `latent` and `image` [H, W, 3], and the return step in the metadata.
-  func data() throws -> Data {
-    try Safetensors.data(
-      of: CheckpointTensors(
-        tensors: [
-          "latent": latent.reshaped(Array(latent.shape.dropFirst())),
-          "image": image.reshaped(Array(image.shape.dropFirst())),
-        ], metadata: ["return_step": "\(returnStep)"]))
-  }
-
-  init(latent: Tensor, image: Tensor, returnStep: Int) {
-    (self.latent, self.image, self.returnStep) = (latent, image, returnStep)
-  }
-
-  init(_ data: Data, name: String) throws {
-    let file = try Safetensors.read(data, from: name)
-    guard let latent = file.tensors["latent"], let image = file.tensors["image"], latent.rank == 3,
-      latent.shape == image.shape, let step = file.metadata["return_step"].flatMap(Int.init), (0...999).contains(step)
-    else {
-      throw InputError(
-        "\(name): expected a latent, safetensors with 'latent' and 'image' [H, W, 3] and the metadata 'return_step'")
-    }
-    self.init(latent: latent.reshaped([1] + latent.shape), image: image.reshaped([1] + image.shape), returnStep: step)
-  }
-}
-
 extension StageContext {
   /// The only item at a port, in an action of a stage that maps over it.
   func onlyItem(_ port: String) throws -> Artifact.Item {
@@ -89,11 +56,5 @@ extension StageContext {
   func picture(_ port: String) throws -> Tensor {
     let item = try onlyItem(port)
     return try Picture.tensor(read(item), name: item.name)
-  }
-
-  /// The latent of this action's item at a port.
-  func latent(_ port: String) throws -> Latent {
-    let item = try onlyItem(port)
-    return try Latent(read(item), name: item.name)
   }
 }

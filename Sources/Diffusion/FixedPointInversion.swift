@@ -1,0 +1,66 @@
+import Foundation
+import Tensors
+
+/// Inversion of the very steps by which a latent is generated from, the last one to the clean image included.
+///
+/// A step from x at t to y at t' is y = a x + b ε(x, t). DDIM inversion takes ε at (y, t') instead; here x is the fixed
+/// point of x = (y − b ε(x, t))/a (Pan et al. 2023, "Effective real image editing with accelerated iterative diffusion
+/// inversion"), so that DDIM brings the picture back but for what is left of each step's residual, whichever model it
+/// is that samples afterwards.
+public struct FixedPointInversion: Sendable {
+  public let ddim: DDIM
+  /// Network evaluations per step, at most.
+  public let iterations: Int
+  /// The residual, as a root mean square over the elements of a picture in [−1, 1], at which a step is done.
+  public let tolerance: Double
+
+  /// How an inversion went.
+  public struct Report: Sendable {
+    public fileprivate(set) var evaluations = 0
+    /// The root mean square of a x + b ε(x, t) − y for each step, in the order of inversion.
+    public fileprivate(set) var residuals: [Double] = []
+    /// Steps whose residual is still above the tolerance.
+    public fileprivate(set) var unconverged = 0
+  }
+
+  public init(ddim: DDIM, iterations: Int, tolerance: Double) {
+    precondition(iterations > 0)
+    (self.ddim, self.iterations, self.tolerance) = (ddim, iterations, tolerance)
+  }
+
+  /// The latent x_{t₀} of an image [N, H, W, C] for a generation in `steps` steps.
+  /// - Parameter progress: told the steps done and the last one's residual.
+  public func invert(
+    _ image: Tensor, with model: any NoisePredictor, returnStep: Int, steps: Int,
+    afterEach progress: (_ step: Int, _ residual: Double) throws -> Void = { _, _ in }
+  ) rethrows -> (latent: Tensor, report: Report) {
+    var report = Report()
+    var x = image
+    for pair in DDIM.generationPairs(steps: steps, returnStep: returnStep).reversed() {
+      let (solution, residual) = solve(x, pair, model, &report)
+      x = solution
+      report.residuals.append(residual)
+      if residual > tolerance { report.unconverged += 1 }
+      try progress(report.residuals.count, residual)
+    }
+    return (x, report)
+  }
+
+  /// The x that the step brings to y: of all iterates, the one with the smallest residual.
+  private func solve(
+    _ y: Tensor, _ pair: (t: Int, next: Int), _ model: any NoisePredictor, _ report: inout Report
+  ) -> (Tensor, Double) {
+    let (scale, shift) = ddim.coefficients(from: pair.t, to: pair.next)
+    var (x, best, least) = (y, y, Double.infinity)
+    for _ in 0..<iterations {
+      let noise = Gradients.off { model.predictNoise(x, at: pair.t) }
+      report.evaluations += 1
+      let image = (y - noise * shift) * (1 / scale)
+      let residual = scale * (x - image).square().mean().item.squareRoot()
+      if residual < least { (best, least) = (x, residual) }
+      if residual <= tolerance { break }
+      x = image
+    }
+    return (best, least)
+  }
+}

@@ -1,0 +1,69 @@
+import ArtifactStore
+import Checkpoints
+import Foundation
+import Networks
+import StageKit
+
+/// How networks are written for other programs.
+public enum ExportFormat: String, Sendable, CaseIterable {
+  /// One safetensors file (for CLIP, a folder with its tokenizer), as `load` takes it.
+  case safetensors
+  /// A state dict for `torch.load`, under the names of the official checkpoints.
+  case torch
+  /// A folder for diffusers' `from_pretrained`.
+  case diffusers
+}
+
+extension Catalog {
+  /// The files that show one item of a set, or all objects of another artifact, to other programs: PNG for pictures,
+  /// CSV for tables, safetensors for latents, and networks in `format`, in half precision where asked. A diffusion
+  /// model that is a change to another one is written as one model.
+  public static func exported(
+    _ objects: [Data], _ type: ArtifactType, _ name: String, format: ExportFormat = .safetensors, half: Bool = false
+  ) throws -> [(name: String, data: Data)] {
+    guard let data = objects.first else { return [] }
+    switch type {
+    case .images: return [(name + ".png", try Picture.image(data, name: name).pngData())]
+    case .figure: return [(name + ".png", data)]
+    case .table: return [(name + ".csv", data)]
+    case .metrics: return [(name + ".json", data)]
+    case .latents: return [(name + ".safetensors", data)]
+    case .clip, .diffusion, .identity, .segmenter, .perceptual, .judge:
+      return try exportedNetwork(objects, type, name, format, precision: half ? .float16 : .float32)
+    }
+  }
+
+  private static func exportedNetwork(
+    _ objects: [Data], _ type: ArtifactType, _ name: String, _ format: ExportFormat,
+    precision: Safetensors.Precision
+  ) throws -> [(name: String, data: Data)] {
+    var checkpoint =
+      objects.count > 1
+      ? try Model.diffusion(objects, from: name).checkpoint() : try Safetensors.read(objects[0], from: name)
+    switch format {
+    case .torch:
+      let data = try PyTorchFile.data(ofStateDictionary: checkpoint.tensors, precision: precision, source: name)
+      return [(name + ".pt", data)]
+    case .diffusers:
+      guard type == .diffusion, let network = try Model.diffusion(objects, from: name) as? DDPMUNet else {
+        throw InputError("\(name): diffusers has a layout for diffusion models of DDPM's architecture alone")
+      }
+      let folder = try network.diffusersFolder()
+      let weights = try Safetensors.data(of: folder.weights, precision: precision)
+      return [
+        (name + "/config.json", Data(folder.configuration.utf8)),
+        (name + "/diffusion_pytorch_model.safetensors", weights),
+      ]
+    case .safetensors:
+      guard type == .clip else {
+        let isAsStored = objects.count == 1 && precision == .float32
+        return [
+          (name + ".safetensors", isAsStored ? objects[0] : try Safetensors.data(of: checkpoint, precision: precision))
+        ]
+      }
+      let merges = checkpoint.metadata.removeValue(forKey: "merges") ?? ""
+      let weights = try Safetensors.data(of: checkpoint, precision: precision)
+      return [(name + "/model.safetensors", weights), (name + "/merges.txt", Data(merges.utf8))]
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import ArtifactStore
+import Checkpoints
+import Foundation
+import StageKit
+import Tensors
+
+/// A latent x_{t₀} with the image it belongs to: [1, H, W, 3] each.
+struct Latent {
+  /// How the image comes back.
+  enum Scheme {
+    /// By any sampler.
+    case free
+    /// By two coupled states, in as many steps as it took; `second` belongs to the time before t₀.
+    case coupled(second: Tensor, steps: Int)
+    /// By adding to each step of a stochastic generation what was kept of it.
+    case stochastic(additions: [Tensor])
+  }
+
+  let latent: Tensor
+  let image: Tensor
+  /// t₀
+  let returnStep: Int
+  let scheme: Scheme
+
+  init(latent: Tensor, image: Tensor, returnStep: Int, scheme: Scheme = .free) {
+    (self.latent, self.image, self.returnStep, self.scheme) = (latent, image, returnStep, scheme)
+  }
+
+  private static let (coupled, stochastic) = ("coupled", "edit_friendly")
+
+  /// Safetensors with `latent` and `image` [H, W, 3], and the return step in the metadata. Where only one scheme brings
+  /// the image back, also its name and steps in the metadata, and `second` [H, W, 3] or `additions` [steps, H, W, 3].
+  func data() throws -> Data {
+    var file = CheckpointTensors(
+      tensors: ["latent": Self.picture(latent), "image": Self.picture(image)],
+      metadata: ["return_step": "\(returnStep)"])
+    switch scheme {
+    case .free: break
+    case .coupled(let second, let steps):
+      file.tensors["second"] = Self.picture(second)
+      file.metadata.merge(["method": Self.coupled, "steps": "\(steps)"]) { $1 }
+    case .stochastic(let additions):
+      file.tensors["additions"] = .concatenated(additions, axis: 0)
+      file.metadata.merge(["method": Self.stochastic, "steps": "\(additions.count)"]) { $1 }
+    }
+    return try Safetensors.data(of: file)
+  }
+
+  init(_ data: Data, name: String) throws {
+    try self.init(Safetensors.read(data, from: name), name: name)
+  }
+
+  init(_ file: CheckpointTensors, name: String) throws {
+    guard let latent = file.tensors["latent"], let image = file.tensors["image"], latent.rank == 3,
+      latent.shape == image.shape, let step = file.metadata["return_step"].flatMap(Int.init), (0...999).contains(step)
+    else {
+      throw InputError(
+        "\(name): expected a latent, safetensors with 'latent' and 'image' [H, W, 3] and the metadata 'return_step'")
+    }
+    func damaged(_ expected: String) -> InputError {
+      InputError("\(name): expected \(expected) beside the latent, as its metadata say")
+    }
+    let steps = file.metadata["steps"].flatMap(Int.init) ?? 0
+    let scheme: Scheme
+    switch file.metadata["method"] {
+    case nil: scheme = .free
+    case Self.coupled:
+      guard let second = file.tensors["second"], second.shape == latent.shape, (2...1000).contains(steps) else {
+        throw damaged("a second state 'second' \(latent.shape) and 'steps'")
+      }
+      scheme = .coupled(second: Self.batch(second), steps: steps)
+    case Self.stochastic:
+      guard let additions = file.tensors["additions"], additions.shape == [steps] + latent.shape else {
+        throw damaged("what each of its steps adds, 'additions' \([steps] + latent.shape)")
+      }
+      scheme = .stochastic(additions: Noise.steps(additions))
+    case let method?:
+      throw InputError("\(name): the method '\(method)' of this latent is not known: invert the picture again")
+    }
+    self.init(latent: Self.batch(latent), image: Self.batch(image), returnStep: step, scheme: scheme)
+  }
+
+  private static func picture(_ x: Tensor) -> Tensor { x.reshaped(Array(x.shape.dropFirst())) }
+  private static func batch(_ x: Tensor) -> Tensor { x.reshaped([1] + x.shape) }
+}
+
+/// Noise from outside, for processes that would draw their own: safetensors with `noise` [steps, H, W, 3].
+struct Noise {
+  let steps: [Tensor]
+
+  /// [steps, H, W, 3] as one tensor [1, H, W, 3] for each step.
+  static func steps(_ noise: Tensor) -> [Tensor] {
+    (0..<noise.shape[0]).map { noise.narrowed(0, $0..<$0 + 1) }
+  }
+
+  init(_ file: CheckpointTensors, name: String) throws {
+    guard let noise = file.tensors["noise"], noise.rank == 4, noise.shape[3] == 3, noise.shape[0] > 0 else {
+      throw InputError("\(name): expected noise, safetensors with 'noise' [steps, H, W, 3]")
+    }
+    steps = Self.steps(noise)
+  }
+}
+
+/// What a stage that takes noise has for it.
+let noisePort = Port(
+  "noise", .latents, arity: .optional, isAligned: true,
+  help: "Noise to take instead of drawing it: loaded latents with a tensor 'noise' [steps, H, W, 3].")
+
+extension StageContext {
+  /// The latent of this action's item at a port.
+  func latent(_ port: String) throws -> Latent {
+    let item = try onlyItem(port)
+    return try Latent(read(item), name: item.name)
+  }
+
+  /// Standard normal noise [1, H, W, 3] for each of `steps` steps: that at the port `noise` where it is given, else
+  /// drawn from the parameter `seed` and the content of the item at `port`, so that it depends on nothing else.
+  func freshNoise(_ shape: [Int], steps: Int, for port: String) throws -> (_ step: Int) throws -> Tensor {
+    guard let item = input("noise")?.items.first else {
+      var random = RandomSource(seed: UInt64(parameters.int("seed")), name: try onlyItem(port).object.hex)
+      return { _ in random.normal(shape) }
+    }
+    let noise = try Noise(Safetensors.read(read(item), from: item.name), name: item.name).steps
+    guard noise.count >= steps, noise[0].shape == shape else {
+      throw InputError(
+        "noise '\(item.name)' is \([noise.count] + noise[0].shape.dropFirst()), expected \([steps] + shape.dropFirst())"
+      )
+    }
+    return { noise[$0] }
+  }
+}

@@ -1,0 +1,142 @@
+import Checkpoints
+import Foundation
+import StageKit
+import Stages
+import Tensors
+import Testing
+
+/// `finetune` with a small network.
+struct FinetuneTests {
+  private let world: SmallWorld
+  private let latent: Data
+
+  init() throws {
+    world = try SmallWorld.shared.get()
+    latent = try world.inverted(["steps": .int(4)]).latent
+  }
+
+  private func tuning(_ values: [String: Value], of model: [Data]? = nil) throws -> BenchContext {
+    let usual: [String: Value] = [
+      "target": .string("zombie"), "steps": .int(3), "passes": .int(4), "learning_rate": .double(0.01),
+      "save_every": .double(0),
+    ]
+    return try BenchContext(
+      "finetune", usual.merging(values) { $1 },
+      inputs: [
+        "model": .one(.diffusion, (model ?? [world.model]).map { ("", $0) }),
+        "latents": .one(.latents, [("a", latent)]),
+        "clip": .one(.clip, [("", world.clip)]),
+      ])
+  }
+
+  /// The objects of the tuned model.
+  private func tuned(_ values: [String: Value], of model: [Data]? = nil) throws -> [Data] {
+    try (tuning(values, of: model).run()["model"] ?? []).map(\.data)
+  }
+
+  private func picture(_ model: [Data]) throws -> Tensor {
+    try world.sampled(latent, ["steps": .int(4)], model: model)
+  }
+
+  private let lora: [String: Value] = ["adapter": .string("lora"), "rank": .int(2)]
+
+  @Test func aChangeOfLowRankIsSmallAndUsedLikeAModel() throws {
+    let model = try tuned(lora)
+    #expect(model.count == 2 && model[1] == world.model)
+    #expect(model[0].count < world.model.count / 2)
+    let image = try picture(model)
+    #expect(distance(image, try picture([world.model])) > 1e-3)
+    // Exported as one model, it makes the same picture, to the last bit.
+    let exported = try Catalog.exported(model, .diffusion, "zombies")
+    #expect(exported.map(\.name) == ["zombies.safetensors"])
+    #expect(try picture(exported.map(\.data)).values == image.values)
+    let state = try TensorFile(
+      #require(Catalog.exported(model, .diffusion, "zombies", format: .torch).first).data, from: "zombies.pt")
+    let merged = try Safetensors.read(exported[0].data, from: "zombies").tensors
+    #expect(Set(state.entries.keys) == Set(merged.keys))
+    for (name, tensor) in merged { #expect(state.entries[name]?.tensor.values == tensor.values) }
+  }
+
+  @Test func aChangeStandsOnAChange() throws {
+    let first = try tuned(lora)
+    let second = try tuned(
+      lora.merging(["target": .string("sketch"), "adapted": .string("attention")]) { $1 }, of: first)
+    #expect(second.count == 3 && Array(second[1...]) == first)
+    #expect(distance(try picture(second), try picture(first)) > 1e-4)
+    // All of the weights may learn on top of it, too.
+    let whole = try tuned([:], of: first)
+    #expect(whole.count == 1)
+    #expect(distance(try picture(whole), try picture(first)) > 1e-3)
+  }
+
+  @Test(arguments: [("attention", "q", "conv1"), ("convolutions", "conv1", "q")])
+  func layersAreChosen(_ adapted: String, _ with: String, _ without: String) throws {
+    let model = try tuned(lora.merging(["adapted": .string(adapted)]) { $1 })
+    let names = try Safetensors.read(model[0], from: "change").tensors.keys
+    #expect(names.contains { $0.hasSuffix(".\(with).lora_A.weight") })
+    #expect(names.contains { $0.hasSuffix(".\(with).lora_B.weight") })
+    #expect(!names.contains { $0.contains(".\(without).") || $0.contains("temb") || $0.contains("norm") })
+  }
+
+  @Test func factorsAreInPyTorchsLayout() throws {
+    let model = try tuned(lora)
+    let file = try Safetensors.read(model[0], from: "change")
+    #expect(file.tensors["down.0.block.0.conv1.lora_A.weight"]?.shape == [2, 8, 3, 3])
+    #expect(file.tensors["down.0.block.0.conv1.lora_B.weight"]?.shape == [8, 2, 1, 1])
+    #expect(file.tensors["mid.attn_1.q.lora_A.weight"]?.shape == [2, 16, 1, 1])
+    #expect(file.tensors["mid.attn_1.q.lora_B.weight"]?.shape == [16, 2, 1, 1])
+    #expect(file.metadata["low_rank_scale"] == "1.0" && file.metadata["base"]?.count == 64)
+    let half = try Safetensors.read(tuned(lora.merging(["alpha": .double(1)]) { $1 })[0], from: "change")
+    #expect(half.metadata["low_rank_scale"] == "0.5")
+  }
+
+  @Test func aChangeToAnotherModelIsNamed() throws {
+    let model = try tuned(lora)
+    var file = try Safetensors.read(model[0], from: "change")
+    let factor = file.tensors.removeValue(forKey: "conv_in.lora_A.weight")
+    #expect(factor != nil)
+    file.tensors["conv_up.lora_A.weight"] = factor
+    let other = try Safetensors.data(of: file)
+    #expect(
+      complaint { _ = try picture([other, world.model]) }
+        == "model: the low-rank change does not fit the model: 'conv_up.weight' is missing or misshaped")
+  }
+
+  @Test(arguments: [[:], ["adapter": .string("lora")], ["method": .string("efficient_official")]] as [[String: Value]])
+  func goesOnWithTheSameBytes(_ values: [String: Value]) throws {
+    let whole = try tuned(values)
+    let first = try tuning(values)
+    first.patience = 2
+    #expect(throws: Cancelled.self) { try first.run() }
+    let second = try tuning(values)
+    second.state = first.state
+    #expect(first.savings == 2)
+    #expect(try (second.run()["model"] ?? []).map(\.data) == whole)
+    #expect(second.lines == ["goes on after 2 images"])
+  }
+
+  @Test func latentsHaveNoAdapter() throws {
+    #expect(
+      try tuning(lora.merging(["method": .string("latent")]) { $1 }).complaints()
+        == ["the method latent changes no model: leave 'adapter' out"])
+    #expect(try tuning(["method": .string("latent")]).complaints() == [] && tuning(lora).complaints() == [])
+  }
+
+  @Test func clipSeesPicturesAsItIsTold() throws {
+    func losses(_ preprocessing: String) throws -> [String] {
+      let context = try tuning(["clip_preprocessing": .string(preprocessing), "passes": .int(1)])
+      try context.run()
+      return try context.table("losses").column("clip") ?? []
+    }
+    let all = try ["official", "antialias", "clamped"].map(losses)
+    #expect(Set(all).count >= 2 && all.allSatisfy { $0.count == 1 })
+  }
+
+  @Test func diffusersTakesDiffusionModelsAlone() throws {
+    let names = try Catalog.exported([world.model], .diffusion, "base", format: .diffusers).map(\.name)
+    #expect(names == ["base/config.json", "base/diffusion_pytorch_model.safetensors"])
+    #expect(
+      complaint { _ = try Catalog.exported([world.clip], .clip, "clip", format: .diffusers) }
+        == "clip: diffusers has a layout for diffusion models of DDPM's architecture alone")
+  }
+}
