@@ -16,6 +16,8 @@ public struct Benchmark: Sendable {
     /// The median.
     public let seconds: Double
     public let peakMegabytes: Double
+    /// What the measured runs took from the system for tensors: nothing, once the first run has taken what it needs.
+    public let takenMegabytes: Double
     public var gflops: Double { gflop / seconds }
   }
 
@@ -81,12 +83,14 @@ public struct Benchmark: Sendable {
     let (gflop, makeReady) = try prepare()
     makeReady()()
     let clock = ContinuousClock()
+    let taken = MemoryPool.shared.bytesFromSystem
     let times = (0..<repeats).map { _ in
       let body = makeReady()
       return clock.measure(body) / .seconds(1)
     }
     return Result(
-      name: name, gflop: gflop, seconds: times.sorted()[repeats / 2], peakMegabytes: ProcessMemory.peakMegabytes)
+      name: name, gflop: gflop, seconds: times.sorted()[repeats / 2], peakMegabytes: ProcessMemory.peakMegabytes,
+      takenMegabytes: Double(MemoryPool.shared.bytesFromSystem - taken) / 1_048_576)
   }
 
   // MARK: Kinds of cases
