@@ -22,6 +22,8 @@ public struct Benchmark: Sendable {
   }
 
   public let name: String
+  /// How often it is run before it is measured.
+  var warmups = 1
   /// How often it is measured.
   let repeats: Int
   /// Prepares the case: how many GFLOP it counts as, and what makes ready for one measurement of what it returns.
@@ -81,7 +83,7 @@ public struct Benchmark: Sendable {
     MemoryPool.shared.trim()
     ProcessMemory.resetPeak()
     let (gflop, makeReady) = try prepare()
-    makeReady()()
+    for _ in 0..<warmups { makeReady()() }
     let clock = ContinuousClock()
     let taken = MemoryPool.shared.bytesFromSystem
     let times = (0..<repeats).map { _ in
@@ -122,7 +124,8 @@ public struct Benchmark: Sendable {
   private static func finetune(
     _ name: String, _ configuration: DDPMUNet.Configuration, memory: Int? = nil, repeats: Int
   ) -> Benchmark {
-    Benchmark(name: "\(name) finetune\(memory.map { ", memory \($0)" } ?? "")", repeats: repeats) {
+    // The optimiser's moments are there from the second iteration on.
+    Benchmark(name: "\(name) finetune\(memory.map { ", memory \($0)" } ?? "")", warmups: 2, repeats: repeats) {
       let network = try DDPMUNet(configuration, seed: 1)
       let x = picture(configuration)
       let steps = 6
