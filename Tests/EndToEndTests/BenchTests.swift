@@ -7,13 +7,14 @@ import Testing
   private static let name = "conv 512-512 at 8 forward"
 
   @Test func reportsAsJSON() throws {
-    let repository = try Repository()
+    let repository = try Repository("recipe: r", faces: [])
     let report = try repository.run("bench", "--case", Self.name, "--threads", "1", "--json").lines[0]
     let found = try #require(report["cases"]?.array?.first)
     #expect(report["cases"]?.array?.count == 1)
     #expect(found["name"] == .string(Self.name))
     // 8·8 pixels, 3·3 taps, 512 channels to 512, two operations each.
-    #expect(found["gflop"]?.double == 2.0 * 64 * 9 * 512 * 512 / 1e9)
+    let operations = 2 * 8 * 8 * 3 * 3 * 512 * 512
+    #expect(found["gflop"]?.double == Double(operations) / 1e9)
     let (peak, gflops) = (try #require(report["sgemm_gflops"]?.double), try #require(found["gflops"]?.double))
     #expect(abs(try #require(found["ratio"]?.double) / (gflops / peak) - 1) < 1e-9)
     #expect(try #require(found["peak_rss_mb"]?.double) > 10)
@@ -23,7 +24,7 @@ import Testing
   }
 
   @Test func fallenRatiosAreFound() throws {
-    let repository = try Repository()
+    let repository = try Repository("recipe: r", faces: [])
     let blas = try #require(
       try repository.run("bench", "--case", Self.name, "--threads", "1", "--json").lines[0]["blas"]?.string)
     func compared(with ratio: String) throws -> Outcome {
