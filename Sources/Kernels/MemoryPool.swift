@@ -5,11 +5,12 @@ import Synchronization
 ///
 /// Sizes are rounded up to an eighth of a power of two, and a block is reused for its own rounded size, or for one not much
 /// smaller.
-public final class MemoryPool: Sendable {
+public final class MemoryPool: @unchecked Sendable {
   public static let shared = MemoryPool()
 
-  /// Addresses of blocks not in use, by size.
-  private let free = Mutex<[Int: [UInt]]>([:])
+  /// Addresses of blocks not in use, by size; behind `lock`, which unlike `Mutex` the thread sanitizer knows.
+  private var free: [Int: [UInt]] = [:]
+  private let lock = NSLock()
   private let used = Atomic<Int>(0)
   private let taken = Atomic<Int>(0)
 
@@ -28,7 +29,7 @@ public final class MemoryPool: Sendable {
   /// Memory of at least `bytes` bytes, aligned to 64, with arbitrary content, and its size.
   func take(_ bytes: Int) -> (pointer: UnsafeMutableRawPointer, size: Int) {
     let size = Self.rounded(bytes)
-    let reused = free.withLock { free -> (address: UInt, size: Int)? in
+    let reused = lock.withLock { () -> (address: UInt, size: Int)? in
       if let address = free[size]?.popLast() { return (address, size) }
       guard size >= Self.mapped else { return nil }
       let fitting = free.filter { $0.key > size && $0.key <= size + size / 2 && !$0.value.isEmpty }.keys.min()
@@ -57,12 +58,12 @@ public final class MemoryPool: Sendable {
   /// Takes back what ``take(_:)`` gave.
   func give(_ pointer: UnsafeMutableRawPointer, size: Int) {
     used.wrappingSubtract(size, ordering: .relaxed)
-    free.withLock { $0[size, default: []].append(UInt(bitPattern: pointer)) }
+    lock.withLock { free[size, default: []].append(UInt(bitPattern: pointer)) }
   }
 
   /// Returns all blocks that are not in use to the system.
   public func trim() {
-    let blocks = free.withLock { free in
+    let blocks = lock.withLock {
       defer { free = [:] }
       return free
     }

@@ -125,7 +125,7 @@ public struct Benchmark: Sendable {
     _ name: String, _ configuration: DDPMUNet.Configuration, memory: Int? = nil, repeats: Int
   ) -> Benchmark {
     // The optimiser's moments are there from the second iteration on.
-    Benchmark(name: "\(name) finetune\(memory.map { ", memory \($0)" } ?? "")", warmups: 2, repeats: repeats) {
+    Benchmark(name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune", warmups: 2, repeats: repeats) {
       let network = try DDPMUNet(configuration, seed: 1)
       let x = picture(configuration)
       let steps = 6
