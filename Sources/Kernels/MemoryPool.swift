@@ -124,20 +124,35 @@ public final class Storage: @unchecked Sendable {
     (pointer, size) = MemoryPool.shared.take(bytes)
   }
 
-  deinit { MemoryPool.shared.give(pointer, size: size) }
+  deinit {
+    contentChanged()
+    MemoryPool.shared.give(pointer, size: size)
+  }
 
   /// Whether ``derived(_:make:)`` keeps what it makes; otherwise it makes it each time, in less memory.
   @TaskLocal package static var keepsDerived = true
+  /// Bytes that are kept for all storages together, and how many there may be: the largest networks would need as much
+  /// again as all the rest.
+  private static let keptBytes = Atomic<Int>(0)
+  private static let keptLimit = 2 << 30
 
   /// What `make` computes from the content, kept under `name` until ``contentChanged()``.
   package func derived(_ name: String, make: () -> Storage) -> Storage {
-    guard Self.keepsDerived else { return make() }
     if let known = derived.withLock({ $0[name] }) { return known }
     let made = make()
-    derived.withLock { $0[name] = made }
+    guard Self.keepsDerived, Self.keptBytes.load(ordering: .relaxed) + made.bytes <= Self.keptLimit else { return made }
+    Self.keptBytes.wrappingAdd(made.bytes, ordering: .relaxed)
+    let replaced = derived.withLock { $0.updateValue(made, forKey: name) }
+    Self.keptBytes.wrappingSubtract(replaced?.bytes ?? 0, ordering: .relaxed)
     return made
   }
 
   /// Must be called by whoever changes the content of a tensor that others have seen.
-  package func contentChanged() { derived.withLock { $0 = [:] } }
+  package func contentChanged() {
+    let dropped = derived.withLock { derived in
+      defer { derived = [:] }
+      return derived.values.reduce(0) { $0 + $1.bytes }
+    }
+    Self.keptBytes.wrappingSubtract(dropped, ordering: .relaxed)
+  }
 }
