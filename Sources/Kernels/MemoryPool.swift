@@ -5,11 +5,12 @@ import Synchronization
 ///
 /// Sizes are rounded up to an eighth of a power of two, and a block is reused for its own rounded size, or for one not much
 /// smaller.
-public final class MemoryPool: Sendable {
+public final class MemoryPool: @unchecked Sendable {
   public static let shared = MemoryPool()
 
-  /// Addresses of blocks not in use, by size.
-  private let free = Mutex<[Int: [UInt]]>([:])
+  /// Addresses of blocks not in use, by size; behind `lock`, which unlike `Mutex` the thread sanitizer knows.
+  private var free: [Int: [UInt]] = [:]
+  private let lock = NSLock()
   private let used = Atomic<Int>(0)
   private let taken = Atomic<Int>(0)
 
@@ -28,7 +29,7 @@ public final class MemoryPool: Sendable {
   /// Memory of at least `bytes` bytes, aligned to 64, with arbitrary content, and its size.
   func take(_ bytes: Int) -> (pointer: UnsafeMutableRawPointer, size: Int) {
     let size = Self.rounded(bytes)
-    let reused = free.withLock { free -> (address: UInt, size: Int)? in
+    let reused = lock.withLock { () -> (address: UInt, size: Int)? in
       if let address = free[size]?.popLast() { return (address, size) }
       guard size >= Self.mapped else { return nil }
       let fitting = free.filter { $0.key > size && $0.key <= size + size / 2 && !$0.value.isEmpty }.keys.min()
@@ -57,12 +58,12 @@ public final class MemoryPool: Sendable {
   /// Takes back what ``take(_:)`` gave.
   func give(_ pointer: UnsafeMutableRawPointer, size: Int) {
     used.wrappingSubtract(size, ordering: .relaxed)
-    free.withLock { $0[size, default: []].append(UInt(bitPattern: pointer)) }
+    lock.withLock { free[size, default: []].append(UInt(bitPattern: pointer)) }
   }
 
   /// Returns all blocks that are not in use to the system.
   public func trim() {
-    let blocks = free.withLock { free in
+    let blocks = lock.withLock {
       defer { free = [:] }
       return free
     }
@@ -123,20 +124,35 @@ public final class Storage: @unchecked Sendable {
     (pointer, size) = MemoryPool.shared.take(bytes)
   }
 
-  deinit { MemoryPool.shared.give(pointer, size: size) }
+  deinit {
+    contentChanged()
+    MemoryPool.shared.give(pointer, size: size)
+  }
 
   /// Whether ``derived(_:make:)`` keeps what it makes; otherwise it makes it each time, in less memory.
   @TaskLocal package static var keepsDerived = true
+  /// Bytes that are kept for all storages together, and how many there may be: the largest networks would need as much
+  /// again as all the rest.
+  private static let keptBytes = Atomic<Int>(0)
+  private static let keptLimit = 2 << 30
 
   /// What `make` computes from the content, kept under `name` until ``contentChanged()``.
   package func derived(_ name: String, make: () -> Storage) -> Storage {
-    guard Self.keepsDerived else { return make() }
     if let known = derived.withLock({ $0[name] }) { return known }
     let made = make()
-    derived.withLock { $0[name] = made }
+    guard Self.keepsDerived, Self.keptBytes.load(ordering: .relaxed) + made.bytes <= Self.keptLimit else { return made }
+    Self.keptBytes.wrappingAdd(made.bytes, ordering: .relaxed)
+    let replaced = derived.withLock { $0.updateValue(made, forKey: name) }
+    Self.keptBytes.wrappingSubtract(replaced?.bytes ?? 0, ordering: .relaxed)
     return made
   }
 
   /// Must be called by whoever changes the content of a tensor that others have seen.
-  package func contentChanged() { derived.withLock { $0 = [:] } }
+  package func contentChanged() {
+    let dropped = derived.withLock { derived in
+      defer { derived = [:] }
+      return derived.values.reduce(0) { $0 + $1.bytes }
+    }
+    Self.keptBytes.wrappingSubtract(dropped, ordering: .relaxed)
+  }
 }

@@ -16,10 +16,14 @@ public struct Benchmark: Sendable {
     /// The median.
     public let seconds: Double
     public let peakMegabytes: Double
+    /// What the measured runs took from the system for tensors: nothing, once the first run has taken what it needs.
+    public let takenMegabytes: Double
     public var gflops: Double { gflop / seconds }
   }
 
   public let name: String
+  /// How often it is run before it is measured.
+  var warmups = 1
   /// How often it is measured.
   let repeats: Int
   /// Prepares the case: how many GFLOP it counts as, and what makes ready for one measurement of what it returns.
@@ -31,15 +35,27 @@ public struct Benchmark: Sendable {
       .forward("portraits-64", portraits, repeats: 25), .finetune("portraits-64", portraits, repeats: 5),
       .inversion("portraits-64", portraits, steps: 40, repeats: 3),
       .sampling("portraits-64", portraits, steps: 40, repeats: 3),
-      .forward("celeba-hq-256", .celebAHQ, repeats: 5), .finetune("celeba-hq-256", .celebAHQ, repeats: 1),
-      .finetune("celeba-hq-256", .celebAHQ, memory: 0, repeats: 1),
-      .inversion("celeba-hq-256", .celebAHQ, steps: 40, repeats: 1),
-      .sampling("celeba-hq-256", .celebAHQ, steps: 6, repeats: 1),
+      .forward("celeba-hq-256", celebAHQ, repeats: 5), .finetune("celeba-hq-256", celebAHQ, repeats: 1),
+      .finetune("celeba-hq-256", celebAHQ, memory: 0, repeats: 1),
+      .inversion("celeba-hq-256", celebAHQ, steps: 40, repeats: 1),
+      .sampling("celeba-hq-256", celebAHQ, steps: 6, repeats: 1),
+      .forward("afhq-dog-256", afhqDog, repeats: 5), .finetune("afhq-dog-256", afhqDog, repeats: 1),
+      .forward("imagenet-512", imageNet512, repeats: 1),
       .clip("clip-vit-b-16 forward", backward: false), .clip("clip-vit-b-16 backward", backward: true),
     ] + convolutions.flatMap { [.convolution($0, backward: false), .convolution($0, backward: true)] }
 
-  private static let portraits = DDPMUNet.Configuration(
-    resolution: 64, channels: 32, multipliers: [1, 2, 3, 4], blocks: 1, attentionResolutions: [8], groups: 8)
+  /// Makes a diffusion model with random weights.
+  private typealias Model = @Sendable () throws -> any DiffusionModel
+
+  private static let portraits: Model = {
+    try DDPMUNet(
+      DDPMUNet.Configuration(
+        resolution: 64, channels: 32, multipliers: [1, 2, 3, 4], blocks: 1, attentionResolutions: [8], groups: 8),
+      seed: 1)
+  }
+  private static let celebAHQ: Model = { try DDPMUNet(.celebAHQ, seed: 1) }
+  private static let afhqDog: Model = { try GuidedUNet(.afhq, seed: 1) }
+  private static let imageNet512: Model = { try GuidedUNet(.imageNet512, seed: 1) }
 
   /// The convolutions of the CelebA-HQ U-Net.
   private static let convolutions: [Layer] = [
@@ -79,14 +95,16 @@ public struct Benchmark: Sendable {
     MemoryPool.shared.trim()
     ProcessMemory.resetPeak()
     let (gflop, makeReady) = try prepare()
-    makeReady()()
+    for _ in 0..<warmups { makeReady()() }
     let clock = ContinuousClock()
+    let taken = MemoryPool.shared.bytesFromSystem
     let times = (0..<repeats).map { _ in
       let body = makeReady()
       return clock.measure(body) / .seconds(1)
     }
     return Result(
-      name: name, gflop: gflop, seconds: times.sorted()[repeats / 2], peakMegabytes: ProcessMemory.peakMegabytes)
+      name: name, gflop: gflop, seconds: times.sorted()[repeats / 2], peakMegabytes: ProcessMemory.peakMegabytes,
+      takenMegabytes: Double(MemoryPool.shared.bytesFromSystem - taken) / 1_048_576)
   }
 
   // MARK: Kinds of cases
@@ -96,18 +114,23 @@ public struct Benchmark: Sendable {
     return random.normal(shape)
   }
 
-  private static func picture(_ configuration: DDPMUNet.Configuration) -> Tensor {
-    noise([1, configuration.resolution, configuration.resolution, 3])
+  private static func picture(_ network: any DiffusionModel) -> Tensor {
+    noise([1, network.resolution, network.resolution, network.pictureChannels])
+  }
+
+  /// One network evaluation.
+  private static func evaluate(_ network: any DiffusionModel, _ x: Tensor) {
+    Gradients.off { _ = network.prediction(x, timesteps: [500]) }
   }
 
   /// GFLOP of what `body` does.
   private static func counted(_ body: () -> Void) -> Double { Double(Work.counted(body)) / 1e9 }
 
-  private static func forward(_ name: String, _ configuration: DDPMUNet.Configuration, repeats: Int) -> Benchmark {
+  private static func forward(_ name: String, _ model: @escaping Model, repeats: Int) -> Benchmark {
     Benchmark(name: "\(name) forward", repeats: repeats) {
-      let network = try DDPMUNet(configuration, seed: 1)
-      let x = picture(configuration)
-      let body = { Gradients.off { _ = network(x, timesteps: [500]) } }
+      let network = try model()
+      let x = picture(network)
+      let body = { evaluate(network, x) }
       return (counted(body), { body })
     }
   }
@@ -116,14 +139,15 @@ public struct Benchmark: Sendable {
   ///
   /// - Parameter memory: the stage's parameter, in MB.
   private static func finetune(
-    _ name: String, _ configuration: DDPMUNet.Configuration, memory: Int? = nil, repeats: Int
+    _ name: String, _ model: @escaping Model, memory: Int? = nil, repeats: Int
   ) -> Benchmark {
-    Benchmark(name: "\(name) finetune\(memory.map { ", memory \($0)" } ?? "")", repeats: repeats) {
-      let network = try DDPMUNet(configuration, seed: 1)
-      let x = picture(configuration)
+    // The optimiser's moments are there from the second iteration on.
+    Benchmark(name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune", warmups: 2, repeats: repeats) {
+      let network = try model()
+      let x = picture(network)
       let steps = 6
       let limited = { (body: () -> Void) in memory.map { Recomputation.limited(to: $0 << 20, body) } ?? body() }
-      let forward = counted { limited { Gradients.off { _ = network(x, timesteps: [500]) } } }
+      let forward = counted { limited { evaluate(network, x) } }
       var tuning = FineTuning(
         network.predictor, parameters: network.parameters.tensors,
         trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
@@ -136,12 +160,12 @@ public struct Benchmark: Sendable {
 
   /// A picture to its latent at t₀ = 500.
   private static func inversion(
-    _ name: String, _ configuration: DDPMUNet.Configuration, steps: Int, repeats: Int
+    _ name: String, _ model: @escaping Model, steps: Int, repeats: Int
   ) -> Benchmark {
     Benchmark(name: "\(name) inversion, \(steps) steps", repeats: repeats) {
-      let network = try DDPMUNet(configuration, seed: 1)
-      let x = picture(configuration)
-      let forward = counted { Gradients.off { _ = network(x, timesteps: [500]) } }
+      let network = try model()
+      let x = picture(network)
+      let forward = counted { evaluate(network, x) }
       let body = {
         _ = DDIM(schedule: noiseSchedule).invert(
           x, with: network.predictor, returnStep: 500, steps: steps, afterEach: { _ in })
@@ -152,12 +176,12 @@ public struct Benchmark: Sendable {
 
   /// A latent at t₀ = 500 to its picture.
   private static func sampling(
-    _ name: String, _ configuration: DDPMUNet.Configuration, steps: Int, repeats: Int
+    _ name: String, _ model: @escaping Model, steps: Int, repeats: Int
   ) -> Benchmark {
     Benchmark(name: "\(name) sampling, \(steps) steps", repeats: repeats) {
-      let network = try DDPMUNet(configuration, seed: 1)
-      let x = picture(configuration)
-      let forward = counted { Gradients.off { _ = network(x, timesteps: [500]) } }
+      let network = try model()
+      let x = picture(network)
+      let forward = counted { evaluate(network, x) }
       let body = {
         var random = RandomSource(seed: 3)
         _ = DDIM(schedule: noiseSchedule).generate(

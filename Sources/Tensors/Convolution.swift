@@ -313,6 +313,10 @@ private struct Convolution: Sendable {
     if case .winograd(let m) = weightGradientMethod { return winograd(m).weightGradient(gy, x) }
     let frame = x.framed(padding)
     let gw = Tensor.zeros([kernelHeight, kernelWidth, channels, outputs], type: type)
+    if type == .float32, channels % 8 == 0, outputs % 32 == 0 {
+      addProducts(gy, frame, to: gw)
+      return gw
+    }
     // Each piece owns some rows of the result and walks over all pixels: nothing is shared, nothing to add up.
     let band = max(8, min(inner, (inner + 5) / 6 + 7) / 8 * 8)
     let bands = (inner + band - 1) / band
@@ -329,6 +333,33 @@ private struct Convolution: Sendable {
       }
     }
     return gw
+  }
+
+  /// The weight's gradient as a product for each tap and band of channels, over pixels that are gathered before.
+  private func addProducts(_ gy: Tensor, _ frame: Tensor, to gw: Tensor) {
+    let (band, run) = (64, 256)
+    let bands = (channels + band - 1) / band
+    let pixels = items * outputHeight * outputWidth
+    let (source, gradient, target) = (frame.floats.baseAddress!, gy.floats.baseAddress!, gw.floats.baseAddress!)
+    Parallel.forEach(kernelHeight * kernelWidth * bands) { piece in
+      let (tap, first) = (piece / bands, piece % bands * band)
+      let (i, j) = tap.quotientAndRemainder(dividingBy: kernelWidth)
+      let width = min(band, channels - first)
+      let gathered = Tensor(uninitialized: [run, width], type: .float32)
+      let a = gathered.floats.baseAddress!
+      for begin in Swift.stride(from: 0, to: pixels, by: run) {
+        let count = min(run, pixels - begin)
+        for pixel in 0..<count {
+          let (line, column) = (begin + pixel).quotientAndRemainder(dividingBy: outputWidth)
+          let (item, row) = line.quotientAndRemainder(dividingBy: outputHeight)
+          let at = (item * frame.shape[1] + row * stride + i) * frame.shape[2] + column * stride + j
+          (a + pixel * width).update(from: source + at * channels + first, count: width)
+        }
+        ck_correlate(
+          a, width, gradient + begin * outputs, outputs, target + (tap * channels + first) * outputs, outputs, count,
+          width, outputs)
+      }
+    }
   }
 
   /// `weight` with zeros after each row up to a multiple of 32 columns, which the tiles of the product read.

@@ -2,6 +2,7 @@ import ArgumentParser
 import ArtifactStore
 import Execution
 import Foundation
+import StageKit
 import Stages
 
 struct BenchCommand: AsyncParsableCommand {
@@ -17,6 +18,11 @@ struct BenchCommand: AsyncParsableCommand {
 
   @Option(help: "How many threads to compute with: one for each processor by default.")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+
+  @Option(
+    help: ArgumentHelp(
+      "Compare the ratios with those in a JSON file, and end with status 3 where one has fallen.", valueName: "file"))
+  var against: String?
 
   @Flag(help: "Measure instead how long the program takes where there is next to nothing to do.")
   var runner = false
@@ -36,24 +42,30 @@ struct BenchCommand: AsyncParsableCommand {
       let chosen = Benchmark.cases.filter { filters.isEmpty || filters.contains(where: $0.name.contains) }
       if listsOnly { return printText(chosen.map { "\($0.name)\n" }.joined()) }
       let environment = try Engine.start(threads: threads)
+      let expected = try against.map { try ExpectedRatios(file: $0, blas: environment.blas) }
       let peak = Benchmark.sgemmPeak()
       if !output.json {
         printText("\(environment.blas) kernels, \(threads) threads, sgemm peak: \(formatted(peak, 1)) GFLOP/s\n")
       }
       var cases: [JSON] = []
+      var fallen: [String] = []
       for benchmark in chosen {
         let result = try benchmark.run()
         let name = result.name
+        let ratio = result.gflops / peak
+        if let limit = expected?.limit(name), ratio < limit {
+          fallen.append("\(name): \(formatted(ratio, 2)) of the peak, expected at least \(formatted(limit, 2))")
+        }
         if output.json {
           cases.append([
             "name": .string(name), "gflop": .double(result.gflop), "seconds": .double(result.seconds),
-            "gflops": .double(result.gflops), "ratio": .double(result.gflops / peak),
-            "peak_rss_mb": .double(result.peakMegabytes),
+            "gflops": .double(result.gflops), "ratio": .double(ratio), "peak_rss_mb": .double(result.peakMegabytes),
+            "taken_mb": .double(result.takenMegabytes),
           ])
         } else {
           printText(
             "\(name): \(formatted(result.gflop, 2)) GFLOP in \(formatted(result.seconds, 4)) s, "
-              + "\(formatted(result.gflops, 1)) GFLOP/s, \(formatted(result.gflops / peak, 2)) of the peak, "
+              + "\(formatted(result.gflops, 1)) GFLOP/s, \(formatted(ratio, 2)) of the peak, "
               + "\(formatted(result.peakMegabytes, 0)) MB\n")
         }
       }
@@ -63,6 +75,8 @@ struct BenchCommand: AsyncParsableCommand {
           "cases": .array(cases),
         ])
       }
+      for line in fallen { complain(line) }
+      if !fallen.isEmpty { throw ExitCode(ExitStatus.expectationNotMet.rawValue) }
     }
   }
 
@@ -85,4 +99,30 @@ struct BenchCommand: AsyncParsableCommand {
   }
 
   private func formatted(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+}
+
+/// Ratios of an earlier measurement, which hold for a kind of kernels, and how far below them one may fall.
+private struct ExpectedRatios {
+  private let ratios: [String: Double]
+  private let slack: Double
+
+  /// - Throws: ``InputError`` where the file is not `{"slack", "ratios": {kernels: {case: ratio}}}`.
+  init(file: String, blas: String) throws {
+    let json: JSON
+    do { json = try JSON(parsing: Data(contentsOf: URL(filePath: file))) } catch {
+      throw InputError("\(file) cannot be read: \(error)")
+    }
+    guard let slack = json["slack"]?.double, (0..<1).contains(slack), let kinds = json["ratios"]?.members,
+      kinds.allSatisfy({ $0.value.members?.allSatisfy { $0.value.double != nil } ?? false })
+    else { throw InputError("\(file) must be {\"slack\": 0 to 1, \"ratios\": {KERNELS: {CASE: RATIO}}}") }
+    guard let members = kinds.first(where: { $0.name == blas })?.value.members else {
+      throw InputError(
+        "\(file) has no ratios for \(blas) kernels, only for \(kinds.map(\.name).joined(separator: ", "))")
+    }
+    self.slack = slack
+    ratios = Dictionary(members.map { ($0.name, $0.value.double ?? 0) }) { $1 }
+  }
+
+  /// What the ratio of a case must not be below.
+  func limit(_ name: String) -> Double? { ratios[name].map { $0 * (1 - slack) } }
 }

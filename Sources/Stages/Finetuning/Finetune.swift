@@ -63,6 +63,11 @@ let finetune = StageKind(
     Parameter(
       "seed", .int(0...Int.max), .defaulting(.int(0)),
       help: "Of the order of the images, which is fixed over the passes, and of lora's first values."),
+    Parameter(
+      "memory", .int(0...1_000_000), .optional, isSemantic: false,
+      help:
+        "MB that a step may keep for its gradient; what does not fit is computed twice, to the same result. 0: the least, about a third less in all and a tenth slower. Left out: all."
+    ),
     saveEveryParameter,
   ],
   outputs: { parameters in
@@ -114,7 +119,7 @@ private func tuneModel(_ context: any StageContext) throws {
   var timer = SaveTimer(parameters)
   while tuning.iteration < total {
     try context.checkCancellation()
-    let report = tuning.iterate(over: examples)
+    let report = limited(parameters) { tuning.iterate(over: examples) }
     losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
     context.progress(
       report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
@@ -129,6 +134,12 @@ private func tuneModel(_ context: any StageContext) throws {
     try context.write(Model.data(model, metadata: ["description": note]), item: "", to: "model")
   }
   try context.write(losses.data, item: "", to: "losses")
+}
+
+/// Runs `body` in the memory that the parameter `memory` allows.
+func limited<Result>(_ parameters: Parameters, _ body: () throws -> Result) rethrows -> Result {
+  guard let megabytes = parameters["memory"]?.int else { return try body() }
+  return try Recomputation.limited(to: megabytes << 20, body)
 }
 
 typealias NamedLatent = (name: String, latent: Tensor, image: Tensor)

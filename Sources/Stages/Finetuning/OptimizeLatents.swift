@@ -22,7 +22,7 @@ func optimizeLatents(_ context: any StageContext) throws {
       objective: objective)
     for pass in 0..<passes {
       try context.checkCancellation()
-      let terms = run.iterate()
+      let terms = limited(parameters) { run.iterate() }
       losses.add(index * passes + pass + 1, terms)
       context.progress(
         index * passes + pass + 1, of: items.count * passes, unit: "update",
