@@ -111,19 +111,19 @@ private enum Measure: String, CaseIterable {
     case .ssim: return PixelMeasures.ssim(image, try reference(for: image, context))
     case .perceptual:
       let network = try required(context.network(.perceptual, "perceptual"))
-      try require(network, takes: image, context)
+      try context.require(network, takes: image, for: rawValue)
       return network.distance(image, try reference(for: image, context)).item
     case .s_dir:
       let clip = try required(context.clip())
-      try require(clip.network, takes: image, context)
+      try context.require(clip.network, takes: image, for: rawValue)
       return try context.textDirection(clip).cosine(image, reference(for: image, context), by: clip).item
     case .sc:
       let network = try required(context.network(.segmenter, "segmenter"))
-      try require(network, takes: image, context)
+      try context.require(network, takes: image, for: rawValue)
       return NetworkMeasures.segmentationConsistency(image, try reference(for: image, context), by: network)
     case .identity:
       let network = try required(context.network(.identity, "identity"))
-      try require(network, takes: image, context)
+      try context.require(network, takes: image, for: rawValue)
       return NetworkMeasures.identity(image, try reference(for: image, context), by: network)
     case .judge: return try verdict(image, context).sees ? 1 : 0
     case .judge_score: return try verdict(image, context).probability
@@ -152,15 +152,6 @@ private enum Measure: String, CaseIterable {
     return network
   }
 
-  /// - Throws: where the network is for pictures of other sizes.
-  private func require(_ network: any PictureNetwork, takes image: Tensor, _ context: any StageContext) throws {
-    let (height, width) = (image.shape[1], image.shape[2])
-    guard let requirement = network.requirement(unmetByHeight: height, width: width) else { return }
-    throw InputError(
-      "picture '\(context.item ?? "")' is \(width)×\(height), but '\(rawValue)' needs pictures \(requirement): load them with `size`"
-    )
-  }
-
   /// What the judge says about `attributes`, and its answers to all other questions.
   private func verdict(
     _ image: Tensor, _ context: any StageContext
@@ -168,7 +159,7 @@ private enum Measure: String, CaseIterable {
     sees: Bool, probability: Double, others: [Int]
   ) {
     let judge = try required(context.network(.judge, "judge"))
-    try require(judge, takes: image, context)
+    try context.require(judge, takes: image, for: rawValue)
     var wanted = Dictionary(
       uniqueKeysWithValues: (context.parameters["attributes"]?.entries ?? []).map { ($0.key, $0.value.string ?? "") })
     var sees = true

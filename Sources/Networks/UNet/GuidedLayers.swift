@@ -11,12 +11,13 @@ enum GuidedLayer {
   case downsample(Conv2d)
   case upsample(Conv2d)
 
-  func callAsFunction(_ x: Tensor, _ time: Tensor) -> Tensor {
+  /// - Parameter skip: what is joined to the channels of x before; only a block takes it.
+  func callAsFunction(_ x: Tensor, joining skip: Tensor? = nil, _ time: Tensor) -> Tensor {
     switch self {
-    case .block(let block): block(x, time)
+    case .block(let block): block(x, joining: skip, time)
     case .attention(let attention): attention(x)
     case .downsample(let convolution): convolution(x)
-    case .upsample(let convolution): convolution(x.upsampledNearest2x())
+    case .upsample(let convolution): convolution(x, doubled: true)
     }
   }
 }
@@ -54,17 +55,35 @@ struct GuidedBlock {
     self.change = change
   }
 
-  func callAsFunction(_ x: Tensor, _ silu: Tensor) -> Tensor {
-    let h = conv1(resized(norm1(x, silu: true)))
-    let items = x.shape[0]
-    let said = time(silu).reshaped([items, 1, 1, -1])
+  /// - Parameters:
+  ///   - skip: what is joined to the channels of x before.
+  ///   - silu: SiLU of the embedding of time.
+  func callAsFunction(_ x: Tensor, joining skip: Tensor? = nil, _ silu: Tensor) -> Tensor {
+    .segment([silu, x] + (skip.map { [$0] } ?? [])) { inputs in
+      let x = inputs.count == 2 ? inputs[1] : .concatenated(Array(inputs[1...]), axis: -1)
+      let said = time(inputs[0])
+      let activated = norm1(x, silu: true)
+      let h = conv1(
+        change == .halve ? activated.halved() : activated, doubled: change == .double, shift: scales ? nil : said)
+      let skip = resized(x)
+      return conv2(
+        scales ? modulated(h, by: said) : norm2(h, silu: true), residual: shortcut?(skip) ?? skip)
+    }
+  }
+
+  /// SiLU(norm2(h)·(1 + scale) + shift), as the normalisation with a weight and a bias of each item's own.
+  private func modulated(_ h: Tensor, by said: Tensor) -> Tensor {
     let channels = h.size(-1)
-    let modulated =
-      scales
-      ? (norm2(h) * (said.narrowed(3, 0..<channels) + 1) + said.narrowed(3, channels..<2 * channels)).silu()
-      : norm2(h + said, silu: true)
-    let skip = resized(x)
-    return (shortcut?(skip) ?? skip) + conv2(modulated)
+    let factors = said.narrowed(1, 0..<channels) + 1
+    let weights = factors * norm2.weight
+    let biases = factors * norm2.bias + said.narrowed(1, channels..<2 * channels)
+    let items = (0..<h.shape[0]).map { item in
+      func own(_ values: Tensor) -> Tensor { values.narrowed(0, item..<item + 1) }
+      return own(h).groupNorm(
+        groups: norm2.groups, own(weights).reshaped([channels]), own(biases).reshaped([channels]), eps: norm2.eps,
+        silu: true)
+    }
+    return items.count == 1 ? items[0] : .concatenated(items, axis: 0)
   }
 
   private func resized(_ x: Tensor) -> Tensor {
@@ -91,7 +110,9 @@ struct GuidedAttention {
     (headChannels, order) = (configuration.headChannels, configuration.attentionOrder)
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor {
+  func callAsFunction(_ x: Tensor) -> Tensor { .segment([x]) { mixed($0[0]) } }
+
+  private func mixed(_ x: Tensor) -> Tensor {
     let (items, channels) = (x.shape[0], x.size(-1))
     let heads = channels / headChannels
     let all = input(norm(x).reshaped([items, -1, channels]))

@@ -210,8 +210,11 @@ public final class GuidedUNet: DiffusionModel {
       skips.append(h)
     }
     h = middle.reduce(h) { $1($0, time) }
-    for stage in up { h = stage.reduce(.concatenated([h, skips.removeLast()], axis: -1)) { $1($0, time) } }
-    return output(outputNorm(h, silu: true))
+    for stage in up {
+      h = stage[0](h, joining: skips.removeLast(), time)
+      h = stage.dropFirst().reduce(h) { $1($0, time) }
+    }
+    return .segment([h]) { [output, outputNorm] in output(outputNorm($0[0], silu: true)) }
   }
 
   /// cos(t·ω_i) then sin(t·ω_i) with ω_i = 10000^(−i/half): [N, width].

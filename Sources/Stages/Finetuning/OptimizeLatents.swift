@@ -11,7 +11,7 @@ func optimizeLatents(_ context: any StageContext) throws {
   try requireSize(items[0].image.shape, of: model, context)
   let trajectory = Trajectory(
     ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
-  let objective = try tuningObjective(context)
+  let objective = try tuningObjective(context, for: items[0].image)
   let passes = parameters.int("passes")
   var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
   var timer = SaveTimer(parameters)

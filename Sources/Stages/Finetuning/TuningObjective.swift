@@ -4,11 +4,15 @@ import Networks
 import StageKit
 import Tensors
 
-/// The weighted sum of the CLIP loss, the L1 loss and the identity loss (paper eq. 10).
-func tuningObjective(_ context: any StageContext) throws -> Objective {
+/// The weighted sum of the CLIP loss, the L1 loss and the identity loss (paper eq. 10), for pictures of the size of
+/// `image`.
+func tuningObjective(_ context: any StageContext, for image: Tensor) throws -> Objective {
   let parameters = context.parameters
   guard let clip = try context.clip() else { throw InputError("finetune needs a clip") }
   let identity = try context.network(.identity, "identity")
+  for network in [clip.network, identity] as [(any PictureNetwork)?] {
+    if let network { try context.require(network, takes: image, for: "finetune") }
+  }
   let form = CLIPLoss.Form(rawValue: parameters.string("form")) ?? .log
   let weights = (
     clip: parameters.double("clip_weight"), l1: parameters.double("l1_weight"),

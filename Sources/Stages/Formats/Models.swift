@@ -100,6 +100,16 @@ extension StageContext {
     }
   }
 
+  /// Sees that a network takes pictures of the size of `image`, [N, H, W, C], which `user` hands to it.
+  /// - Throws: `InputError` that says what they must be.
+  func require(_ network: any PictureNetwork, takes image: Tensor, for user: String) throws {
+    let (height, width) = (image.shape[1], image.shape[2])
+    guard let requirement = network.requirement(unmetByHeight: height, width: width) else { return }
+    let picture = item.map { "picture '\($0)' is" } ?? "the pictures are"
+    throw InputError(
+      "\(picture) \(width)×\(height), but '\(user)' needs pictures \(requirement): load them with `size`")
+  }
+
   /// ΔT for this stage's `source` and `target`, made once per process.
   func textDirection(_ clip: CLIPModel) throws -> TextDirection {
     let (source, target) = (parameters.string("source"), parameters.string("target"))
