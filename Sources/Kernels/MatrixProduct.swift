@@ -27,8 +27,8 @@ public enum BLAS {
     problem == nil ? String(cString: copenblas_core()) : ""
   }
 
-  /// The median GFLOP/s of OpenBLAS's product of two random `side`² float32 matrices, each thread in use making an equal
-  /// band of it: how fast this machine can multiply at all.
+  /// The median GFLOP/s of OpenBLAS's product of two random `side`² float32 matrices, each thread in use making an
+  /// equal band of it: how fast this machine can multiply at all.
   public static func peak(
     side: Int, a: UnsafeRawPointer, b: UnsafeRawPointer, into c: UnsafeMutableRawPointer
   ) -> Double {

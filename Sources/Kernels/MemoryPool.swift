@@ -3,8 +3,8 @@ import Synchronization
 
 /// Blocks of memory for tensors, kept for reuse so that a loop in steady state takes none from the system.
 ///
-/// Sizes are rounded up to an eighth of a power of two, and a block is reused for its own rounded size, or for one not much
-/// smaller.
+/// Sizes are rounded up to an eighth of a power of two, and a block is reused for its own rounded size, or for one not
+/// much smaller.
 public final class MemoryPool: @unchecked Sendable {
   public static let shared = MemoryPool()
 
@@ -74,8 +74,8 @@ public final class MemoryPool: @unchecked Sendable {
 
   // MARK: The system's memory
 
-  /// From this size on, blocks are the system's own pages, large ones where it has them: there are fewer to be missed in
-  /// the translation of addresses, and a block that is released is gone.
+  /// From this size on, blocks are the system's own pages, large ones where it has them: there are fewer to be missed
+  /// in the translation of addresses, and a block that is released is gone.
   private static let mapped = 4 << 20
   private static let largePage = 2 << 20
 

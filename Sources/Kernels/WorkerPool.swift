@@ -25,6 +25,9 @@ final class WorkerPool: @unchecked Sendable {
   private static let isOpen: UInt64 = 1 << 16
   private static let jobNumber: UInt64 = 1 << 17
 
+  /// Where the thread that has the present or last job done was running.
+  private let processor = Atomic<Int>(-1)
+
   /// How many workers may join the present job.
   private let places = Atomic<Int>(0)
   /// Whether some thread has a job done now. Another one, or a job within a job, does its pieces itself.
@@ -34,8 +37,11 @@ final class WorkerPool: @unchecked Sendable {
   private let wakeUp = NSCondition()
   private var workers = 0
 
-  /// How often a worker looks before it sleeps: for about a millisecond.
-  private static let patience = 30_000
+  /// How often a thread looks at once, for about a millisecond, before it lets others run in between.
+  private static let spins = 30_000
+  /// How often a worker looks before it sleeps, for some hundredths of a second: where processors are virtual, one that
+  /// sleeps may wake so late that it misses job after job.
+  private static let patience = 1_000_000
 
   /// Calls `body` for 0..<count on this thread and up to `helpers` others; returns when all calls have.
   func run(_ count: Int, helpers: Int, _ body: (Int) -> Void) {
@@ -48,6 +54,7 @@ final class WorkerPool: @unchecked Sendable {
       job = Job(count: count, body: body)
       next.store(0, ordering: .relaxed)
       places.store(helpers, ordering: .relaxed)
+      processor.store(Int(ck_processor()), ordering: .relaxed)
       let number = state.load(ordering: .relaxed) / Self.jobNumber + 1
       state.store(number * Self.jobNumber | Self.isOpen, ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
@@ -61,7 +68,7 @@ final class WorkerPool: @unchecked Sendable {
       var waits = 0
       while state.load(ordering: .acquiring) & Self.active != 0 {
         waits += 1
-        if waits < Self.patience { ck_pause() } else { sched_yield() }
+        if waits < Self.spins { ck_pause() } else { sched_yield() }
       }
       job = Job(count: 0) { _ in }
     }
@@ -95,6 +102,7 @@ final class WorkerPool: @unchecked Sendable {
       if number != last, seen & Self.isOpen != 0 {
         if seen & Self.active >= UInt64(places.load(ordering: .relaxed)) { return number }
         if state.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing).exchanged {
+          leaveProcessorOfOthers()
           work(job)
           state.subtract(1, ordering: .releasing)
           return number
@@ -102,19 +110,32 @@ final class WorkerPool: @unchecked Sendable {
         continue
       }
       looks += 1
-      if looks < Self.patience { ck_pause() } else { sleep(until: last) }
+      if looks % 1024 == 0 { leaveProcessorOfOthers() }
+      if looks < Self.spins || looks < Self.patience && looks % 1024 != 0 {
+        ck_pause()
+      } else if looks < Self.patience {
+        sched_yield()
+      } else {
+        sleep(unlessAfter: last)
+        looks = 0
+      }
     }
   }
 
-  /// Sleeps until there is a job other than number `last`.
-  private func sleep(until last: UInt64) {
+  /// The system wakes a worker on the processor of the thread that wakes it, and may leave both there for long.
+  private func leaveProcessorOfOthers() {
+    let taken = processor.load(ordering: .relaxed)
+    if taken >= 0, Int(ck_processor()) == taken { ck_leave_processor(Int32(taken)) }
+  }
+
+  /// Sleeps until it is woken, unless there is a job other than number `last` already.
+  ///
+  /// What it is woken for may be over before it is awake, but more is likely to follow soon.
+  private func sleep(unlessAfter last: UInt64) {
     sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
     wakeUp.lock()
-    while true {
-      let seen = state.load(ordering: .sequentiallyConsistent)
-      if seen / Self.jobNumber != last, seen & Self.isOpen != 0 { break }
-      wakeUp.wait()
-    }
+    let seen = state.load(ordering: .sequentiallyConsistent)
+    if seen / Self.jobNumber == last || seen & Self.isOpen == 0 { wakeUp.wait() }
     wakeUp.unlock()
     sleepers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
   }

@@ -1,7 +1,7 @@
 import Kernels
 
-// Gradients in less memory (Chen et al. 2016, "Training deep nets with sublinear memory cost"): of a segment of a network
-// only its inputs are kept, and it is computed once more when its gradient is due.
+// Gradients in less memory (Chen et al. 2016, "Training deep nets with sublinear memory cost"): of a segment of a
+// network only its inputs are kept, and it is computed once more when its gradient is due.
 
 /// How much is kept for gradients. Results are the same bytes whatever the setting.
 public final class Recomputation: @unchecked Sendable {

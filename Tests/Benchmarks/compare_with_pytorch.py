@@ -62,7 +62,7 @@ def main():
     parser.add_argument("case", choices=["forward", "finetune"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--channels-last", action="store_true", help="PyTorch's faster layout, unlike the official code")
+    parser.add_argument("--channels-last", action="store_true", help="PyTorch's faster layout")
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)

@@ -1,4 +1,4 @@
-// Runs the C kernels on buffers of exactly the sizes that they may touch, for sanitizers to watch. Not part of the build:
+// Runs the C kernels on buffers of exactly the sizes that they may touch, for sanitizers to watch. Not in the build:
 //
 //   clang -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fuse-ld=lld \
 //     -ISources/CKernels/include Tests/Sanitizers/kernels.c Sources/CKernels/*.c -lm -o /tmp/kernels && /tmp/kernels
@@ -25,13 +25,15 @@ static void winograd(void) {
   const int64_t m = draw(0, 1) ? 4 : 2, doubled = draw(0, 3) == 0, pooled = draw(0, 3) == 0;
   const size_t items = draw(1, 2), h = 2 * draw(2, 8), w = 2 * draw(2, 8), c = draw(1, 70), o = draw(1, 70);
   const size_t planes = (size_t)((m + 2) * (m + 2));
-  const ck_winograd g = {m, (int64_t)h, (int64_t)w, (int64_t)c, (int64_t)h, (int64_t)w, (int64_t)o, 1, 1, doubled, pooled};
+  const ck_winograd g = {m, (int64_t)h, (int64_t)w, (int64_t)c, (int64_t)h, (int64_t)w, (int64_t)o, 1, 1, doubled,
+                         pooled};
   const size_t tiles = items * ((h + (size_t)m - 1) / (size_t)m) * ((w + (size_t)m - 1) / (size_t)m);
   const size_t rows = up(c, 16), columns = up(o, 32), panels = columns / 32;
   float *x = numbers(items * h * w * c / (doubled ? 4 : 1)), *y = numbers(items * h * w * o / (pooled ? 4 : 1));
   float *residual = numbers(items * h * w * o / (pooled ? 4 : 1)), *gy = numbers(items * h * w * o);
   float *weight = numbers(9 * c * o), *bias = numbers(o), *shift = numbers(items * o), *gw = numbers(9 * c * o);
-  float *v = numbers(planes * tiles * rows), *z = calloc(planes * tiles * columns, 4), *u = numbers(planes * tiles * 32);
+  float *v = numbers(planes * tiles * rows), *z = calloc(planes * tiles * columns, 4);
+  float *u = numbers(planes * tiles * 32);
   float *packed = numbers(panels * planes * c * 32), *sums = calloc(planes * rows * columns, 4);
   float *turned = numbers(up(c, 32) / 32 * planes * o * 32);
   ck_winograd_input(&g, x, 0, tiles, v, rows, tiles * rows);
@@ -42,11 +44,12 @@ static void winograd(void) {
       ck_product(v + i * tiles * rows, rows, panel + i * c * 32, NULL, u + i * tiles * 32, 32, tiles, c, 32);
     ck_winograd_output(&g, u, tiles * 32, 0, tiles, p * 32, bias, shift, residual, y);
   }
-  for (size_t p = 0; p * 32 < c; p++) ck_winograd_weights(m, weight, c, o, 1, p * 32, 0, o, turned + p * planes * o * 32);
+  for (size_t p = 0; p * 32 < c; p++)
+    ck_winograd_weights(m, weight, c, o, 1, p * 32, 0, o, turned + p * planes * o * 32);
   ck_winograd_gradient(&g, gy, 0, tiles, z, columns, tiles * columns);
   for (size_t i = 0; i < planes; i++)
-    ck_correlate(v + i * tiles * rows, rows, z + i * tiles * columns, columns, sums + i * rows * columns, columns, tiles,
-                 up(c, 8), columns);
+    ck_correlate(v + i * tiles * rows, rows, z + i * tiles * columns, columns, sums + i * rows * columns, columns,
+                 tiles, up(c, 8), columns);
   ck_winograd_weight_gradient(m, sums, columns, rows * columns, 0, c, c, o, gw);
   float *all[] = {x, y, residual, gy, weight, bias, shift, gw, v, z, u, packed, sums, turned};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
@@ -54,7 +57,8 @@ static void winograd(void) {
 
 static void products(void) {
   const size_t rows = draw(1, 40), inner = draw(1, 300), columns = draw(1, 32);
-  float *a = numbers(rows * inner), *b = numbers(inner * columns), *panel = numbers(inner * 32), *bias = numbers(columns);
+  float *a = numbers(rows * inner), *b = numbers(inner * columns), *panel = numbers(inner * 32);
+  float *bias = numbers(columns);
   float *y = numbers(rows * columns);
   for (int transposed = 0; transposed < 2; transposed++) {
     ck_pack(b, transposed ? inner : columns, transposed, inner, columns, panel);

@@ -20,6 +20,11 @@ static inline void ck_pause(void) {
 #endif
 }
 
+/// The number of the processor that this thread runs on; −1 where that is not known.
+int ck_processor(void);
+/// Moves this thread to another processor than that one, if it may run on any.
+void ck_leave_processor(int processor);
+
 enum { CK_FLOAT32 = 0, CK_FLOAT64 = 1 };
 
 /// Functions of one number. `parameter` is the slope of CK_LEAKY_RELU, and ignored elsewhere.

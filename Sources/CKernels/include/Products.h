@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/// The panel of `columns` ≤ 32 columns of b [inner, …] from b on, whose rows are `stride` apart; where `transposed`, b is
-/// stored as [columns, inner].
+/// The panel of `columns` ≤ 32 columns of b [inner, …] from b on, whose rows are `stride` apart; where `transposed`, b
+/// is stored as [columns, inner].
 void ck_pack(const float *b, size_t stride, int transposed, size_t inner, size_t columns, float *panel);
 /// y [rows, columns] = a [rows, inner] · panel + bias, columns ≤ 32; bias may be NULL.
 void ck_product(const float *a, size_t stride, const float *panel, const float *bias, float *y, size_t y_stride,

@@ -1,11 +1,11 @@
 /// Winograd's convolution with 3×3 kernels in float32 (Lavin & Gray 2016): F(4×4, 3×3) and F(2×2, 3×3).
 ///
-/// An output is cut into tiles of M×M pixels, each made from an input of N×N, N = M + 2. With the matrices A, B and G of
-/// the paper: Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, where ⊙ over all channels is N² matrix products, for which see Products.h.
-/// Every function works on a range of tiles or of columns, in one thread; the caller splits the work.
+/// An output is cut into tiles of M×M pixels, each made from an input of N×N, N = M + 2. With the matrices A, B and G
+/// of the paper: Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A, where ⊙ over all channels is N² matrix products, for which see
+/// Products.h. Every function works on a range of tiles or of columns, in one thread; the caller splits the work.
 ///
-/// Transformed inputs are [N², tiles, channels] with `plane` numbers from one of the N² to the next; transformed weights
-/// are panels of 32 columns, [⌈columns/32⌉, N², inner, 32], the last filled up with zeros.
+/// Transformed inputs are [N², tiles, channels] with `plane` numbers from one of the N² to the next; transformed
+/// weights are panels of 32 columns, [⌈columns/32⌉, N², inner, 32], the last filled up with zeros.
 #ifndef CKERNELS_WINOGRAD_H
 #define CKERNELS_WINOGRAD_H
 
@@ -43,8 +43,8 @@ void ck_winograd_output(const ck_winograd *g, const float *u, size_t plane, size
 /// `turned`, of the kernel that takes the output's gradient to the input's: rotated by 180°, channels for columns.
 void ck_winograd_weights(int64_t m, const float *w, size_t channels, size_t outputs, int turned, size_t column,
                          size_t first, size_t count, float *panel);
-/// gw = Gᵀ sums G for channel rows `first` ..< first + count, from sums [N², channels', stride] with `plane` numbers from
-/// one of the N² to the next.
+/// gw = Gᵀ sums G for channel rows `first` ..< first + count, from sums [N², channels', stride] with `plane` numbers
+/// from one of the N² to the next.
 void ck_winograd_weight_gradient(int64_t m, const float *sums, size_t stride, size_t plane, size_t first, size_t count,
                                  size_t channels, size_t outputs, float *gw);
 

@@ -66,7 +66,7 @@ let finetune = StageKind(
     Parameter(
       "memory", .int(0...1_000_000), .optional, isSemantic: false,
       help:
-        "MB that a step may keep for its gradient; what does not fit is computed twice, to the same result. 0: the least, about a third less in all and a tenth slower. Left out: all."
+        "MB that a step may keep for its gradient; the rest is computed twice, to the same result. Left out: all."
     ),
     saveEveryParameter,
   ],
