@@ -70,11 +70,17 @@ extension PlannedAction {
       case .cached: ("cached", nil)
       case .run(let reason): ("run", reason.description)
       }
-    return [
-      "id": .string(id.description), "stage": .string(stage.name), "kind": .string(stage.kind.name),
-      "item": .optional(id.item), "axes": stage.axesJSON, "status": .string(word), "reason": .optional(reason),
-      "downloads": .array(downloads.map { ["url": .optional($0.url), "path": .string($0.path)] }),
+    var members: [JSON.Member] = [
+      .init("id", .string(id.description)), .init("stage", .string(stage.name)),
+      .init("kind", .string(stage.kind.name)),
+      .init("item", .optional(id.item)), .init("axes", stage.axesJSON), .init("status", .string(word)),
+      .init("reason", .optional(reason)),
     ]
+    if !downloads.isEmpty {
+      members.append(
+        .init("downloads", .array(downloads.map { ["url": .optional($0.url), "path": .string($0.path)] })))
+    }
+    return .object(members)
   }
 }
 
