@@ -5,9 +5,13 @@
 #ifndef PROCESSOR_H
 #define PROCESSOR_H
 
+#include <stdlib.h>
+#include <string.h>
+
 enum processor { PROCESSOR_ANY, PROCESSOR_V3, PROCESSOR_V4 };
 
-/// The best kind of kernels that this processor runs.
+/// The best kind of kernels that this processor runs; none better than `DIFFUSIONCLIP_KERNELS` says, which may be "v3"
+/// (AVX2) or "any".
 static inline enum processor processor(void) {
 #if defined(__x86_64__)
   static int known = -1;
@@ -17,6 +21,9 @@ static inline enum processor processor(void) {
     kind = __builtin_cpu_supports("x86-64-v4") ? PROCESSOR_V4
         : __builtin_cpu_supports("x86-64-v3")  ? PROCESSOR_V3
                                                : PROCESSOR_ANY;
+    const char *limit = getenv("DIFFUSIONCLIP_KERNELS");
+    if (limit && !strcmp(limit, "v3") && kind > PROCESSOR_V3) kind = PROCESSOR_V3;
+    if (limit && !strcmp(limit, "any")) kind = PROCESSOR_ANY;
     __atomic_store_n(&known, kind, __ATOMIC_RELAXED);
   }
   return (enum processor)kind;
