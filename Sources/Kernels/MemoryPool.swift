@@ -134,7 +134,7 @@ public final class Storage: @unchecked Sendable {
   /// Bytes that are kept for all storages together, and how many there may be: the largest networks would need as much
   /// again as all the rest.
   private static let keptBytes = Atomic<Int>(0)
-  private static let keptLimit = 2 << 30
+  private static let keptLimit = 1 << 30
 
   /// What `make` computes from the content, kept under `name` until ``contentChanged()``.
   package func derived(_ name: String, make: () -> Storage) -> Storage {
