@@ -18,14 +18,18 @@ struct Downloader: Sendable {
       defer { withExtendedLifetime(lease) {} }
       // Somebody else may have had the lease for the same file.
       guard try !store.hasDownload(file.digest) else { continue }
+      var shown: Int?
       do {
         try Download(url: url, sha256: file.digest.hex).fetch(
           to: file.path, patience: Self.patience,
           progress: { received, size in
-            emit(
-              .progress(
-                action.id,
-                ActionProgress(completed: received >> 20, total: (size ?? 0) >> 20, unit: "MB downloaded", values: [])))
+            // It arrives in pieces of some kilobytes.
+            let megabytes = received >> 20
+            guard megabytes != shown else { return }
+            shown = megabytes
+            let progress = ActionProgress(
+              completed: megabytes, total: (size ?? 0) >> 20, unit: "MB downloaded", values: [])
+            emit(.progress(action.id, progress))
           }, check: interruption.check)
       } catch let error as TransferError { throw DownloadFailure(error, file: file) }
     }
