@@ -5,7 +5,7 @@ public struct Verification: Sendable {
   public var objects = 0
   public var bytes = 0
   public var actions = 0
-  /// Objects whose bytes are not what they were; they are in quarantine now.
+  /// Objects and downloads whose bytes are not what they were; they are in quarantine now.
   public var damaged: [Digest] = []
   /// Objects that a record names and that are not there, the damaged ones included.
   public var missing: Set<Digest> = []
@@ -16,8 +16,8 @@ public struct Verification: Sendable {
 }
 
 extension Store {
-  /// Reads every object and record. Damaged objects are put out of the way, so that nothing uses them; what made them
-  /// is executed again by the next run that needs them.
+  /// Reads every object, download and record. What is damaged is put out of the way, so that nothing uses it; it is made
+  /// or downloaded again by the next run that needs it.
   public func verify() throws(StoreError) -> Verification {
     var found = Verification()
     var whole: Set<Digest> = []
@@ -29,6 +29,12 @@ extension Store {
         whole.insert(digest)
       } else {
         try quarantine(digest)
+        found.damaged.append(digest)
+      }
+    }
+    for digest in try Files.names(in: folder + "/downloads").compactMap({ Digest(hex: $0) }) {
+      if try Files.digest(of: path(ofDownload: digest)) != digest {
+        try quarantineDownload(digest)
         found.damaged.append(digest)
       }
     }

@@ -106,5 +106,10 @@ struct DownloadTests {
     #expect(try repository.run("run", "recipe.yaml", "--force", "base").status == 0)
     #expect(server.requests == [0, 0])
     #expect(try repository.data(place) == model)
+
+    try repository.write(Data("nothing like it".utf8), to: place)
+    let verified = try repository.run("verify")
+    #expect(verified.status == 1 && verified.output.contains(Digest(of: model).hex))
+    #expect(try repository.run("verify").status == 0)
   }
 }
