@@ -101,13 +101,18 @@ extension Store {
     }
 
     var neededObjects: Set<Digest> = []
-    var neededText = ""
+    // Digests, as text, of the files from which something was made that stays.
+    var neededSources: Set<Substring> = []
+    let hasDownloads = try !Files.names(in: folder + "/downloads").isEmpty
     for (name, path, status) in try actions.files() {
       if let key = Digest(hex: name), neededKeys.contains(key) || status.modified >= deadline,
         let record = try self.record(of: key)
       {
         for output in record.outputs { neededObjects.formUnion(output.artifact.items.map(\.object)) }
-        if record.preimage.contains("\nsource ") { neededText += record.preimage }
+        if hasDownloads {
+          let lines = record.preimage.split(separator: "\n").filter { $0.hasPrefix("source ") }
+          neededSources.formUnion(lines.map { $0.suffix(64) })
+        }
       } else {
         garbage.actions += 1
         try discard(path, status)
@@ -122,9 +127,9 @@ extension Store {
         try discard(path, status)
       }
     }
-    // Of downloads stay those from which something was made that stays.
     for part in ["state", "quarantine", "downloads"] {
-      for name in try Files.names(in: "\(folder)/\(part)") where part != "downloads" || !neededText.contains(name) {
+      for name in try Files.names(in: "\(folder)/\(part)")
+      where part != "downloads" || !neededSources.contains(name[...]) {
         let path = "\(folder)/\(part)/\(name)"
         guard let status = try Files.status(of: path), status.modified < deadline else { continue }
         garbage.leftovers += 1

@@ -9,13 +9,8 @@ extension Store {
   public func hasDownload(_ digest: Digest) throws(StoreError) -> Bool {
     let path = path(ofDownload: digest)
     guard let found = try sources.digest(of: path) else { return false }
-    if found != digest, mode != .reading { try quarantineDownload(digest) }
+    if found != digest, mode != .reading { try quarantine(digest, at: path) }
     return found == digest
-  }
-
-  /// Puts a download out of the way.
-  func quarantineDownload(_ digest: Digest) throws(StoreError) {
-    try Files.move(path(ofDownload: digest), to: "\(folder)/quarantine/\(digest.hex)")
   }
 
   /// The right to download the file with this digest; nil while somebody else has it. Held as long as the value lives.

@@ -8,16 +8,16 @@ extension Store {
     let path = objects.path(of: digest)
     guard let data = try Files.read(path) else { throw .missing(digest) }
     guard Digest(of: data) == digest else {
-      throw .damaged(digest, quarantined: try quarantine(digest))
+      throw .damaged(digest, quarantined: try quarantine(digest, at: path))
     }
     return data
   }
 
-  /// Puts an object out of the way: where it is then.
+  /// Puts an object or a download, which is at `path`, out of the way: where it is then.
   @discardableResult
-  func quarantine(_ digest: Digest) throws(StoreError) -> String {
+  func quarantine(_ digest: Digest, at path: String) throws(StoreError) -> String {
     let quarantine = "\(folder)/quarantine/\(digest.hex)"
-    try Files.move(objects.path(of: digest), to: quarantine)
+    try Files.move(path, to: quarantine)
     return quarantine
   }
 

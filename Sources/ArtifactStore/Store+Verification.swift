@@ -28,13 +28,14 @@ extension Store {
       if try Files.digest(of: path) == digest {
         whole.insert(digest)
       } else {
-        try quarantine(digest)
+        try quarantine(digest, at: path)
         found.damaged.append(digest)
       }
     }
     for digest in try Files.names(in: folder + "/downloads").compactMap({ Digest(hex: $0) }) {
-      if try Files.digest(of: path(ofDownload: digest)) != digest {
-        try quarantineDownload(digest)
+      let path = path(ofDownload: digest)
+      if try Files.digest(of: path) != digest {
+        try quarantine(digest, at: path)
         found.damaged.append(digest)
       }
     }

@@ -1,5 +1,4 @@
 import ArtifactStore
-import Foundation
 import RecipeSyntax
 import StageKit
 
@@ -64,11 +63,7 @@ struct ActionRunner: Sendable {
   private func lease(for action: Action) throws -> FileLock {
     if let lease = try store.lease(for: action.key) { return lease }
     emit(.waiting(action.id))
-    while true {
-      try interruption.check()
-      Thread.sleep(forTimeInterval: 0.02)
-      if let lease = try store.lease(for: action.key) { return lease }
-    }
+    return try interruption.waiting { try store.lease(for: action.key) }
   }
 }
 

@@ -14,7 +14,7 @@ struct Downloader: Sendable {
   func fetch(for action: Action) throws {
     for file in action.sources.values.joined() {
       guard let url = file.url, try !store.hasDownload(file.digest) else { continue }
-      let lease = try lease(for: file.digest)
+      let lease = try interruption.waiting { try store.downloadLease(for: file.digest) }
       defer { withExtendedLifetime(lease) {} }
       // Somebody else may have had the lease for the same file.
       guard try !store.hasDownload(file.digest) else { continue }
@@ -32,14 +32,6 @@ struct Downloader: Sendable {
             emit(.progress(action.id, progress))
           }, check: interruption.check)
       } catch let error as TransferError { throw DownloadFailure(error, file: file) }
-    }
-  }
-
-  private func lease(for digest: Digest) throws -> FileLock {
-    while true {
-      if let lease = try store.downloadLease(for: digest) { return lease }
-      try interruption.check()
-      Thread.sleep(forTimeInterval: 0.05)
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import StageKit
 import Synchronization
 
@@ -14,5 +15,15 @@ public final class Interruption: Sendable {
   /// - Throws: `Cancelled`, once a stop was requested.
   func check() throws {
     if isRequested { throw Cancelled() }
+  }
+
+  /// What `attempt` gives, once it gives something: asked again and again.
+  /// - Throws: `Cancelled`, once a stop was requested; or what `attempt` throws.
+  func waiting<Made>(for attempt: () throws -> Made?) throws -> Made {
+    while true {
+      if let made = try attempt() { return made }
+      try check()
+      Thread.sleep(forTimeInterval: 0.02)
+    }
   }
 }

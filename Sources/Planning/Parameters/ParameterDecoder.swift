@@ -58,12 +58,14 @@ struct ParameterDecoder {
       guard let entries = node.mapping else { return fail() }
       return decode(entries, fields: fields, path: path, at: node.location)
     case .path(let form):
-      let downloads = [node] + (node.sequence ?? [])
-      let isOne = scalar?.value.string != nil || node.mapping != nil
-      let areSeveral =
-        form == .files && node.sequence != nil
-        || form == .fileOrFolder && downloads.count > 1 && downloads.dropFirst().allSatisfy { $0.mapping != nil }
-      guard isOne || areSeveral else { return fail() }
+      let isFit: Bool =
+        if let nodes = node.sequence {
+          // Several downloads are what a folder would hold.
+          form == .files || form == .fileOrFolder && !nodes.isEmpty && nodes.allSatisfy { $0.mapping != nil }
+        } else {
+          scalar?.value.string != nil || node.mapping != nil
+        }
+      guard isFit else { return fail() }
       guard let source = finder.find(node, form: form, subject: subject, into: &problems) else { return nil }
       sources[path] = source
       return Self.written(node)
