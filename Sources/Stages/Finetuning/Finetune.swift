@@ -106,7 +106,8 @@ private func tuneModel(_ context: any StageContext) throws {
     settings: FineTuning.Settings(
       method: FineTuning.Method(rawValue: parameters.string("method")) ?? .full,
       learningRate: parameters.double("learning_rate"), schedule: schedule),
-    objective: try tuningObjective(context, for: items[0].image), iteration: state?.iteration ?? 0, optimizer: state?.optimizer ?? Adam())
+    objective: try tuningObjective(context, for: items[0].image), iteration: state?.iteration ?? 0,
+    optimizer: state?.optimizer ?? Adam())
   var losses = state?.losses ?? LossTable()
   for (tensor, saved) in zip(tuning.learned, state?.learned ?? []) { tensor.assign(saved) }
   change?.adapter.apply()
