@@ -1,4 +1,5 @@
 import ArtifactStore
+import Foundation
 
 /// One kind of stage: everything that decoding, validation, reference text, schema, keys and execution need.
 ///
@@ -23,6 +24,8 @@ public struct StageKind: Sendable {
   public let check: @Sendable (StageDraft) -> [Complaint]
   /// Does the work of one action. Synchronous; calls `context.checkCancellation()` between steps.
   public let run: @Sendable (any StageContext) throws -> Void
+  /// How several items are done at once, where that is faster.
+  public let batching: Batching?
 
   public init(
     name: String, summary: String, revision: Int, inputs: [Port] = [], parameters: [Parameter] = [],
@@ -33,7 +36,34 @@ public struct StageKind: Sendable {
   ) {
     (self.name, self.summary, self.revision, self.inputs) = (name, summary, revision, inputs)
     (self.parameters, self.outputs, self.mapping) = (parameters, outputs, mapping)
-    (self.memory, self.check, self.run) = (memory, check, run)
+    (self.memory, self.check, self.run, batching) = (memory, check, run, nil)
+  }
+
+  /// A kind that maps over the items at the input `mapped` and does several of them at once.
+  public init(
+    name: String, summary: String, revision: Int, inputs: [Port] = [], parameters: [Parameter] = [],
+    outputs: @escaping @Sendable (Parameters) -> [OutputPort], over mapped: String, memory: MemoryNeed,
+    check: @escaping @Sendable (StageDraft) -> [Complaint] = { _ in [] }, batching: Batching
+  ) {
+    (self.name, self.summary, self.revision, self.inputs) = (name, summary, revision, inputs)
+    (self.parameters, self.outputs, mapping) = (parameters, outputs, .items(of: mapped))
+    (self.memory, self.check, self.batching) = (memory, check, batching)
+    run = { try batching.run([$0]) }
+  }
+}
+
+/// How a kind does several items of a stage at once. What it makes of each is the same, byte for byte, as alone.
+public struct Batching: Sendable {
+  /// How many items like the one with these bytes are worth doing at once; no more than memory for one action allows.
+  public let size: @Sendable (Data) throws -> Int
+  /// Does the work of several actions that differ in nothing but their items. Where one of them fails, all do: they
+  /// are done again one by one then, so that the failure is that item's alone.
+  public let run: @Sendable ([any StageContext]) throws -> Void
+
+  public init(
+    size: @escaping @Sendable (Data) throws -> Int, run: @escaping @Sendable ([any StageContext]) throws -> Void
+  ) {
+    (self.size, self.run) = (size, run)
   }
 }
 

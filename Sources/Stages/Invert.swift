@@ -36,7 +36,7 @@ let invert = StageKind(
       OutputPort("latents", .latents), OutputPort("effort", .metrics, measures: [Effort.evaluations] + measures),
     ]
   },
-  mapping: .items(of: "images"),
+  over: "images",
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
   check: { draft in
     guard draft.parameters["method"]?.string == InversionMethod.coupled.rawValue,
@@ -47,14 +47,21 @@ let invert = StageKind(
     }
     return []
   },
-  run: { context in
-    let image = try context.picture("images")
-    guard let model = try context.diffusionModel("model") else { return }
-    try requireSize(image.shape, of: model, context)
-    let method = InversionMethod(rawValue: context.parameters.string("method")) ?? .ddim
-    let (latent, effort) = try method.invert(image, with: model.predictor, context)
-    try context.write(latent.data(), item: context.item ?? "", to: "latents")
-    try context.write(effort.data, item: context.item ?? "", to: "effort")
+  batching: Batching { data in
+    batchSize(for: try Picture.tensor(data, name: "images").shape)
+  } run: { contexts in
+    guard let model = try contexts.common.diffusionModel("model") else { return }
+    let images = try contexts.map { context in
+      let image = try context.picture("images")
+      try requireSize(image.shape, of: model, context)
+      return image
+    }
+    let method = InversionMethod(rawValue: contexts.common.parameters.string("method")) ?? .ddim
+    let inverted = try method.invert(images, with: model.predictor, contexts)
+    for (context, (latent, effort)) in zip(contexts, inverted) {
+      try context.write(latent.data(), item: context.item ?? "", to: "latents")
+      try context.write(effort.data, item: context.item ?? "", to: "effort")
+    }
   })
 
 /// How `invert` does it.
@@ -70,47 +77,54 @@ private enum InversionMethod: String, CaseIterable {
     }
   }
 
-  /// The latent of a picture, and what it took.
+  /// The latents of pictures of one size, one for each of `contexts`, and what each of them took.
   func invert(
-    _ image: Tensor, with model: any NoisePredictor, _ context: any StageContext
-  ) throws -> (Latent, Effort) {
-    let parameters = context.parameters
+    _ images: [Tensor], with model: any NoisePredictor, _ contexts: [any StageContext]
+  ) throws -> [(Latent, Effort)] {
+    let parameters = contexts.common.parameters
     let (steps, returnStep) = (parameters.int("steps"), parameters.int("return_step"))
     let ddim = DDIM(schedule: noiseSchedule)
-    func tell(_ step: Int, of total: Int, _ values: [ProgressValue] = []) throws {
-      try context.checkCancellation()
-      context.progress(step, of: total, unit: "step", values: values)
-    }
-    func latent(_ x: Tensor, _ scheme: Latent.Scheme = .free) -> Latent {
-      Latent(latent: x, image: image, returnStep: returnStep, scheme: scheme)
+    let batch = Tensor.concatenated(images, axis: 0)
+    func latents(
+      _ x: Tensor, evaluations: Int, scheme: (_ place: Int) -> Latent.Scheme = { _ in .free }
+    ) -> [(Latent, Effort)] {
+      zip(images, x.each).enumerated().map { place, pair in
+        let latent = Latent(latent: pair.1, image: pair.0, returnStep: returnStep, scheme: scheme(place))
+        return (latent, Effort(evaluations: evaluations))
+      }
     }
     switch self {
     case .ddim:
-      let x = try ddim.invert(image, with: model, returnStep: returnStep, steps: steps) {
-        try tell($0, of: steps - 1)
+      let x = try ddim.invert(batch, with: model, returnStep: returnStep, steps: steps) {
+        try contexts.tell($0, of: steps - 1)
       }
-      return (latent(x), Effort(evaluations: steps - 1))
+      return latents(x, evaluations: steps - 1)
     case .fixed_point:
       let inversion = FixedPointInversion(
         ddim: ddim, iterations: parameters.int("iterations"), tolerance: parameters.double("tolerance"))
-      let (x, report) = try inversion.invert(image, with: model, returnStep: returnStep, steps: steps) {
-        try tell($0, of: steps, [ProgressValue("residual", $1)])
+      // Each takes as many iterations as it needs.
+      return try zip(images, contexts).map { image, context in
+        let (x, report) = try inversion.invert(image, with: model, returnStep: returnStep, steps: steps) {
+          try [context].tell($0, of: steps, [ProgressValue("residual", $1)])
+        }
+        let effort = Effort(report)
+        if report.unconverged > 0 {
+          context.log(
+            "\(report.unconverged) of \(steps) steps are not within the tolerance, the farthest by \(effort.residual)")
+        }
+        return (Latent(latent: x, image: image, returnStep: returnStep), effort)
       }
-      let effort = Effort(report)
-      if report.unconverged > 0 {
-        context.log(
-          "\(report.unconverged) of \(steps) steps are not within the tolerance, the farthest by \(effort.residual)")
-      }
-      return (latent(x), effort)
     case .coupled:
       let trajectory = try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: steps)
-      let states = try trajectory.invert(image, with: model) { try tell($0, of: steps) }
-      return (latent(states.latent, .coupled(second: states.second, steps: steps)), Effort(evaluations: steps))
+      let states = try trajectory.invert(batch, with: model) { try contexts.tell($0, of: steps) }
+      let seconds = states.second.each
+      return latents(states.latent, evaluations: steps) { .coupled(second: seconds[$0], steps: steps) }
     case .edit_friendly:
-      let fresh = try context.freshNoise(image.shape, steps: steps, for: "images")
+      let fresh = try contexts.freshNoise(images[0].shape, steps: steps, for: "images")
       let inversion = StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
-      let (x, additions) = try inversion.invert(image, with: model, fresh: fresh) { try tell($0, of: steps) }
-      return (latent(x, .stochastic(additions: additions)), Effort(evaluations: steps))
+      let (x, additions) = try inversion.invert(batch, with: model, fresh: fresh) { try contexts.tell($0, of: steps) }
+      let kept = additions.map(\.each)
+      return latents(x, evaluations: steps) { place in .stochastic(additions: kept.map { $0[place] }) }
     }
   }
 }

@@ -39,29 +39,34 @@ let sample = StageKind(
     ),
   ],
   outputs: { _ in [OutputPort("images", .images)] },
-  mapping: .items(of: "latents"),
+  over: "latents",
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
   check: { draft in
     let given = ["model", "models"].filter { draft.inputs[$0] != nil }
     return given.count == 1 ? [] : [Complaint(about: given.last, "sample takes either `model` or `models`")]
   },
-  run: { context in
-    let latent = try context.latent("latents")
-    let model = try predictor(context, shape: latent.latent.shape)
-    let image = try generated(latent, with: model, context)
-    try context.write(Picture.data(image), item: context.item ?? "", to: "images")
+  batching: Batching { data in
+    batchSize(for: try Latent(data, name: "latents").latent.shape)
+  } run: { contexts in
+    let items = try contexts.map { context in (context: context, latent: try context.latent("latents")) }
+    // Latents from outside may differ in their return steps.
+    for alike in Dictionary(grouping: items, by: \.latent.way).values {
+      let contexts = alike.map(\.context)
+      let model = try predictor(contexts, shape: alike[0].latent.latent.shape)
+      let images = try generated(Latent(together: alike.map(\.latent)), with: model, contexts)
+      for (context, image) in zip(contexts, images.each) {
+        try context.write(Picture.data(image), item: context.item ?? "", to: "images")
+      }
+    }
   })
 
-/// The picture, by the scheme that the latent was made for, where there is one, else by the sampler asked for.
+/// The pictures, by the scheme that their latents were made for, where there is one, else by the sampler asked for.
 private func generated(
-  _ latent: Latent, with model: any NoisePredictor, _ context: any StageContext
+  _ latent: Latent, with model: any NoisePredictor, _ contexts: [any StageContext]
 ) throws -> Tensor {
-  let parameters = context.parameters
+  let (context, parameters) = (contexts.common, contexts.common.parameters)
   let steps = parameters.int("steps")
-  let afterEach = { (step: Int) throws in
-    try context.checkCancellation()
-    context.progress(step, of: steps, unit: "step", values: [])
-  }
+  let afterEach = { (step: Int) throws in try contexts.tell(step, of: steps) }
   func require(_ taken: Int, _ scheme: String) throws {
     guard parameters.string("sampler") == "ddim", parameters.double("eta") == 0, context.input("noise") == nil else {
       throw InputError("the latents were made to be sampled \(scheme): leave `sampler`, `eta` and `noise` out")
@@ -84,7 +89,7 @@ private func generated(
     return try StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
       .generate(x, adding: additions, with: model, afterEach: afterEach)
   case .free:
-    let fresh = try context.freshNoise(x.shape, steps: steps, for: "latents")
+    let fresh = try contexts.freshNoise([1] + x.shape.dropFirst(), steps: steps, for: "latents")
     let sampler = parameters.string("sampler")
     guard sampler != "ddim" else {
       return try ddim.generate(
@@ -105,7 +110,9 @@ private func explained<Result>(_ work: () throws -> Result) throws -> Result {
   do { return try work() } catch let error as DiffusionError { throw InputError("\(error)") }
 }
 
-private func predictor(_ context: any StageContext, shape: [Int]) throws -> any NoisePredictor {
+/// What predicts the noise, in a stage that has latents of this shape.
+private func predictor(_ contexts: [any StageContext], shape: [Int]) throws -> any NoisePredictor {
+  let context = contexts.common
   if let model = try context.diffusionModel("model") {
     try requireSize(shape, of: model, context)
     return model.predictor

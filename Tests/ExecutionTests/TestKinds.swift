@@ -5,7 +5,7 @@ import StageKit
 
 /// Stage kinds so small that a test can say what they make.
 enum TestKinds {
-  static let all = [load, invert, tune, edit, measure, figure]
+  static let all = [load, invert, tune, edit, measure, figure, press]
 
   /// One image for each file: its bytes.
   static let load = StageKind(
@@ -94,6 +94,30 @@ enum TestKinds {
     }
     try context.write(Data(JSON.object(values).text.utf8), item: item.name, to: "metrics")
   }
+
+  /// Images in capitals, as many at once as the first one's first letter says: two for a, one for others. One that has
+  /// an exclamation mark breaks it, one that has a question mark takes long.
+  static let press = StageKind(
+    name: "press", summary: "Prints images.", revision: 1,
+    inputs: [Port("images", .images, help: "What to print.")],
+    outputs: { _ in [OutputPort("images", .images)] }, over: "images",
+    memory: MemoryNeed(megabytes: 64, perInputByte: 2),
+    batching: Batching { data in
+      data.first == UInt8(ascii: "a") ? 2 : 1
+    } run: { contexts in
+      let texts = try contexts.map { context in
+        let text = String(decoding: try context.read(context.input("images")!.items[0]), as: UTF8.self)
+        if text.contains("?") { Thread.sleep(forTimeInterval: 0.15) }
+        context.progress(1, of: 2, unit: "sides", values: [])
+        try context.checkCancellation()
+        context.log("\(contexts.count) at once")
+        return text
+      }
+      if texts.contains(where: { $0.contains("!") }) { throw TestError.broken }
+      for (context, text) in zip(contexts, texts) {
+        try context.write(Data(text.uppercased().utf8), item: context.item ?? "", to: "images")
+      }
+    })
 
   /// Everything in one object.
   static let figure = StageKind(

@@ -32,14 +32,30 @@ struct SmallWorld {
     clip = try trained("clip")
   }
 
+  /// The inversion of a portrait, to be run.
+  func inversion(of place: Int = 0, _ values: [String: Value], noise: Data? = nil) throws -> BenchContext {
+    let portrait = portraits[place]
+    return try BenchContext(
+      "invert", item: portrait.name, values,
+      inputs: [
+        "images": .one(.images, [portrait]), "model": .one(.diffusion, [("", model)]),
+      ].merging(noise.map { ["noise": .one(.latents, [(portrait.name, $0)])] } ?? [:]) { $1 })
+  }
+
+  /// The sampling of a latent, to be run.
+  func sampling(
+    _ latent: Data, _ values: [String: Value], model: [Data]? = nil, noise: Data? = nil
+  ) throws -> BenchContext {
+    try BenchContext(
+      "sample", item: "a", values,
+      inputs: [
+        "latents": .one(.latents, [("a", latent)]), "model": .one(.diffusion, (model ?? [self.model]).map { ("", $0) }),
+      ].merging(noise.map { ["noise": .one(.latents, [("a", $0)])] } ?? [:]) { $1 })
+  }
+
   /// The latent of the first portrait, and what it took.
   func inverted(_ values: [String: Value], noise: Data? = nil) throws -> (latent: Data, effort: [String: Double]) {
-    let context = try BenchContext(
-      "invert", item: portraits[0].name, values,
-      inputs: [
-        "images": .one(.images, [portraits[0]]), "model": .one(.diffusion, [("", model)]),
-      ].merging(noise.map { ["noise": .one(.latents, [(portraits[0].name, $0)])] } ?? [:]) { $1 })
-    let written = try context.run()
+    let written = try inversion(values, noise: noise).run()
     let effort = try JSON(parsing: #require(written["effort"]?.first).data)
     return (
       try #require(written["latents"]?.first).data,
@@ -49,12 +65,7 @@ struct SmallWorld {
 
   /// The picture [16, 16, 3] that models make of a latent: one, of several objects where it is a change to another.
   func sampled(_ latent: Data, _ values: [String: Value], model: [Data]? = nil, noise: Data? = nil) throws -> Tensor {
-    let context = try BenchContext(
-      "sample", item: "a", values,
-      inputs: [
-        "latents": .one(.latents, [("a", latent)]), "model": .one(.diffusion, (model ?? [self.model]).map { ("", $0) }),
-      ].merging(noise.map { ["noise": .one(.latents, [("a", $0)])] } ?? [:]) { $1 })
-    let data = try #require(context.run()["images"]?.first).data
+    let data = try #require(sampling(latent, values, model: model, noise: noise).run()["images"]?.first).data
     return try #require(Safetensors.read(data, from: "image").tensors["image"])
   }
 }

@@ -35,7 +35,7 @@ public final class LineReporter: Sendable {
       case .cached(let id): board.stages[id.stage]?.cached += 1
       case .waiting(let id): line("\(id): another run is at it; waiting for what it makes", &board)
       case .started(let id, let reason):
-        let isFirst = board.stages[id.stage]?.ran == 0
+        let isFirst = board.stages[id.stage].map { $0.ran == 0 && $0.running.isEmpty } ?? false
         board.stages[id.stage]?.begin(id)
         if isTerminal {
           redraw(id.stage, &board, atMostEvery: .zero)
@@ -46,7 +46,7 @@ public final class LineReporter: Sendable {
         board.stages[id.stage]?.current = progress
         redraw(id.stage, &board, atMostEvery: isTerminal ? .milliseconds(100) : .seconds(15))
       case .log(let id, let message): line("\(id): \(message)", &board)
-      case .done(let id, _): board.stages[id.stage]?.finish()
+      case .done(let id, _): board.stages[id.stage]?.finish(id)
       case .failed(let id, _): line("\(id): failed", &board)
       case .repairing(let error): line("\(error); doing so", &board)
       case .stageDone(let stage):
@@ -89,24 +89,27 @@ struct StageProgress {
   let actions: Int
   var cached = 0
   private(set) var ran = 0
-  private(set) var running: ActionID?
+  /// Those that were started and are not done.
+  private(set) var running: [ActionID] = []
   var current: ActionProgress? {
     didSet { if first == nil, let current { first = (current, .now) } }
   }
   private var began = ContinuousClock.now
-  /// The running action's first report. One that goes on from saved state has not done in this run what came before.
+  /// The first report of what is running. An action that goes on from saved state has not done in this run what came before.
   private var first: (progress: ActionProgress, time: ContinuousClock.Instant)?
 
   init(name: String, actions: Int) { (self.name, self.actions) = (name, actions) }
 
   mutating func begin(_ id: ActionID) {
-    if ran == 0, running == nil { began = .now }
-    (running, current, first) = (id, nil, nil)
+    if ran == 0, running.isEmpty { began = .now }
+    running.append(id)
+    (current, first) = (nil, nil)
   }
 
-  mutating func finish() {
+  mutating func finish(_ id: ActionID) {
     ran += 1
-    (running, current) = (nil, nil)
+    running.removeAll { $0 == id }
+    current = nil
   }
 
   /// Whether the stage did something, or was cached as a whole, that is worth a line.
@@ -114,12 +117,13 @@ struct StageProgress {
 
   /// `edited     ██████░░░░░░░░░░  7/12 · alice 30/40 steps · 8.2 steps/s · ETA 1:05 min · loss 0.31`
   var text: String {
-    let fraction = current?.fraction ?? 0
+    // Those that are done at once report alike.
+    let fraction = (current?.fraction ?? 0) * Double(running.count)
     let share = (Double(cached + ran) + fraction) / Double(max(1, actions))
     let amount = actions > 1 ? "\(cached + ran)/\(actions)" : "\(Int(share * 100)) %"
     var parts = ["\(padded) \(Self.bar(share)) \(amount)"]
     if let current {
-      let item = running?.item.map { $0 + " " } ?? ""
+      let item = running.count > 1 ? "\(running.count) at once " : running.first?.item.map { $0 + " " } ?? ""
       parts.append("\(item)\(current.completed)/\(current.total) \(current.unit)")
       if let perSecond { parts.append(Self.rate(perSecond, current.unit)) }
     }

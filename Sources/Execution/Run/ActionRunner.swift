@@ -18,45 +18,85 @@ struct ActionRunner: Sendable {
 
   enum Outcome: Sendable {
     case ran(FinishedAction)
-    /// Another process did it while this one waited for the lease.
+    /// Another process did it before this one had the lease.
     case cached(FinishedAction)
+    /// Another process is at it: whoever wants it has to ask for it alone, and waits then.
+    case taken
   }
 
-  /// Executes `action` and publishes what it made; or, where another process is at it, waits and takes that.
-  /// - Throws: ``ActionFailure``; `Cancelled`; or `StoreError` where an input has been lost.
-  func perform(_ action: Action, reason: String, isForced: Bool = false) throws -> Outcome {
-    let lease = try lease(for: action)
-    defer { withExtendedLifetime(lease) {} }
-    if !isForced, case .hit(let record) = try store.lookup(action.key) { return .cached(record) }
+  /// How many actions of a stage are worth executing at once, by what its kind says of one of them.
+  func batchSize(like action: Action) -> Int {
+    guard let batching = action.stage.kind.batching, let item = action.mappedItem else { return 1 }
+    // What cannot be read fails where it is used.
+    return (try? batching.size(store.read(item.object))) ?? 1
+  }
 
-    emit(.started(action.id, reason: reason))
-    do { return .ran(try execute(action)) } catch let error as Cancelled { throw error } catch let error as StoreError
-      where error.lostObject != nil
+  /// Executes the actions of a batch and publishes what they made. One alone waits while another process is at it, and
+  /// takes what that made.
+  /// - Returns: an outcome for each.
+  /// - Throws: ``ActionFailure`` of one alone, ``BatchFailure`` of several; `Cancelled`; or `StoreError` where an input
+  ///   has been lost.
+  func perform(_ batch: Agenda.Batch) throws -> [Outcome] {
+    var outcomes = Array(repeating: Outcome.taken, count: batch.count)
+    var leases: [FileLock] = []
+    var open: [Int] = []
+    for (place, task) in batch.enumerated() {
+      // Nobody waits who has leases: two processes would wait for each other.
+      guard let lease = try batch.count == 1 ? lease(for: task.action) : store.lease(for: task.action.key) else {
+        continue
+      }
+      if task.reason != .forced, case .hit(let record) = try store.lookup(task.action.key) {
+        outcomes[place] = .cached(record)
+      } else {
+        leases.append(lease)
+        open.append(place)
+      }
+    }
+    defer { withExtendedLifetime(leases) {} }
+    guard !open.isEmpty else { return outcomes }
+    for (place, record) in zip(open, try execute(open.map { batch[$0] })) { outcomes[place] = .ran(record) }
+    return outcomes
+  }
+
+  private func execute(_ tasks: [Agenda.Task]) throws -> [FinishedAction] {
+    for task in tasks where !task.isRestarted { emit(.started(task.action.id, reason: task.reason.description)) }
+    do { return try execute(tasks.map(\.action)) } catch let error as Cancelled { throw error } catch let error
+      as StoreError where error.lostObject != nil
     { throw error } catch {
+      guard tasks.count == 1 else { throw BatchFailure() }
+      let action = tasks[0].action
       let failure = ActionFailure(action: action.id, location: action.stage.location, cause: error)
       emit(.failed(action.id, message: failure.message))
       throw failure
     }
   }
 
-  private func execute(_ action: Action) throws -> FinishedAction {
+  private func execute(_ actions: [Action]) throws -> [FinishedAction] {
     let clock = ContinuousClock()
     let start = clock.now
-    try Downloader(store: store, interruption: interruption, emit: emit).fetch(for: action)
-    let attempt = try store.attempt()
-    let context = ActionContext(
-      action, store: store, attempt: attempt, memo: memo, interruption: interruption, threads: environment.threads,
-      emit: emit)
-    do { try action.stage.kind.run(context) } catch { throw context.lost ?? error }
-    let seconds = (clock.now - start).seconds
-    let record = ActionRecord(
-      key: action.key, preimage: action.preimage.text, stage: action.stage.name, item: action.id.item,
-      kind: action.stage.kind.name, revision: action.stage.kind.revision, inputs: action.preimage.sets,
-      outputs: try context.outputs(),
-      provenance: environment.provenance(seconds: seconds), log: context.lines)
-    try attempt.publish(record)
-    emit(.done(action.id, seconds: seconds))
-    return record.finished
+    let work = try actions.map { action in
+      try Downloader(store: store, interruption: interruption, emit: emit).fetch(for: action)
+      let attempt = try store.attempt()
+      let context = ActionContext(
+        action, store: store, attempt: attempt, memo: memo, interruption: interruption, threads: environment.threads,
+        emit: emit)
+      return (action: action, attempt: attempt, context: context)
+    }
+    let kind = actions[0].stage.kind
+    do {
+      if let batching = kind.batching { try batching.run(work.map(\.context)) } else { try kind.run(work[0].context) }
+    } catch { throw work.compactMap(\.context.lost).first ?? error }
+    // Each has its share of the time.
+    let seconds = (clock.now - start).seconds / Double(actions.count)
+    return try work.map { action, attempt, context in
+      let record = ActionRecord(
+        key: action.key, preimage: action.preimage.text, stage: action.stage.name, item: action.id.item,
+        kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try context.outputs(),
+        provenance: environment.provenance(seconds: seconds), log: context.lines)
+      try attempt.publish(record)
+      emit(.done(action.id, seconds: seconds))
+      return record.finished
+    }
   }
 
   /// The right to execute `action`, once nobody else has it.
@@ -66,6 +106,9 @@ struct ActionRunner: Sendable {
     return try interruption.waiting { try store.lease(for: action.key) }
   }
 }
+
+/// One of several actions executed at once went wrong, which one is not known: they are to be executed one by one.
+struct BatchFailure: Error {}
 
 /// An action that went wrong.
 public struct ActionFailure: Error, CustomStringConvertible {

@@ -9,14 +9,19 @@ struct Agenda {
     let place: Int
     let action: Action
     let reason: Reason
+    /// Whether its batch was begun and failed.
+    var isRestarted = false
   }
+
+  /// Tasks of one stage, at least one, to be executed at once.
+  typealias Batch = [Task]
 
   private struct OpenStage {
     let steps: [Step]
     var records: [FinishedAction?]
     var unfinished: Int
     /// Those not started, the first of them last.
-    var tasks: [Task]
+    var batches: [Batch]
   }
 
   /// For each stage, those that depend on it, and how many it waits for itself.
@@ -25,7 +30,7 @@ struct Agenda {
   /// Stages whose predecessors are settled, the first in the plan last.
   private var ready: [Int]
   private var opened: [Int: OpenStage] = [:]
-  /// The open stages that have tasks.
+  /// The open stages that have batches.
   private var busy: Set<Int> = []
 
   init(_ plan: Plan) {
@@ -44,19 +49,28 @@ struct Agenda {
   /// The next stage to open.
   mutating func nextReady() -> Int? { ready.popLast() }
 
-  /// Takes note of a stage's actions: records for those that are done, tasks for those to execute.
-  mutating func open(_ stage: Int, steps: [Step], records: [FinishedAction?], tasks: [Task]) {
-    opened[stage] = OpenStage(steps: steps, records: records, unfinished: tasks.count, tasks: tasks.reversed())
-    if !tasks.isEmpty { busy.insert(stage) }
+  /// Takes note of a stage's actions: records for those that are done, batches of tasks for those
+  /// to execute.
+  mutating func open(_ stage: Int, steps: [Step], records: [FinishedAction?], batches: [Batch]) {
+    opened[stage] = OpenStage(
+      steps: steps, records: records, unfinished: batches.map(\.count).reduce(0, +), batches: batches.reversed())
+    if !batches.isEmpty { busy.insert(stage) }
   }
 
-  /// The task that is first in the plan. O(open stages).
-  var next: Task? { busy.min().flatMap { opened[$0]?.tasks.last } }
+  /// The batch that is first in the plan. O(open stages).
+  var next: Batch? { busy.min().flatMap { opened[$0]?.batches.last } }
 
   mutating func removeNext() {
     guard let stage = busy.min() else { return }
-    opened[stage]?.tasks.removeLast()
-    if opened[stage]?.tasks.isEmpty ?? true { busy.remove(stage) }
+    opened[stage]?.batches.removeLast()
+    if opened[stage]?.batches.isEmpty ?? true { busy.remove(stage) }
+  }
+
+  /// Takes back a task that was not done with its batch: to be done alone, before its stage's others or after them.
+  mutating func postpone(_ task: Task, toTheEnd: Bool) {
+    let place = toTheEnd ? 0 : opened[task.stage]?.batches.count ?? 0
+    opened[task.stage]?.batches.insert([task], at: place)
+    busy.insert(task.stage)
   }
 
   /// Takes note of what a task made; nil where it failed.

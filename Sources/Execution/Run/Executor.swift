@@ -49,19 +49,14 @@ actor Executor {
       var running = (count: 0, bytes: 0)
       while true {
         while running.count < options.jobs, let next = agenda.next {
-          let bytes = next.action.memory
+          let bytes = memory(of: next)
           guard running.count == 0 || running.bytes + bytes <= options.memory else { break }
           agenda.removeNext()
           running = (running.count + 1, running.bytes + bytes)
-          group.addTask { [runner] in
-            let result = await offloaded {
-              try runner.perform(next.action, reason: next.reason.description, isForced: next.reason == .forced)
-            }
-            return Finish(task: next, result: result)
-          }
+          group.addTask { [runner] in Finish(batch: next, result: await offloaded { try runner.perform(next) }) }
         }
         guard let finish = try await group.next() else { return }
-        running = (running.count - 1, running.bytes - finish.task.action.memory)
+        running = (running.count - 1, running.bytes - memory(of: finish.batch))
         do { try take(finish) } catch {
           // What runs beside a failed action would be thrown away in the end: it stops at its next step.
           if error is ActionFailure { interruption.request() }
@@ -109,7 +104,7 @@ actor Executor {
         agenda.pass(number)
         settle(number, looked)
       } else {
-        agenda.open(number, steps: steps, records: records, tasks: tasks)
+        agenda.open(number, steps: steps, records: records, batches: batches(of: tasks))
         settleIfDone(number)
       }
     }
@@ -133,30 +128,60 @@ actor Executor {
     emit(.stageDone(plan.stages[number].id))
   }
 
+  // MARK: Batches
+
+  /// A stage's tasks, in batches that their kind can do at once; of one task each where it cannot, and small enough for
+  /// all jobs to have some.
+  private func batches(of tasks: [Agenda.Task]) -> [Agenda.Batch] {
+    guard let first = tasks.first else { return [] }
+    let size = min(runner.batchSize(like: first.action), (tasks.count + options.jobs - 1) / options.jobs)
+    return tasks.parts(ofAtMost: max(1, size))
+  }
+
+  /// How many bytes a batch may take: its kind's need for all that its actions take in, each object once.
+  private func memory(of batch: Agenda.Batch) -> Int {
+    let items = batch.flatMap(\.action.inputItems)
+    let sizes = Dictionary(items.map { ($0.object, $0.size) }) { first, _ in first }
+    return batch[0].action.stage.kind.memory.bytes(forInputs: sizes.values.reduce(0, +))
+  }
+
   // MARK: Actions
 
-  /// What came of a task.
+  /// What came of a batch.
   private struct Finish: Sendable {
-    let task: Agenda.Task
-    let result: Result<ActionRunner.Outcome, any Error>
+    let batch: Agenda.Batch
+    let result: Result<[ActionRunner.Outcome], any Error>
   }
 
   private func take(_ finish: Finish) throws {
-    let (task, action) = (finish.task, finish.task.action)
-    let result: ActionResult?
-    var record: FinishedAction?
     switch finish.result {
-    case .success(.cached(let made)):
-      (record, result) = (made, outcomes[task.stage][task.place] ?? cached(action, made))
-    case .success(.ran(let made)):
-      (record, result) = (made, ActionResult(action, .ran(reason: task.reason.description), made))
-    case .failure(let failure as ActionFailure): result = ActionResult(action, .failed(failure), nil)
+    case .success(let outcomes): for (task, outcome) in zip(finish.batch, outcomes) { take(task, outcome) }
+    case .failure(is BatchFailure):
+      for var task in finish.batch.reversed() {
+        task.isRestarted = true
+        agenda.postpone(task, toTheEnd: false)
+      }
+    case .failure(let failure as ActionFailure):
+      let task = finish.batch[0]
+      outcomes[task.stage][task.place] = ActionResult(task.action, .failed(failure), nil)
+      guard options.keepsGoing else { throw failure }
+      agenda.finish(task, nil)
     case .failure(let error): throw error
     }
-    outcomes[task.stage][task.place] = result
-    if case .failure(let failure) = finish.result, !options.keepsGoing { throw failure }
-    agenda.finish(task, record)
-    settleIfDone(task.stage)
+    settleIfDone(finish.batch[0].stage)
+  }
+
+  private func take(_ task: Agenda.Task, _ outcome: ActionRunner.Outcome) {
+    let (action, known) = (task.action, outcomes[task.stage][task.place])
+    switch outcome {
+    case .cached(let record):
+      outcomes[task.stage][task.place] = known ?? cached(action, record)
+      agenda.finish(task, record)
+    case .ran(let record):
+      outcomes[task.stage][task.place] = ActionResult(action, .ran(reason: task.reason.description), record)
+      agenda.finish(task, record)
+    case .taken: agenda.postpone(task, toTheEnd: true)
+    }
   }
 
   private func cached(_ action: Action, _ record: FinishedAction) -> ActionResult {
@@ -200,6 +225,14 @@ public final class ActionResult: Sendable {
   init(_ action: Action, _ status: Status, _ record: FinishedAction?) {
     (id, stage, key) = (action.id, action.stage, action.key)
     (self.status, provenance) = (status, record?.provenance)
+  }
+}
+
+extension Array {
+  /// The elements in consecutive parts, as few as can be of at most `size`, all about as long.
+  fileprivate func parts(ofAtMost size: Int) -> [[Element]] {
+    let parts = (count + size - 1) / size
+    return (0..<parts).map { Array(self[$0 * count / parts..<($0 + 1) * count / parts]) }
   }
 }
 

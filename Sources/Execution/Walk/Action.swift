@@ -19,10 +19,15 @@ final class Action: Sendable {
   /// Whether the action makes one item of what its stage makes.
   var isItem: Bool { id.item != nil }
 
-  /// How many bytes it may take, by what its kind declares.
-  var memory: Int {
-    let items = preimage.inputs.values.flatMap(\.artifacts).flatMap(\.items)
-    return stage.kind.memory.bytes(forInputs: items.map(\.size).reduce(0, +))
+  /// All that it takes in from the store.
+  var inputItems: [Artifact.Item] { preimage.inputs.values.flatMap(\.artifacts).flatMap(\.items) }
+
+  /// The item that it is about, in a stage that maps over the items at an input.
+  var mappedItem: Artifact.Item? {
+    guard isItem, case .items(let port) = stage.mapping, case .one(let artifact) = preimage.inputs[port] else {
+      return nil
+    }
+    return artifact.items.first
   }
 }
 

@@ -4,7 +4,7 @@ import Foundation
 import StageKit
 import Tensors
 
-/// A latent x_{t₀} with the image it belongs to: [1, H, W, 3] each.
+/// A latent x_{t₀} with the image it belongs to: [1, H, W, 3] each; or several together, [N, H, W, 3].
 struct Latent {
   /// How the image comes back.
   enum Scheme {
@@ -14,6 +14,24 @@ struct Latent {
     case coupled(second: Tensor, steps: Int)
     /// By adding to each step of a stochastic generation what was kept of it.
     case stochastic(additions: [Tensor])
+
+    /// What is kept beside the latent.
+    fileprivate var kept: [Tensor] {
+      switch self {
+      case .free: []
+      case .coupled(let second, _): [second]
+      case .stochastic(let additions): additions
+      }
+    }
+
+    /// The same with other tensors.
+    fileprivate func keeping(_ kept: [Tensor]) -> Scheme {
+      switch self {
+      case .free: .free
+      case .coupled(_, let steps): .coupled(second: kept[0], steps: steps)
+      case .stochastic: .stochastic(additions: kept)
+      }
+    }
   }
 
   let latent: Tensor
@@ -27,6 +45,33 @@ struct Latent {
   }
 
   private static let (coupled, stochastic) = ("coupled", "edit_friendly")
+
+  /// In what latents have to be alike so that their images can be generated together.
+  struct Way: Hashable {
+    fileprivate let shape: [Int]
+    fileprivate let returnStep: Int
+    fileprivate let scheme: String
+    fileprivate let steps: Int
+  }
+
+  var way: Way {
+    let (name, steps) =
+      switch scheme {
+      case .free: ("", 0)
+      case .coupled(_, let steps): (Self.coupled, steps)
+      case .stochastic(let additions): (Self.stochastic, additions.count)
+      }
+    return Way(shape: latent.shape, returnStep: returnStep, scheme: name, steps: steps)
+  }
+
+  /// Latents of one way, at least one, together.
+  init(together parts: [Latent]) {
+    func joined(_ part: (Latent) -> Tensor) -> Tensor { .concatenated(parts.map(part), axis: 0) }
+    let kept = parts[0].scheme.kept.indices.map { place in joined { $0.scheme.kept[place] } }
+    self.init(
+      latent: joined(\.latent), image: joined(\.image), returnStep: parts[0].returnStep,
+      scheme: parts[0].scheme.keeping(kept))
+  }
 
   /// Safetensors with `latent` and `image` [H, W, 3], and the return step in the metadata. Where only one scheme brings
   /// the image back, also its name and steps in the metadata, and `second` [H, W, 3] or `additions` [steps, H, W, 3].
@@ -73,7 +118,7 @@ struct Latent {
       guard let additions = file.tensors["additions"], additions.shape == [steps] + latent.shape else {
         throw damaged("what each of its steps adds, 'additions' \([steps] + latent.shape)")
       }
-      scheme = .stochastic(additions: Noise.steps(additions))
+      scheme = .stochastic(additions: additions.each)
     case let method?:
       throw InputError("\(name): the method '\(method)' of this latent is not known: invert the picture again")
     }
@@ -86,18 +131,14 @@ struct Latent {
 
 /// Noise from outside, for processes that would draw their own: safetensors with `noise` [steps, H, W, 3].
 struct Noise {
+  /// [1, H, W, 3] for each step.
   let steps: [Tensor]
-
-  /// [steps, H, W, 3] as one tensor [1, H, W, 3] for each step.
-  static func steps(_ noise: Tensor) -> [Tensor] {
-    (0..<noise.shape[0]).map { noise.narrowed(0, $0..<$0 + 1) }
-  }
 
   init(_ file: CheckpointTensors, name: String) throws {
     guard let noise = file.tensors["noise"], noise.rank == 4, noise.shape[3] == 3, noise.shape[0] > 0 else {
       throw InputError("\(name): expected noise, safetensors with 'noise' [steps, H, W, 3]")
     }
-    steps = Self.steps(noise)
+    steps = noise.each
   }
 }
 
