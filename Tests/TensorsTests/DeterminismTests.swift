@@ -33,9 +33,13 @@ import Testing
     },
     Case("layerNorm", [[900, 96], [96], [96]]) { $0[0].layerNorm($0[1], $0[2]) },
     Case("softmax", [[900, 77]]) { $0[0].softmax(scale: 0.3) },
-    Case("attention", [[3, 4, 65, 16], [3, 4, 65, 16], [3, 4, 65, 16]]) {
-      $0[0].matmul($0[1], transposed: (false, true)).softmax(scale: 0.25).matmul($0[2])
+    Case("attention", [[3, 65, 64], [3, 90, 64], [3, 90, 64]]) {
+      .attention(queries: $0[0], keys: $0[1], values: $0[2], heads: 4)
     },
+    Case("attention, one head", [[1, 257, 96], [1, 257, 96], [1, 257, 96]]) {
+      .attention(queries: $0[0], keys: $0[1], values: $0[2], heads: 1)
+    },
+    Case("selfAttention", [[2, 77, 192]]) { $0[0].selfAttention(heads: 4, isCausal: true) },
     Case("broadcast", [[4, 60, 60, 8], [4, 1, 1, 8]]) { ($0[0] * $0[1] + $0[1]).silu() },
     Case("resampling", [[2, 50, 40, 3]]) { $0[0].resizedBicubic(height: 77, width: 91).upsampledNearest2x() },
     Case("joining and cutting", [[6, 90, 50], [6, 90, 70]]) {

@@ -129,7 +129,7 @@ public final class CLIP: PictureNetwork {
       "texts of \(texts.map(\.count)) tokens for a context of \(configuration.contextLength)")
     let positions = positionalEmbedding.narrowed(0, 0..<length)
     let h = tokenEmbedding.rows(texts.flatMap { $0 }).reshaped([texts.count, length, -1]) + positions
-    let mixed = transformer(h, mask: Attention.causalMask(length, type: h.type))
+    let mixed = transformer(h, isCausal: true)
     let ends = texts.enumerated().map { $0 * length + ($1.firstIndex(of: $1.max() ?? 0) ?? 0) }
     let last = mixed.reshaped([texts.count * length, -1]).rows(ends)
     return finalNorm(last).matmul(textProjection)

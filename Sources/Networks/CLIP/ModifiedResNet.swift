@@ -94,11 +94,9 @@ struct ModifiedResNet {
       let (items, width) = (x.shape[0], x.size(-1))
       let pixels = x.reshaped([items, -1, width])
       let tokens = Tensor.concatenated([pixels.mean([1]), pixels], axis: 1) + positionalEmbedding
-      func split(_ x: Tensor) -> Tensor { x.reshaped([items, -1, heads, width / heads]).permuted([0, 2, 1, 3]) }
-      let asked = split(query(tokens.narrowed(1, 0..<1)))
-      let weights = asked.matmul(split(key(tokens)), transposed: (false, true))
-        .softmax(scale: 1 / Double(width / heads).squareRoot())
-      return output(weights.matmul(split(value(tokens))).permuted([0, 2, 1, 3]).reshaped([items, width]))
+      let mixed = Tensor.attention(
+        queries: query(tokens.narrowed(1, 0..<1)), keys: key(tokens), values: value(tokens), heads: heads)
+      return output(mixed.reshaped([items, width]))
     }
   }
 }

@@ -1,4 +1,3 @@
-import Kernels
 import Tensors
 
 /// A stack of pre-norm attention blocks as in CLIP (Radford et al. 2021): [N, T, D] → [N, T, D].
@@ -11,8 +10,10 @@ struct Transformer {
     }
   }
 
-  /// - Parameter mask: added to the scores of attention, [T, T].
-  func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor { blocks.reduce(x) { $1($0, mask) } }
+  /// - Parameter isCausal: whether no token sees those behind it.
+  func callAsFunction(_ x: Tensor, isCausal: Bool = false) -> Tensor {
+    blocks.reduce(x) { $1($0, isCausal: isCausal) }
+  }
 }
 
 /// x + attention(norm(x)), then x + mlp(norm(x)).
@@ -36,8 +37,8 @@ struct TransformerBlock {
     self.exactGELU = exactGELU
   }
 
-  func callAsFunction(_ x: Tensor, _ mask: Tensor?) -> Tensor {
-    let h = x + attention(norm1(x), mask)
+  func callAsFunction(_ x: Tensor, isCausal: Bool) -> Tensor {
+    let h = x + attention(norm1(x), isCausal: isCausal)
     let wide = expand(norm2(h))
     return h + contract(exactGELU ? wide.gelu() : wide.quickGELU())
   }
@@ -57,24 +58,7 @@ struct Attention {
     self.heads = heads
   }
 
-  func callAsFunction(_ x: Tensor, _ mask: Tensor?) -> Tensor {
-    let (items, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
-    let headWidth = width / heads
-    // [N, T, 3, heads, head width] → [3, N, heads, T, head width]
-    let parts = x.linear(inputWeight, inputBias).reshaped([items, tokens, 3, heads, headWidth])
-      .permuted([2, 0, 3, 1, 4])
-    func part(_ index: Int) -> Tensor {
-      parts.narrowed(0, index..<index + 1).reshaped([items, heads, tokens, headWidth])
-    }
-    var scores = part(0).matmul(part(1), transposed: (false, true)) / Double(headWidth).squareRoot()
-    if let mask { scores = scores + mask }
-    let mixed = scores.softmax().matmul(part(2)).permuted([0, 2, 1, 3]).reshaped([items, tokens, width])
-    return output(mixed)
-  }
-
-  /// 0 where a token may look, at itself and before, and −∞ (in effect) after it.
-  static func causalMask(_ tokens: Int, type: ScalarType) -> Tensor {
-    let values = (0..<tokens * tokens).map { $0 % tokens > $0 / tokens ? -1e9 : 0.0 }
-    return Tensor(values, shape: [tokens, tokens]).converted(to: type)
+  func callAsFunction(_ x: Tensor, isCausal: Bool) -> Tensor {
+    output(x.linear(inputWeight, inputBias).selfAttention(heads: heads, isCausal: isCausal))
   }
 }

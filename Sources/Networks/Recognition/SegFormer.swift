@@ -160,14 +160,11 @@ public final class SegFormer: SegmentationModel {
     }
 
     private func attention(_ x: Tensor) -> Tensor {
-      let (items, width) = (x.shape[0], x.size(-1))
       let source = reduction.map { $0.norm($0.convolution(x)) } ?? x
-      func split(_ x: Tensor) -> Tensor {
-        x.reshaped([items, -1, heads, width / heads]).permuted([0, 2, 1, 3])
-      }
-      let scores = split(query(x)).matmul(split(key(source)), transposed: (false, true))
-      let mixed = scores.softmax(scale: 1 / Double(width / heads).squareRoot()).matmul(split(value(source)))
-      return projection(mixed.permuted([0, 2, 1, 3]).reshaped(x.shape))
+      func row(_ x: Tensor) -> Tensor { x.reshaped([x.shape[0], -1, x.size(-1)]) }
+      let mixed = Tensor.attention(
+        queries: row(query(x)), keys: row(key(source)), values: row(value(source)), heads: heads)
+      return projection(mixed.reshaped(x.shape))
     }
   }
 }

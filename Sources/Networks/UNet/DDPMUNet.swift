@@ -257,8 +257,8 @@ private struct AttentionBlock {
       let x = inputs[0]
       let (items, channels) = (x.shape[0], x.size(-1))
       let h = norm(x).reshaped([items, -1, channels])
-      let weights = query(h).matmul(key(h), transposed: (false, true)).softmax(scale: 1 / Double(channels).squareRoot())
-      return x + projection(weights.matmul(value(h))).reshaped(x.shape)
+      let mixed = Tensor.attention(queries: query(h), keys: key(h), values: value(h), heads: 1)
+      return x + projection(mixed).reshaped(x.shape)
     }
   }
 }

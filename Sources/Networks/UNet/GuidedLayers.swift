@@ -114,21 +114,9 @@ struct GuidedAttention {
 
   private func mixed(_ x: Tensor) -> Tensor {
     let (items, channels) = (x.shape[0], x.size(-1))
-    let heads = channels / headChannels
-    let all = input(norm(x).reshaped([items, -1, channels]))
-    let tokens = all.shape[1]
-    // [N, T, …] → [3, N, heads, T, D]
-    let parts =
-      switch order {
-      case .legacy: all.reshaped([items, tokens, heads, 3, headChannels]).permuted([3, 0, 2, 1, 4])
-      case .new: all.reshaped([items, tokens, 3, heads, headChannels]).permuted([2, 0, 3, 1, 4])
-      }
-    func part(_ index: Int) -> Tensor {
-      parts.narrowed(0, index..<index + 1).reshaped([items, heads, tokens, headChannels])
-    }
-    let weights = part(0).matmul(part(1), transposed: (false, true))
-      .softmax(scale: 1 / Double(headChannels).squareRoot())
-    let mixed = weights.matmul(part(2)).permuted([0, 2, 1, 3]).reshaped([items, tokens, channels])
+    let layout: AttentionLayout = order == .legacy ? .byHead : .byPart
+    let mixed = input(norm(x).reshaped([items, -1, channels]))
+      .selfAttention(heads: channels / headChannels, layout: layout)
     return x + output(mixed).reshaped(x.shape)
   }
 }
