@@ -10,11 +10,12 @@ public enum Planner {
   ///   - path: the recipe file, as the user names it.
   ///   - kinds: what stages there are.
   ///   - overlays: what the user sets anew, each `name=value`.
+  ///   - profile: the name of the recipe's profile that gives what these leave out.
   /// - Throws: everything that is wrong with the recipe, and with those that it uses.
   public static func plan(
-    recipeAt path: String, kinds: [StageKind], overlays: [String] = []
+    recipeAt path: String, kinds: [StageKind], overlays: [String] = [], profile: String? = nil
   ) throws(Diagnostics) -> Plan {
-    var expansion = Expansion(of: try SourceText.read(path), overlays: overlays)
+    var expansion = Expansion(of: try SourceText.read(path), overlays: overlays, profile: profile)
     guard let root = expansion.scopes.first else {
       throw Diagnostics(expansion.problems.errors, sources: expansion.sources)
     }

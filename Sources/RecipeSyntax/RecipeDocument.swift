@@ -6,6 +6,8 @@ package struct RecipeDocument: Sendable {
   package let inputs: [Entry]
   /// `params`: names to values that are not yet known to be fit.
   package let parameters: [Entry]
+  /// `profiles`: names to values for parameters, taken together by name.
+  package let profiles: [(name: Name, entries: [Entry])]
   /// `zip`: swept parameters that go together, in groups.
   package let zips: [[Name]]
   package let stages: [StageSyntax]
@@ -24,7 +26,7 @@ package struct StageSyntax: Sendable {
 }
 
 extension RecipeDocument {
-  package static let keys = ["recipe", "description", "inputs", "params", "zip", "stages", "outputs"]
+  package static let keys = ["recipe", "description", "inputs", "params", "profiles", "zip", "stages", "outputs"]
 
   /// Takes a recipe's tree apart. What is wrong with a part is reported, and the part left out.
   package init(_ root: Node, into problems: inout Problems) {
@@ -32,6 +34,7 @@ extension RecipeDocument {
     var description: String?
     var inputs: [Entry] = []
     var parameters: [Entry] = []
+    var profiles: [(name: Name, entries: [Entry])] = []
     var zips: [[Name]] = []
     var stages: [StageSyntax]?
     var outputs: [Entry]?
@@ -48,6 +51,15 @@ extension RecipeDocument {
       case "outputs": outputs = Self.references(entry.value, into: &problems)
       case "inputs":
         inputs = entry.value.entries("'inputs'", hint: "write 'name: type' lines below it", into: &problems)
+      case "profiles":
+        profiles = entry.value.entries("'profiles'", hint: "write 'ci: {count: 8}' lines below it", into: &problems)
+          .map { profile in
+            _ = profile.key.isFit(toName: "a profile", into: &problems)
+            let subject = "profile '\(profile.key.text)'"
+            return (
+              profile.key, profile.value.entries(subject, hint: "write 'name: value' lines below it", into: &problems)
+            )
+          }
       case "zip": zips = Self.groups(entry.value, into: &problems)
       default:
         let suggestion = Suggestion.nearest(to: entry.key.text, in: Self.keys)
@@ -67,7 +79,7 @@ extension RecipeDocument {
       problems.report("the recipe has no stages", at: root.location, hint: example)
     }
     (self.name, self.description, self.inputs, self.parameters) = (name ?? "", description, inputs, parameters)
-    (self.zips, self.stages, self.outputs) = (zips, stages ?? [], outputs)
+    (self.profiles, self.zips, self.stages, self.outputs) = (profiles, zips, stages ?? [], outputs)
   }
 
   /// The entries of a mapping, or the elements of a list; anything else stands for itself.

@@ -165,9 +165,10 @@ private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: a
     }
     let merges = try (model.network as? CLIP).map { try found.merges(for: $0) }
     let isOwn = found.state.architecture != nil
-    if isOwn, files.count == 1, merges == found.state.metadata["merges"] { return (nil, []) }
+    if isOwn, files.count == 1, merges == found.state.metadata[Tokenizer.mergesEntry] { return (nil, []) }
     var metadata = isOwn ? found.state.metadata : ["description": "read from a \(model.format)"]
-    metadata["merges"] = merges
+    metadata[Tokenizer.mergesEntry] = merges
+    if merges != nil, model.cleaning != .openai { metadata[Tokenizer.cleaningEntry] = model.cleaning.rawValue }
     return (try model.checkpointData(metadata: metadata), [found.state.note].compactMap { $0 } + model.notes)
   }
   for note in notes { context.log(note) }

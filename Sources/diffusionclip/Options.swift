@@ -14,7 +14,12 @@ struct RecipeOptions: ParsableArguments {
     help: ArgumentHelp("Set a parameter of the recipe anew; may be given several times.", valueName: "name=value"))
   var overlays: [String] = []
 
-  func plan() throws -> Plan { try Planner.plan(recipeAt: recipe, kinds: Engine.kinds, overlays: overlays) }
+  @Option(help: ArgumentHelp("Take the values that the recipe's profile of this name gives.", valueName: "name"))
+  var profile: String?
+
+  func plan() throws -> Plan {
+    try Planner.plan(recipeAt: recipe, kinds: Engine.kinds, overlays: overlays, profile: profile)
+  }
 }
 
 /// Where artifacts are kept.

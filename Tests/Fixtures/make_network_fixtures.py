@@ -18,13 +18,14 @@ import math
 import random
 from pathlib import Path
 
+import ftfy
 import open_clip.tokenizer
 import regex
 import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
 from safetensors.torch import save_file
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 NETWORKS = Path("Tests/NetworksTests/Fixtures")
 CHECKPOINTS = Path("Tests/CheckpointsTests/Fixtures")
@@ -285,10 +286,7 @@ MERGES = 3000
 
 
 def openai_tokenizer():
-    """The class from open_clip with what it changed put back: OpenAI's special tokens and white space, fewer merges.
-
-    ftfy and HTML entities are left out, as in the tokenizer that this is for.
-    """
+    """The class from open_clip with what it changed put back: OpenAI's special tokens and white space, fewer merges."""
     module = open_clip.tokenizer
     lines = gzip.open(module.default_bpe()).read().decode("utf-8").split("\n")[1 : MERGES + 1]
     text = "#version: 0.2\n" + "\n".join(lines) + "\n"
@@ -305,8 +303,26 @@ def openai_tokenizer():
         r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+""",
         regex.IGNORECASE,
     )
-    tokenizer.clean_fn = lambda text: regex.sub(r"\s+", " ", text.strip()).strip().lower()
+    def clean(text):
+        text = html.unescape(html.unescape(ftfy.fix_text(text, fix_encoding=tokenizer.recodes))).strip()
+        return regex.sub(r"\s+", " ", text).strip().lower()
+
+    # Random characters are no words for ftfy to find wrongly decoded ones in.
+    tokenizer.recodes = True
+    tokenizer.clean_fn = clean
     return tokenizer, text
+
+
+def hugging_face_tokenizer(merges):
+    pairs = [tuple(line.split()) for line in merges.strip().split("\n")[1:]]
+    letters = list(open_clip.tokenizer.bytes_to_unicode().values())
+    symbols = letters + [letter + "</w>" for letter in letters] + ["".join(pair) for pair in pairs]
+    symbols += ["<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(vocab={symbol: number for number, symbol in enumerate(symbols)}, merges=pairs)
+
+
+# Those that are written out below; the others are random.
+WRITTEN_TEXTS = 65
 
 
 def tokenizer_texts():
@@ -323,8 +339,15 @@ def tokenizer_texts():
         "&amp; &lt;b&gt; &#39;", "....", "!!!???", "_under_score_", "a" * 200, "ab " * 100,
         "\U0001d49c\U0001d4b7 math", "\U000e0001tag", "ʼn ʻokina Hawaiʻi",
         "naïve café résumé São Tomé Åse Øre Þór Łódź Šárka", "ÀÉÎÕÜ ÇÑ Œuvre Æther", "½ ¼ ⅔ ① ② ㊿", "🇩🇪🇫🇷",
-        "\ud7ff\ue000\uf8ff",
+        "\ud7ff\ue000\uf8ff", "It’s a “tanned” face — really…", "Ĳ ĳ ǆ ﬃ ﬆ", "Ｕﾀｰﾝ ｶﾞ ＆ｌｔ；",
+        "P&eacute;rez P&EACUTE;REZ &SZLIG; &ntilde; &nTILDE; &frac12; &FRAC12;", "&amp;lt; &amp;amp;lt; &ampamp; &AMPX; &AMP",
+        "a &lt;b&gt; <i> &eacute; &amp; &notit; &notin;", "one < two\n&eacute;", "&eacute\n<b> &eacute; &Eacute",
+        "&#39; &#x2019; &#8217 &#0; &#128; &#x81; &#x110000; &#xD800; &#12 &#; &#x; &; & &bogus; &#99999999999999999999;",
+        "\x1b[31mred\x1b[0m \x1b[ x \x1b", "\u206a \ufff9 \ufffc \u0085 \u0091x\u0092", "a\rb\r\nc\u2028d\u2029e",
+        "schÃ¶ne GrÃ¼ÃŸe", "LE CAFÃ‰", "itâ€™s", "itÃ¢â‚¬â„¢s", "ÐŸÑ€Ð¸Ð²ÐµÑ‚", "ã\x81\x93ã\x82\x93", "ðŸ˜€ face",
+        "CAFÉ… SPAß” É»", "à la carte", "\u1112\u1161\u11ab \u0041\u030a ΐ",
     ]
+    assert len(texts) == WRITTEN_TEXTS, len(texts)
     generator = random.Random(SEED)
     words = """a photo of the person with hair face angry happy sad tanned makeup zombie sketch pixar gogh style
     painting portrait curly blond grey beard glasses young old smiling neanderthal church dog bear watercolor cubism
@@ -353,8 +376,13 @@ def tokenizer_texts():
 
 def make_tokenizer():
     tokenizer, merges = openai_tokenizer()
+    theirs = hugging_face_tokenizer(merges)
     (NETWORKS / "merges.txt").write_text(merges, encoding="utf-8")
-    cases = [{"text": text, "tokens": tokenizer.encode(text)} for text in tokenizer_texts()]
+    cases = []
+    for number, text in enumerate(tokenizer_texts()):
+        tokenizer.recodes = number < WRITTEN_TEXTS
+        tokens = theirs(text, add_special_tokens=False)["input_ids"]
+        cases.append({"text": text, "tokens": tokenizer.encode(text), "hugging_face": tokens})
     lines = ",\n".join(json.dumps(case) for case in cases)
     (NETWORKS / "tokens.json").write_text(f"[\n{lines}\n]\n", encoding="ascii")
 

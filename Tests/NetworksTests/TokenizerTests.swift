@@ -8,19 +8,22 @@ import Testing
   private struct Case: Decodable {
     let text: String
     let tokens: [Int]
+    /// Those of Hugging Face's tokenizer.
+    let hugging_face: [Int]
   }
 
-  private func tokenizer() throws -> Tokenizer {
-    try Tokenizer(merges: String(contentsOfFile: fixture("merges.txt"), encoding: .utf8))
+  private func tokenizer(_ cleaning: Tokenizer.Cleaning = .openai) throws -> Tokenizer {
+    try Tokenizer(merges: String(contentsOfFile: fixture("merges.txt"), encoding: .utf8), cleaning: cleaning)
   }
 
-  @Test func agreesWithOpenCLIP() throws {
-    let tokenizer = try tokenizer()
+  @Test func agreesWithOpenAIAndHuggingFace() throws {
+    let (openAI, huggingFace) = (try tokenizer(), try tokenizer(.huggingFace))
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture("tokens.json")))
     let cases = try JSONDecoder().decode([Case].self, from: data)
     #expect(cases.count >= 300)
     for expected in cases {
-      #expect(tokenizer.encode(expected.text) == expected.tokens, "\(expected.text.debugDescription)")
+      #expect(openAI.encode(expected.text) == expected.tokens, "\(expected.text.debugDescription)")
+      #expect(huggingFace.encode(expected.text) == expected.hugging_face, "\(expected.text.debugDescription)")
     }
   }
 
@@ -89,6 +92,28 @@ import Testing
       "\(error)" == "m: the tokenizer's vocabulary is unusable: '!' is 7 in vocab.json, expected 0"
     }
     #expect(try tokenizer.shortened(to: 520, from: "m").vocabularySize == 520)
+  }
+
+  @Test func aFileSaysHowTextsAreCleaned() throws {
+    let tokenizer = try tokenizer(.huggingFace)
+    #expect(tokenizer.metadata["cleaning"] == "hugging_face")
+    #expect(try Tokenizer(metadata: tokenizer.metadata, from: "m").cleaning == .huggingFace)
+    #expect(try self.tokenizer().metadata["cleaning"] == nil)
+    #expect {
+      try Tokenizer(metadata: ["merges": "", "cleaning": "soap"], from: "m")
+    } throws: { error in
+      "\(error)"
+        == "m: the network's configuration is unusable: its texts are cleaned as 'soap', expected openai or hugging_face"
+    }
+  }
+
+  /// A text from outside may be as long as a recipe.
+  @Test(arguments: ["&", "&amp", "&#1", "Ã©", "\u{1B}[", "a\u{301}", "&amp;amp;", "<\n&"])
+  func longTextsTakeNoTime(piece: String) throws {
+    let tokenizer = try tokenizer()
+    let clock = ContinuousClock()
+    let text = String(repeating: piece, count: 200_000)
+    #expect(clock.measure { _ = tokenizer.encode(text) } < .seconds(60))
   }
 
   @Test func padsTruncatesAndRefuses() throws {

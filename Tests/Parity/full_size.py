@@ -7,12 +7,14 @@ diffusionclip, some 10 GB of disk for `imagenet-512`, else 3 GB. Takes minutes; 
     python Tests/Parity/full_size.py .build/release/diffusionclip celeba-hq afhq clip measures
 
 Cases: celeba-hq, afhq, imagenet-512 (the U-Nets: load, then DDIM inversion with two evaluations), clip (ViT-B/16, by
-s_dir), measures (LPIPS alex and vgg, IR-SE50, BiSeNet, SegFormer-B0).
+s_dir), measures (LPIPS alex and vgg, IR-SE50, BiSeNet, SegFormer-B0). And recipe: a recipe of Recipes/celeba-hq, whole,
+on one picture to learn from and one to edit; nothing is compared, it has to finish with finite numbers.
 """
 
 import argparse
 import csv
 import hashlib
+import json
 import math
 import os
 import shutil
@@ -156,19 +158,26 @@ def metrics(program, folder, recipe):
     return values, seconds, peak
 
 
-def make_clip(program, folder):
+def save_clip(weights):
+    """A ViT-B/16 with random weights in OpenAI's format, in a new folder."""
     import open_clip
 
     vision = dict(image_size=224, layers=12, width=768, patch_size=16)
     text = dict(context_length=77, vocab_size=49408, width=512, heads=8, layers=12)
     model = randomize(open_clip.model.CLIP(512, vision, text, quick_gelu=True))
-    weights = folder / "clip"
     weights.mkdir()
     with torch.no_grad():
         whole = torch.jit.trace_module(
             model, {"forward": (torch.zeros(1, 3, 224, 224), torch.zeros(1, 77, dtype=torch.long))})
     torch.jit.save(whole, str(weights / "ViT-B-16.pt"))
     shutil.copy(open_clip.tokenizer.default_bpe(), weights / "bpe_simple_vocab_16e6.txt.gz")
+    return model
+
+
+def make_clip(program, folder):
+    import open_clip
+
+    model = save_clip(folder / "clip")
     a, b = picture(folder, "a", 256, 1), picture(folder, "b", 256, 2)
     (folder / "edited").mkdir()
     shutil.copy(folder / "b.png", folder / "edited/a.png")
@@ -279,8 +288,35 @@ outputs: [scores, more]
     return worst
 
 
+def run_recipe(program, folder):
+    weights = folder / "Weights"
+    weights.mkdir()
+    torch.save(randomize(reference.DDPMUNet()).state_dict(), weights / "celeba_hq.ckpt")
+    torch.save(randomize(reference.IRSE()).state_dict(), weights / "model_ir_se50.pth")
+    torch.save(randomize(reference.BiSeNet()).state_dict(), weights / "79999_iter.pth")
+    save_clip(weights / "clip")
+    for seed, part in enumerate(["train", "test"]):
+        pictures = folder / "Pictures/celeba-hq" / part
+        pictures.mkdir(parents=True)
+        picture(pictures, "a", 256, seed)
+    shutil.copytree(ROOT / "Recipes", folder / "Recipes")
+    recipe = folder / "Recipes/celeba-hq/manipulation.yaml"
+    command = [program, "run", str(recipe), "--set", "source=face", "--set", "target=tanned face", "--set",
+               "return_step=201", "--runs", "runs", "--json"]
+    seconds, peak, output = run(command, folder)
+    outcome = json.loads(output.strip().splitlines()[-1])
+    table = next((folder / "runs").rglob("table.csv")).read_text()
+    values = [float(value) for row in csv.DictReader(table.splitlines()) for name, value in row.items()
+              if name in ["s_dir", "sc", "identity", "mae"]]
+    assert len(values) == 4 and all(map(math.isfinite, values)), table
+    again, _, output = run(command, folder)
+    assert json.loads(output.strip().splitlines()[-1])["ran"] == 0, output
+    print(f"recipe: {recipe.name}, {outcome['ran']} actions in {seconds:.0f} s, peak {peak:.0f} MB; again {again:.1f} s")
+    return 0
+
+
 CASES = {"celeba-hq": make_celeba, "afhq": make_afhq, "imagenet-512": make_imagenet, "clip": make_clip,
-         "measures": make_measures}
+         "measures": make_measures, "recipe": run_recipe}
 
 
 def main():

@@ -102,7 +102,8 @@ struct ParameterTests {
       ),
       (
         "masks", "{ eye: [a] }",
-        "r.yaml:6:70: error: 'masks.eye' of 'finetune' must be the path of a file, or {url: …, sha256: …}, not a list", nil
+        "r.yaml:6:70: error: 'masks.eye' of 'finetune' must be the path of a file, or {url: …, sha256: …}, not a list",
+        nil
       ),
     ] as [(String, String, String, String?)])
   func refused(name: String, text: String, message: String, help: String?) throws {

@@ -24,15 +24,15 @@ final class RecipeFolder {
   }
 
   /// Plans `recipe` as the file `r.yaml` in this folder.
-  func plan(_ recipe: String, set overlays: [String] = []) throws -> Plan {
+  func plan(_ recipe: String, set overlays: [String] = [], profile: String? = nil) throws -> Plan {
     try add("r.yaml", Data(recipe.utf8))
-    return try Planner.plan(recipeAt: "\(path)/r.yaml", kinds: TestKinds.all, overlays: overlays)
+    return try Planner.plan(recipeAt: "\(path)/r.yaml", kinds: TestKinds.all, overlays: overlays, profile: profile)
   }
 
   /// All that is wrong with `recipe`, as it is shown, with this folder's path left out.
-  func errors(_ recipe: String, set overlays: [String] = []) throws -> String {
+  func errors(_ recipe: String, set overlays: [String] = [], profile: String? = nil) throws -> String {
     do {
-      _ = try plan(recipe, set: overlays)
+      _ = try plan(recipe, set: overlays, profile: profile)
       return "no errors"
     } catch let error as Diagnostics {
       return error.description.replacing("\(path)/", with: "").replacing(path, with: ".")

@@ -70,6 +70,46 @@ struct ReuseTests {
     #expect(plan["z.l"]?.location.file.hasSuffix("library/edit.yaml") == true)
   }
 
+  @Test func parametersOfARecipeInUse() throws {
+    try folder.add(
+      "library/world.yaml",
+      Data(
+        """
+        recipe: world
+        params: { target: { sweep: [zombie, clown] }, size: 64, step: 400 }
+        stages: { own: { load: { diffusion: own.pt } } }
+        outputs: { model: own }
+        """.utf8))
+    let plan = try folder.plan(
+      recipe(
+        """
+        w: { use: { recipe: "library/${world}.yaml", step: "${step}" } }
+        z: { use: { recipe: library/edit.yaml, images: p, model: w.model, target: "${w.target}!", step: "${w.step}" } }
+        """, "params: { world: world, step: 300 }"))
+    #expect(plan.stages.filter { $0.name == "z.m" }.map(\.id) == ["z.m[w.target=zombie]", "z.m[w.target=clown]"])
+    #expect(plan["z.m[w.target=clown]"]?.parameters.string("target") == "clown!")
+    #expect(plan["z.l"]?.parameters.int("return_step") == 300)
+    #expect(Array(plan.parameters.keys) == ["world", "step"])
+    let errors = try folder.errors(
+      recipe(
+        """
+        z: { use: { recipe: library/edit.yaml, images: p, model: base, target: "${w.target}" } }
+        w: { use: { recipe: library/world.yaml } }
+        l: { invert: { images: p, model: w.model, steps: 3, return_step: "${w.setp}" } }
+        """))
+    #expect(
+      errors == """
+        r.yaml:6:74: error: unknown parameter '${w.target}'
+           6 |   z: { use: { recipe: library/edit.yaml, images: p, model: base, target: "${w.target}" } }
+             |                                                                          ^
+             help: it stands for a parameter of a recipe that a stage above uses
+        r.yaml:8:68: error: unknown parameter '${w.setp}'
+           8 |   l: { invert: { images: p, model: w.model, steps: 3, return_step: "${w.setp}" } }
+             |                                                                    ^
+             help: did you mean '${w.step}'?
+        """)
+  }
+
   @Test func recipesUseRecipes() throws {
     let plan = try folder.plan(
       recipe("z: { use: { recipe: library/both.yaml, images: p, model: base, target: zombie } }", "outputs: [z]"))

@@ -65,7 +65,7 @@ struct RecipeDocumentTests {
         r.yaml:4:1: error: unknown key 'authors' in a recipe
            4 | authors: me
              | ^
-             help: a recipe has recipe, description, inputs, params, zip, stages, outputs
+             help: a recipe has recipe, description, inputs, params, profiles, zip, stages, outputs
         r.yaml:5:6: error: 'zip' must list two or more parameters that are swept together
            5 | zip: a
              |      ^

@@ -35,6 +35,10 @@ public struct RecipeSchema: Sendable {
         "params": [
           "description": "Values to use as ${name}.", "type": "object", "additionalProperties": Self.parameter,
         ],
+        "profiles": [
+          "description": "Names to values of parameters that `--profile` sets together.", "type": "object",
+          "additionalProperties": ["type": "object", "additionalProperties": Self.setting],
+        ],
         "zip": ["description": "Swept parameters that go together.", "type": "array"],
         "stages": ["type": "object", "additionalProperties": stage],
         "outputs": ["description": "References.", "type": ["array", "object", "string"]],
@@ -46,6 +50,9 @@ public struct RecipeSchema: Sendable {
   }
 
   // MARK: Parts of a recipe
+
+  /// What a profile gives a parameter.
+  private static let setting: JSON = ["type": ["string", "number", "boolean", "array"]]
 
   private static let artifactTypes = JSON.array(ArtifactType.allCases.map { .string($0.rawValue) })
 

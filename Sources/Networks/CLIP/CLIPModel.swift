@@ -7,8 +7,6 @@ public final class CLIPModel {
   public let tokenizer: Tokenizer
   public let preprocessing: CLIP.Preprocessing
 
-  private static let mergesEntry = "merges"
-
   /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the tokenizer is not the network's.
   public init(
     _ network: CLIP, _ tokenizer: Tokenizer, preprocessing: CLIP.Preprocessing = .official
@@ -28,15 +26,13 @@ public final class CLIPModel {
 
   /// From a checkpoint, with the merges in it or those of a model folder's merges.txt.
   public convenience init(_ checkpoint: CheckpointTensors, merges: String? = nil) throws(NetworkError) {
-    guard let merges = merges ?? checkpoint.metadata[Self.mergesEntry] else {
-      throw .badConfiguration(source: checkpoint.source, "no merges for the tokenizer: put merges.txt beside the file")
-    }
-    try self.init(CLIP(checkpoint), Tokenizer(merges: merges, from: checkpoint.source))
+    try self.init(
+      CLIP(checkpoint), Tokenizer(metadata: checkpoint.metadata, merges: merges, from: checkpoint.source))
   }
 
   /// The network with its description, and the merges.
   public func checkpoint(metadata: [String: String] = [:]) throws(NetworkError) -> CheckpointTensors {
-    try network.checkpoint(metadata: metadata.merging([Self.mergesEntry: tokenizer.mergesText]) { $1 })
+    try network.checkpoint(metadata: metadata.merging(tokenizer.metadata) { $1 })
   }
 
   /// Unit vectors [N, embedDim] of pictures [N, H, W, 3] in [−1, 1].

@@ -63,6 +63,9 @@ public struct PublishedModel {
     self.notes = notes + (ignored > 0 ? ["left out \(ignored) tensors that are not used"] : [])
   }
 
+  /// How texts are cleaned for a CLIP in the code that the file is from.
+  public var cleaning: Tokenizer.Cleaning { format == PublishedFormat.huggingFaceCLIP.name ? .huggingFace : .openai }
+
   /// A file's bytes that describe the network and hold its values as float32. Besides them, one tensor at a time is in
   /// memory.
   /// - Throws: ``NetworkError/parametersDoNotFit(source:_:)``, which lists every difference; ``CheckpointError``.

@@ -11,7 +11,7 @@ public enum BPETrainer {
   public static func merges(from texts: [String], count: Int) -> [Tokenizer.Merge] {
     var occurrences: [String: Int] = [:]
     for text in texts {
-      for word in TextSplitting.words(TextSplitting.cleaned(text)) { occurrences[word, default: 0] += 1 }
+      for case .word(let word) in TextSplitting.pieces(of: text, .openai) { occurrences[word, default: 0] += 1 }
     }
     var words = occurrences.map { (symbols: Tokenizer.symbols($0), count: $1) }
     var names = ByteAlphabet.bytes.map { String(ByteAlphabet.characters[Int($0)]) }

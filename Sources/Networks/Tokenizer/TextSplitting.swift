@@ -1,9 +1,53 @@
-/// How a text is cleaned and cut into words before byte pairs are merged, exactly as in OpenAI's CLIP.
-///
-/// Not done here: repairing wrongly decoded text (ftfy) and resolving HTML entities, which their code does first.
+import Foundation
+
+/// How a text is cleaned and cut into words before byte pairs are merged.
 enum TextSplitting {
+  enum Piece {
+    case word(String)
+    /// The mark of a text's start or end, written out in it.
+    case start, end
+  }
+
+  /// The words of a text, as the code that its vocabulary is from sees them.
+  static func pieces(of text: String, _ cleaning: Tokenizer.Cleaning) -> [Piece] {
+    switch cleaning {
+    case .openai:
+      words(cleaned(TextRepair.repaired(text)), ignoringCase: true).map { mark($0) ?? .word($0) }
+    case .huggingFace:
+      cut(text).flatMap { part in
+        mark(part).map { [$0] }
+          ?? words(loweredOneByOne(part.precomposedStringWithCanonicalMapping), ignoringCase: false).map(Piece.word)
+      }
+    }
+  }
+
+  private static func mark(_ text: String) -> Piece? {
+    text == startOfText ? .start : text == endOfText ? .end : nil
+  }
+
+  /// The text cut before and after each mark.
+  private static func cut(_ text: String) -> [String] {
+    var parts: [[Unicode.Scalar]] = [[]]
+    var rest = Array(text.unicodeScalars)[...]
+    while let next = rest.first {
+      if next == "<", let mark = marks.first(where: { rest.starts(with: $0) }) {
+        parts += [mark, []]
+        rest = rest.dropFirst(mark.count)
+      } else {
+        parts[parts.count - 1].append(next)
+        rest = rest.dropFirst()
+      }
+    }
+    return parts.map { String(String.UnicodeScalarView($0)) }
+  }
+
+  /// Each character by itself in lower case, whatever stands around it.
+  private static func loweredOneByOne(_ text: String) -> String {
+    text.unicodeScalars.reduce(into: "") { $0 += $1.properties.lowercaseMapping }
+  }
+
   /// Lower case, with every run of white space one space and none at the ends.
-  static func cleaned(_ text: String) -> String {
+  private static func cleaned(_ text: String) -> String {
     var scalars: [Unicode.Scalar] = []
     for scalar in text.unicodeScalars {
       if !scalar.properties.isWhitespace {
@@ -46,15 +90,19 @@ enum TextSplitting {
 
   /// The matches, one after the other, of
   /// `<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+` in a cleaned text.
-  static func words(_ text: String) -> [String] {
+  /// Where case is ignored, ſ is an s.
+  private static func words(_ text: String, ignoringCase: Bool) -> [String] {
     let scalars = Array(text.unicodeScalars)
+    // Hugging Face's looks for marks before it lowers case, and not again.
+    let fixedWords = ignoringCase ? marks + contractions : contractions
     var words: [String] = []
     var position = 0
     while position < scalars.count {
       let rest = scalars[position...]
       let length =
-        fixedWords.first { rest.starts(with: $0, by: matches) }?.count
-        ?? run(rest, of: .letter) ?? (Kind(rest[position]) == .number ? 1 : nil) ?? run(rest, of: .other)
+        fixedWords.first { rest.starts(with: $0) { $0 == $1 || ignoringCase && ($0 == "ſ" && $1 == "s") } }?.count
+        ?? run(rest, of: .letter, ignoringCase)
+        ?? (Kind(rest[position], ignoringCase) == .number ? 1 : nil) ?? run(rest, of: .other, ignoringCase)
       if let length {
         words.append(String(String.UnicodeScalarView(rest.prefix(length))))
       }
@@ -63,29 +111,26 @@ enum TextSplitting {
     return words
   }
 
-  private static let fixedWords = [startOfText, endOfText, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"]
-    .map { Array($0.unicodeScalars) }
-
-  /// The pattern ignores case, and ſ is an s in that.
-  private static func matches(_ a: Unicode.Scalar, _ b: Unicode.Scalar) -> Bool { a == b || (a == "ſ" && b == "s") }
+  private static let contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map { Array($0.unicodeScalars) }
+  private static let marks = [startOfText, endOfText].map { Array($0.unicodeScalars) }
 
   private enum Kind {
     case letter, number, space, other
 
-    init(_ scalar: Unicode.Scalar) {
+    init(_ scalar: Unicode.Scalar, _ ignoringCase: Bool) {
       switch scalar.properties.generalCategory {
       case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: self = .letter
       case .decimalNumber, .letterNumber, .otherNumber: self = .number
       // Where case is ignored, the iota below a vowel is the letter iota; but it is no letter either. Nothing matches it.
-      case .nonspacingMark where scalar.value == 0x345: self = .space
+      case .nonspacingMark where scalar.value == 0x345 && ignoringCase: self = .space
       default: self = scalar.properties.isWhitespace ? .space : .other
       }
     }
   }
 
   /// The length of the run of `kind` at the beginning, nil where there is none.
-  private static func run(_ scalars: ArraySlice<Unicode.Scalar>, of kind: Kind) -> Int? {
-    let length = scalars.prefix { Kind($0) == kind }.count
+  private static func run(_ scalars: ArraySlice<Unicode.Scalar>, of kind: Kind, _ ignoringCase: Bool) -> Int? {
+    let length = scalars.prefix { Kind($0, ignoringCase) == kind }.count
     return length > 0 ? length : nil
   }
 }

@@ -5,6 +5,15 @@ public struct Tokenizer: Sendable {
   /// The pairs of symbols in the order of merging, as OpenAI's merges.txt spells them.
   public let merges: [Merge]
   public let vocabularySize: Int
+  public let cleaning: Cleaning
+
+  /// What is done to a text before it is cut into words.
+  public enum Cleaning: String, Sendable, CaseIterable {
+    /// As in OpenAI's CLIP: repairs by ftfy, HTML's character references, lower case.
+    case openai
+    /// As in Hugging Face's: Unicode's normal form C, lower case character by character.
+    case huggingFace = "hugging_face"
+  }
 
   public struct Merge: Sendable, Hashable {
     public let left: String
@@ -24,7 +33,9 @@ public struct Tokenizer: Sendable {
 
   /// - Parameter source: a name for messages.
   /// - Throws: ``NetworkError/badMerges(source:line:_:)``, lines counted from 1 after the version line.
-  public init(merges: [Merge], from source: String = "merges") throws(NetworkError) {
+  public init(
+    merges: [Merge], cleaning: Cleaning = .openai, from source: String = "merges"
+  ) throws(NetworkError) {
     var numbers: [String: Int] = [:]
     for (token, byte) in ByteAlphabet.bytes.enumerated() {
       let character = ByteAlphabet.characters[Int(byte)]
@@ -48,11 +59,14 @@ public struct Tokenizer: Sendable {
       }
     }
     (self.merges, self.pairs, vocabularySize) = (merges, pairs, 512 + merges.count + 2)
+    self.cleaning = cleaning
   }
 
   /// From the text of merges.txt: a version line, then a pair a line, its symbols apart by a space.
   /// - Throws: ``NetworkError/badMerges(source:line:_:)``.
-  public init(merges text: String, from source: String = "merges.txt") throws(NetworkError) {
+  public init(
+    merges text: String, cleaning: Cleaning = .openai, from source: String = "merges.txt"
+  ) throws(NetworkError) {
     var lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
     if lines.first?.contains("#version") == true { lines.removeFirst() }
     while lines.last?.isEmpty == true { lines.removeLast() }
@@ -64,12 +78,37 @@ public struct Tokenizer: Sendable {
       }
       merges.append(Merge(left: String(symbols[0]), right: String(symbols[1])))
     }
-    try self.init(merges: merges, from: source)
+    try self.init(merges: merges, cleaning: cleaning, from: source)
+  }
+
+  /// From what a CLIP's file says beside the tensors: the merges, and how texts are cleaned.
+  /// - Throws: ``NetworkError/badMerges(source:line:_:)``, ``NetworkError/badConfiguration(source:_:)``.
+  public init(metadata: [String: String], merges: String? = nil, from source: String) throws(NetworkError) {
+    guard let merges = merges ?? metadata[Self.mergesEntry] else {
+      throw .badConfiguration(source: source, "no merges for the tokenizer: put merges.txt beside the file")
+    }
+    let cleaning = metadata[Self.cleaningEntry] ?? Cleaning.openai.rawValue
+    guard let cleaning = Cleaning(rawValue: cleaning) else {
+      throw .badConfiguration(
+        source: source,
+        "its texts are cleaned as '\(cleaning)', expected \(Cleaning.allCases.map(\.rawValue).joined(separator: " or "))"
+      )
+    }
+    try self.init(merges: merges, cleaning: cleaning, from: source)
+  }
+
+  /// Where a CLIP's file has them in its metadata.
+  public static let mergesEntry = "merges", cleaningEntry = "cleaning"
+
+  /// The tokenizer as entries of a CLIP's metadata.
+  public var metadata: [String: String] {
+    [Self.mergesEntry: mergesText].merging(
+      cleaning == .openai ? [:] : [Self.cleaningEntry: cleaning.rawValue], uniquingKeysWith: { $1 })
   }
 
   /// The tokenizer with only as many of the merges, the first ones, as make a vocabulary of `size`.
   public func shortened(to size: Int, from source: String) throws(NetworkError) -> Tokenizer {
-    try Tokenizer(merges: Array(merges.prefix(max(0, size - 512 - 2))), from: source)
+    try Tokenizer(merges: Array(merges.prefix(max(0, size - 512 - 2))), cleaning: cleaning, from: source)
   }
 
   /// Makes sure that a vocabulary numbers the tokens as they are numbered here.
@@ -98,7 +137,13 @@ public struct Tokenizer: Sendable {
 
   /// The tokens of a text, without start and end.
   public func encode(_ text: String) -> [Int] {
-    TextSplitting.words(TextSplitting.cleaned(text)).flatMap(encode(word:))
+    TextSplitting.pieces(of: text, cleaning).flatMap { piece in
+      switch piece {
+      case .word(let word): encode(word: word)
+      case .start: [startToken]
+      case .end: [endToken]
+      }
+    }
   }
 
   /// Start, the text's tokens, end, then zeros up to `contextLength`.
@@ -114,8 +159,6 @@ public struct Tokenizer: Sendable {
   }
 
   private func encode(word: String) -> [Int] {
-    if word == TextSplitting.startOfText { return [startToken] }
-    if word == TextSplitting.endOfText { return [endToken] }
     var symbols = Self.symbols(word)
     while let best = zip(symbols, symbols.dropFirst()).compactMap({ pairs[Pair(left: $0, right: $1)] })
       .min(by: { $0.rank < $1.rank })

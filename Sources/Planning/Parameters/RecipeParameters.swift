@@ -13,8 +13,8 @@ struct RecipeParameters {
 
   /// Who gives values for those in the recipe.
   enum Giver {
-    /// The command line: texts `name=value`.
-    case overlays([String])
+    /// The command line: texts `name=value`, and the name of a profile, which gives what these leave out.
+    case overlays([String], profile: String?)
     /// A stage of another recipe, with the names of parameters that it means to give by wrong names.
     case use(Name, [Argument], slips: Set<String>)
   }
@@ -37,6 +37,8 @@ struct RecipeParameters {
   /// In the recipe's order. A parameter whose own value is wrong has none, so that its uses are not wrong as well.
   private var parameters: OrderedDictionary<String, Parameter?> = [:]
   private(set) var overlays: [String: Value] = [:]
+  /// Those of recipes in use: `use.name`.
+  private var lent: OrderedDictionary<String, Parameter?> = [:]
 
   var values: OrderedDictionary<String, Value> { parameters.compactMapValues { $0?.value } }
 
@@ -56,8 +58,9 @@ struct RecipeParameters {
     for entry in document.parameters { drafts[entry.key.text] = ParameterDraft(entry, into: &problems) }
     var given: [String: Parameter?] = [:]
     switch giver {
-    case .overlays(let overlays):
+    case .overlays(let overlays, let profile):
       for (index, overlay) in overlays.enumerated() { set(overlay, line: index + 1, in: &drafts, into: &problems) }
+      take(profile, of: document.profiles, in: &drafts, into: &problems)
       for case let draft? in drafts.values where draft.isRequired {
         problems.report(
           "parameter '\(draft.name.text)' has no value", at: draft.name.location,
@@ -192,22 +195,30 @@ struct RecipeParameters {
     }
     let name = String(overlay[..<equals])
     let text = String(overlay[overlay.index(after: equals)...])
+    guard overlays[name] == nil else {
+      problems.report("'\(name)' is set twice", at: start)
+      return
+    }
+    let place = SourceLocation(file: "--set", line: line, column: name.unicodeScalars.count + 2)
+    set(Name(name, at: start), to: text, at: place, in: &drafts, into: &problems)
+  }
+
+  private mutating func set(
+    _ key: Name, to text: String, at place: SourceLocation, in drafts: inout OrderedDictionary<String, ParameterDraft?>,
+    into problems: inout Problems
+  ) {
+    let name = key.text
     guard let draft = drafts[name] else {
       let suggestion = Suggestion.nearest(to: name, in: drafts.keys)
       let known =
         drafts.keys.isEmpty
         ? "the recipe has no parameters" : "its parameters are " + Suggestion.list(drafts.keys)
       problems.report(
-        "the recipe has no parameter '\(name)'", at: start, suggestion: suggestion,
+        "the recipe has no parameter '\(name)'", at: key.location, suggestion: suggestion,
         hint: suggestion == nil ? known : nil)
       return
     }
-    guard overlays[name] == nil else {
-      problems.report("'\(name)' is set twice", at: start)
-      return
-    }
     guard var draft else { return }
-    let place = SourceLocation(file: "--set", line: line, column: name.unicodeScalars.count + 2)
     if let complaint = draft.set(text, at: place) {
       problems.report(
         "'\(name)' is \(draft.sample.typeName) in the recipe, and \(complaint)", at: place,
@@ -221,6 +232,62 @@ struct RecipeParameters {
     case .sweep(let definitions): overlays[name] = .list(definitions.map(\.value))
     }
     drafts[name] = draft
+  }
+}
+
+// MARK: - Profiles
+
+extension RecipeParameters {
+  /// Sets what a profile says and the command line leaves out. Profiles that are not taken are checked all the same.
+  private mutating func take(
+    _ chosen: String?, of profiles: [(name: Name, entries: [Entry])],
+    in drafts: inout OrderedDictionary<String, ParameterDraft?>, into problems: inout Problems
+  ) {
+    for profile in profiles where profile.name.text != chosen {
+      var (trial, unused) = (self, drafts)
+      trial.overlays = [:]
+      trial.set(profile.entries, in: &unused, into: &problems)
+    }
+    guard let chosen else { return }
+    guard let profile = profiles.first(where: { $0.name.text == chosen }) else {
+      let names = profiles.map(\.name.text)
+      let suggestion = Suggestion.nearest(to: chosen, in: names)
+      problems.report(
+        "the recipe has no profile '\(chosen)'", at: SourceLocation(file: "--profile", line: 1, column: 1),
+        suggestion: suggestion,
+        hint: suggestion != nil
+          ? nil : names.isEmpty ? "write profiles: {\(chosen): {…}} in it" : "it has " + Suggestion.list(names))
+      return
+    }
+    set(profile.entries.filter { overlays[$0.key.text] == nil }, in: &drafts, into: &problems)
+  }
+
+  private mutating func set(
+    _ entries: [Entry], in drafts: inout OrderedDictionary<String, ParameterDraft?>, into problems: inout Problems
+  ) {
+    for entry in entries {
+      guard let text = entry.value.setting else {
+        problems.report(
+          "a profile sets a parameter to a value or a list of values, not to \(entry.value.summary)",
+          at: entry.value.location)
+        continue
+      }
+      set(entry.key, to: text, at: entry.value.location, in: &drafts, into: &problems)
+    }
+  }
+}
+
+extension Node {
+  /// What `--set` would say: the text of a scalar, or of a list of scalars; nil for anything else.
+  fileprivate var setting: String? {
+    if let scalar { return scalar.text }
+    guard let sequence else { return nil }
+    let texts = sequence.map { node in
+      node.scalar.map { scalar in
+        scalar.value.string == nil ? scalar.text : "'" + scalar.text.replacing("'", with: "''") + "'"
+      }
+    }
+    return texts.contains(nil) ? nil : "[" + texts.compactMap(\.self).joined(separator: ", ") + "]"
   }
 }
 
@@ -257,11 +324,19 @@ extension RecipeParameters {
     return more
   }
 
+  /// Lets `${user.name}` stand for each parameter of the recipe that the stage `user` uses.
+  mutating func lend(_ others: RecipeParameters, of user: String) {
+    for (name, parameter) in others.parameters { lent["\(user).\(name)"] = .some(parameter) }
+  }
+
+  /// The parameter that a placeholder names; inside, nil for one that is wrong.
+  private func parameter(_ name: String) -> Parameter?? { parameters[name] ?? lent[name] }
+
   /// The sweeps on which what `node` says depends, by the parameters that it uses.
   func sweeps(in node: Node) -> Set<Int> {
     switch node.content {
     case .scalar(let scalar):
-      scalar.placeholders.reduce(into: []) { $0.formUnion((parameters[$1] ?? nil)?.sweeps ?? []) }
+      scalar.placeholders.reduce(into: []) { $0.formUnion((parameter($1) ?? nil)?.sweeps ?? []) }
     case .sequence(let nodes): nodes.reduce(into: []) { $0.formUnion(sweeps(in: $1)) }
     case .mapping(let entries): entries.reduce(into: []) { $0.formUnion(sweeps(in: $1.value)) }
     }
@@ -271,7 +346,7 @@ extension RecipeParameters {
   func size(of node: Node) -> Int {
     switch node.content {
     case .scalar(let scalar):
-      scalar.placeholders.reduce(1) { max($0, (parameters[$1] ?? nil)?.size ?? 1) }
+      scalar.placeholders.reduce(1) { max($0, (parameter($1) ?? nil)?.size ?? 1) }
     case .sequence(let nodes): nodes.reduce(1) { $0 + size(of: $1) }
     case .mapping(let entries): entries.reduce(1) { $0 + size(of: $1.value) }
     }
@@ -345,11 +420,14 @@ extension RecipeParameters {
     _ name: String, at point: Point, for location: SourceLocation, into problems: inout Problems
   ) -> Definition? {
     if problems.isFull { return nil }
-    if let parameter = parameters[name] { return parameter?.definitions[point.along(parameter?.sweeps ?? [])] }
-    let suggestion = Suggestion.nearest(to: name, in: parameters.keys)
+    if let parameter = parameter(name) { return parameter?.definitions[point.along(parameter?.sweeps ?? [])] }
+    let suggestion = Suggestion.nearest(to: name, in: Array(parameters.keys) + Array(lent.keys))
+    let hint =
+      name.contains(".")
+      ? "it stands for a parameter of a recipe that a stage above uses" : "declare it: 'params: {\(name): value}'"
     problems.report(
       "unknown parameter '${\(name)}'", at: location, suggestion: suggestion.map { "${\($0)}" },
-      hint: suggestion == nil ? "declare it: 'params: {\(name): value}'" : nil)
+      hint: suggestion == nil ? hint : nil)
     return nil
   }
 }

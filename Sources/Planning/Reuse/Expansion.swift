@@ -40,11 +40,11 @@ struct Expansion {
     let scope: Int
   }
 
-  init(of source: SourceText, overlays: [String]) {
-    sources = [RecipeParameters.overlaySource(overlays), source]
+  init(of source: SourceText, overlays: [String], profile: String?) {
+    sources = [RecipeParameters.overlaySource(overlays), SourceText(file: "--profile", text: profile ?? ""), source]
     guard let file = RecipeFile(source, into: &problems) else { return }
     let parameters = RecipeParameters(
-      of: file.document, from: .overlays(overlays), sweeps: &sweeps, into: &problems)
+      of: file.document, from: .overlays(overlays, profile: profile), sweeps: &sweeps, into: &problems)
     var scope = Scope(prefix: "", file: file, parameters: parameters, users: [])
     for input in file.inputs {
       scope.members[input.name.text] = input.isOptional ? .absent : .broken
@@ -86,6 +86,7 @@ struct Expansion {
         guard !isBroken else { break }
         let member = use(syntax, entry, in: number, within: paths, into: &found)
         scopes[number].members[name] = member
+        if case .use(let opened) = member { scopes[number].parameters.lend(scopes[opened].parameters, of: name) }
         report(found, in: number)
       } else {
         scopes[number].members[name] = .stage(stages.count)

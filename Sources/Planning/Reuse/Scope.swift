@@ -20,7 +20,7 @@ struct Scope {
   /// What the names of its stages start with: "" or, say, `zombies.`.
   let prefix: String
   let file: RecipeFile
-  let parameters: RecipeParameters
+  var parameters: RecipeParameters
   /// Where it is used, the nearest first; empty for the recipe that is run.
   let users: [Diagnostic.Note]
   var members: [String: Member] = [:]

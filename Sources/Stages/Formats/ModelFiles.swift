@@ -112,7 +112,7 @@ struct ModelFiles {
   /// - Throws: where there are none, or where they make other tokens than it knows.
   func merges(for clip: CLIP) throws(NetworkError) -> String {
     let size = clip.configuration.vocabularySize
-    guard let merges = merges ?? state.metadata["merges"] else {
+    guard let merges = merges ?? state.metadata[Tokenizer.mergesEntry] else {
       throw .badConfiguration(
         source: state.source,
         "no merges for the tokenizer: put merges.txt or bpe_simple_vocab_16e6.txt.gz beside the file, and load the folder"

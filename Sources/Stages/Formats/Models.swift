@@ -55,7 +55,7 @@ enum Model {
 
   static func clip(_ data: Data, from source: String) throws -> CLIPModel {
     let state = try TensorFile(data, from: source).stateDictionary()
-    let model = try CLIPModel(NetworkFamily.clip.network(state), Tokenizer(merges: state.metadata["merges"] ?? ""))
+    let model = try CLIPModel(NetworkFamily.clip.network(state), Tokenizer(metadata: state.metadata, from: source))
     model.network.parameters.setRequiresGradient(false)
     return model
   }

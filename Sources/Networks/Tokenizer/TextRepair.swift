@@ -1,0 +1,118 @@
+import Foundation
+
+/// Texts as OpenAI's CLIP repairs them before it reads them: what ftfy 6 (Speer 2019) does to a text, then what HTML's
+/// character references stand for, twice.
+///
+/// Of wrongly decoded text only the usual kind is repaired: a line of UTF-8 that was read as Latin-1 or Windows-1252 as a
+/// whole. ftfy also finds it within right text, and in other code pages.
+enum TextRepair {
+  static func repaired(_ text: String) -> String {
+    var result: [Unicode.Scalar] = []
+    // Where there is a tag, references are meant as they are.
+    var unescapes = true
+    for line in lines(Array(text.unicodeScalars)) {
+      unescapes = unescapes && !line.contains("<")
+      result += repaired(line, unescapes: unescapes)
+    }
+    result = HTMLEntities.unescaped(HTMLEntities.unescaped(result))
+    return String(String.UnicodeScalarView(result))
+  }
+
+  /// Each with its end, and none longer than a million.
+  private static func lines(_ text: [Unicode.Scalar]) -> [ArraySlice<Unicode.Scalar>] {
+    var lines: [ArraySlice<Unicode.Scalar>] = []
+    var rest = text[...]
+    while !rest.isEmpty {
+      let length = rest.firstIndex(of: "\n").map { $0 - rest.startIndex + 1 } ?? rest.count
+      lines.append(rest.prefix(min(length, 1_000_000)))
+      rest = rest.dropFirst(min(length, 1_000_000))
+    }
+    return lines
+  }
+
+  /// Repairs until nothing is left to repair: one repair may bring another one about.
+  private static func repaired(_ line: ArraySlice<Unicode.Scalar>, unescapes: Bool) -> [Unicode.Scalar] {
+    var line = Array(line)
+    while true {
+      let before = line
+      if unescapes { line = HTMLEntities.unescapedWhereClosed(line) }
+      while let right = decodedRightly(line) { line = right }
+      line = withoutTerminalEscapes(line.flatMap(plain))
+      line = Array(String(String.UnicodeScalarView(line)).precomposedStringWithCanonicalMapping.unicodeScalars)
+      if line == before { return line }
+    }
+  }
+
+  // MARK: Characters
+
+  /// What a character is written as where it is only a matter of typography or of how it got here: the characters of a
+  /// ligature, of usual width, straight quotes, line feeds; nothing for a control.
+  private static func plain(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
+    switch scalar.value {
+    case 0x20..<0x7F: [scalar]
+    // ftfy takes line ends first and joins "\r\n"; to the tokenizer white space is white space.
+    case 0x0D, 0x2028, 0x2029: ["\n"]
+    case 0...8, 0x0B, 0x0E...0x1F, 0x7F, 0x206A...0x206F, 0xFEFF, 0xFFF9...0xFFFC: scalar == "\u{1B}" ? [scalar] : []
+    case 0x80...0x9F: [Windows1252.scalar(of: UInt8(scalar.value))]
+    case 0x02BC, 0x2018...0x201B: ["'"]
+    case 0x201C...0x201F: ["\""]
+    case 0x3000: [" "]
+    case 0xFF01...0xFFEF:
+      Array(String(Character(scalar)).precomposedStringWithCompatibilityMapping.unicodeScalars)
+    default: ligatures[scalar] ?? [scalar]
+    }
+  }
+
+  private static let ligatures: [Unicode.Scalar: [Unicode.Scalar]] = [
+    "Ĳ": "IJ", "ĳ": "ij", "ŉ": "ʼn", "Ǳ": "DZ", "ǲ": "Dz", "ǳ": "dz", "Ǆ": "DŽ", "ǅ": "Dž", "ǆ": "dž", "Ǉ": "LJ",
+    "ǈ": "Lj", "ǉ": "lj", "Ǌ": "NJ", "ǋ": "Nj", "ǌ": "nj", "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl",
+    "ﬅ": "ſt", "ﬆ": "st",
+  ].mapValues { Array(($0 as String).unicodeScalars) }
+
+  /// Without escape characters, and without what makes them colours of a terminal: `[`, numbers, and a letter.
+  private static func withoutTerminalEscapes(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+    guard text.contains("\u{1B}") else { return text }
+    var result: [Unicode.Scalar] = []
+    var rest = text[...]
+    while let next = rest.popFirst() {
+      guard next == "\u{1B}" else {
+        result.append(next)
+        continue
+      }
+      guard rest.first == "[" else { continue }
+      let after = rest.dropFirst().drop { $0 == ";" || $0.properties.generalCategory == .decimalNumber }
+      if let letter = after.first, letter.isASCII, letter.properties.isAlphabetic { rest = after.dropFirst() }
+    }
+    return result
+  }
+
+  // MARK: Encodings
+
+  /// The line read as UTF-8, where every character of it is one byte of Latin-1 or Windows-1252, and these are UTF-8 of
+  /// a kind that nobody writes one by one; else nil.
+  private static func decodedRightly(_ line: [Unicode.Scalar]) -> [Unicode.Scalar]? {
+    guard line.contains(where: { !$0.isASCII }) else { return nil }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(line.count)
+    for scalar in line {
+      guard let byte = Windows1252.byte(of: scalar) ?? UInt8(exactly: scalar.value) else { return nil }
+      bytes.append(byte)
+    }
+    let hasControls = line.contains { (0x80...0x9F).contains($0.value) }
+    guard let text = String(validating: bytes, as: UTF8.self),
+      hasControls || bytes.indices.contains(where: { isTelling(bytes, $0) })
+    else { return nil }
+    return Array(text.unicodeScalars)
+  }
+
+  /// Whether the bytes from here on would be odd as characters. Of two bytes the first is a capital or a sharp s, which
+  /// may well stand in front of a dash, an ellipsis or a quotation mark, unless it is one that hardly ever ends a word.
+  private static func isTelling(_ bytes: [UInt8], _ place: Int) -> Bool {
+    switch bytes[place] {
+    case 0xC2, 0xC3, 0xCE, 0xD0: true
+    case 0xC4...0xDF: ![0x85, 0x92, 0x93, 0x94, 0x96, 0x97, 0xA0, 0xAD, 0xB4, 0xB7, 0xBB].contains(bytes[place + 1])
+    case 0xE0...0xF4: true
+    default: false
+    }
+  }
+}
