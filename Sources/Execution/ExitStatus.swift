@@ -11,6 +11,17 @@ public enum ExitStatus: Int32, Sendable {
   case expectationNotMet = 3
   case interrupted = 130
 
+  /// Of several runs, the gravest one's status is that of all.
+  public var severity: Int {
+    switch self {
+    case .done: 0
+    case .expectationNotMet: 1
+    case .stageFailed: 2
+    case .wrongInput: 3
+    case .interrupted: 4
+    }
+  }
+
   /// The status that an error means.
   public init(of error: any Error) {
     switch error {

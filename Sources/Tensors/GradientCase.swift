@@ -19,6 +19,7 @@ package struct GradientCase: Sendable {
   }
 
   package static let all: [GradientCase] =
-    elementwiseCases + reductionCases + shapeCases + matrixCases + attentionCases + normalizationCases + convolutionCases
+    elementwiseCases + reductionCases + shapeCases + matrixCases + attentionCases + normalizationCases
+    + convolutionCases
     + resamplingCases + indexingCases + recomputationCases
 }

@@ -3,6 +3,8 @@ import ArtifactStore
 import Execution
 import Foundation
 import Planning
+import RecipeSyntax
+import StageKit
 
 /// Which recipe, and what to change in it.
 struct RecipeOptions: ParsableArguments {
@@ -17,8 +19,31 @@ struct RecipeOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Take the values that the recipe's profile of this name gives.", valueName: "name"))
   var profile: String?
 
-  func plan() throws -> Plan {
-    try Planner.plan(recipeAt: recipe, kinds: Engine.kinds, overlays: overlays, profile: profile)
+  func plan() throws -> Plan { try plan(recipe) }
+
+  /// The plan of the recipe, or, where it is a folder, of each recipe in it.
+  /// - Throws: all that is wrong with any of them.
+  func plans() throws -> [Plan] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: recipe, isDirectory: &isFolder), isFolder.boolValue else {
+      return [try plan()]
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: recipe).sorted()
+      .filter { ["yaml", "yml"].contains(($0 as NSString).pathExtension) }
+    guard !names.isEmpty else { throw InputError("\(recipe): no recipe (a file that ends in .yaml) in this folder") }
+    var problems = Diagnostics([], sources: [])
+    let plans = names.compactMap { name -> Plan? in
+      do throws(Diagnostics) { return try plan((recipe as NSString).appendingPathComponent(name)) } catch {
+        problems = Diagnostics(problems.errors + error.errors, sources: problems.sources + error.sources)
+        return nil
+      }
+    }
+    guard problems.errors.isEmpty else { throw problems }
+    return plans
+  }
+
+  private func plan(_ file: String) throws(Diagnostics) -> Plan {
+    try Planner.plan(recipeAt: file, kinds: Engine.kinds, overlays: overlays, profile: profile)
   }
 }
 

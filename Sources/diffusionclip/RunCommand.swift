@@ -1,10 +1,13 @@
 import ArgumentParser
 import Execution
 import Foundation
+import Planning
+import StageKit
 
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Make everything that a recipe asks for and that is not there yet.")
+    commandName: "run", abstract: "Make everything that a recipe asks for and that is not there yet.",
+    discussion: "For a folder: what all recipes in it ask for, one after the other.")
 
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
@@ -51,23 +54,36 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let whole = try recipe.plan()
-      let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
-      let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
-      let run = Run(
-        of: plan, in: try store.open(for: plan), folder: runs, environment: try Engine.start(threads: threads),
-        options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced)),
-        formats: Engine.formats)
+      let plans = try recipe.plans()
+      guard plans.count == 1 || only.isEmpty && force.isEmpty else {
+        throw InputError("\(recipe.recipe) has several recipes: run the one that --only and --force are about")
+      }
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
 
-      let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
-      let outcome = await run.perform(interruption: interruption, emit: report)
-      if let junit { try Data(JUnit(of: outcome, recipe: plan.recipe).xml.utf8).write(to: URL(filePath: junit)) }
-      if !output.json { printText(Summary.text(of: outcome)) }
-      outcome.complaints.forEach(complain)
-      throw ExitCode(outcome.status.rawValue)
+      var outcomes: [(recipe: String, outcome: RunOutcome)] = []
+      for plan in plans where !interruption.isRequested {
+        if plans.count > 1, !output.json { printText("\(plan.recipe)\n") }
+        outcomes.append((plan.recipe, try await perform(plan, interruption)))
+      }
+      if let junit { try Data(JUnit(of: outcomes).xml.utf8).write(to: URL(filePath: junit)) }
+      throw ExitCode(outcomes.map(\.outcome.status).max(by: { $0.severity < $1.severity })?.rawValue ?? 0)
     }
+  }
+
+  /// Runs one recipe and says what came of it.
+  private func perform(_ whole: Plan, _ interruption: Interruption) async throws -> RunOutcome {
+    let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
+    let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
+    let run = Run(
+      of: plan, in: try store.open(for: plan), folder: runs, environment: try Engine.start(threads: threads),
+      options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced)),
+      formats: Engine.formats)
+    let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
+    let outcome = await run.perform(interruption: interruption, emit: report)
+    if !output.json { printText(Summary.text(of: outcome)) }
+    outcome.complaints.forEach(complain)
+    return outcome
   }
 }

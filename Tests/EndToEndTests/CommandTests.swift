@@ -100,6 +100,37 @@ struct CommandTests {
     #expect(try repository.text("report.xml").contains("name=\"mae &lt; 2\"/>"))
   }
 
+  @Test func aFolderOfRecipes() throws {
+    let repository = try Repository("recipe: r")
+    try FileManager.default.createDirectory(atPath: repository.path("paper"), withIntermediateDirectories: true)
+    for (name, limit) in [("first", "< 1"), ("second", "> 1")] {
+      try repository.write(
+        """
+        recipe: \(name)
+        params: { count: 4 }
+        profiles: { ci: { count: 2 } }
+        stages:
+          p: { synthesize: { count: "${count}", size: 16 } }
+          scores: { metric: { images: p, reference: p, measures: [mae] }, expect: { mae: "\(limit)" } }
+        """, to: "paper/\(name).yaml")
+    }
+    let outcome = try repository.run("run", "paper", "--profile", "ci", "--junit", "report.xml")
+    #expect(outcome.status == 3, "\(outcome.errors)")
+    #expect(outcome.output.hasPrefix("first\nheld  scores  mae  0  expected < 1\n"), "\(outcome.output)")
+    #expect(outcome.output.contains("second\nFAILED  scores  mae  0  expected > 1\n"), "\(outcome.output)")
+    #expect(try repository.json("runs/first/run.json")["overlays"] == ["count": 2])
+    let xml = try repository.text("report.xml")
+    #expect(xml.contains("<testsuites>\n<testsuite name=\"first\" tests=\"1\" failures=\"0\""))
+    #expect(xml.contains("<testsuite name=\"second\" tests=\"1\" failures=\"1\""))
+
+    #expect(try repository.run("run", "paper", "--only", "p").status == 2)
+    try repository.write("recipe: third\nstages: { p: { synthesise: {} } }", to: "paper/third.yaml")
+    let broken = try repository.run("run", "paper")
+    #expect(broken.status == 2 && broken.errors.hasPrefix("paper/third.yaml:2:16: error:"), "\(broken.errors)")
+    #expect(
+      try repository.run("run", "faces").errors == "faces: no recipe (a file that ends in .yaml) in this folder\n")
+  }
+
   @Test func onlyAndForce() throws {
     let repository = try Repository(WholeRecipe.text)
     let only = try repository.run("run", "recipe.yaml", "--json", "--only", "back")

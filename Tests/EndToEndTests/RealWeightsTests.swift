@@ -9,7 +9,8 @@ struct RealWeightsTests {
   private static let weights = [
     "celeba_hq.ckpt", "church_outdoor.ckpt", "bedroom.ckpt", "afhq_dog_4m.pt", "512x512_diffusion.pt",
     "model_ir_se50.pth", "79999_iter.pth", "clip/ViT-B-16.pt", "clip/bpe_simple_vocab_16e6.txt.gz",
-    "segformer-b0-ade/model.safetensors", "segformer-b0-ade/config.json",
+    "segformer-b0-ade/model.safetensors", "segformer-b0-ade/config.json", "lpips/alex.pth",
+    "lpips/alexnet-owt-7be5be79.pth",
   ]
 
   private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -34,6 +35,12 @@ struct RealWeightsTests {
         let outcome = try repository.run("check", "Recipes/\(folder)/\(name)")
         #expect(outcome.status == 0, "\(folder)/\(name): \(outcome.errors)")
       }
+    }
+    let figures = repository.names(in: "Recipes/paper").filter { $0.hasSuffix(".yaml") }
+    #expect(figures.count >= 4)
+    for name in figures {
+      let outcome = try repository.run("check", "Recipes/paper/\(name)", "--set", "world=celeba-hq", "--profile", "ci")
+      #expect(outcome.status == 0, "\(name): \(outcome.errors)")
     }
   }
 

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Checkpoints
 import Foundation
 import StageKit
 import Testing
@@ -63,6 +64,15 @@ import Testing
     let guided = try load("diffusion", "guided.pt", Self.small)
     #expect(
       guided.lines == ["ignores its 5 classes, as the official code does", "left out 1 tensors that are not used"])
+  }
+
+  @Test func aTextEncoderReadsAsTheCodeItIsFrom() throws {
+    func cleaning(_ name: String) throws -> String? {
+      let data = try #require(try load("clip", name).written["clip"]?.first?.data)
+      return try Safetensors.read(data, from: name).metadata["cleaning"]
+    }
+    #expect(try cleaning("hf-clip") == "hugging_face")
+    #expect(try cleaning("resnet-clip") == nil)
   }
 
   @Test func errorsSayWhatToDo() throws {
