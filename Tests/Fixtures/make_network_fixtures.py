@@ -322,7 +322,7 @@ def hugging_face_tokenizer(merges):
 
 
 # Those that are written out below; the others are random.
-WRITTEN_TEXTS = 65
+WRITTEN_TEXTS = 70
 
 
 def tokenizer_texts():
@@ -345,7 +345,8 @@ def tokenizer_texts():
         "&#39; &#x2019; &#8217 &#0; &#128; &#x81; &#x110000; &#xD800; &#12 &#; &#x; &; & &bogus; &#99999999999999999999;",
         "\x1b[31mred\x1b[0m \x1b[ x \x1b", "\u206a \ufff9 \ufffc \u0085 \u0091x\u0092", "a\rb\r\nc\u2028d\u2029e",
         "schÃ¶ne GrÃ¼ÃŸe", "LE CAFÃ‰", "itâ€™s", "itÃ¢â‚¬â„¢s", "ÐŸÑ€Ð¸Ð²ÐµÑ‚", "ã\x81\x93ã\x82\x93", "ðŸ˜€ face",
-        "CAFÉ… SPAß” É»", "à la carte", "\u1112\u1161\u11ab \u0041\u030a ΐ",
+        "CAFÉ… SPAß” É»", "à la carte", "\uac00\u11a8 \u1100\u1161\u11a8 \uac01\u11a8 \u1100\uac00 \u115f\u1161 \ua960\u1161",
+        "CAFÉ… MARCHÉ™ 5×½ É’S", "NÃ¤chste StraÃŸe", "ÎµÎ»Î»Î·Î½Î¹ÎºÎ¬", "q\u0323\u0307 \u1e9b\u0323 \u0f73\u0f75", "\u1112\u1161\u11ab \u0041\u030a ΐ",
     ]
     assert len(texts) == WRITTEN_TEXTS, len(texts)
     generator = random.Random(SEED)

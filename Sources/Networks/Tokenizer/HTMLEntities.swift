@@ -114,20 +114,3 @@ enum HTMLEntities {
     }
   }
 }
-
-/// The code page in which wrongly decoded text is usually read.
-enum Windows1252 {
-  /// The character of a byte; of one that is not assigned, the control of that number.
-  static func scalar(of byte: UInt8) -> Unicode.Scalar {
-    (0x80...0x9F).contains(byte) ? high[Int(byte) - 0x80] : Unicode.Scalar(byte)
-  }
-
-  /// The byte of a character; nil where it has none.
-  static func byte(of scalar: Unicode.Scalar) -> UInt8? { bytes[scalar] }
-
-  private static let high = Array(
-    "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8D}Ž\u{8F}\u{90}‘’“”•–—˜™š›œ\u{9D}žŸ".unicodeScalars)
-
-  private static let bytes: [Unicode.Scalar: UInt8] = Dictionary(
-    uniqueKeysWithValues: (0...255).map { (scalar(of: $0), $0) })
-}

@@ -3,9 +3,11 @@ import Foundation
 /// Texts as OpenAI's CLIP repairs them before it reads them: what ftfy 6 (Speer 2019) does to a text, then what HTML's
 /// character references stand for, twice.
 ///
-/// Of wrongly decoded text only the usual kind is repaired: a line of UTF-8 that was read as Latin-1 or Windows-1252 as a
-/// whole. ftfy also finds it within right text, and in other code pages.
+/// Of wrongly decoded text it repairs less than ftfy, see ``WrongDecoding``.
 enum TextRepair {
+  /// How many repairs may bring others about: more than in any text that was met with.
+  private static let passLimit = 20
+
   static func repaired(_ text: String) -> String {
     var result: [Unicode.Scalar] = []
     // Where there is a tag, references are meant as they are.
@@ -33,14 +35,13 @@ enum TextRepair {
   /// Repairs until nothing is left to repair: one repair may bring another one about.
   private static func repaired(_ line: ArraySlice<Unicode.Scalar>, unescapes: Bool) -> [Unicode.Scalar] {
     var line = Array(line)
-    while true {
+    for _ in 0..<passLimit {
       let before = line
       if unescapes { line = HTMLEntities.unescapedWhereClosed(line) }
-      while let right = decodedRightly(line) { line = right }
-      line = withoutTerminalEscapes(line.flatMap(plain))
-      line = Array(String(String.UnicodeScalarView(line)).precomposedStringWithCanonicalMapping.unicodeScalars)
-      if line == before { return line }
+      line = withoutTerminalEscapes(WrongDecoding.repaired(line).flatMap(plain)).canonicallyComposed
+      if line == before { break }
     }
+    return line
   }
 
   // MARK: Characters
@@ -84,35 +85,5 @@ enum TextRepair {
       if let letter = after.first, letter.isASCII, letter.properties.isAlphabetic { rest = after.dropFirst() }
     }
     return result
-  }
-
-  // MARK: Encodings
-
-  /// The line read as UTF-8, where every character of it is one byte of Latin-1 or Windows-1252, and these are UTF-8 of
-  /// a kind that nobody writes one by one; else nil.
-  private static func decodedRightly(_ line: [Unicode.Scalar]) -> [Unicode.Scalar]? {
-    guard line.contains(where: { !$0.isASCII }) else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(line.count)
-    for scalar in line {
-      guard let byte = Windows1252.byte(of: scalar) ?? UInt8(exactly: scalar.value) else { return nil }
-      bytes.append(byte)
-    }
-    let hasControls = line.contains { (0x80...0x9F).contains($0.value) }
-    guard let text = String(validating: bytes, as: UTF8.self),
-      hasControls || bytes.indices.contains(where: { isTelling(bytes, $0) })
-    else { return nil }
-    return Array(text.unicodeScalars)
-  }
-
-  /// Whether the bytes from here on would be odd as characters. Of two bytes the first is a capital or a sharp s, which
-  /// may well stand in front of a dash, an ellipsis or a quotation mark, unless it is one that hardly ever ends a word.
-  private static func isTelling(_ bytes: [UInt8], _ place: Int) -> Bool {
-    switch bytes[place] {
-    case 0xC2, 0xC3, 0xCE, 0xD0: true
-    case 0xC4...0xDF: ![0x85, 0x92, 0x93, 0x94, 0x96, 0x97, 0xA0, 0xAD, 0xB4, 0xB7, 0xBB].contains(bytes[place + 1])
-    case 0xE0...0xF4: true
-    default: false
-    }
   }
 }

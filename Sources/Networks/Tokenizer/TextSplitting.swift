@@ -1,5 +1,3 @@
-import Foundation
-
 /// How a text is cleaned and cut into words before byte pairs are merged.
 enum TextSplitting {
   enum Piece {
@@ -16,7 +14,7 @@ enum TextSplitting {
     case .huggingFace:
       cut(text).flatMap { part in
         mark(part).map { [$0] }
-          ?? words(loweredOneByOne(part.precomposedStringWithCanonicalMapping), ignoringCase: false).map(Piece.word)
+          ?? words(loweredOneByOne(Array(part.unicodeScalars).canonicallyComposed), ignoringCase: false).map(Piece.word)
       }
     }
   }
@@ -42,8 +40,8 @@ enum TextSplitting {
   }
 
   /// Each character by itself in lower case, whatever stands around it.
-  private static func loweredOneByOne(_ text: String) -> String {
-    text.unicodeScalars.reduce(into: "") { $0 += $1.properties.lowercaseMapping }
+  private static func loweredOneByOne(_ text: [Unicode.Scalar]) -> String {
+    text.reduce(into: "") { $0 += $1.properties.lowercaseMapping }
   }
 
   /// Lower case, with every run of white space one space and none at the ends.
