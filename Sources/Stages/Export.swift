@@ -61,7 +61,7 @@ extension Catalog {
           (name + ".safetensors", isAsStored ? objects[0] : try Safetensors.data(of: checkpoint, precision: precision))
         ]
       }
-      let merges = checkpoint.metadata.removeValue(forKey: "merges") ?? ""
+      let merges = checkpoint.metadata.removeValue(forKey: Tokenizer.mergesEntry) ?? ""
       let weights = try Safetensors.data(of: checkpoint, precision: precision)
       return [(name + "/model.safetensors", weights), (name + "/merges.txt", Data(merges.utf8))]
     }

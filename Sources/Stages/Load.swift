@@ -168,7 +168,7 @@ private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: a
     if isOwn, files.count == 1, merges == found.state.metadata[Tokenizer.mergesEntry] { return (nil, []) }
     var metadata = isOwn ? found.state.metadata : ["description": "read from a \(model.format)"]
     metadata[Tokenizer.mergesEntry] = merges
-    if merges != nil, model.cleaning != .openai { metadata[Tokenizer.cleaningEntry] = model.cleaning.rawValue }
+    if merges != nil { metadata.merge(model.cleaning.metadata) { $1 } }
     return (try model.checkpointData(metadata: metadata), [found.state.note].compactMap { $0 } + model.notes)
   }
   for note in notes { context.log(note) }

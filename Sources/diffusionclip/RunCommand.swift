@@ -62,10 +62,11 @@ struct RunCommand: AsyncParsableCommand {
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
 
+      let environment = try Engine.start(threads: threads)
       var outcomes: [(recipe: String, outcome: RunOutcome)] = []
       for plan in plans where !interruption.isRequested {
         if plans.count > 1, !output.json { printText("\(plan.recipe)\n") }
-        outcomes.append((plan.recipe, try await perform(plan, interruption)))
+        outcomes.append((plan.recipe, try await perform(plan, environment, interruption)))
       }
       if let junit { try Data(JUnit(of: outcomes).xml.utf8).write(to: URL(filePath: junit)) }
       throw ExitCode(outcomes.map(\.outcome.status).max(by: { $0.severity < $1.severity })?.rawValue ?? 0)
@@ -73,11 +74,13 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// Runs one recipe and says what came of it.
-  private func perform(_ whole: Plan, _ interruption: Interruption) async throws -> RunOutcome {
+  private func perform(
+    _ whole: Plan, _ environment: RunEnvironment, _ interruption: Interruption
+  ) async throws -> RunOutcome {
     let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
     let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
     let run = Run(
-      of: plan, in: try store.open(for: plan), folder: runs, environment: try Engine.start(threads: threads),
+      of: plan, in: try store.open(for: plan), folder: runs, environment: environment,
       options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced)),
       formats: Engine.formats)
     let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report

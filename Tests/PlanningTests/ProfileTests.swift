@@ -37,6 +37,17 @@ struct ProfileTests {
     #expect(plan["l[step=500]"]?.parameters.int("steps") == 7)
   }
 
+  @Test func valuesAreTakenAsTheyAreWritten() throws {
+    let text = recipe.replacing("target: zombie", with: "target: { sweep: [zombie, clown] }")
+    let plan = try folder.plan(text.replacing(#"target: "a, b's""#, with: #"target: ["a\n\nb", '[c']"#), profile: "one")
+    #expect(plan.overlays["target"] == .list([.string("a\n\nb"), .string("[c")]))
+    let single = try folder.plan(text.replacing(#"target: "a, b's""#, with: "target: '[c'"), profile: "one")
+    #expect(single.overlays["target"] == .string("[c"))
+    #expect(
+      try folder.errors(recipe.replacing("target: \"a, b's\"", with: "target: [a, b]"))
+        .hasPrefix("r.yaml:5:29: error: 'target' is a text in the recipe, and '[a, b]' is not\n"))
+  }
+
   @Test func errors() throws {
     #expect(
       try folder.errors(recipe, profile: "cii") == """

@@ -47,7 +47,9 @@ public final class LineReporter: Sendable {
         redraw(id.stage, &board, atMostEvery: isTerminal ? .milliseconds(100) : .seconds(15))
       case .log(let id, let message): line("\(id): \(message)", &board)
       case .done(let id, _): board.stages[id.stage]?.finish(id)
-      case .failed(let id, _): line("\(id): failed", &board)
+      case .failed(let id, _):
+        board.stages[id.stage]?.end(id)
+        line("\(id): failed", &board)
       case .repairing(let error): line("\(error); doing so", &board)
       case .stageDone(let stage):
         if let progress = board.stages.removeValue(forKey: stage), progress.isNews { line(progress.closing, &board) }
@@ -95,7 +97,8 @@ struct StageProgress {
     didSet { if first == nil, let current { first = (current, .now) } }
   }
   private var began = ContinuousClock.now
-  /// The first report of what is running. An action that goes on from saved state has not done in this run what came before.
+  /// The first report of what is running. An action that goes on from saved state has not done in this run what came
+  /// before.
   private var first: (progress: ActionProgress, time: ContinuousClock.Instant)?
 
   init(name: String, actions: Int) { (self.name, self.actions) = (name, actions) }
@@ -108,6 +111,10 @@ struct StageProgress {
 
   mutating func finish(_ id: ActionID) {
     ran += 1
+    end(id)
+  }
+
+  mutating func end(_ id: ActionID) {
     running.removeAll { $0 == id }
     current = nil
   }

@@ -49,8 +49,7 @@ struct Agenda {
   /// The next stage to open.
   mutating func nextReady() -> Int? { ready.popLast() }
 
-  /// Takes note of a stage's actions: records for those that are done, batches of tasks for those
-  /// to execute.
+  /// Takes note of a stage's actions: records for those that are done, batches of tasks for the rest.
   mutating func open(_ stage: Int, steps: [Step], records: [FinishedAction?], batches: [Batch]) {
     opened[stage] = OpenStage(
       steps: steps, records: records, unfinished: batches.map(\.count).reduce(0, +), batches: batches.reversed())

@@ -53,10 +53,12 @@ actor Executor {
           guard running.count == 0 || running.bytes + bytes <= options.memory else { break }
           agenda.removeNext()
           running = (running.count + 1, running.bytes + bytes)
-          group.addTask { [runner] in Finish(batch: next, result: await offloaded { try runner.perform(next) }) }
+          group.addTask { [runner] in
+            Finish(batch: next, bytes: bytes, result: await offloaded { try runner.perform(next) })
+          }
         }
         guard let finish = try await group.next() else { return }
-        running = (running.count - 1, running.bytes - memory(of: finish.batch))
+        running = (running.count - 1, running.bytes - finish.bytes)
         do { try take(finish) } catch {
           // What runs beside a failed action would be thrown away in the end: it stops at its next step.
           if error is ActionFailure { interruption.request() }
@@ -133,8 +135,9 @@ actor Executor {
   /// A stage's tasks, in batches that their kind can do at once; of one task each where it cannot, and small enough for
   /// all jobs to have some.
   private func batches(of tasks: [Agenda.Task]) -> [Agenda.Batch] {
-    guard let first = tasks.first else { return [] }
-    let size = min(runner.batchSize(like: first.action), (tasks.count + options.jobs - 1) / options.jobs)
+    let share = (tasks.count + options.jobs - 1) / options.jobs
+    // The size is told from an item's bytes: no use reading them where there is nothing to put together.
+    let size = share > 1 ? min(runner.batchSize(like: tasks[0].action), share) : 1
     return tasks.parts(ofAtMost: max(1, size))
   }
 
@@ -150,6 +153,8 @@ actor Executor {
   /// What came of a batch.
   private struct Finish: Sendable {
     let batch: Agenda.Batch
+    /// What it was allowed.
+    let bytes: Int
     let result: Result<[ActionRunner.Outcome], any Error>
   }
 

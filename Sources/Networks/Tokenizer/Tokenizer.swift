@@ -13,6 +13,9 @@ public struct Tokenizer: Sendable {
     case openai
     /// As in Hugging Face's: Unicode's normal form C, lower case character by character.
     case huggingFace = "hugging_face"
+
+    /// What a CLIP's metadata says of it: nothing of OpenAI's.
+    public var metadata: [String: String] { self == .openai ? [:] : [Tokenizer.cleaningEntry: rawValue] }
   }
 
   public struct Merge: Sendable, Hashable {
@@ -102,8 +105,7 @@ public struct Tokenizer: Sendable {
 
   /// The tokenizer as entries of a CLIP's metadata.
   public var metadata: [String: String] {
-    [Self.mergesEntry: mergesText].merging(
-      cleaning == .openai ? [:] : [Self.cleaningEntry: cleaning.rawValue], uniquingKeysWith: { $1 })
+    cleaning.metadata.merging([Self.mergesEntry: mergesText]) { $1 }
   }
 
   /// The tokenizer with only as many of the merges, the first ones, as make a vocabulary of `size`.

@@ -111,18 +111,37 @@ extension ParameterDraft {
   /// Replaces the value by what the command line says: nil, or what is wrong with that. A swept parameter becomes a
   /// single value, or, for a list `[a, b]`, another sweep.
   mutating func set(_ text: String, at place: SourceLocation) -> String? {
-    let origin = Diagnostic.Note("'\(name.text)' is set here", at: place)
-    func definition(_ typed: Typed) -> Definition { Definition(value: typed.value, node: typed.node, origin: origin) }
-    let isSweep = if case .sweep = form { sample.list == nil && text.hasPrefix("[") } else { false }
-    guard isSweep || sample.list != nil else {
-      let node = Node(.scalar(Scalar(text, isPlain: sample.string == nil)), at: place)
-      guard let typed = Self.typed(node, like: sample, at: place) else { return "'\(text)' is not" }
-      form = .one(definition(typed))
-      return nil
-    }
+    guard isSweep && text.hasPrefix("[") || sample.list != nil else { return set(scalar: text, at: place) }
     guard let nodes = Self.list(text) else {
       return text.hasPrefix("[") && !text.hasSuffix("]") ? "'\(text)' is not a closed list" : "'\(text)' is not"
     }
+    return set(nodes, written: text, at: place)
+  }
+
+  /// The same by what a profile says, a scalar or a list of scalars.
+  mutating func set(_ node: Node) -> String? {
+    let text = node.listing ?? node.summary
+    if let scalar = node.scalar, sample.list == nil { return set(scalar: scalar.text, at: node.location) }
+    guard let nodes = node.sequence, isSweep || sample.list != nil else { return "'\(text)' is not" }
+    return set(nodes, written: text, at: node.location)
+  }
+
+  /// Whether it is swept, so that a list of values is another sweep.
+  private var isSweep: Bool { if case .sweep = form { sample.list == nil } else { false } }
+
+  private func definition(_ typed: Typed, at place: SourceLocation) -> Definition {
+    Definition(value: typed.value, node: typed.node, origin: .init("'\(name.text)' is set here", at: place))
+  }
+
+  private mutating func set(scalar text: String, at place: SourceLocation) -> String? {
+    let node = Node(.scalar(Scalar(text, isPlain: sample.string == nil)), at: place)
+    guard let typed = Self.typed(node, like: sample, at: place) else { return "'\(text)' is not" }
+    form = .one(definition(typed, at: place))
+    return nil
+  }
+
+  private mutating func set(_ nodes: [Node], written text: String, at place: SourceLocation) -> String? {
+    let isSweep = isSweep
     if isSweep, nodes.isEmpty { return "the list '\(text)' is empty" }
     var values: [Typed] = []
     for node in nodes {
@@ -135,8 +154,8 @@ extension ParameterDraft {
     }
     form =
       isSweep
-      ? .sweep(values.map(definition))
-      : .one(definition((.list(values.map(\.value)), Node(.sequence(values.map(\.node)), at: place))))
+      ? .sweep(values.map { definition($0, at: place) })
+      : .one(definition((.list(values.map(\.value)), Node(.sequence(values.map(\.node)), at: place)), at: place))
     return nil
   }
 
@@ -178,5 +197,14 @@ extension ParameterDraft {
     default:
       return nil
     }
+  }
+}
+
+extension Node {
+  /// A scalar, or a list of scalars, as a line says it; nil for anything else.
+  var listing: String? {
+    if let scalar { return scalar.text }
+    let texts = sequence?.map { $0.scalar?.text } ?? [nil]
+    return texts.contains(nil) ? nil : "[" + texts.compactMap(\.self).joined(separator: ", ") + "]"
   }
 }

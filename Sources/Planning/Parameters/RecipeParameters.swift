@@ -200,12 +200,15 @@ struct RecipeParameters {
       return
     }
     let place = SourceLocation(file: "--set", line: line, column: name.unicodeScalars.count + 2)
-    set(Name(name, at: start), to: text, at: place, in: &drafts, into: &problems)
+    set(Name(name, at: start), to: text, at: place, in: &drafts, into: &problems) { $0.set(text, at: place) }
   }
 
+  /// - Parameters:
+  ///   - text: the value as it is written.
+  ///   - replace: gives the draft that value: nil, or what is wrong with it.
   private mutating func set(
     _ key: Name, to text: String, at place: SourceLocation, in drafts: inout OrderedDictionary<String, ParameterDraft?>,
-    into problems: inout Problems
+    into problems: inout Problems, by replace: (inout ParameterDraft) -> String?
   ) {
     let name = key.text
     guard let draft = drafts[name] else {
@@ -219,7 +222,7 @@ struct RecipeParameters {
       return
     }
     guard var draft else { return }
-    if let complaint = draft.set(text, at: place) {
+    if let complaint = replace(&draft) {
       problems.report(
         "'\(name)' is \(draft.sample.typeName) in the recipe, and \(complaint)", at: place,
         hint: Self.hint(for: Scalar(text, isPlain: true), of: draft), notes: [draft.origin])
@@ -245,7 +248,6 @@ extension RecipeParameters {
   ) {
     for profile in profiles where profile.name.text != chosen {
       var (trial, unused) = (self, drafts)
-      trial.overlays = [:]
       trial.set(profile.entries, in: &unused, into: &problems)
     }
     guard let chosen else { return }
@@ -266,28 +268,14 @@ extension RecipeParameters {
     _ entries: [Entry], in drafts: inout OrderedDictionary<String, ParameterDraft?>, into problems: inout Problems
   ) {
     for entry in entries {
-      guard let text = entry.value.setting else {
+      guard let text = entry.value.listing else {
         problems.report(
           "a profile sets a parameter to a value or a list of values, not to \(entry.value.summary)",
           at: entry.value.location)
         continue
       }
-      set(entry.key, to: text, at: entry.value.location, in: &drafts, into: &problems)
+      set(entry.key, to: text, at: entry.value.location, in: &drafts, into: &problems) { $0.set(entry.value) }
     }
-  }
-}
-
-extension Node {
-  /// What `--set` would say: the text of a scalar, or of a list of scalars; nil for anything else.
-  fileprivate var setting: String? {
-    if let scalar { return scalar.text }
-    guard let sequence else { return nil }
-    let texts = sequence.map { node in
-      node.scalar.map { scalar in
-        scalar.value.string == nil ? scalar.text : "'" + scalar.text.replacing("'", with: "''") + "'"
-      }
-    }
-    return texts.contains(nil) ? nil : "[" + texts.compactMap(\.self).joined(separator: ", ") + "]"
   }
 }
 
