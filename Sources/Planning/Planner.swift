@@ -41,18 +41,62 @@ private struct Graph {
     let sorted = StageOrder(dependencies: resolver.dependencies.map { $0.map(\.number) })
     for circle in sorted.circles { Self.report(circle, of: resolver.dependencies, in: &expansion) }
     guard Self.settle(sorted.order, &resolver, repeated, &expansion) else { return }
+    var drafts: [Draft] = []
     for number in sorted.order where number < repeated.count && !expansion.problems.isFull {
-      let stage = repeated[number]
       var found = Problems()
-      stages += Self.planned(number, stage, resolver, sweeps: expansion.sweeps, into: &found)
-      expansion.report(found, in: stage.stage.scope)
+      drafts += Self.planned(number, repeated[number], resolver, sweeps: expansion.sweeps, into: &found)
+      expansion.report(found, in: repeated[number].stage.scope)
     }
     for binding in expansion.bindings where !expansion.problems.isFull {
       var found = Problems()
       resolver.check(binding, into: &found)
       expansion.report(found, in: binding.scope)
     }
-    outputs = Self.outputs(resolver, repeated, &expansion)
+    let listed = Self.outputs(resolver, &expansion)
+    let needed = Self.needed(drafts, outputs: listed + Self.untouched(resolver, expansion))
+    for draft in needed {
+      var found = Problems()
+      draft.missingFiles.forEach { found.report($0) }
+      expansion.report(found, in: draft.scope)
+    }
+    stages = needed.map(\.stage)
+    outputs = expansion.scopes[0].file.document.outputs == nil ? Self.ends(of: stages) : listed
+  }
+
+  /// A stage at one place of the sweeps.
+  private struct Draft {
+    let stage: PlannedStage
+    let scope: Int
+    /// What is to be said of files that are not there.
+    let missingFiles: [Diagnostic]
+  }
+
+  /// What is to be done: the recipe's own stages, those of recipes in use that expect something, what makes `outputs`,
+  /// and all that these need.
+  private static func needed(_ drafts: [Draft], outputs: [OutputReference]) -> [Draft] {
+    var needed = Set(outputs.map(\.stage))
+    for draft in drafts where draft.scope == 0 || !draft.stage.expectations.isEmpty { needed.insert(draft.stage.id) }
+    for draft in drafts.reversed() where needed.contains(draft.stage.id) {
+      needed.formUnion(draft.stage.inputs.values.flatMap(\.references).map(\.stage))
+    }
+    return drafts.filter { needed.contains($0.stage.id) }
+  }
+
+  /// The outputs of recipes in use of which nothing is taken.
+  private static func untouched(_ resolver: ReferenceResolver, _ expansion: Expansion) -> [OutputReference] {
+    expansion.scopes.filter { scope in
+      scope.users.count == 1
+        && scope.outputs.allSatisfy { resolver.dependents[expansion.stages.count + $0].isEmpty }
+    }
+    .flatMap(\.outputs).flatMap(resolver.outputs(ofLink:))
+  }
+
+  /// The first output of every stage that no other needs.
+  private static func ends(of stages: [PlannedStage]) -> [OutputReference] {
+    let taken = Set(stages.flatMap { $0.inputs.values.flatMap(\.references).map(\.stage) })
+    return stages.filter { !taken.contains($0.id) }.compactMap { stage in
+      stage.outputs.first.map { OutputReference(stage: stage.id, port: $0.name, type: $0.type) }
+    }
   }
 
   /// The stages with their own sweeps; nil after reporting that these, or those of links, make too much of them, or too
@@ -141,7 +185,7 @@ private struct Graph {
   private static func planned(
     _ number: Int, _ repeated: RepeatedStage, _ resolver: ReferenceResolver, sweeps: Sweeps,
     into problems: inout Problems
-  ) -> [PlannedStage] {
+  ) -> [Draft] {
     guard let points = sweeps.points(along: resolver.reach[number]) else {
       repeated.reportTooMany(into: &problems)
       return []
@@ -153,10 +197,11 @@ private struct Graph {
       guard let kind = outline.kind, let parameters = outline.parameters, let outputs = outline.outputs else {
         return nil
       }
-      return PlannedStage(
+      let stage = PlannedStage(
         name: repeated.stage.name, axes: sweeps.axes(of: point), kind: kind, mapping: outline.mapping,
         description: outline.syntax.description, parameters: parameters, inputs: inputs, sources: outline.sources,
         expectations: outline.expectations, outputs: outputs, location: outline.syntax.name.location)
+      return Draft(stage: stage, scope: repeated.stage.scope, missingFiles: outline.missingFiles)
     }
   }
 
@@ -176,11 +221,8 @@ private struct Graph {
     }
   }
 
-  /// What the recipe lists as outputs, at every place of the sweeps; else the first output of every stage that no
-  /// other needs. That recipes list each once is seen to.
-  private static func outputs(
-    _ resolver: ReferenceResolver, _ repeated: [RepeatedStage], _ expansion: inout Expansion
-  ) -> [OutputReference] {
+  /// What the recipe lists as outputs, at every place of the sweeps. That recipes list each once is seen to.
+  private static func outputs(_ resolver: ReferenceResolver, _ expansion: inout Expansion) -> [OutputReference] {
     var outputs: OrderedSet<OutputReference> = []
     for (number, scope) in expansion.scopes.enumerated() {
       var found = Problems()
@@ -196,9 +238,7 @@ private struct Graph {
       expansion.report(found, in: number)
       if number == 0 { outputs = listed }
     }
-    guard expansion.scopes[0].file.document.outputs == nil else { return outputs.elements }
-    let needed = resolver.needed
-    return repeated.indices.filter { !needed.contains($0) }.flatMap { resolver.firstOutputs(of: $0) }
+    return outputs.elements
   }
 }
 

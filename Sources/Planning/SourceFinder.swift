@@ -100,7 +100,7 @@ struct SourceFinder {
     } catch {
       problems.report(
         error.message(subject), at: node.location, suggestion: error.suggestion, hint: error.hint,
-        notes: node.notes)
+        notes: node.notes, missing: error.isMissing ? .init(path: absolute(written)) : nil)
       return nil
     }
   }
@@ -110,10 +110,13 @@ struct SourceFinder {
     let message: @Sendable (String) -> String
     var suggestion: String?
     var hint: String?
+    /// Whether all that is wrong is that the file is not there.
+    var isMissing = false
 
     /// - Parameter message: what to say before the parameter.
-    init(message: String, suggestion: String? = nil, hint: String? = nil) {
+    init(message: String, suggestion: String? = nil, hint: String? = nil, isMissing: Bool = false) {
       self.init(suggestion: suggestion, hint: hint) { "\(message) in \($0)" }
+      self.isMissing = isMissing
     }
 
     init(suggestion: String? = nil, hint: String? = nil, message: @escaping @Sendable (String) -> String) {
@@ -168,7 +171,7 @@ struct SourceFinder {
       let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
       throw PathError(
         message: "no file matches '\(written)'",
-        hint: names.isEmpty ? "the folder \(start) is empty" : "the folder \(start) has \(shown)")
+        hint: names.isEmpty ? "the folder \(start) is empty" : "the folder \(start) has \(shown)", isMissing: true)
     }
     return paths
   }
@@ -205,7 +208,7 @@ struct SourceFinder {
       } else {
         isLast ? "looked for \(place)" : "there is no folder \(place)"
       }
-    return PathError(message: "no such file '\(written)'", suggestion: suggestion, hint: hint)
+    return PathError(message: "no such file '\(written)'", suggestion: suggestion, hint: hint, isMissing: true)
   }
 
   // MARK: The file system

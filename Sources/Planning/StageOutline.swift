@@ -21,6 +21,8 @@ struct StageOutline {
   private(set) var places: [String: SourceLocation] = [:]
   /// Whether something has been reported about the stage, so that rules over the whole of it need not be tried.
   private(set) var isBroken = false
+  /// What is to be said of files that are not there, if the stage is needed.
+  private(set) var missingFiles: [Diagnostic] = []
 
   /// - Parameters:
   ///   - scope: the recipe that it stands in.
@@ -34,8 +36,10 @@ struct StageOutline {
       decode(entry.value, scope: scope, at: point, into: &own)
     }
     decodeExpectations(scope.parameters, at: point, into: &own)
-    isBroken = !own.isEmpty || kind == nil
-    own.errors.forEach { problems.report($0) }
+    missingFiles = own.errors.filter { $0.missing != nil }.map { $0.explaining(syntax.description) }
+    let errors = own.errors.filter { $0.missing == nil }
+    isBroken = !errors.isEmpty || kind == nil
+    errors.forEach { problems.report($0) }
   }
 
   /// How this stage falls apart into actions.

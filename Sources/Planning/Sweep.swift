@@ -7,11 +7,16 @@ struct Sweep {
   let names: [String]
   /// For each place along it, a value for each name.
   let values: [[Value]]
+  /// How many of the names tell the places apart: of zipped sweeps the first, mostly.
+  let labels: Int
   /// For each name, the places that have a value.
   private let places: [[Value: [Int]]]
 
   init(names: [String], values: [[Value]]) {
     (self.names, self.values) = (names, values)
+    labels =
+      (1...max(1, names.count)).first { count in Set(values.map { Array($0.prefix(count)) }).count == values.count }
+      ?? names.count
     places = names.indices.map { column in
       Dictionary(grouping: values.indices) { Self.key(values[$0][column].text) }
     }
@@ -73,10 +78,10 @@ struct Sweeps {
     return points
   }
 
-  /// The coordinates of a place.
+  /// The coordinates of a place; of zipped sweeps, no more than tell it from others.
   func axes(of point: Point) -> [Axis] {
     point.places.sorted { $0.key < $1.key }.flatMap { sweep, place in
-      zip(all[sweep].names, all[sweep].values[place]).map { Axis(name: $0, value: $1) }
+      zip(all[sweep].names, all[sweep].values[place]).prefix(all[sweep].labels).map { Axis(name: $0, value: $1) }
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import OrderedCollections
 
 /// One thing wrong with a recipe.
@@ -13,6 +14,15 @@ public struct Diagnostic: Error, Sendable, Hashable {
     fileprivate var isUse: Bool { message == "used here" }
   }
 
+  /// A file that a recipe names and that is not there.
+  public struct MissingFile: Sendable, Hashable {
+    /// Its absolute path, or a glob.
+    public let path: String
+    /// What the recipe says of the stage that loads it.
+    public let purpose: String?
+    public init(path: String, purpose: String? = nil) { (self.path, self.purpose) = (path, purpose) }
+  }
+
   public let location: SourceLocation
   /// What is wrong: lower case, no full stop.
   public let message: String
@@ -21,22 +31,36 @@ public struct Diagnostic: Error, Sendable, Hashable {
   /// What was expected, or what to do.
   public let hint: String?
   /// The nearest first.
-  public let notes: [Note]
+  public private(set) var notes: [Note]
+  /// Where the error is that a file is not there: which one.
+  public private(set) var missing: MissingFile?
 
   public init(
-    _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil, notes: [Note] = []
+    _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil, notes: [Note] = [],
+    missing: MissingFile? = nil
   ) {
     (self.message, self.location, self.suggestion, self.hint) = (message, location, suggestion, hint)
-    self.notes = notes
+    (self.notes, self.missing) = (notes, missing)
   }
 
   /// The same error, with more places that have to do with it.
   package func adding(_ more: [Note]) -> Diagnostic {
-    Diagnostic(message, at: location, suggestion: suggestion, hint: hint, notes: notes + more)
+    var copy = self
+    copy.notes += more
+    return copy
+  }
+
+  /// The same error, with what the missing file is for.
+  package func explaining(_ purpose: String?) -> Diagnostic {
+    var copy = self
+    copy.missing = missing.map { MissingFile(path: $0.path, purpose: purpose) }
+    return copy
   }
 
   fileprivate var withoutUses: Diagnostic {
-    Diagnostic(message, at: location, suggestion: suggestion, hint: hint, notes: notes.filter { !$0.isUse })
+    var copy = self
+    copy.notes.removeAll(where: \.isUse)
+    return copy
   }
 }
 
@@ -47,11 +71,13 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
   /// The texts whose lines are shown.
   public let sources: [SourceText]
 
-  /// Puts the errors into the order of `sources`, and within one by line and column; each counts once.
+  /// Puts the errors into the order of `sources`, and within one by line and column; each counts once, however many
+  /// recipes use its place.
   public init(_ errors: [Diagnostic], sources: [SourceText]) {
     self.sources = sources
     let rank = Dictionary(sources.enumerated().map { ($1.file, $0) }) { first, _ in first }
-    let keyed = OrderedSet(errors).enumerated().map { index, error in
+    let distinct = OrderedDictionary(errors.map { ($0.withoutUses, $0) }) { first, _ in first }.values
+    let keyed = distinct.enumerated().map { index, error in
       (key: (rank[error.location.file] ?? .max, error.location.line, error.location.column, index), error: error)
     }
     self.errors = keyed.sorted { $0.key < $1.key }.map(\.error)
@@ -69,7 +95,19 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
     let hidden = errors.count - Self.shown
     let atLeast = errors.count < Problems.limit ? "" : "at least "
     let more = hidden > 0 ? ["and \(atLeast)\(hidden) more error\(hidden == 1 ? "" : "s")"] : []
-    return (errors.prefix(Self.shown).flatMap(lines) + more).joined(separator: "\n")
+    return (errors.prefix(Self.shown).flatMap(lines) + more + listOfMissing).joined(separator: "\n")
+  }
+
+  /// The files that are not there, one under the other where there are several.
+  private var listOfMissing: [String] {
+    let missing = OrderedSet(errors.compactMap(\.missing))
+    guard missing.count > 1 else { return [] }
+    let here = FileManager.default.currentDirectoryPath + "/"
+    return ["", "\(missing.count) files to obtain:"]
+      + missing.map { file in
+        let path = file.path.hasPrefix(here) ? String(file.path.dropFirst(here.count)) : file.path
+        return "  \(path)" + (file.purpose.map { ": \($0)" } ?? "")
+      }
   }
 
   private static let shown = 100
@@ -134,9 +172,9 @@ package struct Problems {
 
   package mutating func report(
     _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil,
-    notes: [Diagnostic.Note] = []
+    notes: [Diagnostic.Note] = [], missing: Diagnostic.MissingFile? = nil
   ) {
-    report(Diagnostic(message, at: location, suggestion: suggestion, hint: hint, notes: notes))
+    report(Diagnostic(message, at: location, suggestion: suggestion, hint: hint, notes: notes, missing: missing))
   }
 
   /// - Throws: everything reported so far, if anything was.

@@ -14,10 +14,11 @@ let metric = StageKind(
     Port("images", .images, help: "The pictures to measure."),
     Port(
       "reference", .images, arity: .optional, isAligned: true, help: "What to compare them with, picture by picture."),
+    Port("among", .images, arity: .optional, help: "For diversity: the set that each picture is one of."),
     Port("clip", .clip, arity: .optional, help: "For s_dir."),
     Port("identity", .identity, arity: .optional, help: "For identity."),
     Port("segmenter", .segmenter, arity: .optional, help: "For sc."),
-    Port("perceptual", .perceptual, arity: .optional, help: "For perceptual."),
+    Port("perceptual", .perceptual, arity: .optional, help: "For perceptual and diversity."),
     Port("judge", .judge, arity: .optional, help: "For the judge's measures."),
   ],
   parameters: [
@@ -72,7 +73,7 @@ let metric = StageKind(
 
 /// What `metric` can measure.
 private enum Measure: String, CaseIterable {
-  case mae, psnr, ssim, perceptual, s_dir, sc, identity, judge, judge_score, judge_kept, judge_all_kept
+  case mae, psnr, ssim, perceptual, diversity, s_dir, sc, identity, judge, judge_score, judge_kept, judge_all_kept
 
   var help: String {
     switch self {
@@ -80,6 +81,7 @@ private enum Measure: String, CaseIterable {
     case .psnr: "peak signal-to-noise ratio in dB."
     case .ssim: "structural similarity, 7×7 uniform window, data range 1."
     case .perceptual: "distance of the perceptual network's features."
+    case .diversity: "mean distance of the perceptual network's features from the other pictures of `among`."
     case .s_dir: "directional CLIP similarity."
     case .sc: "share of pixels whose segmentation stays the same."
     case .identity: "cosine of the faces' embeddings."
@@ -94,6 +96,7 @@ private enum Measure: String, CaseIterable {
     switch self {
     case .mae, .psnr, .ssim: ["reference"]
     case .perceptual: ["reference", "perceptual"]
+    case .diversity: ["among", "perceptual"]
     case .s_dir: ["reference", "clip"]
     case .sc: ["reference", "segmenter"]
     case .identity: ["reference", "identity"]
@@ -113,6 +116,16 @@ private enum Measure: String, CaseIterable {
       let network = try required(context.network(.perceptual, "perceptual"))
       try context.require(network, takes: image, for: rawValue)
       return network.distance(image, try reference(for: image, context)).item
+    case .diversity:
+      let network = try required(context.network(.perceptual, "perceptual"))
+      let others = (context.input("among")?.items ?? []).filter { $0.name != context.item }
+      guard !others.isEmpty else { throw InputError("'diversity' needs at least two pictures in 'among'") }
+      let distances = try others.map { other in
+        let picture = try Picture.tensor(context.read(other), name: other.name)
+        try require(picture, "'\(other.name)' of 'among'", isAsLargeAs: image, context)
+        return network.distance(image, picture).item
+      }
+      return distances.reduce(0, +) / Double(distances.count)
     case .s_dir:
       let clip = try required(context.clip())
       try context.require(clip.network, takes: image, for: rawValue)
@@ -138,12 +151,18 @@ private enum Measure: String, CaseIterable {
   /// The picture at `reference` that belongs to this one, of the same size.
   private func reference(for image: Tensor, _ context: any StageContext) throws -> Tensor {
     let reference = try context.picture("reference")
-    guard reference.shape == image.shape else {
+    try require(reference, "its reference", isAsLargeAs: image, context)
+    return reference
+  }
+
+  private func require(
+    _ other: Tensor, _ name: String, isAsLargeAs image: Tensor, _ context: any StageContext
+  ) throws {
+    guard other.shape == image.shape else {
       throw InputError(
-        "picture '\(context.item ?? "")' is \(image.shape[2])×\(image.shape[1]), its reference \(reference.shape[2])×\(reference.shape[1])"
+        "picture '\(context.item ?? "")' is \(image.shape[2])×\(image.shape[1]), \(name) \(other.shape[2])×\(other.shape[1])"
       )
     }
-    return reference
   }
 
   /// The declaration's check has made sure that the input is there.

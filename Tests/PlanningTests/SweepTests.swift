@@ -107,10 +107,22 @@ struct SweepTests {
         """))
     #expect(
       plan.stages.map(\.id) == [
-        "base", "p", "l[step=300,rate=0.1]", "l[step=400,rate=0.1]", "m[step=300,rate=0.1]", "m[step=400,rate=0.1]",
-        "n",
-      ])
-    #expect(plan["n"]?.inputs["latents"]?.references.map(\.stage) == ["l[step=400,rate=0.1]"])
+        "base", "p", "l[step=300]", "l[step=400]", "m[step=300]", "m[step=400]", "n",
+      ], "the first tells the places apart")
+    #expect(plan["n"]?.inputs["latents"]?.references.map(\.stage) == ["l[step=400]"])
+  }
+
+  /// Where the first of zipped sweeps has a value twice, the next ones tell the places apart.
+  @Test func zippedSweepsAreCalledByAsManyAsItTakes() throws {
+    let plan = try folder.plan(
+      recipe(
+        "params: { step: { sweep: [300, 300] }, rate: { sweep: [0.1, 0.2] } }\nzip: [step, rate]",
+        """
+        base: { load: { diffusion: base.pt } }
+        p: { load: { images: faces/*.png } }
+        l: { invert: { images: p, model: base, steps: 3, return_step: "${step}" } }
+        """))
+    #expect(plan.stages.map(\.id) == ["base", "p", "l[step=300,rate=0.1]", "l[step=300,rate=0.2]"])
   }
 
   @Test func overlaysOfSweeps() throws {
@@ -160,7 +172,7 @@ struct SweepTests {
           r.yaml:13:26: error: 's[step' is no reference
             13 |   d: { metric: { images: "s[step", measures: [mae] } }
                |                          ^
-               help: a reference is 'stage', 'stage.port' or 'stage[axis=value]'
+               help: a reference is 'stage', 'stage.port', 'stage[axis=value]' or 'stage[axis=value].port'
           """)
   }
 

@@ -1,3 +1,4 @@
+import ArtifactStore
 import Foundation
 import StageKit
 import Stages
@@ -22,6 +23,35 @@ struct MeasuringTests {
   @Test func aReferenceHasTheSameSize() throws {
     let context = try metric(["mae"], plainPicture(1), reference: plainPicture(1, side: 24))
     #expect(complaint { try context.run() } == "picture 'a' is 16×16, its reference 24×24")
+  }
+
+  private func diversity(of pictures: [Data]) throws -> BenchContext {
+    let models = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Fixtures/models")
+    let network = try Data(contentsOf: models.appending(path: "portraits-perceptual.safetensors"))
+    let items = pictures.enumerated().map { (name: "\($0)", data: $1) }
+    return try BenchContext(
+      "metric", item: "0", ["measures": .list([.string("diversity")])],
+      inputs: [
+        "images": .one(.images, [items[0]]), "among": .one(.images, items),
+        "perceptual": .one(.perceptual, [("", network)]),
+      ])
+  }
+
+  /// The distance from the other pictures of the set, however many: the mean of 0 and something.
+  @Test func diversityIsTheMeanDistanceFromTheOthers() throws {
+    func value(_ shades: [UInt8]) throws -> Double {
+      let context = try diversity(of: shades.map { try plainPicture($0, side: 64) })
+      let text = try #require(context.run()["metrics"]?.first)
+      return try #require(try JSON(parsing: text.data).members?.first?.value.double)
+    }
+    #expect(try value([90, 90, 90]) == 0)
+    let distance = try value([90, 200])
+    #expect(distance > 0.01)
+    #expect(try abs(value([90, 90, 200]) - distance / 2) < 1e-12)
+    #expect(
+      complaint { try diversity(of: [plainPicture(90, side: 64)]).run() }
+        == "'diversity' needs at least two pictures in 'among'")
   }
 
   @Test func measuresAskForTheirInputs() throws {

@@ -21,7 +21,7 @@ public struct Check: Sendable {
     ]
   }
 
-  /// The same for a recipe that is not: `{"errors": [{"file", "line", "column", "message", "suggestion", "hint"}]}`
+  /// The same for a recipe that is not: `{"errors": [{"file", "line", "column", "message", "suggestion", "hint", "missing"}]}`
   public static func json(of errors: Diagnostics) -> JSON {
     [
       "errors": .array(
@@ -30,6 +30,7 @@ public struct Check: Sendable {
             "file": .string(error.location.file), "line": .int(error.location.line),
             "column": .int(error.location.column), "message": .string(error.message),
             "suggestion": .optional(error.suggestion), "hint": .optional(error.hint),
+            "missing": .optional(error.missing?.path),
           ]
         })
     ]

@@ -12,7 +12,8 @@ struct ParameterDecoder {
 
   init(kind: String, finder: SourceFinder) { (self.kind, self.finder) = (kind, finder) }
 
-  /// The value, or nil after reporting what is wrong. `path` is the parameter's name, and what leads to a part of it.
+  /// The value, or nil after reporting what is wrong. A file that is not there is reported, but what the recipe says of
+  /// it is right. `path` is the parameter's name, and what leads to a part of it.
   mutating func decode(_ node: Node, as type: Parameter.Kind, path: String) -> Value? {
     let subject = "'\(path)' of '\(kind)'"
     func fail(suggestion: String? = nil, hint: String? = nil) -> Value? {
@@ -66,9 +67,10 @@ struct ParameterDecoder {
           scalar?.value.string != nil || node.mapping != nil
         }
       guard isFit else { return fail() }
-      guard let source = finder.find(node, form: form, subject: subject, into: &problems) else { return nil }
-      sources[path] = source
-      return Self.written(node)
+      var found = Problems()
+      sources[path] = finder.find(node, form: form, subject: subject, into: &found)
+      found.errors.forEach { problems.report($0) }
+      return found.errors.allSatisfy { $0.missing != nil } ? Self.written(node) : nil
     }
   }
 

@@ -8,14 +8,14 @@ struct Reference {
   /// What stands behind the point.
   let port: String?
 
-  /// Nil for a text with brackets that do not close, or without `axis=value` in them.
+  /// Nil for a text with brackets that do not close, that are behind a point, or that have no `axis=value` in them.
   init?(_ text: String) {
     guard let open = text.firstIndex(of: "[") else {
       let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       (name, selection, port) = (parts[0], [], parts.count > 1 ? parts[1] : nil)
       return
     }
-    guard let close = text.lastIndex(of: "]"), open < close else { return nil }
+    guard let close = text.lastIndex(of: "]"), open < close, !text[..<open].contains(".") else { return nil }
     let rest = text[text.index(after: close)...]
     guard rest.isEmpty || (rest.first == "." && rest.count > 1) else { return nil }
     // A comma in front of something without `=` belongs to the value before it.

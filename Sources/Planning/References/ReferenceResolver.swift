@@ -171,23 +171,6 @@ struct ReferenceResolver {
     (sweeps.points(along: reach[stages.count + number]) ?? []).compactMap { targets[number][$0] }
   }
 
-  /// The first output of a stage at every place that it is repeated at.
-  func firstOutputs(of number: Int) -> [OutputReference] {
-    (sweeps.points(along: reach[number]) ?? []).compactMap { point in
-      stages[number][point]?.outputs?.first.map { reference(to: $0, of: number, at: point) }
-    }
-  }
-
-  /// The stages that some stage needs, directly or through links.
-  var needed: Set<Int> {
-    var needed: Set<Int> = []
-    var open = dependencies[..<stages.count].joined().map(\.number)
-    while let number = open.popLast() {
-      if needed.insert(number).inserted, number >= stages.count { open += dependencies[number].map(\.number) }
-    }
-    return needed
-  }
-
   /// Sees that what is given for an input of a recipe in use is of its type.
   func check(_ binding: Expansion.Binding, into problems: inout Problems) {
     for given in outputs(ofLink: binding.link) where given.type != binding.input.type {
@@ -321,17 +304,24 @@ struct ReferenceResolver {
       return nil
     }
     let location = node.location
+    guard !scope.isAbsent(node) else {
+      Scope.reportAbsent(node, for: subject?.text ?? link?.subject ?? "this", into: &problems)
+      return nil
+    }
     guard let reference = Reference(text) else {
       problems.report(
         "'\(text)' is no reference", at: location,
-        hint: "a reference is 'stage', 'stage.port' or 'stage[axis=value]'", notes: node.notes)
+        hint: "a reference is 'stage', 'stage.port', 'stage[axis=value]' or 'stage[axis=value].port'", notes: node.notes
+      )
       return nil
     }
     guard let member = scope.members[reference.name] else {
       reportUnknownStage(reference.name, text: text, node, in: place, scope: scope, into: &problems)
       return nil
     }
-    guard let point = selected(by: reference, of: member, at: point, node, into: &problems) else { return nil }
+    guard let point = selected(by: reference, of: member, in: scope, at: point, node, into: &problems) else {
+      return nil
+    }
     guard let output = output(of: member, reference, at: point, node, into: &problems) else { return nil }
     if let subject, !subject.port.types.contains(output.type) {
       let fitting = fitting(subject, in: number)
@@ -343,25 +333,29 @@ struct ReferenceResolver {
     return output
   }
 
-  /// `point`, moved to what a reference picks from the sweeps of what it names.
+  /// `point`, moved to what a reference picks from the sweeps of what it names. A recipe calls its own by their names
+  /// alone, wherever it is used.
   private func selected(
-    by reference: Reference, of member: Scope.Member, at point: Point, _ node: Node, into problems: inout Problems
+    by reference: Reference, of member: Scope.Member, in scope: Scope, at point: Point, _ node: Node,
+    into problems: inout Problems
   ) -> Point? {
     guard !reference.selection.isEmpty else { return point }
     let reached = self.names.number(of: member, reference).map { reach[$0] } ?? []
-    let names = sweeps.names(along: reached)
+    let all = sweeps.names(along: reached)
+    let names = all.map { $0.hasPrefix(scope.prefix) ? String($0.dropFirst(scope.prefix.count)) : $0 }
     var picked: [Int: [Point]] = [:]
     var axes: Set<String> = []
-    for (axis, value) in reference.selection {
+    for (written, value) in reference.selection {
+      let axis = names.firstIndex(of: written).map { all[$0] } ?? written
       guard axes.insert(axis).inserted else {
-        problems.report("'\(axis)' is picked twice", at: node.location, notes: node.notes)
+        problems.report("'\(written)' is picked twice", at: node.location, notes: node.notes)
         return nil
       }
       guard let sweep = reached.first(where: { sweeps.all[$0].names.contains(axis) }) else {
-        let suggestion = Suggestion.nearest(to: axis, in: names)
+        let suggestion = Suggestion.nearest(to: written, in: names)
         let known = names.isEmpty ? "no sweep reaches it" : "it is swept along " + Suggestion.list(names)
         problems.report(
-          "'\(reference.name)' has no axis '\(axis)'", at: node.location, suggestion: suggestion,
+          "'\(reference.name)' has no axis '\(written)'", at: node.location, suggestion: suggestion,
           hint: suggestion == nil ? known : nil, notes: node.notes)
         return nil
       }
@@ -371,7 +365,7 @@ struct ReferenceResolver {
         let column = sweeps.all[sweep].names.firstIndex(of: axis) ?? 0
         let values = sweeps.all[sweep].values.map { $0[column].text }
         problems.report(
-          "'\(axis)' of '\(reference.name)' is never '\(value)'", at: node.location,
+          "'\(written)' of '\(reference.name)' is never '\(value)'", at: node.location,
           suggestion: Suggestion.nearest(to: value, in: values), hint: "it is " + Suggestion.list(values),
           notes: node.notes)
         return nil
@@ -415,11 +409,6 @@ struct ReferenceResolver {
       return nil
     case .input(let link, let type) where reference.port == nil:
       return target(of: link, at: point).flatMap { $0.type == type ? $0 : nil }
-    case .absent where reference.port == nil:
-      problems.report(
-        "'\(reference.name)' is an optional input, and not given here", at: node.location,
-        hint: "only a port that may be left out can take it", notes: node.notes)
-      return nil
     case .input, .absent:
       problems.report(
         "'\(reference.name)' is an input and has no outputs", at: node.location,

@@ -86,14 +86,15 @@ struct Expansion {
         guard !isBroken else { break }
         let member = use(syntax, entry, in: number, within: paths, into: &found)
         scopes[number].members[name] = member
-        if case .use(let opened) = member { scopes[number].parameters.lend(scopes[opened].parameters, of: name) }
+        if case .use(let opened) = member { scopes[number].add(use: name, of: opened, scopes[opened]) }
         report(found, in: number)
       } else {
         scopes[number].members[name] = .stage(stages.count)
         stages.append(ScopedStage(syntax: syntax, scope: number, name: scope.prefix + name))
       }
     }
-    for output in scope.file.document.outputs ?? [] {
+    // Nothing leads to an output that is not there.
+    for output in scope.file.document.outputs ?? [] where number == 0 || !scopes[number].isAbsent(output.value) {
       scopes[number].add(output: output.key.text, link: links.count)
       links.append(
         Link(

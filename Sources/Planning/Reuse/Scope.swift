@@ -27,6 +27,8 @@ struct Scope {
   /// The numbers of the links of its outputs, in the recipe's order.
   private(set) var outputs: [Int] = []
   private var outputsByName: [String: Int] = [:]
+  /// References to nothing: outputs, of recipes in use, that are optional inputs which are not given.
+  private var absences: Set<String> = []
 
   init(prefix: String, file: RecipeFile, parameters: RecipeParameters, users: [Diagnostic.Note]) {
     (self.prefix, self.file, self.parameters, self.users) = (prefix, file, parameters, users)
@@ -42,16 +44,26 @@ struct Scope {
     if outputsByName[name] == nil { outputsByName[name] = link }
   }
 
-  /// Whether `node` names an optional input that is not given.
+  /// Makes `stage` stand for a recipe in use, whose scope has been opened as the one with this number.
+  mutating func add(use stage: String, of number: Int, _ used: Scope) {
+    members[stage] = .use(number)
+    parameters.lend(used.parameters, of: stage)
+    for output in used.file.document.outputs ?? [] where used.isAbsent(output.value) {
+      absences.insert("\(stage).\(output.key.text)")
+    }
+  }
+
+  /// Whether `node` names an optional input that is not given, or an output, of a recipe used above, that is one.
   func isAbsent(_ node: Node) -> Bool {
-    guard let text = node.scalar?.text, case .absent? = members[text] else { return false }
-    return true
+    guard let text = node.scalar?.text else { return false }
+    if case .absent? = members[text] { return true }
+    return absences.contains(text)
   }
 
   /// Says that `node`, for which ``isAbsent(_:)`` holds, cannot be what `subject` needs.
   static func reportAbsent(_ node: Node, for subject: String, into problems: inout Problems) {
     problems.report(
-      "\(subject) is the optional input '\(node.scalar?.text ?? "")', which is not given here", at: node.location,
+      "\(subject) is '\(node.scalar?.text ?? "")', an optional input that is not given here", at: node.location,
       hint: "only a port that may be left out can take it", notes: node.notes)
   }
 }
