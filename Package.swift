@@ -41,7 +41,8 @@ let package = Package(
             "-lstdc++",
           ], .when(platforms: [.linux]))
       ]),
-    module("Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", collections]),
+    module(
+      "Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Imaging", collections]),
     module(
       "Stages",
       [

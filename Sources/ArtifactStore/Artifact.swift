@@ -2,17 +2,25 @@
 public enum ArtifactType: String, Sendable, Hashable, Codable, CaseIterable {
   case images, latents, diffusion, clip, identity, segmenter, perceptual, judge, metrics, table, figure
 
-  /// Whether an artifact of this type is an ordered set of named items; the others hold one unnamed object.
+  /// Whether an artifact of this type is an ordered set of named items; the others hold one unnamed object, or several
+  /// that are one thing.
   public var isItemSet: Bool { self == .images || self == .latents || self == .metrics }
 
+  /// The names of the objects that an artifact of this type is made of, in order, unless it is a set. Those behind the
+  /// first may be missing.
+  public var objectNames: [String] { self == .figure ? ["", Artifact.svg] : [""] }
+
   /// Whether an artifact of this type may have so many items.
-  func allows(items count: Int) -> Bool { isItemSet || count == 1 || (self == .diffusion && count > 1) }
+  func allows(items count: Int) -> Bool {
+    isItemSet || (1...objectNames.count).contains(count) || (self == .diffusion && count > 1)
+  }
 }
 
 /// Typed, immutable content in the store: an ordered set of named objects.
 ///
 /// `images`, `latents` and `metrics` have an item for each picture; every other type has exactly one item, whose
-/// name is empty. A diffusion model that is a change to another one has the objects of that one as further items.
+/// name is empty. A diffusion model that is a change to another one has the objects of that one as further items. A
+/// figure is a PNG, and as a second item the same as SVG.
 public struct Artifact: Sendable, Hashable, Codable {
   /// One named object of an artifact.
   public struct Item: Sendable, Hashable, Codable {
@@ -28,11 +36,14 @@ public struct Artifact: Sendable, Hashable, Codable {
     }
   }
 
+  /// The name of a figure's second item.
+  public static let svg = "svg"
+
   public let type: ArtifactType
   public let items: [Item]
 
   public init(type: ArtifactType, items: [Item]) {
-    precondition(type.allows(items: items.count), "\(type) holds one object")
+    precondition(type.allows(items: items.count), "\(type) does not hold \(items.count) objects")
     (self.type, self.items) = (type, items)
   }
 

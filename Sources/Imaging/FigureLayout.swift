@@ -64,16 +64,16 @@ public struct FigureLayout: Sendable {
   private static let rowHeadingWidth = 120
   private static let captionGap = 4
 
-  /// Draws the figure on white.
+  /// The figure, on white.
   /// - Throws: ``ImagingError/tooLarge(name:width:height:)`` where the grid has too many cells for one picture.
-  public func render() throws(ImagingError) -> Image {
+  public func drawing() throws(ImagingError) -> Drawing {
     let grid = Grid(self)
-    try Image.checkSize(width: grid.width, height: grid.height, name: title.isEmpty ? "figure" : "figure \"\(title)\"")
-    var canvas = Image(width: grid.width, height: grid.height, color: .white)
+    var canvas = try Drawing(
+      width: grid.width, height: grid.height, name: title.isEmpty ? "figure" : "figure \"\(title)\"")
 
     var y = Self.margin
     for line in grid.titleLines {
-      canvas.draw(line, x: grid.width / 2, y: y, style: .heading, align: .center)
+      canvas.draw(TextLine(line, x: grid.width / 2, y: y, style: .heading, align: .center))
       y += TextStyle.heading.lineHeight
     }
     for (index, row) in rows.enumerated() {
@@ -81,14 +81,14 @@ public struct FigureLayout: Sendable {
         var y =
           grid.y[index] - Self.headingGap - TextStyle.body.lineHeight * lines.count + Font.height - Font.capitalHeight
         for line in lines {
-          canvas.draw(line, x: grid.x(of: column) + grid.cellWidth / 2, y: y, align: .center)
+          canvas.draw(TextLine(line, x: grid.x(of: column) + grid.cellWidth / 2, y: y, align: .center))
           y += TextStyle.body.lineHeight
         }
       }
       let lines = grid.rowHeadings[index]
       var y = grid.y[index] + (grid.cellHeight - lines.count * TextStyle.body.lineHeight) / 2
       for line in lines {
-        canvas.draw(line, x: grid.left - Self.headingGap, y: y + 2, align: .trailing)
+        canvas.draw(TextLine(line, x: grid.left - Self.headingGap, y: y + 2, align: .trailing))
         y += TextStyle.body.lineHeight
       }
       for (column, tile) in row.tiles.enumerated() {
@@ -99,15 +99,15 @@ public struct FigureLayout: Sendable {
     return canvas
   }
 
-  private func draw(_ tile: Tile, x: Int, y: Int, in grid: Grid, onto canvas: inout Image) {
+  private func draw(_ tile: Tile, x: Int, y: Int, in grid: Grid, onto canvas: inout Drawing) {
     let size = grid.shownSize(of: tile.image)
-    let isShrunk = size.width < tile.image.width
-    let picture = tile.image.resized(
-      width: size.width, height: size.height, filter: isShrunk ? .lanczos : .nearest, antialias: isShrunk)
-    canvas.draw(picture, x: x + (grid.cellWidth - size.width) / 2, y: y + (grid.cellHeight - size.height) / 2)
+    let place = Rectangle(
+      x: x + (grid.cellWidth - size.width) / 2, y: y + (grid.cellHeight - size.height) / 2, width: size.width,
+      height: size.height)
+    canvas.draw(tile.image, in: place)
     var top = y + grid.cellHeight + Self.captionGap
     for line in captionLines(of: tile, width: grid.cellWidth) {
-      canvas.draw(line, x: x + grid.cellWidth / 2, y: top, style: .caption, align: .center)
+      canvas.draw(TextLine(line, x: x + grid.cellWidth / 2, y: top, style: .caption, align: .center))
       top += TextStyle.caption.lineHeight
     }
   }

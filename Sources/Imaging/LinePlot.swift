@@ -17,7 +17,7 @@ public struct LinePlot: Sendable {
   }
 
   /// One curve, from point to point in the order given. A point that is not finite (or on a logarithmic axis not
-  /// positive) interrupts it.
+  /// positive) interrupts it. Of many points, about a thousand are drawn.
   public struct Curve: Sendable {
     /// For the legend.
     public let name: String
@@ -27,6 +27,12 @@ public struct LinePlot: Sendable {
 
     public init(_ name: String, _ points: [(x: Double, y: Double)], hasDots: Bool = false) {
       (self.name, self.points, self.hasDots) = (name, points, hasDots)
+    }
+
+    /// At most 2,000 points, evenly chosen, the last among them.
+    var thinned: [(x: Double, y: Double)] {
+      let stride = max(1, points.count / 1000)
+      return points.indices.filter { $0 % stride == 0 || $0 == points.count - 1 }.map { points[$0] }
     }
   }
 
@@ -53,9 +59,10 @@ public struct LinePlot: Sendable {
   private static let minimumSide = 100
   private static let swatchWidth = 18
 
-  /// Draws the plot on white: title, legend (where a curve has a name), axes with round ticks, curves. Where title and
-  /// legend would leave no room for the curves, the result is larger than asked for.
-  public func render() -> Image {
+  /// The plot, on white: title, legend (where a curve has a name), axes with round ticks, curves. Where title and
+  /// legend would leave no room for the curves, it is larger than asked for.
+  /// - Throws: ``ImagingError/tooLarge(name:width:height:)`` where that is too large for a picture.
+  public func drawing() throws(ImagingError) -> Drawing {
     let style = TextStyle.body
     let yTicks = Ticks(y, values: curves.flatMap { $0.points.map(\.y) }, maximumCount: max(2, height / 65))
     let yLabelWidth = y.label.isEmpty ? 0 : style.lineHeight + 4
@@ -66,88 +73,103 @@ public struct LinePlot: Sendable {
     let titleLines = TextStyle.heading.wrap(title, width: right - Self.margin)
     let belowTitle =
       Self.margin + titleLines.count * TextStyle.heading.lineHeight + (titleLines.isEmpty ? 0 : 4)
-    let legend = legendPositions(left: left, right: right, top: belowTitle)
-    let top = (legend.last.map { $0.y + style.lineHeight + 4 } ?? belowTitle) + 4
+    let legend = legend(left: left, right: right, top: belowTitle)
+    let top = (legend.map { $0.y + $0.lines.count * style.lineHeight + 4 }.max() ?? belowTitle) + 4
     let belowFrame = 2 * style.lineHeight + 4 + Self.margin
     let bottom = max(height - belowFrame, top + Self.minimumSide)
 
-    var canvas = Image(width: right + Self.margin + 8, height: bottom + belowFrame, color: .white)
+    var canvas = try Drawing(
+      width: right + Self.margin + 8, height: bottom + belowFrame, name: title.isEmpty ? "plot" : "plot \"\(title)\"")
     for (index, line) in titleLines.enumerated() {
       canvas.draw(
-        line, x: canvas.width / 2, y: Self.margin + index * TextStyle.heading.lineHeight, style: .heading,
-        align: .center)
+        TextLine(
+          line, x: canvas.width / 2, y: Self.margin + index * TextStyle.heading.lineHeight, style: .heading,
+          align: .center))
     }
     let frame = Frame(left: left, top: top, right: right, bottom: bottom, x: xTicks, y: yTicks)
     drawAxes(frame, onto: &canvas)
     for (index, curve) in curves.enumerated() {
       let color = Self.palette[index % Self.palette.count]
       draw(curve, color, in: frame, onto: &canvas)
-      if !legend.isEmpty { drawLegend(of: curve, color, x: legend[index].x, y: legend[index].y, onto: &canvas) }
+      if !legend.isEmpty { draw(legend[index], of: curve, color, onto: &canvas) }
     }
     return canvas
   }
 
-  /// Where each curve's entry in the legend begins; empty where no curve has a name.
-  private func legendPositions(left: Int, right: Int, top: Int) -> [(x: Int, y: Int)] {
+  /// A curve's name in the legend.
+  private struct LegendEntry {
+    /// Where it begins.
+    let x, y: Int
+    let lines: [String]
+  }
+
+  /// Where each curve's name is; empty where no curve has one.
+  private func legend(left: Int, right: Int, top: Int) -> [LegendEntry] {
     guard curves.contains(where: { !$0.name.isEmpty }) else { return [] }
-    var (x, y) = (left, top)
+    let style = TextStyle.body
+    let indent = Self.swatchWidth + 6
+    var (x, y, lineCount) = (left, top, 1)
     return curves.map { curve in
-      let width = Self.swatchWidth + 6 + TextStyle.body.width(of: curve.name)
-      if x > left && x + width > right { (x, y) = (left, y + TextStyle.body.lineHeight) }
-      defer { x += width + 16 }
-      return (x, y)
+      let lines = style.wrap(curve.name, width: right - left - indent)
+      let width = indent + (lines.map(style.width).max() ?? 0)
+      if x > left && x + width > right { (x, y, lineCount) = (left, y + lineCount * style.lineHeight, 1) }
+      defer { (x, lineCount) = (x + width + 16, max(lineCount, lines.count)) }
+      return LegendEntry(x: x, y: y, lines: lines)
     }
   }
 
-  private func drawLegend(of curve: Curve, _ color: Color, x: Int, y: Int, onto canvas: inout Image) {
-    let middle = y + TextStyle.body.capitalHeight / 2
-    canvas.fill(x: x, y: middle - 1, width: Self.swatchWidth, height: 2, color)
-    if curve.hasDots { canvas.fill(x: x + Self.swatchWidth / 2 - 2, y: middle - 2, width: 4, height: 4, color) }
-    canvas.draw(curve.name, x: x + Self.swatchWidth + 6, y: y)
+  private func draw(_ entry: LegendEntry, of curve: Curve, _ color: Color, onto canvas: inout Drawing) {
+    let style = TextStyle.body
+    let middle = entry.y + style.capitalHeight / 2
+    canvas.fill(Rectangle(x: entry.x, y: middle - 1, width: Self.swatchWidth, height: 2), color)
+    if curve.hasDots {
+      canvas.fill(Rectangle(x: entry.x + Self.swatchWidth / 2 - 2, y: middle - 2, width: 4, height: 4), color)
+    }
+    for (index, line) in entry.lines.enumerated() {
+      canvas.draw(TextLine(line, x: entry.x + Self.swatchWidth + 6, y: entry.y + index * style.lineHeight))
+    }
   }
 
-  private func drawAxes(_ frame: Frame, onto canvas: inout Image) {
+  private func drawAxes(_ frame: Frame, onto canvas: inout Drawing) {
     let style = TextStyle.body
+    let (width, height) = (frame.right - frame.left, frame.bottom - frame.top)
     for (position, label) in zip(frame.y.positions, frame.y.labels) {
       let row = Int(frame.row(position).rounded())
-      canvas.fill(x: frame.left, y: row, width: frame.right - frame.left + 1, height: 1, Self.gridColor)
-      canvas.draw(label, x: frame.left - 8, y: row - style.capitalHeight / 2, style: style, align: .trailing)
+      canvas.fill(Rectangle(x: frame.left, y: row, width: width + 1, height: 1), Self.gridColor)
+      canvas.draw(TextLine(label, x: frame.left - 8, y: row - style.capitalHeight / 2, align: .trailing))
     }
     for (position, label) in zip(frame.x.positions, frame.x.labels) {
       let column = Int(frame.column(position).rounded())
-      canvas.fill(x: column, y: frame.top, width: 1, height: frame.bottom - frame.top, Self.gridColor)
-      canvas.fill(x: column, y: frame.bottom, width: 1, height: 5, Self.axisColor)
-      canvas.draw(label, x: column, y: frame.bottom + 9, style: style, align: .center)
+      canvas.fill(Rectangle(x: column, y: frame.top, width: 1, height: height), Self.gridColor)
+      canvas.fill(Rectangle(x: column, y: frame.bottom, width: 1, height: 5), Self.axisColor)
+      canvas.draw(TextLine(label, x: column, y: frame.bottom + 9, align: .center))
     }
     for position in frame.y.positions {
-      canvas.fill(x: frame.left - 4, y: Int(frame.row(position).rounded()), width: 4, height: 1, Self.axisColor)
+      canvas.fill(
+        Rectangle(x: frame.left - 4, y: Int(frame.row(position).rounded()), width: 4, height: 1), Self.axisColor)
     }
-    canvas.fill(x: frame.left, y: frame.top, width: 1, height: frame.bottom - frame.top + 1, Self.axisColor)
-    canvas.fill(x: frame.left, y: frame.bottom, width: frame.right - frame.left + 1, height: 1, Self.axisColor)
+    canvas.fill(Rectangle(x: frame.left, y: frame.top, width: 1, height: height + 1), Self.axisColor)
+    canvas.fill(Rectangle(x: frame.left, y: frame.bottom, width: width + 1, height: 1), Self.axisColor)
     canvas.draw(
-      x.label, x: (frame.left + frame.right) / 2, y: frame.bottom + 9 + style.lineHeight + 4, style: style,
-      align: .center)
-    canvas.drawUpwards(y.label, x: Self.margin, y: (frame.top + frame.bottom) / 2, style: style)
+      TextLine(
+        x.label, x: (frame.left + frame.right) / 2, y: frame.bottom + 9 + style.lineHeight + 4, align: .center))
+    canvas.draw(
+      TextLine(y.label, x: Self.margin, y: (frame.top + frame.bottom) / 2, align: .center, isUpward: true))
   }
 
-  private func draw(_ curve: Curve, _ color: Color, in frame: Frame, onto canvas: inout Image) {
+  private func draw(_ curve: Curve, _ color: Color, in frame: Frame, onto canvas: inout Drawing) {
     // Dots on the border are whole.
     let rim = 3
-    var coverage = Coverage(
+    let bounds = Rectangle(
       x: frame.left - rim, y: frame.top - rim, width: frame.right - frame.left + 1 + 2 * rim,
       height: frame.bottom - frame.top + 1 + 2 * rim)
-    var last: Point?
-    for point in curve.points {
-      guard let x = frame.x.position(of: point.x), let y = frame.y.position(of: point.y) else {
-        last = nil
-        continue
-      }
-      let next = Point(x: frame.column(x), y: frame.row(y))
-      coverage.add(from: last ?? next, to: next, thickness: 1.6)
-      if curve.hasDots { coverage.add(from: next, to: next, thickness: 5) }
-      last = next
+    let places = curve.thinned.map { point -> Point? in
+      guard let x = frame.x.position(of: point.x), let y = frame.y.position(of: point.y) else { return nil }
+      return Point(x: frame.column(x), y: frame.row(y))
     }
-    coverage.paint(color, onto: &canvas)
+    let runs = places.split(separator: nil).map { $0.compactMap(\.self) }
+    canvas.draw(
+      Polyline(runs: runs, color: color, thickness: 1.6, dotDiameter: curve.hasDots ? 5 : nil, bounds: bounds))
   }
 
   /// The plot's rectangle in pixels. Ticks give positions from 0 to 1 along the axes.

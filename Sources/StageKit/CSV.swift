@@ -54,6 +54,11 @@ public struct CSV: Sendable, Hashable {
     header.firstIndex(of: name).map { index in rows.map { $0[index] } }
   }
 
+  /// Whether these cells of a column are numbers, except for empty ones.
+  public static func areNumeric(_ cells: [String]) -> Bool {
+    cells.allSatisfy { $0.isEmpty || Double($0) != nil } && cells.contains { !$0.isEmpty }
+  }
+
   private static func quoted(_ cell: String) -> String {
     guard cell.utf8.contains(where: { ",\"\n\r".utf8.contains($0) }) else { return cell }
     return "\"" + cell.replacing("\"", with: "\"\"") + "\""

@@ -30,7 +30,8 @@ public protocol StageContext: AnyObject {
   /// - Throws: where it has gone or changed since.
   func verify(_ file: SourceFile) throws
 
-  /// Adds an object to an output: `item` is its name in a set ("" elsewhere). The order of calls is the items' order.
+  /// Adds an object to an output: `item` is its name in a set, elsewhere one of the type's
+  /// ``ArtifactType/objectNames``. The order of calls is the items' order.
   func write(_ data: Data, item: String, to port: String) throws
 
   /// Makes an object that is in the store a further part of what was written to `port`, a diffusion model that is

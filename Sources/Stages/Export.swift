@@ -16,21 +16,34 @@ public enum ExportFormat: String, Sendable, CaseIterable {
 
 extension Catalog {
   /// The files that show one item of a set, or all objects of another artifact, to other programs: PNG for pictures,
-  /// CSV for tables, safetensors for latents, and networks in `format`, in half precision where asked. A diffusion
-  /// model that is a change to another one is written as one model.
+  /// PNG and SVG for figures, CSV for tables and unless they are long Markdown and LaTeX, safetensors for latents, and
+  /// networks in `format`, in half precision where asked. A diffusion model that is a change to another one is written
+  /// as one model.
   public static func exported(
     _ objects: [Data], _ type: ArtifactType, _ name: String, format: ExportFormat = .safetensors, half: Bool = false
   ) throws -> [(name: String, data: Data)] {
     guard let data = objects.first else { return [] }
     switch type {
     case .images: return [(name + ".png", try Picture.image(data, name: name).pngData())]
-    case .figure: return [(name + ".png", data)]
-    case .table: return [(name + ".csv", data)]
+    case .figure: return zip([".png", ".svg"], objects).map { (name + $0, $1) }
+    case .table: return exportedTable(data, name)
     case .metrics: return [(name + ".json", data)]
     case .latents: return [(name + ".safetensors", data)]
     case .clip, .diffusion, .identity, .segmenter, .perceptual, .judge:
       return try exportedNetwork(objects, type, name, format, precision: half ? .float16 : .float32)
     }
+  }
+
+  /// A table with more rows is not for reading.
+  private static let longestPrintedTable = 199
+
+  private static func exportedTable(_ data: Data, _ name: String) -> [(name: String, data: Data)] {
+    var files = [(name + ".csv", data)]
+    if let table = CSV(String(decoding: data, as: UTF8.self)), table.rows.count <= longestPrintedTable {
+      let printed = PrintedTable(table)
+      files += [(name + ".md", Data(printed.markdown.utf8)), (name + ".tex", Data(printed.latex.utf8))]
+    }
+    return files
   }
 
   private static func exportedNetwork(

@@ -8,7 +8,7 @@ let figure = StageKind(
   name: "figure",
   summary:
     "Lays out sets of pictures as a labelled grid, one row per set; sweeps are rows, the last of several columns.",
-  revision: 1,
+  revision: 2,
   inputs: [
     Port("rows", .images, .latents, arity: .list, help: "Sets of pictures; a mapping gives the rows other headings.")
   ],
@@ -22,6 +22,7 @@ let figure = StageKind(
       help: "How many pictures stand side by side; with more, the rows go on below."),
   ],
   outputs: { _ in [OutputPort("figure", .figure)] },
+  memory: MemoryNeed(megabytes: 128, perInputByte: 6),
   run: { context in
     let limit = context.parameters["items"]?.int ?? Int.max
     let members = try context.inputs("rows").map { row in
@@ -36,7 +37,7 @@ let figure = StageKind(
     let layout = FigureLayout(
       title: context.parameters.string("title"), columns: columns.isEmpty ? grid.columns : columns, rows: grid.rows)
     let wrapped = layout.wrapped(at: context.parameters.int("wrap"), block: columns.isEmpty ? grid.block : 1)
-    try context.write(wrapped.render().pngData(), item: "", to: "figure")
+    try context.write(wrapped.drawing(), to: "figure")
   })
 
 /// Latents are shown as they are, clipped to the range of pictures.
@@ -68,7 +69,7 @@ private struct FigureGrid {
     let blocks = members.flatMap(\.axes).filter { $0.name == across }.uniqued
     let width = members.map(\.tiles.count).max() ?? 0
     block = max(1, width)
-    for block in blocks { columns += [block.description] + Array(repeating: "", count: max(0, width - 1)) }
+    for block in blocks { columns += [block.heading] + Array(repeating: "", count: max(0, width - 1)) }
     let lines = members.map { member in
       (label: member.label, axes: member.axes.filter { $0.name != across })
     }
@@ -83,7 +84,8 @@ private struct FigureGrid {
     }
   }
 
+  /// What the row is of, and below that where it stands in sweeps.
   private static func heading(_ label: String, _ axes: [Axis]) -> String {
-    ([label] + axes.map(\.description)).joined(separator: " ")
+    ([label] + axes.map(\.heading)).joined(separator: "\n")
   }
 }

@@ -2,11 +2,11 @@ import ArtifactStore
 import Foundation
 import StageKit
 
-/// `table`: means of metrics, a row per set (and per place in a sweep), and how they go from row to row.
+/// `table`: means of metrics, a row per set (and per place in a sweep), and how they compare.
 let table = StageKind(
   name: "table",
   summary: "Collects the means of several metric stages, one row per stage and per place in its sweeps.",
-  revision: 1,
+  revision: 2,
   inputs: [Port("rows", .metrics, arity: .list, help: "Metrics; a mapping gives the rows other headings.")],
   parameters: [
     Parameter("measures", .list(.string), .optional, help: "Columns; every measure that occurs unless given."),
@@ -15,49 +15,83 @@ let table = StageKind(
       help: "Make one row of those at the same place in the sweeps, called like the first of them."),
   ],
   // `trend` gives `expect` something to hold on to where the order of the rows means something:
-  // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next.
+  // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next, and
+  // `s_dir.least_lead: "> 0"` that the first set is above every other one wherever they can be compared.
   outputs: { parameters in
     let measures = parameters["measures"]?.list?.compactMap(\.string) ?? []
-    let trends = measures.isEmpty ? nil : measures.map { "\($0).least_rise" }
-    return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: trends)]
+    let trends = measures.flatMap { measure in Trend.allCases.map { $0.name(for: measure) } }
+    return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: measures.isEmpty ? nil : trends)]
   },
   run: { context in
-    var columns = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
-    let isFixed = !columns.isEmpty
-    var rows = try context.inputs("rows").map { row in
-      var sums: [String: (total: Double, count: Int)] = [:]
-      for item in row.artifact.items {
-        // In the order in which they were measured.
-        for member in try JSON(parsing: context.read(item)).members ?? [] {
-          let name = member.name
-          if !isFixed, !columns.contains(name) { columns.append(name) }
-          guard let value = member.value.double else { continue }
-          sums[name, default: (0, 0)].total += value
-          sums[name, default: (0, 0)].count += 1
-        }
-      }
-      return (label: row.label, axes: row.axes, means: sums.mapValues { $0.total / Double($0.count) })
-    }
-    if context.parameters.bool("join") {
-      var places: [[Axis]: Int] = [:]
-      rows = rows.reduce(into: []) { joined, row in
-        if let place = places[row.axes] {
-          joined[place].means.merge(row.means) { first, _ in first }
-        } else {
-          places[row.axes] = joined.count
-          joined.append(row)
-        }
-      }
-    }
+    let members = try context.inputs("rows").map { (member: $0, means: try context.means(of: $0.artifact)) }
+    let given = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
+    let columns = given.isEmpty ? members.flatMap(\.means.measures).uniqued : given
+    var rows = members.map { TableRow(label: $0.member.label, axes: $0.member.axes, means: $0.means.values) }
+    if context.parameters.bool("join") { rows = joined(rows) }
+
     let axes = rows.flatMap { $0.axes.map(\.name) }.uniqued
     let cells = rows.map { row in
       let place = axes.map { name in row.axes.first { $0.name == name }?.value.text ?? "" }
       return [row.label] + place + columns.map { name in row.means[name].map { "\($0)" } ?? "" }
     }
     try context.write(Data(CSV(header: ["name"] + axes + columns, rows: cells).text.utf8), item: "", to: "table")
-    let rises = columns.compactMap { name in
-      let means = rows.compactMap { $0.means[name] }
-      return zip(means, means.dropFirst()).map { $1 - $0 }.min().map { "\"\(name).least_rise\":\($0)" }
-    }
-    try context.write(Data(("{" + rises.joined(separator: ",") + "}").utf8), item: "rows", to: "trend")
+    try context.write(Data(JSON.object(trends(of: columns, over: rows)).bytes), item: "rows", to: "trend")
   })
+
+/// The means of one set, and where it stands in sweeps.
+private struct TableRow {
+  let label: String
+  let axes: [Axis]
+  var means: [String: Double]
+
+  /// Whether no axis says that this row and the other one stand at different places.
+  func isBeside(_ other: TableRow) -> Bool {
+    axes.allSatisfy { axis in other.axes.allSatisfy { $0.name != axis.name || $0 == axis } }
+  }
+}
+
+/// Those at the same place as one row, called like the first of them.
+private func joined(_ rows: [TableRow]) -> [TableRow] {
+  var places: [[Axis]: Int] = [:]
+  return rows.reduce(into: []) { joined, row in
+    if let place = places[row.axes] {
+      joined[place].means.merge(row.means) { first, _ in first }
+    } else {
+      places[row.axes] = joined.count
+      joined.append(row)
+    }
+  }
+}
+
+/// What is said of a measure over all rows.
+private enum Trend: String, CaseIterable {
+  /// From each row to the next.
+  case least_rise
+  /// Of the first set over each other one at the same place.
+  case least_lead, greatest_lead
+
+  func name(for measure: String) -> String { "\(measure).\(rawValue)" }
+}
+
+/// The trends of each measure, as far as there are rows to compare.
+private func trends(of measures: [String], over rows: [TableRow]) -> [JSON.Member] {
+  let leaders = rows.filter { $0.label == rows[0].label }
+  let others = rows.filter { $0.label != rows[0].label }
+  let pairs = leaders.flatMap { leader in others.filter(leader.isBeside).map { (leader: leader, other: $0) } }
+  return measures.flatMap { measure in
+    let means = rows.compactMap { $0.means[measure] }
+    let rises = zip(means, means.dropFirst()).map { $1 - $0 }
+    let leads = pairs.compactMap { pair in
+      pair.leader.means[measure].flatMap { leader in pair.other.means[measure].map { leader - $0 } }
+    }
+    return Trend.allCases.compactMap { trend in
+      let value =
+        switch trend {
+        case .least_rise: rises.min()
+        case .least_lead: leads.min()
+        case .greatest_lead: leads.max()
+        }
+      return value.map { JSON.Member(trend.name(for: measure), .double($0)) }
+    }
+  }
+}

@@ -68,7 +68,7 @@ struct CommandTests {
     #expect(dot.hasPrefix("digraph \"whole\" {\n") && dot.hasSuffix("}\n"))
     #expect(dot.contains("  \"latents\" -> \"full\"\n"))
     let text = try repository.run("dag", "recipe.yaml").output.split(separator: "\n")
-    #expect(text.count == 17)
+    #expect(text.count == 18)
     #expect(text.contains { $0.wholeMatch(of: /back +sample +<- latents, base/) != nil })
     #expect(try repository.run("dag", "recipe.yaml", "--format", "svg").status == 64)
   }

@@ -7,7 +7,10 @@ import Testing
 struct InspectionTests {
   @Test func kindsAreListedAndExplained() throws {
     let repository = try Repository("recipe: r")
-    let names = ["load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "metric", "figure", "table"]
+    let names = [
+      "load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "metric", "figure", "plot",
+      "table",
+    ]
     let listed = try repository.run("kinds").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
     #expect(listed == names)
     let kinds = try #require(repository.run("kinds", "--json").lines[0].array)
@@ -48,8 +51,8 @@ struct InspectionTests {
     }
     #expect(
       repository.names(in: "files") == [
-        "edited", "full.losses.csv", "full.safetensors", "latents", "latents.effort.csv", "scores.csv", "sheet.png",
-        "summary.csv",
+        "edited", "full.losses.csv", "full.losses.md", "full.losses.tex", "full.safetensors", "latents",
+        "latents.effort.csv", "scores.csv", "sheet.png", "sheet.svg", "summary.csv", "summary.md", "summary.tex",
         "summary.trend.csv",
       ])
     #expect(repository.names(in: "files/latents") == ["ada.safetensors", "bob.safetensors", "cyd.safetensors"])
@@ -76,7 +79,7 @@ struct InspectionTests {
 
   @Test func checkIsContentWithAGoodRecipe() throws {
     let repository = try WholeRecipe.finishedCopy()
-    #expect(try repository.run("check", "recipe.yaml").output == "whole is in order: 17 stages, 5 outputs\n")
+    #expect(try repository.run("check", "recipe.yaml").output == "whole is in order: 18 stages, 6 outputs\n")
     #expect(try repository.run("check", "recipe.yaml", "--json").lines[0]["errors"] == [])
   }
 }

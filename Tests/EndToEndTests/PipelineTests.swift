@@ -15,7 +15,10 @@ struct PipelineTests {
 
     #expect(
       repository.names(in: "runs/whole")
-        == ["edited", "report.html", "run.json", "scores.csv", "sheet.png", "summary.csv"])
+        == [
+          "curves.png", "curves.svg", "edited", "report.html", "run.json", "scores.csv", "sheet.png", "sheet.svg",
+          "summary.csv", "summary.md", "summary.tex",
+        ])
     #expect(repository.names(in: "runs/whole/edited") == ["ada.png", "bob.png", "cyd.png"])
     let events = Set(try outcome.lines.compactMap { $0["event"]?.string })
     #expect(events == ["planned", "started", "progress", "done", "finished"])
@@ -83,14 +86,21 @@ struct PipelineTests {
   @Test func theReportHoldsEverythingItself() throws {
     let repository = try WholeRecipe.finished().repository
     let report = try repository.text("runs/whole/report.html")
-    let pictures = ["sheet.png"] + repository.names(in: "runs/whole/edited").map { "edited/" + $0 }
-    for picture in pictures {
+    for figure in ["sheet.svg", "curves.svg"] {
+      #expect(report.contains(try repository.text("runs/whole/\(figure)")), "\(figure)")
+    }
+    for picture in repository.names(in: "runs/whole/edited").map({ "edited/" + $0 }) {
       #expect(report.contains(try repository.data("runs/whole/\(picture)").base64EncodedString()), "\(picture)")
     }
-    #expect(!report.contains("http") && !report.contains("<script") && !report.contains("<link"))
+    let addresses = report.replacing("xmlns=\"http://www.w3.org/2000/svg\"", with: "")
+    #expect(!addresses.contains("http") && !report.contains("<script") && !report.contains("<link"))
     for heading in ["scores", "summary", "full.losses", "efficient.losses"] {
       #expect(report.contains("<h3>\(heading)</h3>"))
     }
     #expect(report.contains("target: angry face"), "the recipe is there")
+    // A curve of the plot that is an output looks as one of the losses that every run shows.
+    let styles = Set(
+      report.matches(of: /<polyline points="[^"]*" ([^>]*)>/).map { $0.1.replacing(/#[0-9a-f]+/, with: "") })
+    #expect(styles.count == 1)
   }
 }

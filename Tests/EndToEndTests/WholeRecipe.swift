@@ -41,15 +41,17 @@ enum WholeRecipe {
       kept: { metric: { images: back, reference: faces, measures: [mae, ssim] } }
       summary: { table: { rows: [scores, kept] } }
       sheet: { figure: { rows: [faces, latents, back, edited, blended, staged, pushed], title: In little } }
-    outputs: [sheet, summary, scores, edited, full]
+      curves: { plot: { curves: [full.losses, efficient.losses], x: iteration, measures: [loss, clip] } }
+    outputs: [sheet, summary, scores, edited, full, curves]
     """
 
   /// Actions of a first run with three faces.
-  static let actionCount = 35
+  static let actionCount = 36
 
   /// What a change of `target` reaches.
   static let afterTarget: Set = [
     "full", "efficient", "moved", "edited", "blended", "staged", "pushed", "scores", "summary", "sheet",
+    "curves",
   ]
 
   /// A repository where it has run, once for all tests, with one thread; and how that went. The networks and latents

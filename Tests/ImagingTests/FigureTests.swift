@@ -6,21 +6,22 @@ import Testing
 
   private func isBlank(_ image: Image) -> Bool { image.pixels.allSatisfy { $0 == 255 } }
 
-  private func titled(_ title: String) throws -> Image { try FigureLayout(title: title, rows: []).render() }
+  private func titled(_ title: String) throws -> Image { try FigureLayout(title: title, rows: []).drawing().render() }
 
   @Test func magnifiesSmallTilesAndShrinksLargeOnes() throws {
-    #expect(try FigureLayout(rows: [.init("", [.init(tile)])]).render().width == 128 + 2 * 16)
+    #expect(try FigureLayout(rows: [.init("", [.init(tile)])]).drawing().render().width == 128 + 2 * 16)
     let large = Image(width: 512, height: 256, color: .black)
-    let figure = try FigureLayout(rows: [.init("", [.init(large)])]).render()
+    let figure = try FigureLayout(rows: [.init("", [.init(large)])]).drawing().render()
     #expect((figure.width, figure.height) == (256 + 2 * 16, 128 + 2 * 16))
     // Beside a large tile, a small one grows to the same cell.
-    let mixed = try FigureLayout(rows: [.init("", [.init(large), .init(tile)])]).render()
+    let mixed = try FigureLayout(rows: [.init("", [.init(large), .init(tile)])]).drawing().render()
     #expect(mixed.crop(x: 16 + 256 + 6, y: 16, width: 256, height: 256) == tile.magnified(by: 4))
   }
 
   @Test func placesTilesInTheirCells() throws {
     let red = Image(width: 64, height: 64, color: Color(0xFF0000))
-    let figure = try FigureLayout(rows: [.init("", [.init(tile), nil]), .init("", [nil, .init(red)])]).render()
+    let figure = try FigureLayout(rows: [.init("", [.init(tile), nil]), .init("", [nil, .init(red)])]).drawing()
+      .render()
     let cells = [0, 1].map { row in
       [0, 1].map { figure.crop(x: 16 + $0 * 134, y: 16 + row * 134, width: 128, height: 128) }
     }
@@ -33,7 +34,7 @@ import Testing
     let plain = FigureLayout(rows: [.init("", [.init(tile)])])
     let labelled = FigureLayout(
       title: "Figure", columns: ["input"], rows: [.init("eileen", [.init(tile, caption: "MAE 0.012")])])
-    let (small, large) = (try plain.render(), try labelled.render())
+    let (small, large) = (try plain.drawing().render(), try labelled.drawing().render())
     let (left, top) = (large.width - small.width, 16 + 14 + 10 + 14 + 6)
     #expect(!isBlank(large.crop(x: 0, y: 0, width: large.width, height: 30)), "the title")
     #expect(!isBlank(large.crop(x: left, y: 40, width: 150, height: top - 40)), "the heading of the column")
@@ -41,12 +42,13 @@ import Testing
     #expect(large.crop(x: 16 + left, y: top, width: 128, height: 128) == tile.magnified(by: 2))
     #expect(!isBlank(large.crop(x: 0, y: top + 128, width: large.width, height: 30)), "the caption")
     for edge in [0, large.width - 8] { #expect(isBlank(large.crop(x: edge, y: 0, width: 8, height: large.height))) }
-    #expect(try labelled.render() == large)
+    #expect(try labelled.drawing().render() == large)
   }
 
   @Test func breaksLongHeadings() throws {
     let name = String(repeating: "abcdefghij", count: 10)
-    let figure = try FigureLayout(columns: [name, ""], rows: [.init(name, [.init(tile), .init(tile)])]).render()
+    let figure = try FigureLayout(columns: [name, ""], rows: [.init(name, [.init(tile), .init(tile)])]).drawing()
+      .render()
     let second = figure.crop(x: figure.width - 16 - 128 - 4, y: 0, width: 128, height: 40)
     #expect(isBlank(second), "the first column's heading runs into the second")
   }
@@ -62,7 +64,7 @@ import Testing
     #expect(wrapped.rows.map(\.tiles.count) == [2, 2, 2, 1, 1, 0])
     #expect(wrapped.rows.map(\.columns) == [[], [], ["b", ""], [], ["c"], []])
     #expect(figure.wrapped(at: 1).rows.map(\.columns)[2] == ["a"], "a block that goes on keeps its heading")
-    let (wide, narrow) = (try figure.render(), try wrapped.render())
+    let (wide, narrow) = (try figure.drawing().render(), try wrapped.drawing().render())
     #expect(narrow.width < wide.width && narrow.height > 2 * wide.height)
   }
 
@@ -70,7 +72,7 @@ import Testing
     let row = FigureLayout.Row("", [FigureLayout.Tile?](repeating: .init(tile), count: 100))
     let figure = FigureLayout(title: "All", rows: .init(repeating: row, count: 100))
     #expect(throws: ImagingError.tooLarge(name: "figure \"All\"", width: 13426, height: 13450)) {
-      try figure.render()
+      try figure.drawing()
     }
   }
 
@@ -99,25 +101,25 @@ import Testing
     stride(from: 0, to: image.pixels.count, by: 3).count { Array(image.pixels[$0..<$0 + 3]) == [0x00, 0x72, 0xB2] }
   }
 
-  @Test func drawsWhatItIsGiven() {
+  @Test func drawsWhatItIsGiven() throws {
     let points = (0...100).map { (x: Double($0), y: Double($0 * $0)) }
     let plot = LinePlot(title: "Loss", x: axis, y: .init("loss"), curves: [.init("", points)])
-    let image = plot.render()
+    let image = try plot.drawing().render()
     #expect((image.width, image.height) == (640, 400))
     #expect(inkCount(image) > 300)
-    #expect(plot.render() == image)
+    #expect(try plot.drawing().render() == image)
     // From the lower left to the upper right corner.
     #expect(image[image.width - 25, 30] != .white || image[image.width - 26, 40] != .white)
   }
 
-  @Test func drawsACurveOnceHoweverOftenItTurns() {
+  @Test func drawsACurveOnceHoweverOftenItTurns() throws {
     // A point in the middle of a line changes nothing, though strokes overlap there.
-    let two = LinePlot(x: axis, y: axis, curves: [.init("", [(0, 0), (10, 10)])]).render()
-    let three = LinePlot(x: axis, y: axis, curves: [.init("", [(0, 0), (5, 5), (10, 10)])]).render()
+    let two = try LinePlot(x: axis, y: axis, curves: [.init("", [(0, 0), (10, 10)])]).drawing().render()
+    let three = try LinePlot(x: axis, y: axis, curves: [.init("", [(0, 0), (5, 5), (10, 10)])]).drawing().render()
     expectEqual(three, two, tolerance: 1, "the line of three points")
   }
 
-  @Test func survivesWhateverNumbersCome() {
+  @Test func survivesWhateverNumbersCome() throws {
     let strange: [[(x: Double, y: Double)]] = [
       [], [(1, 1)], [(0, .nan), (1, .infinity), (2, -.infinity)], [(0, 1), (1, .nan), (2, 1)],
       [(-1e300, 1e300), (1e300, -1e300)], [(0, 1e-300), (1, 2e-300)], [(1e18, 5), (1e18.nextUp, 5)],
@@ -127,19 +129,37 @@ import Testing
       for scale in [LinePlot.Axis.Scale.linear, .logarithmic] {
         for range in [nil, 0.5...2.0] {
           let axis = LinePlot.Axis("x", scale: scale, range: range)
-          let image = LinePlot(x: axis, y: axis, curves: [.init("curve", points, hasDots: true)]).render()
+          let image = try LinePlot(x: axis, y: axis, curves: [.init("curve", points, hasDots: true)]).drawing().render()
           #expect(image.width == 640)
         }
       }
     }
   }
 
-  @Test func makesRoomForTitleAndLegend() {
+  @Test func makesRoomForTitleAndLegend() throws {
     let curves = (0..<40).map { LinePlot.Curve("a curve with a long name, number \($0)", [(0, 0), (1, Double($0))]) }
     var plot = LinePlot(title: String(repeating: "long title ", count: 40), x: axis, y: axis, curves: curves)
-    #expect(plot.render().height > 400)
+    #expect(try plot.drawing().render().height > 400)
     (plot.width, plot.height) = (1, 1)
-    #expect(plot.render().width > 100)
+    #expect(try plot.drawing().render().width > 100)
+  }
+
+  @Test func breaksLongNamesInTheLegend() throws {
+    let name = String(repeating: "a long name ", count: 20)
+    let curves = ["first", name, "last"].map { LinePlot.Curve($0, [(0, 0), (1, 1)]) }
+    let image = try LinePlot(x: axis, y: axis, curves: curves).drawing().render()
+    #expect(image.width == 640)
+    let edge = image.crop(x: 640 - 16, y: 0, width: 16, height: image.height)
+    #expect(edge.pixels.allSatisfy { $0 == 255 }, "a name runs out of the picture")
+  }
+
+  @Test func drawsAboutAThousandOfManyPoints() throws {
+    func plot(_ count: Int) throws -> String {
+      let points = (0..<count).map { (x: Double($0), y: Double($0)) }
+      return try LinePlot(x: axis, y: axis, curves: [.init("", points, hasDots: true)]).drawing().svg()
+    }
+    #expect(try plot(100).matches(of: /<circle/).count == 100)
+    #expect((1000...2000).contains(try plot(54_321).matches(of: /<circle/).count))
   }
 
   @Test func ticksAreRoundNumbers() {

@@ -10,6 +10,8 @@ final class BenchContext: StageContext {
   enum Input {
     case one(ArtifactType, [(name: String, data: Data)])
     case list(ArtifactType, [(label: String, items: [(name: String, data: Data)])])
+    /// Members of several types, with their places in sweeps.
+    case swept([(label: String, axes: [Axis], type: ArtifactType, items: [(name: String, data: Data)])])
   }
 
   let kind: StageKind
@@ -53,6 +55,10 @@ final class BenchContext: StageContext {
       case .one(let type, let items): single[port] = kept(items, type)
       case .list(let type, let members):
         lists[port] = members.map { LabelledArtifact(label: $0.label, artifact: kept($0.items, type)) }
+      case .swept(let members):
+        lists[port] = members.map {
+          LabelledArtifact(label: $0.label, axes: $0.axes, artifact: kept($0.items, $0.type))
+        }
       }
     }
   }

@@ -93,4 +93,58 @@ struct MeasuringTests {
     #expect(table.header == ["name", "ssim", "mae"])
     #expect(table.rows == [["first", "", "0.5"], ["second", "0.5", ""]])
   }
+
+  // MARK: Trends
+
+  /// What `table` says of rows with one measure.
+  private func trend(
+    _ rows: [(label: String, axes: [(String, Value)], mae: Double)], _ values: [String: Value] = [:]
+  ) throws -> String {
+    let members = rows.map { row in
+      (
+        label: row.label, axes: row.axes.map { Axis(name: $0.0, value: $0.1) }, type: ArtifactType.metrics,
+        items: [(name: "a", data: Data("{\"mae\":\(row.mae)}".utf8))]
+      )
+    }
+    let written = try BenchContext("table", values, inputs: ["rows": .swept(members)]).run()
+    return String(decoding: try #require(written["trend"]?.first).data, as: UTF8.self)
+  }
+
+  @Test func theFirstRowIsComparedWithAllOthers() throws {
+    let rows = [("ours", 0.5), ("one", 0.25), ("other", 1.5)].map {
+      (label: $0.0, axes: [(String, Value)](), mae: $0.1)
+    }
+    #expect(
+      try trend(rows) == #"{"mae.least_rise":-0.25,"mae.least_lead":-1.0,"mae.greatest_lead":0.25}"#)
+  }
+
+  @Test func rowsAreComparedAtTheSamePlaceAlone() throws {
+    let rows: [(label: String, axes: [(String, Value)], mae: Double)] = [
+      ("ours", [("step", .int(300))], 1), ("ours", [("step", .int(400))], 10),
+      ("one", [("step", .int(300))], 2), ("one", [("step", .int(400))], 14),
+    ]
+    #expect(try trend(rows) == #"{"mae.least_rise":-8.0,"mae.least_lead":-4.0,"mae.greatest_lead":-1.0}"#)
+    // What no sweep reaches is compared everywhere, and what is swept further wherever the common axes agree.
+    let more = rows + [("fixed", [], 9), ("finer", [("step", .int(400)), ("rate", .double(0.5))], 12)]
+    #expect(try trend(more).hasSuffix(#""mae.least_lead":-8.0,"mae.greatest_lead":1.0}"#))
+  }
+
+  @Test func oneSetLeadsNobody() throws {
+    let rows: [(label: String, axes: [(String, Value)], mae: Double)] = [
+      ("ours", [("step", .int(300))], 1), ("ours", [("step", .int(400))], 2),
+    ]
+    #expect(try trend(rows) == #"{"mae.least_rise":1.0}"#)
+    #expect(try trend([rows[0]]) == "{}")
+  }
+
+  @Test func trendsAreKnownToPlanning() throws {
+    let kind = try BenchContext("table", [:]).kind
+    let named = kind.outputs(Parameters(["measures": .list([.string("mae"), .string("s_dir")])]))
+    #expect(
+      named[1].measures == [
+        "mae.least_rise", "mae.least_lead", "mae.greatest_lead", "s_dir.least_rise", "s_dir.least_lead",
+        "s_dir.greatest_lead",
+      ])
+    #expect(kind.outputs(Parameters([:]))[1].measures == nil)
+  }
 }

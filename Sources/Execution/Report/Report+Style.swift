@@ -14,6 +14,7 @@ extension Report {
     figure { margin: 0 0 1.6rem }
     figure img { max-width: 100%; border-radius: 4px; margin: 0 6px 6px 0; vertical-align: top }
     figure.figure img { width: auto; image-rendering: auto }
+    figure > svg, .plot > svg { display: block; max-width: 100%; height: auto; border-radius: 4px }
     figcaption { color: var(--soft); font-size: .87rem; margin-top: .3rem }
     .scroll { overflow-x: auto }
     table { border-collapse: collapse; margin: .3rem 0 1rem; font-variant-numeric: tabular-nums }
@@ -28,15 +29,7 @@ extension Report {
     pre { background: var(--wash); border: 1px solid var(--line); border-radius: 8px; padding: 1rem 1.1rem;
       overflow-x: auto; font: 13px/1.5 ui-monospace, monospace }
     code { font: 13px ui-monospace, monospace }
-    svg text { font: 12px system-ui, sans-serif; fill: var(--soft) }
-    svg.plot { width: 100%; max-width: 46rem }
-    .grid { stroke: var(--line) }
-    .axis { fill: none; stroke: var(--soft) }
-    .curve { fill: none; stroke-width: 1.8; stroke-linejoin: round }
-    .curve.c0 { stroke: #3d7fd9 } .curve.c1 { stroke: #e2783c } .curve.c2 { stroke: #2f9e79 }
-    .curve.c3 { stroke: #a45cc7 } .curve.c4 { stroke: #c9a227 } .curve.c5 { stroke: #d1477a }
-    .key.c0 { fill: #3d7fd9 } .key.c1 { fill: #e2783c } .key.c2 { fill: #2f9e79 }
-    .key.c3 { fill: #a45cc7 } .key.c4 { fill: #c9a227 } .key.c5 { fill: #d1477a }
+    .graph text { font: 12px system-ui, sans-serif; fill: var(--soft) }
     .edge { fill: none; stroke: var(--soft); stroke-opacity: .55; stroke-width: 1.3 }
     .node rect { fill: var(--wash); stroke-width: 1.6 }
     .node.cached rect { stroke: var(--cached) }

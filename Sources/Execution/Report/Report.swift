@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import Imaging
 import Planning
 import StageKit
 
@@ -55,12 +56,16 @@ struct Report {
     return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
   }
 
-  /// Figures in full, and the first pictures of image sets.
+  /// Figures in full, as text and lines where they are that, and the first pictures of image sets.
   private var pictures: String {
     get throws {
       let most = 24
       return try record.shownOutputs.compactMap { name, artifact -> String? in
         guard artifact.type == .figure || artifact.type == .images else { return nil }
+        if artifact.type == .figure, let item = artifact[Artifact.svg] {
+          let svg = String(decoding: try record.run.store.read(item.object), as: UTF8.self)
+          return "<figure class=\"figure\">\(svg)<figcaption>\(HTML.escaped(name))</figcaption></figure>\n"
+        }
         let images = try artifact.items.prefix(most).compactMap { item in
           try record.exporter.picture(item, type: artifact.type).map {
             HTML.picture($0, label: item.name.isEmpty ? name : item.name)
@@ -94,7 +99,7 @@ struct Report {
           guard let measured = try Measurements(of: artifact, stage: name, in: record.run.store) else { return "" }
           return "<h3>\(HTML.escaped(name))</h3>" + Self.table(of: measured)
         case .table:
-          guard let table = try csv(artifact), LinePlot(of: table) == nil else { return "" }
+          guard let table = try csv(artifact), LinePlot(losses: table) == nil else { return "" }
           let rows = table.rows.map { $0.map(HTML.escaped) }
           return "<h3>\(HTML.escaped(name))</h3>" + HTML.table(table.header.map(HTML.escaped), rows)
         default: return ""
@@ -120,8 +125,11 @@ struct Report {
   private var curves: String {
     get throws {
       try record.madeArtifacts.map { reference, artifact in
-        guard artifact.type == .table, let plot = try csv(artifact).flatMap(LinePlot.init(of:)) else { return "" }
-        return "<h3>\(HTML.escaped(plan.name(of: reference)))</h3>\n\(plot.svg)"
+        guard artifact.type == .table, let plot = try csv(artifact).flatMap(LinePlot.init(losses:)) else {
+          return ""
+        }
+        let svg = try plot.drawing().svg()
+        return "<h3>\(HTML.escaped(plan.name(of: reference)))</h3>\n<div class=\"plot\">\(svg)</div>\n"
       }.joined()
     }
   }

@@ -70,18 +70,15 @@ final class ActionContext: StageContext {
       throw broken("it writes to '\(port)', an output that it does not declare")
     }
     let items = written[port, default: []]
-    let name = action.id.item ?? item
+    let name = output.type.isItemSet ? action.id.item ?? item : item
     if output.type.isItemSet {
       guard !name.isEmpty, !items.contains(where: { $0.name == name }) else {
         throw broken("it writes the item '\(name)' to '\(port)' twice, or without a name")
       }
-    } else if !items.isEmpty {
-      throw broken("it writes to '\(port)' twice, which holds one \(output.type)")
+    } else if output.type.objectNames.dropFirst(items.count).first != name {
+      throw broken("it writes '\(name)' to '\(port)' as object \(items.count + 1) of a \(output.type)")
     }
-    written[port] =
-      items + [
-        Artifact.Item(name: output.type.isItemSet ? name : "", object: try attempt.write(data), size: data.count)
-      ]
+    written[port] = items + [Artifact.Item(name: name, object: try attempt.write(data), size: data.count)]
   }
 
   func attach(_ item: Artifact.Item, to port: String) throws {

@@ -1,0 +1,23 @@
+import ArtifactStore
+import Foundation
+import Imaging
+import StageKit
+
+extension StageContext {
+  /// Writes a figure: the drawing as PNG and as SVG.
+  func write(_ drawing: Drawing, to port: String) throws {
+    try write(drawing.render().pngData(), item: "", to: port)
+    try write(Data(drawing.svg().utf8), item: Artifact.svg, to: port)
+  }
+}
+
+extension Axis {
+  /// The coordinate as a figure has it: a text alone, anything else with its name, `return step = 300`.
+  var heading: String { value.string ?? "\(Self.heading(name)) = \(value.text)" }
+
+  /// What an axis or measure is called in a figure: `return step` for `world.return_step`.
+  static func heading(_ name: String) -> String { lastPart(name).replacing("_", with: " ") }
+
+  /// `return_step` for `world.return_step`
+  static func lastPart(_ name: String) -> String { name.split(separator: ".").last.map(String.init) ?? name }
+}

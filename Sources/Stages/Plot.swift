@@ -1,0 +1,171 @@
+import ArtifactStore
+import Foundation
+import Imaging
+import StageKit
+
+/// `plot`: how numbers go with a parameter, or with the steps of a training.
+let plot = StageKind(
+  name: "plot",
+  summary: "Draws curves: means of metrics along a sweep, and columns of tables over one of them.",
+  revision: 1,
+  inputs: [
+    Port("curves", .metrics, .table, arity: .list, help: "Metrics and tables; a mapping gives them other names.")
+  ],
+  parameters: [
+    Parameter(
+      "x", .string, .required,
+      help: "From left to right: of metrics a swept parameter, of tables a column. The last part of its name will do."),
+    Parameter(
+      "measures", .list(.string), .optional, help: "Measures and columns to draw; all that are numbers unless given."),
+    Parameter("title", .string, .defaulting(.string("")), help: "Above the plot."),
+    Parameter("x_label", .string, .optional, help: "Below the plot; the name of x unless given."),
+    Parameter("y_label", .string, .optional, help: "Beside the plot; the measure, where it is one, unless given."),
+    Parameter("x_scale", .choice(scales), .defaulting(.string(scales[0])), help: "How x goes from left to right."),
+    Parameter("y_scale", .choice(scales), .defaulting(.string(scales[0])), help: "How values go upwards."),
+  ],
+  outputs: { _ in [OutputPort("figure", .figure)] },
+  check: { $0.complaints(aboutEmpty: ["measures"]) },
+  run: { context in
+    let parameters = context.parameters
+    let x = parameters.string("x")
+    let measures = parameters["measures"]?.list?.compactMap(\.string)
+    let curves = try measuredCurves(context, x, measures) + tabulatedCurves(context, x, measures)
+    let drawn = curves.map(\.measure).uniqued
+    let layout = LinePlot(
+      title: parameters.string("title"),
+      x: .init(parameters["x_label"]?.string ?? Axis.heading(x), scale: scale(parameters.string("x_scale"))),
+      y: .init(
+        parameters["y_label"]?.string ?? (drawn.count == 1 ? drawn[0] : ""),
+        scale: scale(parameters.string("y_scale"))),
+      curves: zip(names(of: curves), curves).map { .init($0, $1.points, hasDots: $1.hasDots) })
+    try context.write(layout.drawing(), to: "figure")
+  })
+
+private let scales = ["linear", "logarithmic"]
+
+private func scale(_ word: String) -> LinePlot.Axis.Scale { word == scales[0] ? .linear : .logarithmic }
+
+/// A curve, and what it is of.
+private struct PlotCurve {
+  let label: String
+  /// Where it stands in sweeps.
+  let axes: [Axis]
+  let measure: String
+  let points: [(x: Double, y: Double)]
+  let hasDots: Bool
+}
+
+// MARK: - Names
+
+/// What each curve is called: whatever is not the same for all of them.
+private func names(of curves: [PlotCurve]) -> [String] {
+  func differs<Part: Hashable>(_ part: (PlotCurve) -> Part) -> Bool { Set(curves.map(part)).count > 1 }
+  func axis(_ name: String, of curve: PlotCurve) -> Axis? { curve.axes.first { $0.name == name } }
+  let (labelled, measured) = (differs(\.label), differs(\.measure))
+  let axes = curves.flatMap { $0.axes.map(\.name) }.uniqued.filter { name in differs { axis(name, of: $0) } }
+  return curves.map { curve in
+    let parts =
+      (labelled ? [curve.label] : []) + axes.compactMap { axis($0, of: curve)?.heading }
+      + (measured ? [curve.measure] : [])
+    return parts.joined(separator: ", ")
+  }
+}
+
+/// The one of a member's axes, columns or measures that `name` means: called so, or with a name that ends so.
+private func meant(_ name: String, among all: [String], what: String, of label: String) throws -> String {
+  if all.contains(name) { return name }
+  let found = all.filter { Axis.lastPart($0) == name }
+  guard let only = found.first else {
+    let others = all.isEmpty ? "it has none" : "it has \(all.joined(separator: ", "))"
+    throw InputError("'\(label)' has no \(what) '\(name)': \(others)")
+  }
+  guard found.count == 1 else {
+    throw InputError("'\(name)' of '\(label)' may be \(found.joined(separator: " or ")): give one of these names")
+  }
+  return only
+}
+
+// MARK: - Metrics
+
+/// The means of metrics along the axis `x`. Members that differ in their label or at other axes are several curves.
+private func measuredCurves(_ context: any StageContext, _ x: String, _ measures: [String]?) throws -> [PlotCurve] {
+  let places = try context.inputs("curves").filter { $0.artifact.type == .metrics }.map { member in
+    let name = try meant(x, among: member.axes.map(\.name), what: "swept axis", of: member.label)
+    let (along, others) = (member.axes.filter { $0.name == name }, member.axes.filter { $0.name != name })
+    guard let number = along[0].value.double else {
+      throw InputError(
+        "'\(member.label)' is swept along '\(name)' over \(along[0].value.text), which is no number")
+    }
+    let means = try context.means(of: member.artifact)
+    let drawn = try measures?.map { try meant($0, among: means.measures, what: "measure", of: member.label) }
+    return MeasuredPlace(
+      label: member.label, along: along, x: number, others: others, measures: drawn ?? means.measures,
+      means: means.values)
+  }
+  // What goes along with x (zipped sweeps), or does not change, tells no curves apart.
+  let telling = Set(
+    Dictionary(grouping: places) { PlaceInSweeps(label: $0.label, axes: $0.along) }.values.flatMap { beside in
+      Dictionary(grouping: beside.flatMap(\.others).uniqued, by: \.name).filter { $0.value.count > 1 }.keys
+    })
+  let groups = Dictionary(grouping: places) { $0.curve(toldBy: telling) }
+  return places.map { $0.curve(toldBy: telling) }.uniqued.flatMap { curve in
+    let places = groups[curve, default: []].sorted { $0.x < $1.x }
+    return places.flatMap(\.measures).uniqued.map { measure in
+      PlotCurve(
+        label: curve.label, axes: curve.axes, measure: measure,
+        points: places.compactMap { place in place.means[measure].map { (place.x, $0) } }, hasDots: true)
+    }
+  }
+}
+
+/// The means of one member, at its place along x.
+private struct MeasuredPlace {
+  let label: String
+  /// Its coordinate along x, and the number that this is.
+  let along: [Axis]
+  let x: Double
+  let others: [Axis]
+  let measures: [String]
+  let means: [String: Double]
+
+  /// The curve that it is on, where the axes with these names tell curves apart.
+  func curve(toldBy names: Set<String>) -> PlaceInSweeps {
+    PlaceInSweeps(label: label, axes: others.filter { names.contains($0.name) })
+  }
+}
+
+/// A label, and where it stands at some of its axes.
+private struct PlaceInSweeps: Hashable {
+  let label: String
+  let axes: [Axis]
+}
+
+// MARK: - Tables
+
+/// The columns of tables over the column `x`.
+private func tabulatedCurves(_ context: any StageContext, _ x: String, _ measures: [String]?) throws -> [PlotCurve] {
+  try context.inputs("curves").filter { $0.artifact.type == .table }.flatMap { member in
+    guard let table = CSV(String(decoding: try context.read(member.artifact.items[0]), as: UTF8.self)) else {
+      throw InputError("'\(member.label)' is no table: a heading and rows of the same width are expected")
+    }
+    func numbers(_ column: String) throws -> [Double?] {
+      let cells = table.column(column) ?? []
+      guard CSV.areNumeric(cells) else {
+        throw InputError("the column '\(column)' of '\(member.label)' is not made of numbers")
+      }
+      return cells.map { Double($0) }
+    }
+    func column(_ name: String) throws -> String {
+      try meant(name, among: table.header, what: "column", of: member.label)
+    }
+    let xColumn = try column(x)
+    let places = try numbers(xColumn)
+    let drawn =
+      try measures?.map(column)
+      ?? table.header.filter { $0 != xColumn && CSV.areNumeric(table.column($0) ?? []) }
+    return try drawn.map { column in
+      let points = zip(places, try numbers(column)).compactMap { x, y in x.flatMap { x in y.map { (x, $0) } } }
+      return PlotCurve(label: member.label, axes: member.axes, measure: column, points: points, hasDots: false)
+    }
+  }
+}
