@@ -87,9 +87,15 @@ struct ReferenceResolver {
     names.leads(of: node, in: scope).reduce(into: scopes[scope].parameters.sweeps(in: node)) { span, lead in
       span.formUnion(
         reach[lead.number].filter { sweep in
-          !lead.reference.selection.contains { sweeps.all[sweep].names.contains($0.axis) }
+          !lead.reference.selection.contains { name(of: $0.axis, along: sweep, in: scopes[scope]) != nil }
         })
     }
+  }
+
+  /// The name in `sweep` of what a recipe calls `axis`: its own axes by their names alone, wherever it is used.
+  private func name(of axis: String, along sweep: Int, in scope: Scope) -> String? {
+    let names = sweeps.all[sweep].names
+    return [scope.prefix + axis, axis].first(where: names.contains)
   }
 
   /// Takes note of the sweeps of a stage, all of whose predecessors are settled. What a list port collects does not
@@ -333,25 +339,26 @@ struct ReferenceResolver {
     return output
   }
 
-  /// `point`, moved to what a reference picks from the sweeps of what it names. A recipe calls its own by their names
-  /// alone, wherever it is used.
+  /// `point`, moved to what a reference picks from the sweeps of what it names.
   private func selected(
     by reference: Reference, of member: Scope.Member, in scope: Scope, at point: Point, _ node: Node,
     into problems: inout Problems
   ) -> Point? {
     guard !reference.selection.isEmpty else { return point }
     let reached = self.names.number(of: member, reference).map { reach[$0] } ?? []
-    let all = sweeps.names(along: reached)
-    let names = all.map { $0.hasPrefix(scope.prefix) ? String($0.dropFirst(scope.prefix.count)) : $0 }
     var picked: [Int: [Point]] = [:]
     var axes: Set<String> = []
     for (written, value) in reference.selection {
-      let axis = names.firstIndex(of: written).map { all[$0] } ?? written
-      guard axes.insert(axis).inserted else {
+      guard axes.insert(written).inserted else {
         problems.report("'\(written)' is picked twice", at: node.location, notes: node.notes)
         return nil
       }
-      guard let sweep = reached.first(where: { sweeps.all[$0].names.contains(axis) }) else {
+      guard let sweep = reached.first(where: { name(of: written, along: $0, in: scope) != nil }),
+        let axis = name(of: written, along: sweep, in: scope)
+      else {
+        let names = sweeps.names(along: reached).map {
+          $0.hasPrefix(scope.prefix) ? String($0.dropFirst(scope.prefix.count)) : $0
+        }
         let suggestion = Suggestion.nearest(to: written, in: names)
         let known = names.isEmpty ? "no sweep reaches it" : "it is swept along " + Suggestion.list(names)
         problems.report(
