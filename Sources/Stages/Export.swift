@@ -16,8 +16,8 @@ public enum ExportFormat: String, Sendable, CaseIterable {
 
 extension Catalog {
   /// The files that show one item of a set, or all objects of another artifact, to other programs: PNG for pictures,
-  /// CSV for tables, safetensors for latents, and networks in `format`, in half precision where asked. A diffusion
-  /// model that is a change to another one is written as one model.
+  /// CSV for tables, HTML for pages, safetensors for latents, and networks in `format`, in half precision where asked. A
+  /// diffusion model that is a change to another one is written as one model.
   public static func exported(
     _ objects: [Data], _ type: ArtifactType, _ name: String, format: ExportFormat = .safetensors, half: Bool = false
   ) throws -> [(name: String, data: Data)] {
@@ -26,6 +26,7 @@ extension Catalog {
     case .images: return [(name + ".png", try Picture.image(data, name: name).pngData())]
     case .figure: return [(name + ".png", data)]
     case .table: return [(name + ".csv", data)]
+    case .page: return [(name + ".html", data)]
     case .metrics: return [(name + ".json", data)]
     case .latents: return [(name + ".safetensors", data)]
     case .clip, .diffusion, .identity, .segmenter, .perceptual, .judge:

@@ -7,7 +7,10 @@ import Testing
 struct InspectionTests {
   @Test func kindsAreListedAndExplained() throws {
     let repository = try Repository("recipe: r")
-    let names = ["load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "metric", "figure", "table"]
+    let names = [
+      "load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "metric", "figure", "table", "survey",
+      "tally",
+    ]
     let listed = try repository.run("kinds").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
     #expect(listed == names)
     let kinds = try #require(repository.run("kinds", "--json").lines[0].array)

@@ -10,6 +10,8 @@ final class BenchContext: StageContext {
   enum Input {
     case one(ArtifactType, [(name: String, data: Data)])
     case list(ArtifactType, [(label: String, items: [(name: String, data: Data)])])
+    /// A list of what sweeps repeat.
+    case swept(ArtifactType, [(label: String, axes: [Axis], items: [(name: String, data: Data)])])
   }
 
   let kind: StageKind
@@ -53,6 +55,8 @@ final class BenchContext: StageContext {
       case .one(let type, let items): single[port] = kept(items, type)
       case .list(let type, let members):
         lists[port] = members.map { LabelledArtifact(label: $0.label, artifact: kept($0.items, type)) }
+      case .swept(let type, let members):
+        lists[port] = members.map { LabelledArtifact(label: $0.label, axes: $0.axes, artifact: kept($0.items, type)) }
       }
     }
   }

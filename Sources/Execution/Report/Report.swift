@@ -55,11 +55,14 @@ struct Report {
     return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
   }
 
-  /// Figures in full, and the first pictures of image sets.
+  /// Figures in full, the first pictures of image sets, and where pages are.
   private var pictures: String {
     get throws {
       let most = 24
       return try record.shownOutputs.compactMap { name, artifact -> String? in
+        if artifact.type == .page {
+          return try record.exporter.files(of: artifact, called: name).map { HTML.link(toFile: $0.path) }.joined()
+        }
         guard artifact.type == .figure || artifact.type == .images else { return nil }
         let images = try artifact.items.prefix(most).compactMap { item in
           try record.exporter.picture(item, type: artifact.type).map {
