@@ -89,7 +89,8 @@ let package = Package(
     tests("Execution", ["Planning", "StageKit", "ArtifactStore"]),
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(
-      name: "EndToEndTests", dependencies: ["RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "TestSupport"],
+      name: "EndToEndTests",
+      dependencies: ["StageKit", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "TestSupport"],
       exclude: ["Snapshots"], swiftSettings: strict),
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
   ]

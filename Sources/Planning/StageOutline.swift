@@ -120,7 +120,7 @@ struct StageOutline {
       let port = kind.inputs.first { $0.name == name }
       if value.isNull { continue }
       if let port, scope.isAbsent(value) {
-        guard port.isRequired else { continue }
+        guard port.arity.isRequired else { continue }
         given.insert(name)
         Scope.reportAbsent(value, for: "'\(name)' of '\(kind.name)'", into: &problems)
         continue
@@ -135,7 +135,7 @@ struct StageOutline {
     }
     decoder.problems.errors.forEach { problems.report($0) }
     guard isReadable else { return }
-    for port in kind.inputs where !given.contains(port.name) && port.isRequired {
+    for port in kind.inputs where !given.contains(port.name) && port.arity.isRequired {
       reportMissing(port.name, help: "\(port.help) (\(port.typeNames))", into: &problems)
     }
     for parameter in kind.parameters where !given.contains(parameter.name) {
@@ -191,8 +191,6 @@ struct StageOutline {
 }
 
 extension Port {
-  fileprivate var isRequired: Bool { arity == .one || arity == .list }
-
   /// The types that the port takes, as an error says them: `images or latents`.
   var typeNames: String { types.map(\.rawValue).joined(separator: " or ") }
 }

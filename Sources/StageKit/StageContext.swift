@@ -13,7 +13,7 @@ public protocol StageContext: AnyObject {
   /// The artifact at an input port of arity `one`, or nil at an `optional` one left out. Aligned ports and the mapped
   /// port hold just this action's item.
   func input(_ port: String) -> Artifact?
-  /// The artifacts at a `list` port, labelled, in the recipe's order.
+  /// The artifacts at a `list` port, labelled, in the recipe's order; none at an `optionalList` one left out.
   func inputs(_ port: String) -> [LabelledArtifact]
   /// The mixture at a `mixture` port, or nil where it is left out.
   func mixture(_ port: String) -> Mixture<Artifact>?

@@ -98,8 +98,15 @@ public struct Port: Sendable {
     case optional
     /// A sequence of references `[a, b]`, or a mapping `{label: a}`; labels default to the stages' names.
     case list
+    /// Such a list, or left out.
+    case optionalList
     /// `{name: weight, …}` or `[{from: t, mix: {name: weight, …}}, …]` (see ``Mixture``), or left out.
     case mixture
+
+    /// Whether a stage has to give it.
+    public var isRequired: Bool { self == .one || self == .list }
+    /// Whether it collects stages, and every place of the sweeps that they are repeated along.
+    public var isList: Bool { self == .list || self == .optionalList }
   }
 
   public let name: String

@@ -4,7 +4,7 @@ import StageKit
 /// Every kind of stage there is. A new kind is a file in this module and a line here.
 public enum Catalog {
   public static let kinds: [StageKind] = [
-    load, synthesize, train, perturb, invert, finetune, sample, metric, figure, plot, table,
+    load, synthesize, train, perturb, invert, finetune, sample, metric, figure, plot, table, survey, tally,
   ]
 
   /// Prepares the tensor engine for a run: loads OpenBLAS, and sets how many threads an operation may use.

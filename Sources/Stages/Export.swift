@@ -16,9 +16,9 @@ public enum ExportFormat: String, Sendable, CaseIterable {
 
 extension Catalog {
   /// The files that show one item of a set, or all objects of another artifact, to other programs: PNG for pictures,
-  /// PNG and SVG for figures, CSV for tables and unless they are long Markdown and LaTeX, safetensors for latents, and
-  /// networks in `format`, in half precision where asked. A diffusion model that is a change to another one is written
-  /// as one model.
+  /// PNG and SVG for figures, CSV for tables and unless they are long Markdown and LaTeX, HTML for pages, safetensors
+  /// for latents, and networks in `format`, in half precision where asked. A diffusion model that is a change to another
+  /// one is written as one model.
   public static func exported(
     _ objects: [Data], _ type: ArtifactType, _ name: String, format: ExportFormat = .safetensors, half: Bool = false
   ) throws -> [(name: String, data: Data)] {
@@ -27,6 +27,7 @@ extension Catalog {
     case .images: return [(name + ".png", try Picture.image(data, name: name).pngData())]
     case .figure: return zip([".png", ".svg"], objects).map { (name + $0, $1) }
     case .table: return exportedTable(data, name)
+    case .page: return [(name + ".html", data)]
     case .metrics: return [(name + ".json", data)]
     case .latents: return [(name + ".safetensors", data)]
     case .clip, .diffusion, .identity, .segmenter, .perceptual, .judge:

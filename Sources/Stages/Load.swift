@@ -12,7 +12,7 @@ let load = StageKind(
   revision: 1,
   parameters: sources.map { type in
     Parameter(
-      type.rawValue, .path(type == .images || type == .latents ? .files : .fileOrFolder), .optional,
+      type.rawValue, .path([.images, .latents, .table].contains(type) ? .files : .fileOrFolder), .optional,
       help: sourceHelp(type))
   } + [
     Parameter(
@@ -86,11 +86,7 @@ let load = StageKind(
         try context.write(data, item: file.name, to: "latents")
       }
     case .table:
-      let (data, path) = try onlyFile(files, context)
-      guard CSV(String(decoding: data, as: UTF8.self)) != nil else {
-        throw InputError("\(path): expected a table as CSV: a header, then rows of as many cells, quotes closed")
-      }
-      try context.write(data, item: "", to: "table")
+      try context.write(tableData(files, context), item: "", to: "table")
     default:
       let data = try modelData(files, type, context)
       try context.write(data, item: "", to: type.rawValue)
@@ -113,7 +109,8 @@ private func sourceHelp(_ type: ArtifactType) -> String {
   case .images: "Pictures: a PNG or JPEG file, a glob, or a list of those."
   case .latents:
     "Latents, as exported, or noise for `perturb` and `sample`: safetensors files, a glob, or a list of those."
-  case .table: "A table: a CSV file with a header."
+  case .table:
+    "A table: a CSV file with a header, a glob, or a list of those; several, with the same columns, make one table in the order of their names."
   case .clip: "A CLIP: a folder with its weights and merges.txt (or OpenAI's vocabulary), or one file that holds both."
   case .diffusion: "The diffusion network's file or folder, as published or made by `train` and `finetune`."
   case .perceptual: "The perceptual network's file, or a folder with LPIPS's weights and torchvision's network."
@@ -143,11 +140,22 @@ private func checkLatent(_ data: Data, _ path: String) throws {
   if file.tensors["noise"] == nil || file.tensors["latent"] != nil { _ = try Latent(file, name: path) }
 }
 
-private func onlyFile(_ files: [SourceFile], _ context: any StageContext) throws -> (Data, String) {
-  guard files.count == 1 else {
-    throw InputError("expected one file, found \(files.count): \(files.prefix(4).map(\.path).joined(separator: ", "))")
+/// The bytes of one table as they are; several tables below each other, in the order of the files' names.
+private func tableData(_ files: [SourceFile], _ context: any StageContext) throws -> Data {
+  let tables = try files.map { file in
+    let data = try context.read(file)
+    guard let table = CSV(String(decoding: data, as: UTF8.self)) else {
+      throw InputError("\(file.path): expected a table as CSV: a header, then rows of as many cells, quotes closed")
+    }
+    return (path: file.path, data: data, table: table)
   }
-  return (try context.read(files[0]), files[0].path)
+  let (first, header) = (tables[0], tables[0].table.header)
+  if let other = tables.first(where: { $0.table.header != header }) {
+    throw InputError(
+      "\(other.path): its columns are \(other.table.header.joined(separator: ", ")), but those of \(first.path) are \(header.joined(separator: ", ")): load tables with other columns apart"
+    )
+  }
+  return tables.count == 1 ? first.data : Data(CSV(header: header, rows: tables.flatMap(\.table.rows)).text.utf8)
 }
 
 /// The bytes of a model: of a file that describes itself as they are, else what a published file holds, in the form of

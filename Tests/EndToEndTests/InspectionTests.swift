@@ -8,8 +8,8 @@ struct InspectionTests {
   @Test func kindsAreListedAndExplained() throws {
     let repository = try Repository("recipe: r")
     let names = [
-      "load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "metric", "figure", "plot",
-      "table",
+      "load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "metric", "figure", "plot", "table",
+      "survey", "tally",
     ]
     let listed = try repository.run("kinds").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
     #expect(listed == names)

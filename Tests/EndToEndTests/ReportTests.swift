@@ -3,9 +3,6 @@ import Testing
 
 /// The report as a browser shows it, opened from the disk. Where there is no Chromium, nothing is looked at.
 struct ReportTests {
-  private static let browser = ["chromium", "chromium-browser", "google-chrome"].lazy
-    .map { "/usr/bin/\($0)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
-
   /// Listens for errors from the start, and tells in the end what there is to see.
   private static let watch = """
     <script>
@@ -19,24 +16,12 @@ struct ReportTests {
     </script>
     """
 
-  @Test(.enabled(if: browser != nil)) func everythingInItIsShown() throws {
+  @Test(.enabled(if: Browser.isThere, Browser.absence)) func everythingInItIsShown() throws {
     let repository = try WholeRecipe.finishedCopy()
     let report = try repository.text("runs/whole/report.html")
     #expect(!report.contains("src=\"http") && !report.contains("href=\"http") && !report.contains("url("))
     try repository.write(report.replacing("<head>", with: "<head>" + Self.watch, maxReplacements: 1), to: "seen.html")
-
-    let process = Process()
-    let page = Pipe()
-    process.executableURL = URL(filePath: try #require(Self.browser))
-    process.arguments = [
-      "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,900",
-      "--user-data-dir=\(repository.path("profile"))", "--dump-dom", "file://\(repository.path("seen.html"))",
-    ]
-    (process.standardOutput, process.standardError) = (page, FileHandle.nullDevice)
-    try process.run()
-    let seen = String(decoding: page.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-
+    let seen = try Browser.page(of: "seen.html", in: repository)
     let title = try #require(seen.firstMatch(of: /<title>([^<]*)<\/title>/)?.1)
     let words = title.split(separator: " ")
     try #require(words.count >= 4, "the page says '\(title)'")

@@ -98,6 +98,32 @@ import Testing
     #expect(draft.complaints() == ["'preset' is about a published model: remove it, or load diffusion"])
   }
 
+  @Test func severalTablesWithTheSameColumnsAreOne() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "tables-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func load(_ texts: String...) throws -> String {
+      let paths = try texts.enumerated().map { place, text in
+        let file = folder.appending(path: "\(place).csv")
+        try Data(text.utf8).write(to: file)
+        return file.path
+      }
+      let context = try BenchContext("load", ["table": .string("x")], files: ["table": paths])
+      return String(decoding: try #require(context.run()["table"]?.first).data, as: UTF8.self)
+    }
+    #expect(try load("a,b\r\n1,2") == "a,b\r\n1,2")
+    #expect(try load("a,b\r\n1,\"2\"", "a,b\n", "a,b\n3,\"4,5\"\n") == "a,b\n1,2\n3,\"4,5\"\n")
+    func message(_ other: String) -> String? {
+      complaint { _ = try load("a,b\n1,2\n", other) }?.replacing("\(folder.path)/", with: "")
+    }
+    #expect(
+      message("b,a\n1,2\n")
+        == "1.csv: its columns are b, a, but those of 0.csv are a, b: load tables with other columns apart")
+    #expect(
+      message("a,b\n1\n")
+        == "1.csv: expected a table as CSV: a header, then rows of as many cells, quotes closed")
+  }
+
   @Test func picturesThatANetworkCannotTakeAreRefused() throws {
     let network = try #require(try load("perceptual", "lpips-alex").written["perceptual"]?.first?.data)
     let picture = try plainPicture(100)

@@ -6,8 +6,8 @@ public struct ArtifactFormats: Sendable {
   public typealias File = (name: String, data: Data)
 
   /// The files for one item of a set, or for all objects of an artifact of another type, called `name` with a fitting
-  /// extension: a PNG for an image, PNG and SVG for a figure, CSV, Markdown and LaTeX for a table, the format that
-  /// other tools read for anything else.
+  /// extension: a PNG for an image, PNG and SVG for a figure, CSV, Markdown and LaTeX for a table, HTML for a page, the
+  /// format that other tools read for anything else.
   public let exported: @Sendable (_ objects: [Data], _ type: ArtifactType, _ name: String) throws -> [File]
 
   public init(exported: @escaping @Sendable (_ objects: [Data], _ type: ArtifactType, _ name: String) throws -> [File])

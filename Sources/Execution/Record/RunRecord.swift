@@ -19,7 +19,7 @@ struct RunRecord: Sendable {
     plan.outputs.compactMap { reference in
       guard let artifact = artifacts[reference] else { return nil }
       switch artifact.type {
-      case .figure, .table, .metrics, .images: return (plan.name(of: reference), artifact)
+      case .figure, .table, .metrics, .images, .page: return (plan.name(of: reference), artifact)
       case .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .judge: return nil
       }
     }

@@ -66,6 +66,7 @@ extension Port.Arity {
     case .one: "required"
     case .optional: "optional"
     case .list: "list"
+    case .optionalList: "optional list"
     case .mixture: "mixture"
     }
   }

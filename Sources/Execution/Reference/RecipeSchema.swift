@@ -106,7 +106,7 @@ public struct RecipeSchema: Sendable {
     let ports = kind.inputs.map { JSON.Member($0.name, schema(of: $0)) }
     let parameters = kind.parameters.map { JSON.Member($0.name, described($0)) }
     let required =
-      kind.inputs.filter { $0.arity == .one || $0.arity == .list }.map(\.name)
+      kind.inputs.filter(\.arity.isRequired).map(\.name)
       + kind.parameters.filter { $0.presence == .required }.map(\.name)
     return [
       "description": .string(kind.summary), "type": "object", "properties": .object(ports + parameters),
@@ -119,7 +119,7 @@ public struct RecipeSchema: Sendable {
       switch port.arity {
       case .one, .optional: ["string", "null"]
       case .list: ["array", "object", "string"]
-      case .mixture: ["array", "object", "string", "null"]
+      case .optionalList, .mixture: ["array", "object", "string", "null"]
       }
     let help = "\(port.help) (\(port.types.map(\.rawValue).joined(separator: " or ")))"
     return ["description": .string(help), "type": types]

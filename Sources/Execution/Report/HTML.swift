@@ -30,6 +30,12 @@ enum HTML {
     return "<div class=\"scroll\"><table>\(head)\n<tbody>\n\(body)</tbody></table></div>\n"
   }
 
+  /// A line that leads to a file in the folder of the page.
+  static func link(toFile name: String) -> String {
+    let address = name.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? name
+    return "<p><a href=\"./\(escaped(address))\">\(escaped(name))</a>, a page to open in a browser</p>\n"
+  }
+
   /// A picture that is part of the page.
   static func picture(_ png: Data, label: String) -> String {
     "<img alt=\"\(escaped(label))\" src=\"data:image/png;base64,\(png.base64EncodedString())\">"

@@ -56,11 +56,14 @@ struct Report {
     return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
   }
 
-  /// Figures in full, as text and lines where they are that, and the first pictures of image sets.
+  /// Figures in full, as text and lines where they are that, the first pictures of image sets, and where pages are.
   private var pictures: String {
     get throws {
       let most = 24
       return try record.shownOutputs.compactMap { name, artifact -> String? in
+        if artifact.type == .page {
+          return try record.exporter.files(of: artifact, called: name).map { HTML.link(toFile: $0.path) }.joined()
+        }
         guard artifact.type == .figure || artifact.type == .images else { return nil }
         if artifact.type == .figure, let item = artifact[Artifact.svg] {
           let svg = String(decoding: try record.run.store.read(item.object), as: UTF8.self)

@@ -102,7 +102,7 @@ struct ReferenceResolver {
   /// repeat the stage: the port receives every place of the sweep instead.
   mutating func settle(stage number: Int) {
     reach[number] = stages[number].sweeps
-    for input in stages[number].outlines.flatMap(\.outline.inputs) where input.port.arity != .list {
+    for input in stages[number].outlines.flatMap(\.outline.inputs) where !input.port.arity.isList {
       for node in Self.references(in: input.value, input.port) {
         reach[number].formUnion(span(of: node, in: stages[number].stage.scope))
       }
@@ -133,7 +133,7 @@ struct ReferenceResolver {
   func size(ofStage number: Int) -> Int? {
     guard let places = sweeps.count(along: reach[number]) else { return nil }
     var size = stages[number].size
-    for input in stages[number].outlines.first?.outline.inputs ?? [] where input.port.arity == .list {
+    for input in stages[number].outlines.first?.outline.inputs ?? [] where input.port.arity.isList {
       for node in Self.references(in: input.value, input.port) {
         let along = span(of: node, in: stages[number].stage.scope).subtracting(reach[number])
         size += sweeps.count(along: along) ?? 0
@@ -146,7 +146,7 @@ struct ReferenceResolver {
   private static func references(in node: Node, _ port: Port) -> [Node] {
     switch port.arity {
     case .one, .optional: [node]
-    case .list: node.sequence ?? (node.mapping ?? []).map(\.value)
+    case .list, .optionalList: node.sequence ?? (node.mapping ?? []).map(\.value)
     case .mixture: MixtureSyntax(node, subject: "", normalise: nil).segments.flatMap { $0.weights.map(\.name.node) }
     }
   }
@@ -165,7 +165,7 @@ struct ReferenceResolver {
         switch port.arity {
         case .one, .optional:
           resolve(value, in: place.scope, at: point, for: subject, into: &problems).map(PlannedInput.one)
-        case .list: list(value, subject, place, into: &problems).map(PlannedInput.list)
+        case .list, .optionalList: list(value, subject, place, into: &problems).map(PlannedInput.list)
         case .mixture: mixture(value, subject, place, of: outline, into: &problems).map(PlannedInput.mixture)
         }
     }
@@ -225,6 +225,7 @@ struct ReferenceResolver {
         problems.report("\(subject.text) lists no stage", at: node.location, notes: node.notes)
         return nil
       }
+      guard subject.port.arity.isRequired else { return [] }
       Scope.reportAbsent(first, for: "all that \(subject.text) lists", into: &problems)
       return nil
     }

@@ -1,0 +1,177 @@
+import ArtifactStore
+import Foundation
+import StageKit
+import Tensors
+
+/// `survey`: asks people which of two methods' pictures they prefer, as in the paper's Table 2.
+let survey = StageKind(
+  name: "survey",
+  summary: "Makes a page that asks people which of two methods' pictures is better, blinded, and the key to its votes.",
+  revision: 1,
+  inputs: [
+    Port(
+      "images", .images, arity: .optionalList,
+      help: "The originals, shown beside the two; swept along some of the axes of these, or none."),
+    Port("first", .images, arity: .list, help: "What the first method made; a sweep is collected along its axes."),
+    Port(
+      "second", .images, arity: .list,
+      help: "What the second method made: pictures of the same names at the same places of the sweeps."),
+  ],
+  parameters: [
+    Parameter(
+      "question", .string, .defaulting(.string("Which picture shows the change better?")),
+      help: "Stands above each pair."),
+    Parameter(
+      "names", .list(.string), .optional,
+      help: "What the key calls the two methods, such as [ours, theirs]; as the stages unless given."),
+    Parameter("title", .string, .optional, help: "The page's heading; none unless given."),
+    Parameter("instructions", .string, .optional, help: "Stand on the page's first screen; none unless given."),
+    Parameter(
+      "seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the order, the sides and the choice of pairs."),
+    Parameter(
+      "trials", .int(1...10_000), .optional,
+      help: "How many pairs to show at most, as many of each place of the sweeps; all unless given."),
+  ],
+  outputs: { _ in [OutputPort("page", .page), OutputPort("key", .table)] },
+  // Pictures are held as PNG, as text, and as the text of a page.
+  memory: MemoryNeed(megabytes: 64, perInputByte: 8),
+  check: { draft in
+    guard let names = draft.parameters["names"]?.list?.compactMap(\.string) else { return [] }
+    return names.count == 2 && names[0] != names[1] && !names.contains("")
+      ? [] : [Complaint(about: "names", "'names' must be two different names, such as [ours, theirs]")]
+  },
+  run: { context in
+    let names = try methodNames(context)
+    let trials = try Trial.chosen(from: Trial.all(context), by: context.parameters)
+    let page = try SurveyPage(
+      title: context.parameters["title"]?.string, question: context.parameters.string("question"),
+      instructions: context.parameters["instructions"]?.string, trials: trials.map(\.shown)
+    ) { item in
+      try context.checkCancellation()
+      return try Picture.image(context.read(item), name: item.name).pngData()
+    }
+    let rows = trials.enumerated().sorted { $0.element.number < $1.element.number }.map { place, trial in
+      let sides = trial.isSwapped ? [names.second, names.first] : [names.first, names.second]
+      return [page.id, "\(place + 1)", trial.item, trial.group] + sides + [names.first]
+    }
+    let key = CSV(header: ["survey", "trial", "item", "group", "left", "right", "first"], rows: rows)
+    try context.write(Data(page.html.utf8), item: "", to: "page")
+    try context.write(Data(key.text.utf8), item: "", to: "key")
+  })
+
+/// What the key calls the methods.
+private func methodNames(_ context: any StageContext) throws -> (first: String, second: String) {
+  if let given = context.parameters["names"]?.list?.compactMap(\.string) { return (given[0], given[1]) }
+  let names = ["first", "second"].map { port in
+    let labels = context.inputs(port).map(\.label).uniqued
+    return labels.count == 1 ? labels[0] : port
+  }
+  guard names[0] != names[1] else {
+    throw InputError("both methods are called '\(names[0])': give them 'names', such as [ours, theirs]")
+  }
+  return (names[0], names[1])
+}
+
+/// Two pictures to choose from.
+private struct Trial {
+  /// In the order of the recipe.
+  let number: Int
+  let item: String
+  let place: [Axis]
+  let original: Artifact.Item?
+  let first: Artifact.Item
+  let second: Artifact.Item
+  /// Whether the second method stands on the left.
+  var isSwapped = false
+
+  var group: String { place.map(\.value.text).joined(separator: ", ") }
+
+  /// Blind: nothing in it says which method is which. Numbers such as return steps tell people nothing.
+  var shown: SurveyPage.Trial {
+    let change = place.compactMap(\.value.string).joined(separator: ", ")
+    return .init(
+      left: isSwapped ? second : first, right: isSwapped ? first : second, original: original,
+      change: change.isEmpty ? nil : change)
+  }
+
+  /// Every picture of the first method with what belongs to it.
+  static func all(_ context: any StageContext) throws -> [Trial] {
+    let (first, second) = (PlacedSet.sets(at: "first", context), PlacedSet.sets(at: "second", context))
+    let originals = PlacedSet.sets(at: "images", context)
+    for (mine, port, others, other) in [(first, "first", second, "second"), (second, "second", first, "first")] {
+      let places = Dictionary(uniqueKeysWithValues: others.map { (Set($0.place), $0.names) })
+      try require(mine, of: port, in: other) { name, place in places[Set(place)]?.contains(name) ?? false }
+    }
+    let partners = Dictionary(uniqueKeysWithValues: second.map { (Set($0.place), $0.items) })
+    func original(_ name: String, _ place: [Axis]) -> Artifact.Item? {
+      originals.lazy.filter { Set($0.place).isSubset(of: place) }.compactMap { $0.items[name] }.first
+    }
+    if !originals.isEmpty {
+      try require(first, of: "first", in: "images") { name, place in original(name, place) != nil }
+    }
+    var trials: [Trial] = []
+    for set in first {
+      for name in set.names {
+        guard let one = set.items[name], let other = partners[Set(set.place)]?[name] else { continue }
+        trials.append(
+          Trial(
+            number: trials.count, item: name, place: set.place, original: original(name, set.place), first: one,
+            second: other))
+      }
+    }
+    return trials
+  }
+
+  /// - Throws: ``InputError`` that names what of `sets` the port `other` has no picture for.
+  private static func require(
+    _ sets: [PlacedSet], of port: String, in other: String, has: (_ name: String, _ place: [Axis]) -> Bool
+  ) throws {
+    let missing = sets.flatMap { set in set.names.filter { !has($0, set.place) }.map { set.text(of: $0) } }
+    guard !missing.isEmpty else { return }
+    let shown = missing.prefix(5).joined(separator: "; ") + (missing.count > 5 ? "; and \(missing.count - 5) more" : "")
+    throw InputError(
+      "'\(other)' has no picture for \(shown) of '\(port)': give it pictures of the same names, at the same places of the sweeps"
+    )
+  }
+
+  /// At most `trials` of them, as many of each group, in random order. The methods stand on random sides, in each group
+  /// as often on the one as on the other, so that people who like a side favour neither.
+  static func chosen(from trials: [Trial], by parameters: Parameters) -> [Trial] {
+    var random = RandomSource(seed: UInt64(parameters.int("seed")), name: "survey")
+    let groups = trials.map(\.group).uniqued.shuffled(using: &random).map { group -> [Trial] in
+      var mine = trials.filter { $0.group == group }.shuffled(using: &random)
+      let start = Bool.random(using: &random)
+      for index in mine.indices { mine[index].isSwapped = index.isMultiple(of: 2) == start }
+      return mine
+    }
+    let rounds = (0..<(groups.map(\.count).max() ?? 0)).flatMap { round in
+      groups.compactMap { round < $0.count ? $0[round] : nil }
+    }
+    return rounds.prefix(parameters["trials"]?.int ?? rounds.count).shuffled(using: &random)
+  }
+}
+
+/// A set of pictures at a list port, and where it stands.
+private struct PlacedSet {
+  /// In the sweeps; where a port lists several stages, their labels are one more axis, without a name.
+  let place: [Axis]
+  let names: [String]
+  let items: [String: Artifact.Item]
+
+  static func sets(at port: String, _ context: any StageContext) -> [PlacedSet] {
+    let members = context.inputs(port)
+    let isLabelled = Set(members.map(\.label)).count > 1
+    return members.map { member in
+      let label = isLabelled ? [Axis(name: "", value: .string(member.label))] : []
+      return PlacedSet(
+        place: label + member.axes, names: member.artifact.items.map(\.name),
+        items: Dictionary(uniqueKeysWithValues: member.artifact.items.map { ($0.name, $0) }))
+    }
+  }
+
+  /// `'ada' at tanned, return_step=300`
+  func text(of name: String) -> String {
+    let axes = place.map { $0.name.isEmpty ? $0.value.text : $0.description }.joined(separator: ", ")
+    return axes.isEmpty ? "'\(name)'" : "'\(name)' at \(axes)"
+  }
+}
