@@ -53,7 +53,8 @@ private struct Graph {
       expansion.report(found, in: binding.scope)
     }
     let listed = Self.outputs(resolver, &expansion)
-    let needed = Self.needed(drafts, outputs: listed + Self.untouched(resolver, expansion))
+    let needed = Self.needed(
+      drafts, in: Self.untouched(resolver, expansion).union([0]), outputs: listed)
     for draft in needed {
       var found = Problems()
       draft.missingFiles.forEach { found.report($0) }
@@ -71,24 +72,27 @@ private struct Graph {
     let missingFiles: [Diagnostic]
   }
 
-  /// What is to be done: the recipe's own stages, those of recipes in use that expect something, what makes `outputs`,
-  /// and all that these need.
-  private static func needed(_ drafts: [Draft], outputs: [OutputReference]) -> [Draft] {
+  /// What is to be done: what makes `outputs`, every stage of `scopes`, those of others that expect something, and all
+  /// that these need.
+  private static func needed(_ drafts: [Draft], in scopes: Set<Int>, outputs: [OutputReference]) -> [Draft] {
     var needed = Set(outputs.map(\.stage))
-    for draft in drafts where draft.scope == 0 || !draft.stage.expectations.isEmpty { needed.insert(draft.stage.id) }
+    for draft in drafts where scopes.contains(draft.scope) || !draft.stage.expectations.isEmpty {
+      needed.insert(draft.stage.id)
+    }
     for draft in drafts.reversed() where needed.contains(draft.stage.id) {
       needed.formUnion(draft.stage.inputs.values.flatMap(\.references).map(\.stage))
     }
     return drafts.filter { needed.contains($0.stage.id) }
   }
 
-  /// The outputs of recipes in use of which nothing is taken.
-  private static func untouched(_ resolver: ReferenceResolver, _ expansion: Expansion) -> [OutputReference] {
-    expansion.scopes.filter { scope in
-      scope.users.count == 1
-        && scope.outputs.allSatisfy { resolver.dependents[expansion.stages.count + $0].isEmpty }
-    }
-    .flatMap(\.outputs).flatMap(resolver.outputs(ofLink:))
+  /// The recipes in use of which nothing is taken: then it is for their own sake that they are used.
+  private static func untouched(_ resolver: ReferenceResolver, _ expansion: Expansion) -> Set<Int> {
+    Set(
+      expansion.scopes.indices.filter { number in
+        let scope = expansion.scopes[number]
+        return scope.users.count == 1
+          && scope.outputs.allSatisfy { resolver.dependents[expansion.stages.count + $0].isEmpty }
+      })
   }
 
   /// The first output of every stage that no other needs.

@@ -36,10 +36,9 @@ struct StageOutline {
       decode(entry.value, scope: scope, at: point, into: &own)
     }
     decodeExpectations(scope.parameters, at: point, into: &own)
-    missingFiles = own.errors.filter { $0.missing != nil }.map { $0.explaining(syntax.description) }
-    let errors = own.errors.filter { $0.missing == nil }
-    isBroken = !errors.isEmpty || kind == nil
-    errors.forEach { problems.report($0) }
+    let errors = own.errors.map { $0.explaining(syntax.description) }
+    isBroken = errors.contains { $0.missing == nil } || kind == nil
+    if isBroken { errors.forEach { problems.report($0) } } else { missingFiles = errors }
   }
 
   /// How this stage falls apart into actions.

@@ -98,10 +98,10 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
     return (errors.prefix(Self.shown).flatMap(lines) + more + listOfMissing).joined(separator: "\n")
   }
 
-  /// The files that are not there, one under the other where there are several.
+  /// Where all that is wrong is that files are not there: these, one under the other.
   private var listOfMissing: [String] {
     let missing = OrderedSet(errors.compactMap(\.missing))
-    guard missing.count > 1 else { return [] }
+    guard missing.count > 1, errors.allSatisfy({ $0.missing != nil }) else { return [] }
     let here = FileManager.default.currentDirectoryPath + "/"
     return ["", "\(missing.count) files to obtain:"]
       + missing.map { file in

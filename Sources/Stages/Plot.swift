@@ -71,20 +71,6 @@ private func names(of curves: [PlotCurve]) -> [String] {
   }
 }
 
-/// The one of a member's axes, columns or measures that `name` means: called so, or with a name that ends so.
-private func meant(_ name: String, among all: [String], what: String, of label: String) throws -> String {
-  if all.contains(name) { return name }
-  let found = all.filter { Axis.lastPart($0) == name }
-  guard let only = found.first else {
-    let others = all.isEmpty ? "it has none" : "it has \(all.joined(separator: ", "))"
-    throw InputError("'\(label)' has no \(what) '\(name)': \(others)")
-  }
-  guard found.count == 1 else {
-    throw InputError("'\(name)' of '\(label)' may be \(found.joined(separator: " or ")): give one of these names")
-  }
-  return only
-}
-
 // MARK: - Metrics
 
 /// The means of metrics along the axis `x`. Members that differ in their label or at other axes are several curves.

@@ -13,6 +13,9 @@ let table = StageKind(
     Parameter(
       "join", .bool, .defaulting(.bool(false)),
       help: "Make one row of those at the same place in the sweeps, called like the first of them."),
+    Parameter(
+      "average", .list(.string), .optional,
+      help: "Sweeps over whose places rows are averaged. The last part of a name will do."),
   ],
   // `trend` gives `expect` something to hold on to where the order of the rows means something:
   // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next, and
@@ -28,6 +31,9 @@ let table = StageKind(
     let columns = given.isEmpty ? members.flatMap(\.means.measures).uniqued : given
     var rows = members.map { TableRow(label: $0.member.label, axes: $0.member.axes, means: $0.means.values) }
     if context.parameters.bool("join") { rows = joined(rows) }
+    for name in (context.parameters["average"]?.list ?? []).compactMap(\.string) {
+      rows = try averaged(rows, over: name)
+    }
 
     let axes = rows.flatMap { $0.axes.map(\.name) }.uniqued
     let cells = rows.map { row in
@@ -39,7 +45,7 @@ let table = StageKind(
   })
 
 /// The means of one set, and where it stands in sweeps.
-private struct TableRow {
+private struct TableRow: Hashable {
   let label: String
   let axes: [Axis]
   var means: [String: Double]
@@ -60,6 +66,24 @@ private func joined(_ rows: [TableRow]) -> [TableRow] {
       places[row.axes] = joined.count
       joined.append(row)
     }
+  }
+}
+
+/// One row for those that differ in nothing but their places along an axis, with the means of their means.
+private func averaged(_ rows: [TableRow], over name: String) throws -> [TableRow] {
+  let axis = try meant(name, among: rows.flatMap { $0.axes.map(\.name) }.uniqued, what: "swept axis", of: "rows")
+  func place(of row: TableRow) -> TableRow {
+    TableRow(label: row.label, axes: row.axes.filter { $0.name != axis }, means: [:])
+  }
+  let groups = Dictionary(grouping: rows) { place(of: $0) }
+  return rows.map(place).uniqued.map { place in
+    var averaged = place
+    let sets = (groups[place] ?? []).map(\.means)
+    for measure in sets.flatMap(\.keys).uniqued {
+      let values = sets.compactMap { $0[measure] }
+      averaged.means[measure] = values.reduce(0, +) / Double(values.count)
+    }
+    return averaged
   }
 }
 

@@ -4,7 +4,7 @@ import Testing
 
 /// Whatever is wrong with a recipe or with a file, the message says what and where, and the store stays in order.
 struct BadInputTests {
-  @Test func fiveMistakesAreFiveLocatedErrors() throws {
+  @Test func sixMistakesAreSixLocatedErrors() throws {
     let repository = try WholeRecipe.finishedCopy()
     try repository.write(
       """
@@ -33,6 +33,10 @@ struct BadInputTests {
         mistakes.yaml:6:65: error: 'return_step' of 'invert' must be a whole number from 1 to 999, not 5000
            6 |   latents: { invert: { images: faces, model: base, return_step: 5000 } }
              |                                                                 ^
+        mistakes.yaml:7:61: error: 'base' has no output 'clip'
+           7 |   angry: { finetune: { model: base, latents: latents, clip: base.clip, targett: "${target}" } }
+             |                                                             ^
+             help: it has diffusion
         mistakes.yaml:7:72: error: 'finetune' takes no 'targett'
            7 |   angry: { finetune: { model: base, latents: latents, clip: base.clip, targett: "${target}" } }
              |                                                                        ^
@@ -45,7 +49,7 @@ struct BadInputTests {
         """)
     let report = try repository.run("check", "mistakes.yaml", "--json")
     #expect(report.status == 2)
-    #expect(try report.lines[0]["errors"]?.array?.count == 5)
+    #expect(try report.lines[0]["errors"]?.array?.count == 6)
   }
 
   @Test func aTruncatedPicture() throws {

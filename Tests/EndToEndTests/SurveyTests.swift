@@ -34,7 +34,9 @@ struct SurveyTests {
 
   @Test func thePageIsAFileThatTheReportLeadsTo() throws {
     let (repository, key) = try Self.repository()
-    #expect(repository.names(in: "runs/study") == ["report.html", "run.json", "study.html", "study.key.csv"])
+    #expect(
+      repository.names(in: "runs/study")
+        == ["report.html", "run.json", "study.html", "study.key.csv", "study.key.md", "study.key.tex"])
     let page = try repository.text("runs/study/study.html")
     #expect(page.hasPrefix("<!doctype html>") && !page.contains("http:") && !page.contains("https:"))
     #expect(!page.contains("ours") && !page.contains("theirs") && !page.contains("portrait"))

@@ -129,6 +129,21 @@ struct MeasuringTests {
     #expect(try trend(more).hasSuffix(#""mae.least_lead":-8.0,"mae.greatest_lead":1.0}"#))
   }
 
+  @Test func placesOfASweepCanBeAveraged() throws {
+    let rows: [(label: String, axes: [(String, Value)], mae: Double)] = [
+      ("ours", [("w.text", .string("tan")), ("step", .int(300))], 1),
+      ("ours", [("w.text", .string("gray")), ("step", .int(300))], 3),
+      ("ours", [("w.text", .string("tan")), ("step", .int(400))], 5),
+      ("one", [("w.text", .string("tan")), ("step", .int(300))], 8),
+    ]
+    func average(_ names: String...) -> [String: Value] { ["average": .list(names.map(Value.string))] }
+    #expect(
+      try trend(rows, average("text")) == #"{"mae.least_rise":3.0,"mae.least_lead":-6.0,"mae.greatest_lead":-6.0}"#)
+    #expect(try trend(rows, average("text", "step")).hasPrefix(#"{"mae.least_rise":4.5,"#), "of 2 and 5")
+    #expect(
+      complaint { _ = try trend(rows, average("texts")) } == "'rows' has no swept axis 'texts': it has w.text, step")
+  }
+
   @Test func oneSetLeadsNobody() throws {
     let rows: [(label: String, axes: [(String, Value)], mae: Double)] = [
       ("ours", [("step", .int(300))], 1), ("ours", [("step", .int(400))], 2),

@@ -21,3 +21,17 @@ extension Axis {
   /// `return_step` for `world.return_step`
   static func lastPart(_ name: String) -> String { name.split(separator: ".").last.map(String.init) ?? name }
 }
+
+/// The one of a member's axes, columns or measures that `name` means: called so, or with a name that ends so.
+func meant(_ name: String, among all: [String], what: String, of label: String) throws -> String {
+  if all.contains(name) { return name }
+  let found = all.filter { Axis.lastPart($0) == name }
+  guard let only = found.first else {
+    let others = all.isEmpty ? "it has none" : "it has \(all.joined(separator: ", "))"
+    throw InputError("'\(label)' has no \(what) '\(name)': \(others)")
+  }
+  guard found.count == 1 else {
+    throw InputError("'\(name)' of '\(label)' may be \(found.joined(separator: " or ")): give one of these names")
+  }
+  return only
+}
