@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
@@ -129,5 +130,64 @@ CJPEGStatus cjpeg_decode_rgb(
   prepare(&decoder, message);
   CJPEGStatus status = decode_rgb(&decoder, data, size, pixels, capacity);
   jpeg_destroy_decompress(&decoder.jpeg);
+  return status;
+}
+
+typedef struct {
+  struct jpeg_compress_struct jpeg;
+  struct jpeg_error_mgr errors;
+  jmp_buf escape;
+  char *message;
+} Encoder;
+
+static void on_encoding_error(j_common_ptr common) {
+  Encoder *encoder = common->client_data;
+  char text[JMSG_LENGTH_MAX];
+  encoder->errors.format_message(common, text);
+  snprintf(encoder->message, CJPEG_MESSAGE_SIZE, "%s", text);
+  longjmp(encoder->escape, 1);
+}
+
+static CJPEGStatus encode_rgb(
+    Encoder *encoder, const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **data,
+    unsigned long *size) {
+  struct jpeg_compress_struct *jpeg = &encoder->jpeg;
+  if (setjmp(encoder->escape)) return CJPEG_CORRUPT;
+  jpeg_create_compress(jpeg);
+  jpeg_mem_dest(jpeg, data, size);
+  jpeg->image_width = width;
+  jpeg->image_height = height;
+  jpeg->input_components = 3;
+  jpeg->in_color_space = JCS_RGB;
+  jpeg_set_defaults(jpeg);
+  jpeg_set_quality(jpeg, quality, TRUE);
+  jpeg->dct_method = JDCT_ISLOW;
+  jpeg_start_compress(jpeg, TRUE);
+  while (jpeg->next_scanline < height) {
+    JSAMPROW row = (JSAMPROW)pixels + (size_t)jpeg->next_scanline * width * 3;
+    jpeg_write_scanlines(jpeg, &row, 1);
+  }
+  jpeg_finish_compress(jpeg);
+  return CJPEG_OK;
+}
+
+CJPEGStatus cjpeg_encode_rgb(
+    const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **data, unsigned long *size,
+    char *message) {
+  Encoder encoder;
+  memset(&encoder, 0, sizeof encoder);
+  encoder.message = message;
+  encoder.jpeg.err = jpeg_std_error(&encoder.errors);
+  encoder.errors.error_exit = on_encoding_error;
+  encoder.errors.output_message = print_nothing;
+  encoder.jpeg.client_data = &encoder;
+  *data = NULL;
+  *size = 0;
+  CJPEGStatus status = encode_rgb(&encoder, pixels, width, height, quality, data, size);
+  jpeg_destroy_compress(&encoder.jpeg);
+  if (status != CJPEG_OK) {
+    free(*data);
+    *data = NULL;
+  }
   return status;
 }

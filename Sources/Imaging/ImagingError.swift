@@ -44,7 +44,7 @@ extension ImagingError: CustomStringConvertible {
       "\(name): \(width)x\(height) pixels are too many: at most \(Image.maximumPixelCount / 1_000_000) million are"
         + " handled. Make it smaller."
     case .cannotEncode(let width, let height, let detail):
-      "a picture of \(width)x\(height) pixels cannot be written as PNG: \(detail). Make it smaller."
+      "a picture of \(width)x\(height) pixels cannot be encoded: \(detail). Make it smaller."
     }
   }
 }

@@ -1,4 +1,5 @@
 import CJPEG
+import Foundation
 
 /// JPEG files by libjpeg, behind a shim that turns its jumps and warnings into errors.
 enum JPEG {
@@ -16,12 +17,28 @@ enum JPEG {
     return stored.upright(from: Orientation(ofJPEG: bytes))
   }
 
+  /// - Throws: ``ImagingError/cannotEncode(width:height:detail:)`` where a side is longer than 65,500 pixels.
+  static func encode(_ image: Image, quality: Int) throws(ImagingError) -> Data {
+    var message = [CChar](repeating: 0, count: Int(CJPEG_MESSAGE_SIZE))
+    var (data, size): (UnsafeMutablePointer<UInt8>?, UInt) = (nil, 0)
+    let status = cjpeg_encode_rgb(
+      image.pixels, UInt32(image.width), UInt32(image.height), Int32(quality), &data, &size, &message)
+    guard status == CJPEG_OK, let data else {
+      throw .cannotEncode(width: image.width, height: image.height, detail: text(message))
+    }
+    return Data(bytesNoCopy: data, count: Int(size), deallocator: .free)
+  }
+
+  private static func text(_ message: [CChar]) -> String {
+    String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
   private static func check(
     name: String, _ call: (UnsafeMutablePointer<CChar>?) -> CJPEGStatus
   ) throws(ImagingError) {
     var message = [CChar](repeating: 0, count: Int(CJPEG_MESSAGE_SIZE))
     let status = call(&message)
-    let detail = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let detail = text(message)
     switch status {
     case CJPEG_OK: return
     case CJPEG_TRUNCATED: throw .truncated(name: name, format: .jpeg, detail: detail)
@@ -29,4 +46,10 @@ enum JPEG {
     default: throw .corrupt(name: name, format: .jpeg, detail: detail)
     }
   }
+}
+
+extension Image {
+  /// The picture as a JPEG file of `quality`, 1 to 100. The same pixels always give the same bytes.
+  /// - Throws: ``ImagingError/cannotEncode(width:height:detail:)`` where a side is longer than 65,500 pixels.
+  public func jpegData(quality: Int) throws(ImagingError) -> Data { try JPEG.encode(self, quality: quality) }
 }

@@ -165,8 +165,10 @@ struct StageOutline {
     _ parameters: RecipeParameters, at point: Point, into problems: inout Problems
   ) {
     for entry in syntax.expectations {
-      guard let value = parameters.applied(to: entry.value, at: point, into: &problems),
-        let expectation = Expectation(entry.key, value, into: &problems)
+      guard let value = parameters.applied(to: entry.value, at: point, into: &problems) else { continue }
+      // A parameter that is null expects nothing; nothing at all is a slip.
+      if value.isNull, !entry.value.isNull { continue }
+      guard let expectation = Expectation(entry.key, value, into: &problems)
       else { continue }
       expectations.append(expectation)
     }

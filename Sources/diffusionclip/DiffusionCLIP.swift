@@ -19,7 +19,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
-      DiffCommand.self,
+      DiffCommand.self, GalleryCommand.self,
       DagCommand.self, KindsCommand.self, SchemaCommand.self,
       BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
     ])

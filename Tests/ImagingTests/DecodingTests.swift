@@ -55,9 +55,24 @@ import Testing
     }
   }
 
-  @Test func refusesToEncodeWhatPNGCannotHold() {
+  @Test func encodesAJPEGCloseToThePicture() throws {
+    var shades: [UInt8] = []
+    for y in 0..<30 { for x in 0..<40 { shades += [UInt8(x * 6), UInt8(y * 8), 128] } }
+    let image = Image(width: 40, height: 30, pixels: shades)
+    let file = try image.jpegData(quality: 95)
+    let again = try Image(decoding: file, name: "again")
+    #expect((again.width, again.height) == (image.width, image.height))
+    var error = 0
+    for (mine, other) in zip(again.pixels, image.pixels) { error += abs(Int(mine) - Int(other)) }
+    #expect(error < 3 * image.pixels.count, "a mean error of 3")
+    #expect(try file == image.jpegData(quality: 95))
+    #expect(try image.jpegData(quality: 30).count < file.count)
+  }
+
+  @Test func refusesToEncodeWhatAFormatCannotHold() {
     let long = Image(width: 1_000_001, height: 1, color: .black)
     #expect(throws: ImagingError.self) { try long.pngData() }
+    #expect(throws: ImagingError.self) { try long.jpegData(quality: 85) }
   }
 }
 

@@ -145,6 +145,17 @@ struct SweepTests {
     #expect(measured.allSatisfy { $0.expectations.map(\.text) == ["< 1"] })
   }
 
+  /// A parameter that is null expects nothing: a recipe in use may say what holds in its world.
+  @Test func anExpectationCanBeLeftOpen() throws {
+    let measured =
+      stages + """
+        k: { metric: { images: s, measures: [mae] }, expect: { mae: "${bound}" } }
+        """
+    let head = head.replacing("params: {", with: "params: { bound: null,")
+    let open = try folder.plan(recipe(head, measured))
+    #expect(open.stages.filter { $0.name == "k" }.map(\.expectations.count) == [0, 0, 0, 0])
+  }
+
   @Test func errorsOfSelections() throws {
     #expect(
       try folder.errors(

@@ -30,4 +30,11 @@ CJPEGStatus cjpeg_read_size(
 CJPEGStatus cjpeg_decode_rgb(
     const uint8_t *data, size_t size, uint8_t *pixels, size_t capacity, char *message);
 
+/// Encodes `width` × `height` pixels of interleaved RGB, top row first, as a baseline JPEG of `quality` (1 to 100).
+///
+/// `*data` is for the caller to free; NULL unless `CJPEG_OK` comes back, and `message` says then what is wrong.
+CJPEGStatus cjpeg_encode_rgb(
+    const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **data, unsigned long *size,
+    char *message);
+
 #endif

@@ -16,7 +16,7 @@ struct Exporter: Sendable {
     }
     guard artifact.type.isItemSet else {
       return try formats.exported(artifact.items.map { try store.read($0.object) }, artifact.type, name)
-        .map { (path: $0.name, data: $0.data) }
+        .map { (path: $0.name == FileName.report ? "_" + $0.name : $0.name, data: $0.data) }
     }
     return try artifact.items.flatMap { item in
       try formats.exported([try store.read(item.object)], artifact.type, FileName.safe(item.name)).map { file in
@@ -33,6 +33,9 @@ struct Exporter: Sendable {
 
 /// Names of things as names of files.
 enum FileName {
+  /// The run's own page, whatever a recipe calls its pages.
+  static let report = "report.html"
+
   /// `name` without what a file's name cannot hold; one that is too long for that is cut, and told apart by a digest.
   static func safe(_ name: String) -> String {
     var safe = String(name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })

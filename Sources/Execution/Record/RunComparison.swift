@@ -16,7 +16,7 @@ public struct RunComparison: Sendable {
   /// - Parameters: folders of runs, or the files `run.json` in them.
   /// - Throws: `InputError` where one of them is no run.
   public init(of first: String, and second: String) throws {
-    let runs = (try Self.run(at: first), try Self.run(at: second))
+    let runs = (try RunFolder.record(at: first), try RunFolder.record(at: second))
     func compared(
       _ title: String, _ facts: (JSON) -> [(String, JSON)]
     ) -> (title: String, differences: [Difference]) {
@@ -42,16 +42,6 @@ public struct RunComparison: Sendable {
         ["program", "cpu", "blas"].map { ($0, run["provenance"]?[$0] ?? .null) }
       },
     ]
-  }
-
-  private static func run(at path: String) throws -> JSON {
-    var file = path
-    if try Files.status(of: path + "/run.json") != nil { file = path + "/run.json" }
-    guard let data = (try? Files.read(file)) ?? nil, let json = try? JSON(parsing: data), json["artifacts"] != nil
-    else {
-      throw InputError("\(path) is no run: name the folder of one, such as runs/quickstart")
-    }
-    return json
   }
 
   public var isEmpty: Bool { sections.allSatisfy(\.differences.isEmpty) }
@@ -89,4 +79,19 @@ public struct RunComparison: Sendable {
 
 extension JSON {
   fileprivate func text(_ member: String) -> String { self[member]?.string ?? "" }
+}
+
+/// A folder that a run wrote.
+enum RunFolder {
+  /// What `run.json` says; `path` is that of the folder, or of the file.
+  /// - Throws: `InputError` where it is no run.
+  static func record(at path: String) throws -> JSON {
+    var file = path
+    if try Files.status(of: path + "/run.json") != nil { file = path + "/run.json" }
+    guard let data = (try? Files.read(file)) ?? nil, let json = try? JSON(parsing: data), json["artifacts"] != nil
+    else {
+      throw InputError("\(path) is no run: name the folder of one, such as runs/quickstart")
+    }
+    return json
+  }
 }

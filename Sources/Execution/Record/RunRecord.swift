@@ -43,7 +43,7 @@ struct RunRecord: Sendable {
     let earlier = try Files.read(index).flatMap { try? JSON.member("files", of: $0) }?.array ?? []
 
     var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
-    files.append(("report.html", Data(try Report(of: self).html.utf8)))
+    files.append((FileName.report, Data(try Report(of: self).html.utf8)))
     for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
     let names = files.map(\.path)
     try Files.replace(index, with: try json(files: names).prettyData)

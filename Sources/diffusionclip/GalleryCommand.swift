@@ -1,0 +1,30 @@
+import ArgumentParser
+import ArtifactStore
+import Execution
+
+struct GalleryCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gallery", abstract: "Write a page of Markdown with the figures and tables of runs, to be checked in.")
+
+  @Argument(help: ArgumentHelp("The folders of runs.", valueName: "run"), completion: .directory)
+  var runs: [String]
+
+  @Option(name: .customLong("to"), help: ArgumentHelp("The folder to write to.", valueName: "folder"))
+  var folder: String
+
+  @Option(help: ArgumentHelp("The heading of the page.", valueName: "text"))
+  var title = "Gallery"
+
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    try await reportingErrors {
+      let files = try Gallery(of: runs).write(to: folder, title: title)
+      if output.json {
+        printLine(["files": .array(files.map(JSON.string))])
+      } else {
+        files.forEach { printText($0 + "\n") }
+      }
+    }
+  }
+}
