@@ -119,7 +119,7 @@ public struct LabelledReference: Sendable, Hashable {
 
 /// What a path parameter names outside the store.
 public struct PlannedSource: Sendable, Hashable {
-  public enum Form: Sendable, Hashable {
+  public enum Form: String, Sendable, Hashable {
     /// One file, named by its path.
     case file
     /// A folder: its files, without hidden ones and subfolders.

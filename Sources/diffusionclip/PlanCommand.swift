@@ -1,5 +1,7 @@
 import ArgumentParser
+import ArtifactStore
 import Execution
+import Planning
 
 struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -9,10 +11,16 @@ struct PlanCommand: AsyncParsableCommand {
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
 
+  @Option(
+    name: .customLong("out"),
+    help: ArgumentHelp("Write the plan as well, for `exec` to execute it elsewhere.", valueName: "file"))
+  var file: String?
+
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
       let forecast = try Forecast(of: plan, in: store.open(for: plan, access: .reading))
+      if let file { try Files.replace(file, with: PlanFile.data(of: plan)) }
       if output.json { printLine(forecast.json) } else { printText(Summary.text(of: forecast)) }
     }
   }

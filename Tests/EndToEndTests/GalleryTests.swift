@@ -18,7 +18,7 @@ struct GalleryTests {
     let page = try repository.text("gallery/README.md")
     #expect(page.hasPrefix("# In little\n\n## whole\n\nEvery kind of stage, in little.\n\n| name | mae |"))
     #expect(page.contains("\n![whole-sheet](whole-sheet.jpg)\n"))
-    #expect(page.hasSuffix("\nHeld: 1 expectation.\n\n"))
+    #expect(page.hasSuffix("\n\nHeld: 1 expectation.\n"))
     for name in ["sheet", "curves"] {
       let path = repository.path("gallery/whole-\(name).jpg")
       let picture = try Image(decoding: Data(contentsOf: URL(filePath: path)), name: name)

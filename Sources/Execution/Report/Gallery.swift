@@ -22,7 +22,7 @@ public struct Gallery {
     try Files.makeFolder(folder)
     var pictures: [(name: String, data: Data)] = []
     let sections = try runs.map { run in try section(of: run.record, in: run.folder, &pictures) }
-    let page = "# \(title)\n\n" + sections.joined(separator: "\n")
+    let page = "# \(title)\n\n" + sections.joined(separator: "\n\n") + "\n"
     let files = pictures + [("README.md", Data(page.utf8))]
     for file in files { try Files.replace(folder + "/" + file.name, with: file.data) }
     return files.map { folder + "/" + $0.name }
@@ -45,8 +45,8 @@ public struct Gallery {
       text += "![\(name)](\(name).jpg)\n\n"
     }
     let expectations = record["expectations"]?.array ?? []
-    if !expectations.isEmpty { text += "\(Self.verdict(on: expectations))\n" }
-    return text
+    if !expectations.isEmpty { text += Self.verdict(on: expectations) }
+    return text.trimmingCharacters(in: .newlines)
   }
 
   private func contents(of file: String, in folder: String) throws -> Data {
@@ -62,7 +62,7 @@ public struct Gallery {
     return image.resized(width: Self.width, height: height, filter: .lanczos, antialias: true)
   }
 
-  /// `All 3 expectations held.`, or which did not.
+  /// `Held: 3 expectations.`, or which were not.
   private static func verdict(on expectations: [JSON]) -> String {
     let failed = expectations.filter { $0["held"] != .bool(true) }
     let count = Readable.count(expectations.count, "expectation")

@@ -103,12 +103,21 @@ struct Report {
           return "<h3>\(HTML.escaped(name))</h3>" + Self.table(of: measured)
         case .table:
           guard let table = try csv(artifact), LinePlot(losses: table) == nil else { return "" }
-          let rows = table.rows.map { $0.map(HTML.escaped) }
-          return "<h3>\(HTML.escaped(name))</h3>" + HTML.table(table.header.map(HTML.escaped), rows)
+          return "<h3>\(HTML.escaped(name))</h3>" + Self.table(of: table)
         default: return ""
         }
       }.joined()
     }
+  }
+
+  private static func table(of table: CSV) -> String {
+    let isNumeric = table.header.indices.map { column in CSV.areNumeric(table.rows.map { $0[column] }) }
+    let rows = table.rows.map { row in
+      zip(row, isNumeric).map { cell, isNumeric in
+        (isNumeric ? Double(cell).map(Readable.number) : nil) ?? HTML.escaped(cell)
+      }
+    }
+    return HTML.table(table.header.map(HTML.escaped), rows, classes: isNumeric.map { $0 ? "number" : "" })
   }
 
   private static func table(of measured: Measurements) -> String {

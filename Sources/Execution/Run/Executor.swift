@@ -235,7 +235,7 @@ public final class ActionResult: Sendable {
 
 extension Array {
   /// The elements in consecutive parts, as few as can be of at most `size`, all about as long.
-  fileprivate func parts(ofAtMost size: Int) -> [[Element]] {
+  func parts(ofAtMost size: Int) -> [[Element]] {
     let parts = (count + size - 1) / size
     return (0..<parts).map { Array(self[$0 * count / parts..<($0 + 1) * count / parts]) }
   }

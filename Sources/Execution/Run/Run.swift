@@ -58,7 +58,8 @@ public struct Run: Sendable {
       outcome.actions = await executor.results
       do { try register(outcome.actions) } catch { outcome.error = outcome.error ?? error }
       outcome.skipped = await executor.skipped
-      if outcome.error == nil, let failures = RunFailures(among: outcome.actions) { outcome.error = failures }
+      let failed = outcome.actions.compactMap { if case .failed(let failure) = $0.status { failure } else { nil } }
+      if outcome.error == nil { outcome.error = RunFailures(failed) }
     } catch { outcome.error = error }
     outcome.seconds = (clock.now - start).seconds
     emit(.finished(outcome.summary))
@@ -85,14 +86,14 @@ public struct Run: Sendable {
   }
 }
 
-/// What went wrong in a run that went on after failures.
+/// What went wrong where the rest was done all the same.
 public struct RunFailures: Error, CustomStringConvertible {
   /// At least one, in the order of the plan.
   public let failures: [ActionFailure]
 
   /// Nil where nothing failed.
-  fileprivate init?(among actions: [ActionResult]) {
-    failures = actions.compactMap { if case .failed(let failure) = $0.status { failure } else { nil } }
+  init?(_ failures: [ActionFailure]) {
+    self.failures = failures
     if failures.isEmpty { return nil }
   }
 

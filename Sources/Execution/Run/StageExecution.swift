@@ -1,0 +1,180 @@
+import ArtifactStore
+import Foundation
+import Planning
+import RecipeSyntax
+import StageKit
+
+/// One stage of a plan, or some of its items, executed by itself over a store that others share: what a cluster engine
+/// starts on a node, maybe twice. What is in the store already is not done again.
+public struct StageExecution: Sendable {
+  /// Which of a stage's actions.
+  public enum Selection: Sendable, Hashable {
+    case all
+    case items([String])
+    /// The `number`th, from 1, of so many consecutive parts of about the same length.
+    case part(number: Int, of: Int)
+  }
+
+  private let file: PlanFile
+  private let stage: PlannedStage
+  private let selection: Selection
+  private let store: Store
+
+  /// - Parameter actions: ids as `plan` lists them: one stage, or items of one stage.
+  /// - Throws: ``ExecutionError`` or `InputError` where the plan has no such actions.
+  public init(of actions: [String], part: Selection? = nil, in file: PlanFile, store: Store) throws {
+    (self.file, self.store) = (file, store)
+    let found = try actions.map { try Self.action($0, in: file.plan) }
+    guard let first = found.first, found.allSatisfy({ $0.stage.id == first.stage.id }) else {
+      throw InputError("the actions are of several stages: execute one stage at a time")
+    }
+    let items = found.compactMap(\.item)
+    guard items.isEmpty || items.count == found.count && part == nil else {
+      throw InputError("'\(first.stage.id)' is named as a whole as well as by items: name the one or the others")
+    }
+    stage = first.stage
+    selection = part ?? (items.isEmpty ? .all : .items(items))
+  }
+
+  private static func action(_ id: String, in plan: Plan) throws -> (stage: PlannedStage, item: String?) {
+    if let stage = plan[id] { return (stage, nil) }
+    // A stage's id may have slashes in it, in a swept text.
+    let slashes = id.indices.filter { id[$0] == "/" }.reversed()
+    for slash in slashes {
+      if let stage = plan[String(id[..<slash])] { return (stage, String(id[id.index(after: slash)...])) }
+    }
+    let names = plan.stages.map(\.id)
+    throw ExecutionError.unknownStage(id, suggestion: Suggestion.nearest(to: id, in: names), available: names)
+  }
+
+  /// Where the receipt goes unless another place is given: a changed recipe, whose plan is another, finds none of these.
+  public var receiptPath: String {
+    let name =
+      switch selection {
+      case .all: stage.id
+      case .items(let items): "\(stage.id)/" + items.joined(separator: "+")
+      case .part(let number, let count): "\(stage.id) \(number) of \(count)"
+      }
+    return "\(store.folder)/receipts/\(file.digest.hex)/\(FileName.safe(name)).json"
+  }
+
+  /// Writes a receipt in one step, to `path` or where it goes by default.
+  /// - Throws: `StoreError`.
+  public func write(_ receipt: JSON, to path: String? = nil) throws {
+    let path = path ?? receiptPath
+    let folder = (path as NSString).deletingLastPathComponent
+    if !folder.isEmpty { try Files.makeFolder(folder) }
+    try Files.replace(path, with: receipt.prettyData)
+  }
+
+  /// Does what is not done.
+  /// - Returns: the receipt, which tells what was made.
+  /// - Throws: `InputError` where something that the stage needs is not there yet; ``RunFailures`` once all that could be
+  ///   done is; `Cancelled`, `StoreError` or ``ExecutionError``.
+  public func perform(
+    environment: RunEnvironment, interruption: Interruption = Interruption(),
+    emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) throws -> JSON {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
+    let actions = try chosen()
+    var outcomes: [ActionID: (word: String, record: FinishedAction)] = [:]
+    var tasks: [Agenda.Task] = []
+    for (place, action) in actions.enumerated() {
+      switch try store.lookup(action.key) {
+      case .hit(let record):
+        emit(.cached(action.id))
+        outcomes[action.id] = ("cached", record)
+      case .miss(let miss):
+        tasks.append(Agenda.Task(stage: 0, place: place, action: action, reason: .lost(miss)))
+      }
+    }
+    var failures: [ActionFailure] = []
+    var batches = tasks.isEmpty ? [] : tasks.parts(ofAtMost: runner.batchSize(like: tasks[0].action)).reversed()
+    while let batch = batches.popLast() {
+      try interruption.check()
+      do {
+        for (task, outcome) in zip(batch, try runner.perform(batch)) {
+          switch outcome {
+          case .ran(let record): outcomes[task.action.id] = ("ran", record)
+          case .cached(let record): outcomes[task.action.id] = ("cached", record)
+          // Another process is at it: it is asked for alone, in the end.
+          case .taken: batches.insert([task], at: 0)
+          }
+        }
+      } catch is BatchFailure {
+        batches += batch.reversed().map { task in
+          var task = task
+          task.isRestarted = true
+          return [task]
+        }
+      } catch let failure as ActionFailure { failures.append(failure) }
+    }
+    store.saveCaches()
+    if let failures = RunFailures(failures) { throw failures }
+    let done = actions.compactMap { action in outcomes[action.id].map { action.receipt(of: $0.record, $0.word) } }
+    return [
+      "plan": .string(file.digest.hex), "recipe": .string(file.plan.recipe), "stage": .string(stage.id),
+      "actions": .array(done), "seconds": .double((clock.now - start).seconds),
+      "provenance": environment.provenance(seconds: (clock.now - start).seconds).json,
+    ]
+  }
+
+  /// The actions meant, whose inputs are all there.
+  private func chosen() throws -> [Action] {
+    let needed = file.plan.only([stage])
+    var walk = Walk(plan: needed, store: store)
+    var missing: [String] = []
+    for other in needed.stages where other.id != stage.id {
+      let steps = try walk.steps(of: other)
+      let records = try steps.concurrentMap { step -> FinishedAction? in
+        guard case .ready(let action) = step.prospect, case .hit(let record) = try store.lookup(action.key) else {
+          return nil
+        }
+        return record
+      }
+      let found = LookedUpStage(other, steps: steps, records: records)
+      if !found.isComplete { missing.append(other.id) }
+      walk.settle(found)
+    }
+    guard missing.isEmpty else {
+      throw InputError(
+        "stage '\(stage.id)' needs what is not in the store \(store.folder) yet: execute these first: "
+          + missing.joined(separator: ", "))
+    }
+    let actions = try walk.steps(of: stage).compactMap { step in
+      if case .ready(let action) = step.prospect { action } else { nil }
+    }
+    switch selection {
+    case .all: return actions
+    case .part(let number, let count):
+      return Array(actions[actions.count * (number - 1) / count..<actions.count * number / count])
+    case .items(let items):
+      return try items.map { item in
+        guard let action = actions.first(where: { $0.id.item == item }) else {
+          let names = actions.compactMap(\.id.item)
+          throw ExecutionError.unknownStage(
+            "\(stage.id)/\(item)", suggestion: Suggestion.nearest(to: item, in: names).map { "\(stage.id)/\($0)" },
+            available: names.map { "\(stage.id)/\($0)" })
+        }
+        return action
+      }
+    }
+  }
+}
+
+extension Action {
+  fileprivate func receipt(of record: FinishedAction, _ word: String) -> JSON {
+    [
+      "id": .string(id.description), "item": .optional(id.item), "key": .string(key.hex), "status": .string(word),
+      "outputs": .array(
+        record.outputs.map { output in
+          [
+            "port": .string(output.port), "type": .string(output.artifact.type.rawValue),
+            "digest": .string(output.artifact.digest.hex), "items": output.artifact.itemsJSON,
+          ]
+        }),
+    ]
+  }
+}
