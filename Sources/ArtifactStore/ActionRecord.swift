@@ -140,8 +140,16 @@ extension Artifact {
     self.init(type: type, items: items)
   }
 
+  /// `"port", "type", "digest", "items"`: what files and commands say of an output.
+  package func members(at port: String) -> [JSON.Member] {
+    [
+      .init("port", .string(port)), .init("type", .string(type.rawValue)), .init("digest", .string(digest.hex)),
+      .init("items", itemsJSON),
+    ]
+  }
+
   /// The items as `[{"name", "object", "size"}]`.
-  package var itemsJSON: JSON {
+  fileprivate var itemsJSON: JSON {
     .array(items.map { ["name": .string($0.name), "object": .string($0.object.hex), "size": .int($0.size)] })
   }
 }

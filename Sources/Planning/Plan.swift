@@ -73,8 +73,20 @@ public final class PlannedStage: Sendable {
     preimage = ActionPreimage.common(kind, parameters)
   }
 
+  /// Every reference at its inputs.
+  public var references: [OutputReference] { inputs.values.flatMap(\.references) }
+
   static func id(_ name: String, at axes: [Axis]) -> String {
     axes.isEmpty ? name : name + "[" + axes.map(\.description).joined(separator: ",") + "]"
+  }
+}
+
+extension [PlannedStage] {
+  /// Those with these ids and all that they need, of stages that stand behind what they depend on.
+  public func needed(for ids: some Sequence<String>) -> [PlannedStage] {
+    var needed = Set(ids)
+    for stage in reversed() where needed.contains(stage.id) { needed.formUnion(stage.references.map(\.stage)) }
+    return filter { needed.contains($0.id) }
   }
 }
 

@@ -53,14 +53,17 @@ private struct Graph {
       expansion.report(found, in: binding.scope)
     }
     let listed = Self.outputs(resolver, &expansion)
-    let needed = Self.needed(
-      drafts, in: Self.untouched(resolver, expansion).union([0]), outputs: listed)
-    for draft in needed {
+    // To be done is what makes the outputs, every stage of the recipe itself and of those that are used for their own
+    // sake, those of others that expect something, and all that these need.
+    let scopes = Self.untouched(resolver, expansion).union([0])
+    let wanted = drafts.filter { scopes.contains($0.scope) || !$0.stage.expectations.isEmpty }.map(\.stage.id)
+    stages = drafts.map(\.stage).needed(for: wanted + listed.map(\.stage))
+    let ids = Set(stages.map(\.id))
+    for draft in drafts where ids.contains(draft.stage.id) {
       var found = Problems()
       draft.missingFiles.forEach { found.report($0) }
       expansion.report(found, in: draft.scope)
     }
-    stages = needed.map(\.stage)
     outputs = expansion.scopes[0].file.document.outputs == nil ? Self.ends(of: stages) : listed
   }
 
@@ -70,19 +73,6 @@ private struct Graph {
     let scope: Int
     /// What is to be said of files that are not there.
     let missingFiles: [Diagnostic]
-  }
-
-  /// What is to be done: what makes `outputs`, every stage of `scopes`, those of others that expect something, and all
-  /// that these need.
-  private static func needed(_ drafts: [Draft], in scopes: Set<Int>, outputs: [OutputReference]) -> [Draft] {
-    var needed = Set(outputs.map(\.stage))
-    for draft in drafts where scopes.contains(draft.scope) || !draft.stage.expectations.isEmpty {
-      needed.insert(draft.stage.id)
-    }
-    for draft in drafts.reversed() where needed.contains(draft.stage.id) {
-      needed.formUnion(draft.stage.inputs.values.flatMap(\.references).map(\.stage))
-    }
-    return drafts.filter { needed.contains($0.stage.id) }
   }
 
   /// The recipes in use of which nothing is taken: then it is for their own sake that they are used.
@@ -97,7 +87,7 @@ private struct Graph {
 
   /// The first output of every stage that no other needs.
   private static func ends(of stages: [PlannedStage]) -> [OutputReference] {
-    let taken = Set(stages.flatMap { $0.inputs.values.flatMap(\.references).map(\.stage) })
+    let taken = Set(stages.flatMap(\.references).map(\.stage))
     return stages.filter { !taken.contains($0.id) }.compactMap { stage in
       stage.outputs.first.map { OutputReference(stage: stage.id, port: $0.name, type: $0.type) }
     }

@@ -1,9 +1,14 @@
+import Foundation
+
 /// A table as comma-separated values (RFC 4180): a header, then rows. What artifacts of type `table` hold.
 public struct CSV: Sendable, Hashable {
   public let header: [String]
   public let rows: [[String]]
 
   public init(header: [String], rows: [[String]]) { (self.header, self.rows) = (header, rows) }
+
+  /// Of a file's or an artifact's bytes.
+  public init?(_ data: Data) { self.init(String(decoding: data, as: UTF8.self)) }
 
   /// Nil for a text without a header, with an unclosed quote, or with a row of another width than the header's.
   public init?(_ text: String) {

@@ -40,7 +40,7 @@ extension Catalog {
 
   private static func exportedTable(_ data: Data, _ name: String) -> [(name: String, data: Data)] {
     var files = [(name + ".csv", data)]
-    if let table = CSV(String(decoding: data, as: UTF8.self)), table.rows.count <= longestPrintedTable {
+    if let table = CSV(data), table.rows.count <= longestPrintedTable {
       let printed = PrintedTable(table)
       files += [(name + ".md", Data(printed.markdown.utf8)), (name + ".tex", Data(printed.latex.utf8))]
     }

@@ -144,7 +144,7 @@ private func checkLatent(_ data: Data, _ path: String) throws {
 private func tableData(_ files: [SourceFile], _ context: any StageContext) throws -> Data {
   let tables = try files.map { file in
     let data = try context.read(file)
-    guard let table = CSV(String(decoding: data, as: UTF8.self)) else {
+    guard let table = CSV(data) else {
       throw InputError("\(file.path): expected a table as CSV: a header, then rows of as many cells, quotes closed")
     }
     return (path: file.path, data: data, table: table)

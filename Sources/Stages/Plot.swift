@@ -131,7 +131,7 @@ private struct PlaceInSweeps: Hashable {
 /// The columns of tables over the column `x`.
 private func tabulatedCurves(_ context: any StageContext, _ x: String, _ measures: [String]?) throws -> [PlotCurve] {
   try context.inputs("curves").filter { $0.artifact.type == .table }.flatMap { member in
-    guard let table = CSV(String(decoding: try context.read(member.artifact.items[0]), as: UTF8.self)) else {
+    guard let table = CSV(try context.read(member.artifact.items[0])) else {
       throw InputError("'\(member.label)' is no table: a heading and rows of the same width are expected")
     }
     func numbers(_ column: String) throws -> [Double?] {

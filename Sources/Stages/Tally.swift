@@ -179,7 +179,7 @@ private struct Columns {
   let name: String
 
   init(_ data: Data, of name: String) throws {
-    guard let table = CSV(String(decoding: data, as: UTF8.self)) else {
+    guard let table = CSV(data) else {
       throw InputError("'\(name)': expected a table as CSV: a header, then rows of as many cells, quotes closed")
     }
     (self.table, self.name) = (table, name)

@@ -36,7 +36,7 @@ public struct Measurements: Sendable, Hashable {
           Row(item: item.name, values: try Self.values(in: store.read(item.object), stage: stage))
         })
     case .table:
-      guard let table = CSV(String(decoding: try store.read(artifact.items[0].object), as: UTF8.self)),
+      guard let table = CSV(try store.read(artifact.items[0].object)),
         table.header.count == 2
       else { return nil }
       let pairs = table.rows.compactMap { row in

@@ -78,11 +78,8 @@ public struct Inspection: Sendable {
 
   /// The same for programs.
   public func json(of output: Output) throws -> JSON {
-    var members: [JSON.Member] = [
-      .init("stage", .string(output.reference.stage)), .init("port", .string(output.reference.port)),
-      .init("type", .string(output.artifact.type.rawValue)), .init("digest", .string(output.artifact.digest.hex)),
-      .init("items", output.artifact.itemsJSON),
-    ]
+    var members = [JSON.Member("stage", .string(output.reference.stage))]
+    members += output.artifact.members(at: output.reference.port)
     if output.artifact.type == .metrics, let measured = try measurements(of: output) {
       members.append(
         .init("means", .object(measured.measures.map { .init($0, measured.mean($0).map(JSON.double) ?? .null) })))
@@ -99,6 +96,6 @@ public struct Inspection: Sendable {
   }
 
   private func table(of output: Output) throws -> CSV? {
-    CSV(String(decoding: try store.read(output.artifact.items[0].object), as: UTF8.self))
+    CSV(try store.read(output.artifact.items[0].object))
   }
 }

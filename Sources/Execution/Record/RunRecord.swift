@@ -93,10 +93,7 @@ struct RunRecord: Sendable {
         }),
       "artifacts": .array(
         madeArtifacts.map { reference, artifact in
-          [
-            "stage": .string(reference.stage), "port": .string(reference.port), "type": .string(artifact.type.rawValue),
-            "digest": .string(artifact.digest.hex), "items": artifact.itemsJSON,
-          ]
+          .object([.init("stage", .string(reference.stage))] + artifact.members(at: reference.port))
         }),
       "measures": .array(try measures),
       "expectations": .array(expectations.map(\.json)),

@@ -147,7 +147,7 @@ struct Report {
   }
 
   private func csv(_ artifact: Artifact) throws -> CSV? {
-    CSV(String(decoding: try record.run.store.read(artifact.items[0].object), as: UTF8.self))
+    CSV(try record.run.store.read(artifact.items[0].object))
   }
 
   private var graph: String {

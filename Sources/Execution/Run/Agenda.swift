@@ -38,7 +38,7 @@ struct Agenda {
     dependents = Array(repeating: [], count: plan.stages.count)
     waitsFor = Array(repeating: 0, count: plan.stages.count)
     for (number, stage) in plan.stages.enumerated() {
-      for predecessor in Set(stage.inputs.values.flatMap(\.references).compactMap { numbers[$0.stage] }) {
+      for predecessor in Set(stage.references.compactMap { numbers[$0.stage] }) {
         dependents[predecessor].append(number)
         waitsFor[number] += 1
       }

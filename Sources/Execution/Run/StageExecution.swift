@@ -168,13 +168,7 @@ extension Action {
   fileprivate func receipt(of record: FinishedAction, _ word: String) -> JSON {
     [
       "id": .string(id.description), "item": .optional(id.item), "key": .string(key.hex), "status": .string(word),
-      "outputs": .array(
-        record.outputs.map { output in
-          [
-            "port": .string(output.port), "type": .string(output.artifact.type.rawValue),
-            "digest": .string(output.artifact.digest.hex), "items": output.artifact.itemsJSON,
-          ]
-        }),
+      "outputs": .array(record.outputs.map { .object($0.artifact.members(at: $0.port)) }),
     ]
   }
 }

@@ -68,16 +68,14 @@ extension Plan {
 
   /// The plan of these stages and of all that they need.
   public func only(_ wanted: [PlannedStage]) -> Plan {
-    var needed = Set(wanted.map(\.id))
-    for stage in stages.reversed() where needed.contains(stage.id) {
-      needed.formUnion(stage.inputs.values.flatMap(\.references).map(\.stage))
-    }
-    let kept = outputs.filter { needed.contains($0.stage) }
+    let needed = stages.needed(for: wanted.map(\.id))
+    let ids = Set(needed.map(\.id))
+    let kept = outputs.filter { ids.contains($0.stage) }
     let ends = wanted.compactMap { stage in
       stage.outputs.first.map { OutputReference(stage: stage.id, port: $0.name, type: $0.type) }
     }
     return Plan(
       recipe: recipe, description: description, file: file, parameters: parameters, overlays: overlays,
-      stages: stages.filter { needed.contains($0.id) }, outputs: (kept + ends).uniqued)
+      stages: needed, outputs: (kept + ends).uniqued)
   }
 }

@@ -51,7 +51,7 @@ struct PlanReader {
     for part in try parts("stages") {
       let stage = try part.stage(kinds: kinds)
       // Each stands behind those that it depends on.
-      for reference in stage.inputs.values.flatMap(\.references) {
+      for reference in stage.references {
         let output = known[reference.stage]?.outputs.first { $0.name == reference.port }
         guard output?.type == reference.type else { throw part.fail("inputs") }
       }

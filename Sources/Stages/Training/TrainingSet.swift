@@ -33,7 +33,7 @@ struct TrainingSet {
 
   private static func columns(_ context: any StageContext, names: [String]) throws -> [String: [String]] {
     guard let artifact = context.input("table") else { return [:] }
-    guard let table = CSV(String(decoding: try context.read(artifact.items[0]), as: UTF8.self)),
+    guard let table = CSV(try context.read(artifact.items[0])),
       let items = table.column("item")
     else { throw InputError("the table has no column 'item': its cells name the pictures") }
     let rows = Dictionary(items.enumerated().map { ($1, $0) }) { first, _ in first }
