@@ -18,6 +18,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: B
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let heaps = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -42,7 +43,8 @@ let package = Package(
           ], .when(platforms: [.linux]))
       ]),
     module(
-      "Execution", ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Imaging", collections]),
+      "Execution",
+      ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Imaging", collections, heaps]),
     module(
       "Stages",
       [

@@ -51,12 +51,18 @@ public struct Provenance: Sendable, Hashable {
   public let peakMegabytes: Double
   /// When it was done: ISO 8601, UTC.
   public let date: String
+  /// How often a diffusion network was evaluated on a picture, and the floating-point operations of that; 0 where none
+  /// was, or nobody counted.
+  public let evaluations: Int
+  public let flop: Double
 
   public init(
-    program: String, cpu: String, blas: String, threads: Int, seconds: Double, peakMegabytes: Double, date: String
+    program: String, cpu: String, blas: String, threads: Int, seconds: Double, peakMegabytes: Double, date: String,
+    evaluations: Int = 0, flop: Double = 0
   ) {
     (self.program, self.cpu, self.blas, self.threads) = (program, cpu, blas, threads)
     (self.seconds, self.peakMegabytes, self.date) = (seconds, peakMegabytes, date)
+    (self.evaluations, self.flop) = (evaluations, flop)
   }
 }
 
@@ -165,10 +171,13 @@ extension Artifact.Item {
 
 extension Provenance {
   package var json: JSON {
-    [
-      "program": .string(program), "cpu": .string(cpu), "blas": .string(blas), "threads": .int(threads),
-      "seconds": .double(seconds), "peak_megabytes": .double(peakMegabytes), "date": .string(date),
+    var members: [JSON.Member] = [
+      .init("program", .string(program)), .init("cpu", .string(cpu)), .init("blas", .string(blas)),
+      .init("threads", .int(threads)), .init("seconds", .double(seconds)),
+      .init("peak_megabytes", .double(peakMegabytes)), .init("date", .string(date)),
     ]
+    if evaluations > 0 { members += [.init("evaluations", .int(evaluations)), .init("flop", .double(flop))] }
+    return .object(members)
   }
 
   fileprivate init?(json: JSON) {
@@ -177,6 +186,7 @@ extension Provenance {
       let peak = json["peak_megabytes"]?.double, let date = json["date"]?.string
     else { return nil }
     self.init(
-      program: program, cpu: cpu, blas: blas, threads: threads, seconds: seconds, peakMegabytes: peak, date: date)
+      program: program, cpu: cpu, blas: blas, threads: threads, seconds: seconds, peakMegabytes: peak, date: date,
+      evaluations: json["evaluations"]?.int ?? 0, flop: json["flop"]?.double ?? 0)
   }
 }

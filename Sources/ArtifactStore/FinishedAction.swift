@@ -62,13 +62,15 @@ extension FinishedAction: Packable {
     }
     guard let program = reader.text(), let cpu = reader.text(), let blas = reader.text(), let date = reader.text(),
       let threads = reader.number(Int64.self), let seconds = reader.number(UInt64.self),
-      let peak = reader.number(UInt64.self)
+      let peak = reader.number(UInt64.self), let evaluations = reader.number(Int64.self),
+      let flop = reader.number(UInt64.self)
     else { return nil }
     self.init(
       key: key, outputs: outputs,
       provenance: Provenance(
         program: program, cpu: cpu, blas: blas, threads: Int(threads), seconds: Double(bitPattern: seconds),
-        peakMegabytes: Double(bitPattern: peak), date: date))
+        peakMegabytes: Double(bitPattern: peak), date: date, evaluations: Int(evaluations),
+        flop: Double(bitPattern: flop)))
   }
 
   func write(to writer: inout PackedWriter) {
@@ -88,5 +90,7 @@ extension FinishedAction: Packable {
     writer.write(Int64(provenance.threads))
     writer.write(provenance.seconds.bitPattern)
     writer.write(provenance.peakMegabytes.bitPattern)
+    writer.write(Int64(provenance.evaluations))
+    writer.write(provenance.flop.bitPattern)
   }
 }

@@ -46,6 +46,8 @@ public protocol StageContext: AnyObject {
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue])
   /// A line for the action's log.
   func log(_ message: String)
+  /// Tells what a diffusion network has done in the action, for the estimates of later ones.
+  func count(_ work: Work)
 
   /// The state that an earlier, interrupted attempt of this very action saved last.
   func savedState() throws -> Data?

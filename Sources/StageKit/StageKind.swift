@@ -26,28 +26,32 @@ public struct StageKind: Sendable {
   public let run: @Sendable (any StageContext) throws -> Void
   /// How several items are done at once, where that is faster.
   public let batching: Batching?
+  /// What can be told of a stage before it runs: how much work an action is, how many items there will be.
+  public let estimate: @Sendable (Foresight) -> StageEstimate
 
   public init(
     name: String, summary: String, revision: Int, inputs: [Port] = [], parameters: [Parameter] = [],
     outputs: @escaping @Sendable (Parameters) -> [OutputPort], mapping: Mapping = .whole,
     memory: MemoryNeed = MemoryNeed(megabytes: 64, perInputByte: 2),
+    estimate: @escaping @Sendable (Foresight) -> StageEstimate = { $0.estimate() },
     check: @escaping @Sendable (StageDraft) -> [Complaint] = { _ in [] },
     run: @escaping @Sendable (any StageContext) throws -> Void
   ) {
     (self.name, self.summary, self.revision, self.inputs) = (name, summary, revision, inputs)
     (self.parameters, self.outputs, self.mapping) = (parameters, outputs, mapping)
-    (self.memory, self.check, self.run, batching) = (memory, check, run, nil)
+    (self.memory, self.estimate, self.check, self.run, batching) = (memory, estimate, check, run, nil)
   }
 
   /// A kind that maps over the items at the input `mapped` and does several of them at once.
   public init(
     name: String, summary: String, revision: Int, inputs: [Port] = [], parameters: [Parameter] = [],
     outputs: @escaping @Sendable (Parameters) -> [OutputPort], over mapped: String, memory: MemoryNeed,
+    estimate: @escaping @Sendable (Foresight) -> StageEstimate = { $0.estimate() },
     check: @escaping @Sendable (StageDraft) -> [Complaint] = { _ in [] }, batching: Batching
   ) {
     (self.name, self.summary, self.revision, self.inputs) = (name, summary, revision, inputs)
     (self.parameters, self.outputs, mapping) = (parameters, outputs, .items(of: mapped))
-    (self.memory, self.check, self.batching) = (memory, check, batching)
+    (self.memory, self.estimate, self.check, self.batching) = (memory, estimate, check, batching)
     run = { try batching.run([$0]) }
   }
 }

@@ -18,14 +18,26 @@ public struct Benchmark: Sendable {
     public let peakMegabytes: Double
     /// What the measured runs took from the system for tensors: nothing, once the first run has taken what it needs.
     public let takenMegabytes: Double
+    /// The kind of stage that it stands for, and GFLOP of one evaluation of its network.
+    public let use: Use?
     public var gflops: Double { gflop / seconds }
   }
 
+  /// What a case tells about stages.
+  public struct Use: Sendable {
+    public let kind: StageKind
+    public let evaluationGflop: Double
+  }
+
   public let name: String
+  /// The kind of stage that it stands for.
+  var kind: StageKind?
   /// How often it is run before it is measured.
   var warmups = 1
   /// How often it is measured.
   let repeats: Int
+  /// How often its network is evaluated.
+  var evaluations = 1
   /// Prepares the case: how many GFLOP it counts as, and what makes ready for one measurement of what it returns.
   let prepare: @Sendable () throws -> (gflop: Double, makeReady: () -> () -> Void)
 
@@ -104,7 +116,8 @@ public struct Benchmark: Sendable {
     }
     return Result(
       name: name, gflop: gflop, seconds: times.sorted()[repeats / 2], peakMegabytes: ProcessMemory.peakMegabytes,
-      takenMegabytes: Double(MemoryPool.shared.bytesFromSystem - taken) / 1_048_576)
+      takenMegabytes: Double(MemoryPool.shared.bytesFromSystem - taken) / 1_048_576,
+      use: kind.map { Use(kind: $0, evaluationGflop: gflop / Double(evaluations)) })
   }
 
   // MARK: Kinds of cases
@@ -142,10 +155,13 @@ public struct Benchmark: Sendable {
     _ name: String, _ model: @escaping Model, memory: Int? = nil, repeats: Int
   ) -> Benchmark {
     // The optimiser's moments are there from the second iteration on.
-    Benchmark(name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune", warmups: 2, repeats: repeats) {
+    let steps = 6
+    return Benchmark(
+      name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune", kind: memory == nil ? Stages.finetune : nil, warmups: 2,
+      repeats: repeats, evaluations: 3 * steps
+    ) {
       let network = try model()
       let x = picture(network)
-      let steps = 6
       let limited = { (body: () -> Void) in memory.map { Recomputation.limited(to: $0 << 20, body) } ?? body() }
       let forward = counted { limited { evaluate(network, x) } }
       var tuning = FineTuning(
@@ -162,7 +178,7 @@ public struct Benchmark: Sendable {
   private static func inversion(
     _ name: String, _ model: @escaping Model, steps: Int, repeats: Int
   ) -> Benchmark {
-    Benchmark(name: "\(name) inversion, \(steps) steps", repeats: repeats) {
+    Benchmark(name: "\(name) inversion, \(steps) steps", kind: invert, repeats: repeats, evaluations: steps - 1) {
       let network = try model()
       let x = picture(network)
       let forward = counted { evaluate(network, x) }
@@ -178,7 +194,7 @@ public struct Benchmark: Sendable {
   private static func sampling(
     _ name: String, _ model: @escaping Model, steps: Int, repeats: Int
   ) -> Benchmark {
-    Benchmark(name: "\(name) sampling, \(steps) steps", repeats: repeats) {
+    Benchmark(name: "\(name) sampling, \(steps) steps", kind: sample, repeats: repeats, evaluations: steps) {
       let network = try model()
       let x = picture(network)
       let forward = counted { evaluate(network, x) }

@@ -38,6 +38,13 @@ let invert = StageKind(
   },
   over: "images",
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
+  estimate: { foresight in
+    let parameters = foresight.parameters
+    let method = InversionMethod(rawValue: parameters.string("method")) ?? .ddim
+    return foresight.estimate(
+      work: foresight.forward(method.evaluations(parameters)),
+      bytes: foresight["images"].map { latentBytes(ofPicture: $0.bytes) })
+  },
   check: { draft in
     guard draft.parameters["method"]?.string == InversionMethod.coupled.rawValue,
       let steps = draft.parameters["steps"]?.int, let returnStep = draft.parameters["return_step"]?.int
@@ -59,6 +66,7 @@ let invert = StageKind(
     let method = InversionMethod(rawValue: contexts.common.parameters.string("method")) ?? .ddim
     let inverted = try method.invert(images, with: model.predictor, contexts)
     for (context, (latent, effort)) in zip(contexts, inverted) {
+      context.count(.forward(effort.evaluations, of: model.flopPerEvaluation))
       try context.write(latent.data(), item: context.item ?? "", to: "latents")
       try context.write(effort.data, item: context.item ?? "", to: "effort")
     }
@@ -74,6 +82,17 @@ private enum InversionMethod: String, CaseIterable {
     case .fixed_point: "solves for the steps of a DDIM generation of as many `steps`, the last one included."
     case .coupled: "two coupled states (O-BELM), exact; `sample` goes back in the same number of steps."
     case .edit_friendly: "stochastic, exact: keeps the noise of each of `steps` steps, which `sample` adds again."
+    }
+  }
+
+  /// How many network evaluations it takes for a picture; of `fixed_point`, which iterates as long as it has to, those
+  /// of common models.
+  func evaluations(_ parameters: Parameters) -> Int {
+    let steps = parameters.int("steps")
+    return switch self {
+    case .ddim: steps - 1
+    case .fixed_point: steps * min(parameters.int("iterations"), 5)
+    case .coupled, .edit_friendly: steps
     }
   }
 
@@ -135,16 +154,17 @@ private struct Effort {
   static let convergence = ["residual", "unconverged"]
 
   let data: Data
+  let evaluations: Int
   /// The largest of all steps'; 0 where there is none.
   let residual: Double
 
   init(evaluations: Int) {
     data = Data("{\"\(Self.evaluations)\":\(evaluations)}".utf8)
-    residual = 0
+    (self.evaluations, residual) = (evaluations, 0)
   }
 
   init(_ report: FixedPointInversion.Report) {
-    residual = report.residuals.max() ?? 0
+    (evaluations, residual) = (report.evaluations, report.residuals.max() ?? 0)
     let residualText = residual.isFinite ? "\(residual)" : "null"
     data = Data(
       "{\"\(Self.evaluations)\":\(report.evaluations),\"residual\":\(residualText),\"unconverged\":\(report.unconverged)}"

@@ -52,6 +52,14 @@ let load = StageKind(
     sources.filter { parameters[$0.rawValue] != nil }.map { OutputPort($0.rawValue, $0) }
   },
   mapping: .files(of: "images"),
+  estimate: { foresight in
+    let files = foresight.files.values.flatMap(\.self)
+    let side = foresight.parameters["size"]?.int
+    let isModel = foresight.parameters[ArtifactType.diffusion.rawValue] != nil
+    return foresight.estimate(
+      bytes: side.map(pictureBytes) ?? fileBytes(files) / foresight.actions, side: side,
+      flopPerEvaluation: isModel ? diffusionNetwork(files, foresight.parameters)?.flopPerEvaluation : nil)
+  },
   check: { draft in
     let given = sources.filter { draft.parameters[$0.rawValue] != nil }
     var complaints: [Complaint] = []
@@ -138,6 +146,12 @@ private func checkLatent(_ data: Data, _ path: String) throws {
   let file = try Safetensors.read(data, from: path)
   if file.tensors["noise"] != nil { _ = try Noise(file, name: path) }
   if file.tensors["noise"] == nil || file.tensors["latent"] != nil { _ = try Latent(file, name: path) }
+}
+
+/// The diffusion network that files on this machine hold, without its values; nil where there is none.
+private func diffusionNetwork(_ files: [String], _ parameters: Parameters) -> (any DiffusionModel)? {
+  let found = try? ModelFiles(files.map { (($0 as NSString).lastPathComponent, $0) })
+  return (try? found?.model(PublishedHints(parameters)))?.network as? any DiffusionModel
 }
 
 /// The bytes of one table as they are; several tables below each other, in the order of the files' names.

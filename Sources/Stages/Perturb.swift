@@ -17,6 +17,7 @@ let perturb = StageKind(
   ],
   outputs: { _ in [OutputPort("latents", .latents)] },
   mapping: .items(of: "images"),
+  estimate: { $0.estimate(bytes: $0["images"].map { latentBytes(ofPicture: $0.bytes) }) },
   run: { context in
     let image = try context.picture("images")
     let returnStep = context.parameters.int("return_step")

@@ -1,3 +1,4 @@
+import ArtifactStore
 import Diffusion
 import Networks
 import StageKit
@@ -41,6 +42,14 @@ let sample = StageKind(
   outputs: { _ in [OutputPort("images", .images)] },
   over: "latents",
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
+  estimate: { foresight in
+    let models = (foresight.inputs["model"] ?? []) + (foresight.inputs["models"] ?? [])
+    let flop = models.reduce(0.0) { $0 + ($1.flopPerEvaluation ?? .nan) }
+    let evaluations = foresight.parameters.int("steps") * models.count
+    return foresight.estimate(
+      work: flop.isNaN || models.isEmpty ? nil : .forward(evaluations, of: flop / Double(models.count)),
+      bytes: foresight["latents"].map { $0.bytes / latentBytes(ofPicture: 1) })
+  },
   check: { draft in
     let given = ["model", "models"].filter { draft.inputs[$0] != nil }
     return given.count == 1 ? [] : [Complaint(about: given.last, "sample takes either `model` or `models`")]
@@ -52,9 +61,11 @@ let sample = StageKind(
     // Latents from outside may differ in their return steps.
     for alike in Dictionary(grouping: items, by: \.latent.way).values {
       let contexts = alike.map(\.context)
-      let model = try predictor(contexts, shape: alike[0].latent.latent.shape)
+      let (model, members) = try predictor(contexts, shape: alike[0].latent.latent.shape)
       let images = try generated(Latent(together: alike.map(\.latent)), with: model, contexts)
       for (context, image) in zip(contexts, images.each) {
+        let flop = members.reduce(0) { $0 + $1.flopPerEvaluation } / Double(members.count)
+        context.count(.forward(context.parameters.int("steps") * members.count, of: flop))
         try context.write(Picture.data(image), item: context.item ?? "", to: "images")
       }
     }
@@ -110,22 +121,27 @@ private func explained<Result>(_ work: () throws -> Result) throws -> Result {
   do { return try work() } catch let error as DiffusionError { throw InputError("\(error)") }
 }
 
-/// What predicts the noise, in a stage that has latents of this shape.
-private func predictor(_ contexts: [any StageContext], shape: [Int]) throws -> any NoisePredictor {
+/// What predicts the noise, in a stage that has latents of this shape, and the models that it asks.
+private func predictor(
+  _ contexts: [any StageContext], shape: [Int]
+) throws -> (any NoisePredictor, [any DiffusionModel]) {
   let context = contexts.common
   if let model = try context.diffusionModel("model") {
     try requireSize(shape, of: model, context)
-    return model.predictor
+    return (model.predictor, [model])
   }
   guard let mixture = context.mixture("models") else { throw InputError("sample takes either `model` or `models`") }
-  return MixedPredictor(
+  var models: [Artifact: any DiffusionModel] = [:]
+  let predictor = MixedPredictor(
     segments: try mixture.segments.map { segment in
       MixedPredictor.Segment(
         from: segment.from,
         weights: try segment.weights.map { member in
           let model = try context.diffusionModel(artifact: member.member, name: member.label)
           try requireSize(shape, of: model, context)
+          models[member.member] = model
           return (model.predictor, member.weight)
         })
     })
+  return (predictor, Array(models.values))
 }

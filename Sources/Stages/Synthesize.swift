@@ -34,6 +34,12 @@ let synthesize = StageKind(
     Parameter("size", .int(16...1024), .defaulting(.int(64)), help: "Side of the pictures in pixels."),
   ],
   outputs: { _ in [OutputPort("images", .images), OutputPort("table", .table), OutputPort("labels", .images)] },
+  estimate: { foresight in
+    let parameters = foresight.parameters
+    return foresight.estimate(
+      items: parameters.int("count") * (contrasts(parameters).isEmpty ? 1 : 2),
+      bytes: pictureBytes(side: parameters.int("size")), side: parameters.int("size"))
+  },
   check: { draft in
     (draft.parameters["attributes"]?.entries ?? []).compactMap { entry in
       Portrait.complaint(attribute: entry.key, values: allowedValues(entry)).map { Complaint(about: "attributes", $0) }

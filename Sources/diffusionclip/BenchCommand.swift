@@ -60,7 +60,8 @@ struct BenchCommand: AsyncParsableCommand {
           cases.append([
             "name": .string(name), "gflop": .double(result.gflop), "seconds": .double(result.seconds),
             "gflops": .double(result.gflops), "ratio": .double(ratio), "peak_rss_mb": .double(result.peakMegabytes),
-            "taken_mb": .double(result.takenMegabytes),
+            "taken_mb": .double(result.takenMegabytes), "kind": .optional(result.use?.kind.name),
+            "evaluation_gflop": result.use.map { .double($0.evaluationGflop) } ?? .null,
           ])
         } else {
           printText(

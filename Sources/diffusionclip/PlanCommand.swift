@@ -1,7 +1,9 @@
 import ArgumentParser
 import ArtifactStore
 import Execution
+import Foundation
 import Planning
+import Stages
 
 struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -16,12 +18,70 @@ struct PlanCommand: AsyncParsableCommand {
     help: ArgumentHelp("Write the plan as well, for `exec` to execute it elsewhere.", valueName: "file"))
   var file: String?
 
+  @Flag(help: "Tell instead what it would take: network evaluations, FLOP, time, memory, and time on some workers.")
+  var cost = false
+
+  @OptionGroup var machine: MachineOptions
+
+  @Option(
+    help: ArgumentHelp("With --cost: how many workers, one number or several.", valueName: "numbers"),
+    transform: { text in
+      let numbers = text.split(separator: ",").compactMap { Int($0) }
+      guard !numbers.isEmpty, numbers.allSatisfy({ 1...1_000_000 ~= $0 }),
+        numbers.count == text.split(separator: ",").count
+      else { throw ValidationError("expected numbers such as 1,16,256") }
+      return numbers
+    })
+  var workers: [Int] = (0...8).map { 1 << $0 }
+
+  @Option(
+    help: ArgumentHelp("With --cost: draw the time over the number of workers, as .png or .svg.", valueName: "file"))
+  var plot: String?
+
+  func validate() throws {
+    if !cost, plot != nil { throw ValidationError("--plot is about --cost: give both.") }
+    if let plot, ![".png", ".svg"].contains(where: plot.hasSuffix) {
+      throw ValidationError("--plot must end in .png or .svg.")
+    }
+  }
+
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
-      let forecast = try Forecast(of: plan, in: store.open(for: plan, access: .reading))
+      let store = try store.open(for: plan, access: .reading)
+      let forecast = try Forecast(of: plan, in: store)
       if let file { try Files.replace(file, with: PlanFile.data(of: plan)) }
-      if output.json { printLine(forecast.json) } else { printText(Summary.text(of: forecast)) }
+      guard cost else {
+        return output.json ? printLine(forecast.json) : printText(Summary.text(of: forecast))
+      }
+      let report = CostReport(try machine.cost(of: forecast, for: plan, in: store), workers: workers)
+      if let plot { try Files.replace(plot, with: report.plot(isVector: plot.hasSuffix(".svg"))) }
+      output.json ? printLine(report.json) : printText(report.text)
     }
+  }
+}
+
+/// What actions will run on.
+struct MachineOptions: ParsableArguments {
+  @Option(help: "How many threads an action has there: one for each processor by default.")
+  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+
+  @Option(
+    help: ArgumentHelp(
+      "What `bench --json` printed there; without it, what the store's records do not tell is guessed from the speed of this machine.",
+      valueName: "file"))
+  var bench: String?
+
+  func validate() throws {
+    guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
+  }
+
+  /// What a plan will take.
+  func cost(of forecast: Forecast, for plan: Plan, in store: Store) throws -> CostEstimate {
+    // Where OpenBLAS is missing, no stage runs either.
+    _ = try Engine.start(threads: threads)
+    return try CostEstimate(
+      of: forecast, for: plan, in: store, threads: threads, bench: bench.map(BenchFigures.init(file:))
+    ) { Benchmark.sgemmPeak() * 1e9 }
   }
 }

@@ -27,6 +27,8 @@ final class BenchContext: StageContext {
   /// What the stage wrote, by port.
   private(set) var written: [String: [(name: String, data: Data)]] = [:]
   private(set) var lines: [String] = []
+  /// What its networks did.
+  private(set) var counted = Work.none
   /// What it saved last, or what it is to go on from.
   var state: Data?
   private(set) var savings = 0
@@ -106,6 +108,7 @@ final class BenchContext: StageContext {
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made { try make() }
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {}
   func log(_ message: String) { lines.append(message) }
+  func count(_ work: Work) { counted = work }
   func savedState() -> Data? { state }
 
   func saveState(_ data: Data) {

@@ -15,6 +15,7 @@ final class ActionContext: StageContext {
 
   private var written: [String: [Artifact.Item]] = [:]
   private(set) var lines: [String] = []
+  private(set) var work = Work.none
   /// The first input that could not be read because the store has lost it, whatever the action makes of the error.
   private(set) var lost: StoreError?
 
@@ -118,6 +119,8 @@ final class ActionContext: StageContext {
     lines.append(message)
     emit(.log(action.id, message))
   }
+
+  func count(_ work: Work) { self.work = work }
 
   func savedState() throws -> Data? { try store.state(of: action.key) }
   func saveState(_ data: Data) throws { try attempt.saveState(data, of: action.key) }

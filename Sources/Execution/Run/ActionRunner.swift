@@ -92,7 +92,7 @@ struct ActionRunner: Sendable {
       let record = ActionRecord(
         key: action.key, preimage: action.preimage.text, stage: action.stage.name, item: action.id.item,
         kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try context.outputs(),
-        provenance: environment.provenance(seconds: seconds), log: context.lines)
+        provenance: environment.provenance(seconds: seconds, work: context.work), log: context.lines)
       try attempt.publish(record)
       emit(.done(action.id, seconds: seconds))
       return record.finished

@@ -15,9 +15,9 @@ public struct RunEnvironment: Sendable {
   }
 
   /// The provenance of what was done in `seconds` until now.
-  func provenance(seconds: Double) -> Provenance {
+  func provenance(seconds: Double, work: Work = .none) -> Provenance {
     Provenance(
       program: program, cpu: Host.cpu, blas: blas, threads: threads, seconds: seconds,
-      peakMegabytes: ProcessMemory.peakMegabytes, date: Host.date)
+      peakMegabytes: ProcessMemory.peakMegabytes, date: Host.date, evaluations: work.evaluations, flop: work.flop)
   }
 }

@@ -11,7 +11,8 @@ public struct StageExecution: Sendable {
   public enum Selection: Sendable, Hashable {
     case all
     case items([String])
-    /// The `number`th, from 1, of so many consecutive parts of about the same length.
+    /// The `number`th, from 1, of so many parts: of the items in their order every `count`th, so that what is to do is
+    /// spread evenly where some are done already.
     case part(number: Int, of: Int)
   }
 
@@ -149,7 +150,7 @@ public struct StageExecution: Sendable {
     switch selection {
     case .all: return actions
     case .part(let number, let count):
-      return Array(actions[actions.count * (number - 1) / count..<actions.count * number / count])
+      return stride(from: number - 1, to: actions.count, by: count).map { actions[$0] }
     case .items(let items):
       return try items.map { item in
         guard let action = actions.first(where: { $0.id.item == item }) else {

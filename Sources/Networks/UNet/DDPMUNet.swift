@@ -126,6 +126,7 @@ public final class DDPMUNet: DiffusionModel {
     return .segment([h]) { [output, outputNorm] in output(outputNorm($0[0], silu: true)) }
   }
 
+  public var flopPerEvaluation: Double { configuration.flopPerEvaluation }
   public var resolution: Int { configuration.resolution }
   public var pictureChannels: Int { configuration.pictureChannels }
 

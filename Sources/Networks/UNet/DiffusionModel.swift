@@ -6,6 +6,8 @@ public protocol DiffusionModel: Network {
   var resolution: Int { get }
   /// Channels of those pictures.
   var pictureChannels: Int { get }
+  /// Floating-point operations of one evaluation on one picture, convolutions counted as direct ones.
+  var flopPerEvaluation: Double { get }
 
   /// What it sees in x [N, H, W, C] in [−1, 1], one timestep each.
   func prediction(_ x: Tensor, timesteps: [Double]) -> DiffusionPrediction

@@ -97,6 +97,7 @@ public final class GuidedUNet: DiffusionModel {
   public static let architecture = "guided-unet"
   public let configuration: Configuration
   public let parameters: ParameterSet
+  public var flopPerEvaluation: Double { configuration.flopPerEvaluation }
   public var resolution: Int { configuration.resolution }
   public var pictureChannels: Int { configuration.pictureChannels }
 

@@ -77,6 +77,15 @@ let finetune = StageKind(
   },
   // The model, its gradient, two moments of Adam, and the activations of one network evaluation.
   memory: MemoryNeed(megabytes: 256, perInputByte: 12),
+  estimate: { foresight in
+    let parameters = foresight.parameters
+    let evaluations = (foresight["latents"]?.items ?? 0) * parameters.int("passes") * parameters.int("steps")
+    let flop = foresight["model"]?.flopPerEvaluation
+    let isLatent = parameters.string("method") == "latent"
+    return foresight.estimate(
+      work: flop.map { .learning(evaluations, of: $0) }, bytes: foresight[isLatent ? "latents" : "model"]?.bytes,
+      flopPerEvaluation: flop)
+  },
   check: { draft in
     guard draft.parameters["method"]?.string == "latent", draft.parameters["adapter"]?.string == "lora" else {
       return []
@@ -117,6 +126,7 @@ private func tuneModel(_ context: any StageContext) throws {
   let examples = items.shuffled(using: &random).map { FineTuning.Example(latent: $0.latent, image: $0.image) }
   try requireSize(examples[0].image.shape, of: model, context)
   let total = parameters.int("passes") * examples.count
+  let evaluations = (total - tuning.iteration) * parameters.int("steps")
   var timer = SaveTimer(parameters)
   while tuning.iteration < total {
     try context.checkCancellation()
@@ -126,6 +136,7 @@ private func tuneModel(_ context: any StageContext) throws {
       report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
     if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, losses, context) }
   }
+  context.count(.learning(evaluations, of: model.flopPerEvaluation))
   let note = "fine-tuned from '\(parameters.string("source"))' to '\(parameters.string("target"))'"
   if let change, let base = context.input("model") {
     let data = try change.data(to: model, base: base.items[0].object, description: note)

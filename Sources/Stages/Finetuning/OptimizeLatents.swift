@@ -15,6 +15,7 @@ func optimizeLatents(_ context: any StageContext) throws {
   let passes = parameters.int("passes")
   var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
   var timer = SaveTimer(parameters)
+  let evaluations = (items.count - finished.count) * passes * parameters.int("steps")
   for (index, item) in items.enumerated().dropFirst(finished.count) {
     var run = LatentOptimization(
       model.predictor, latent: item.latent, image: item.image, trajectory: trajectory,
@@ -31,6 +32,7 @@ func optimizeLatents(_ context: any StageContext) throws {
     finished.append(run.latent.detached)
     if timer.isDue, finished.count < items.count { try saveLatents(finished, losses, context) }
   }
+  context.count(.learning(evaluations, of: model.flopPerEvaluation))
   for (item, latent) in zip(items, finished) {
     let result = Latent(latent: latent, image: item.image, returnStep: returnStep)
     try context.write(result.data(), item: item.name, to: "latents")

@@ -13,6 +13,8 @@ struct Lesson {
   /// The loss, of shape [], of a batch drawn from the step's own random numbers, at a point in 0..<1 of the training.
   let loss: (_ random: inout RandomSource, _ progress: Double) -> Tensor
   let checkpoint: () throws -> CheckpointTensors
+  /// What its diffusion network does in a step, if it has one.
+  var work = Work.none
 }
 
 /// The lesson that a `train` stage asks for.
@@ -31,17 +33,21 @@ func lesson(_ context: any StageContext) throws -> Lesson {
 
 private func seed(_ parameters: Parameters) -> UInt64 { UInt64(parameters.int("seed")) }
 
+/// The diffusion network that a `train` stage begins with, for pictures of so many pixels on a side.
+func newDiffusionNetwork(_ parameters: Parameters, side: Int) -> DDPMUNet.Configuration {
+  func sizes(_ name: String) -> [Int]? { parameters[name]?.list?.compactMap(\.int) }
+  return DDPMUNet.Configuration(
+    resolution: side, channels: parameters["channels"]?.int ?? 32,
+    multipliers: sizes("multipliers") ?? [1, 2, 3, 4],
+    blocks: parameters["blocks"]?.int ?? 1, attentionResolutions: sizes("attention") ?? [8],
+    groups: parameters["groups"]?.int ?? 8)
+}
+
 private func diffusionLesson(_ set: TrainingSet, _ context: any StageContext) throws -> Lesson {
   let parameters = context.parameters
-  func sizes(_ name: String) -> [Int]? { parameters[name]?.list?.compactMap(\.int) }
   let network: any DiffusionModel =
     try context.diffusionModel("model")?.copy()
-    ?? DDPMUNet(
-      DDPMUNet.Configuration(
-        resolution: set.side, channels: parameters["channels"]?.int ?? 32,
-        multipliers: sizes("multipliers") ?? [1, 2, 3, 4],
-        blocks: parameters["blocks"]?.int ?? 1, attentionResolutions: sizes("attention") ?? [8],
-        groups: parameters["groups"]?.int ?? 8), seed: seed(parameters))
+    ?? DDPMUNet(newDiffusionNetwork(parameters, side: set.side), seed: seed(parameters))
   try requireSize([1, set.side, set.side, 3], of: network, context)
   network.parameters.setRequiresGradient(true)
   let process = DDPM(schedule: noiseSchedule)
@@ -52,7 +58,7 @@ private func diffusionLesson(_ set: TrainingSet, _ context: any StageContext) th
       let pictures = set.pictures(set.draw(batch, &random))
       return process.loss(pictures, with: network.predictor, random: &random)
     },
-    checkpoint: { try network.checkpoint() })
+    checkpoint: { try network.checkpoint() }, work: .learning(batch, of: network.flopPerEvaluation))
 }
 
 /// CLIP's symmetric contrastive loss over the pairs of a batch (Radford et al. 2021, figure 3), on pictures changed by

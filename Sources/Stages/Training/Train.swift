@@ -67,6 +67,17 @@ let train = StageKind(
   },
   // The largest networks of the embedded world take 770 MB; the pictures are held as bytes, which were packed before.
   memory: MemoryNeed(megabytes: 1024, perInputByte: 8),
+  estimate: { foresight in
+    let parameters = foresight.parameters
+    guard parameters.string("network") == ArtifactType.diffusion.rawValue else { return foresight.estimate() }
+    let network = foresight["images"]?.side.flatMap { side in
+      try? DDPMUNet(newDiffusionNetwork(parameters, side: side), .described)
+    }
+    let flop = foresight["model"]?.flopPerEvaluation ?? network?.flopPerEvaluation
+    return foresight.estimate(
+      work: flop.map { .learning(parameters.int("steps") * parameters.int("batch"), of: $0) },
+      bytes: foresight["model"]?.bytes ?? network.map { 4 * $0.parameters.count }, flopPerEvaluation: flop)
+  },
   check: { draft in
     let network = draft.parameters["network"]?.string ?? ""
     var complaints = draft.complaints(aboutEmpty: ["attributes", "classes", "multipliers"])
@@ -108,6 +119,7 @@ let train = StageKind(
         averageDecay: parameters.double("average"), seed: UInt64(parameters.int("seed"))))
     var losses = try restore(&run, context) ?? LossTable(counter: "step")
     var timer = SaveTimer(parameters)
+    let steps = run.settings.steps - run.step
     var sum = 0.0
     var counted = 0
     while !run.isFinished {
@@ -124,6 +136,8 @@ let train = StageKind(
       context.progress(run.step, of: run.settings.steps, unit: "step", values: [ProgressValue("loss", loss)])
       if timer.isDue, !run.isFinished { try save(run, losses, context) }
     }
+    context.count(
+      Work(evaluations: steps * lesson.work.evaluations, flop: Double(steps) * lesson.work.flop))
     for (parameter, value) in zip(lesson.learned, run.average.values) { parameter.assign(value) }
     try context.write(Safetensors.data(of: lesson.checkpoint()), item: "", to: "model")
     try context.write(losses.data, item: "", to: "losses")
