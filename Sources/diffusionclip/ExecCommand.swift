@@ -7,11 +7,11 @@ import StageKit
 
 struct ExecCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "exec", abstract: "Execute one stage of a written plan, or some of its items, over a shared store.",
+    commandName: "exec", abstract: "Execute stages of a written plan, or some of their items, over a shared store.",
     discussion: """
       For cluster engines: `plan R --out plan.json` writes the plan, and each node executes what it is told to. What is \
-      in the store is not done again, so that nothing is lost where the same is started twice. The receipt is written \
-      once all of it is done.
+      in the store is not done again, so that nothing is lost where the same is started twice. A stage's receipt is \
+      written once all of it is done.
       """)
 
   @Option(
@@ -19,19 +19,26 @@ struct ExecCommand: AsyncParsableCommand {
   var plan: String
 
   @Option(
-    name: .customLong("action"), parsing: .singleValue,
+    name: .customLong("action"), parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "A stage, or one item of it; for several items of a stage may be given several times.",
-      valueName: "stage[/item]"))
-  var actions: [String]
+      "A stage, or one item of it; may be given several times.", valueName: "stage[/item]"))
+  var actions: [String] = []
 
-  @Option(help: ArgumentHelp("Of the stage's items, this part of so many.", valueName: "number/count"))
+  @Option(help: ArgumentHelp("Of the items of each stage, this part of so many.", valueName: "number/count"))
   var part: String?
+
+  @Flag(
+    help:
+      "Execute nothing: see that all of the plan is done and its outputs whole, and write the results as `run` does.")
+  var finish = false
 
   @Option(
     help: ArgumentHelp(
       "Where the receipt goes: into the store, under the plan's digest, by default.", valueName: "file"))
   var receipt: String?
+
+  @Option(help: ArgumentHelp("With --finish: where results go, as for `run`.", valueName: "folder"))
+  var runs: String?
 
   @Option(help: "How many threads to compute with: one for each processor by default.")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
@@ -40,7 +47,9 @@ struct ExecCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard !actions.isEmpty else { throw ValidationError("Missing --action: name a stage, or items of one.") }
+    guard actions.isEmpty == finish else {
+      throw ValidationError("Give --action, a stage or items of one; or --finish, once all of them are done.")
+    }
     guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     if part != nil, selection == nil {
       throw ValidationError("--part must be such as 3/16: the third of sixteen parts.")
@@ -62,15 +71,50 @@ struct ExecCommand: AsyncParsableCommand {
       }
       let file = try PlanFile(data, kinds: Engine.kinds, from: plan)
       let store = try store.open(for: file.plan)
-      let execution = try StageExecution(of: actions, part: selection, in: file, store: store)
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
       let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
-      let made = try execution.perform(
-        environment: Engine.start(threads: threads), interruption: interruption, emit: report)
-      try execution.write(made, to: receipt)
-      if !output.json { printText("\(receipt ?? execution.receiptPath)\n") }
+      if finish { return try await complete(file, in: store, interruption, report) }
+      let executions = try StageExecution.all(of: actions, part: selection, in: file, store: store)
+      guard receipt == nil || executions.count == 1 else {
+        throw InputError("--receipt names one file, but there are several stages: leave it out, or execute one stage")
+      }
+      let environment = try Engine.start(threads: threads)
+      var worst: ExitStatus?
+      for execution in executions {
+        do {
+          let made = try execution.perform(environment: environment, interruption: interruption, emit: report)
+          try execution.write(made, to: receipt)
+          if !output.json { printText("\(receipt ?? execution.receiptPath)\n") }
+        } catch {
+          // What does not need this one is done all the same.
+          if executions.count == 1 || interruption.isRequested { throw error }
+          complain("\(error)")
+          let status = ExitStatus(of: error)
+          if status.severity > worst?.severity ?? 0 { worst = status }
+        }
+      }
+      if let worst { throw ExitCode(worst.rawValue) }
     }
+  }
+
+  private func complete(
+    _ file: PlanFile, in store: Store, _ interruption: Interruption, _ report: @escaping @Sendable (RunEvent) -> Void
+  ) async throws {
+    let completion = PlanCompletion(of: file, in: store, folder: runs, formats: Engine.formats)
+    var status = ExitStatus.done
+    do {
+      let outcome = try await completion.perform(
+        environment: Engine.start(threads: threads), interruption: interruption, emit: report)
+      if !output.json { printText(Summary.text(of: outcome)) }
+      outcome.complaints.forEach(complain)
+      status = outcome.status
+    } catch {
+      complain("\(error)")
+      status = ExitStatus(of: error)
+    }
+    try completion.note(status)
+    if status != .done { throw ExitCode(status.rawValue) }
   }
 }

@@ -21,20 +21,28 @@ public struct StageExecution: Sendable {
   private let selection: Selection
   private let store: Store
 
-  /// - Parameter actions: ids as `plan` lists them: one stage, or items of one stage.
+  private init(_ stage: PlannedStage, _ selection: Selection, in file: PlanFile, store: Store) {
+    (self.stage, self.selection, self.file, self.store) = (stage, selection, file, store)
+  }
+
+  /// What executes these actions: an execution for each of their stages, in the order of the plan.
+  /// - Parameters:
+  ///   - actions: ids as `plan` lists them: stages, or items of stages.
+  ///   - part: of the items of each of the stages.
   /// - Throws: ``ExecutionError`` or `InputError` where the plan has no such actions.
-  public init(of actions: [String], part: Selection? = nil, in file: PlanFile, store: Store) throws {
-    (self.file, self.store) = (file, store)
-    let found = try actions.map { try Self.action($0, in: file.plan) }
-    guard let first = found.first, found.allSatisfy({ $0.stage.id == first.stage.id }) else {
-      throw InputError("the actions are of several stages: execute one stage at a time")
+  public static func all(
+    of actions: [String], part: Selection? = nil, in file: PlanFile, store: Store
+  ) throws -> [StageExecution] {
+    let found = try actions.map { try action($0, in: file.plan) }
+    let chosen = Dictionary(grouping: found) { $0.stage.id }
+    return try file.plan.stages.compactMap { stage in
+      guard let actions = chosen[stage.id] else { return nil }
+      let items = actions.compactMap(\.item)
+      guard items.isEmpty || items.count == actions.count && part == nil else {
+        throw InputError("'\(stage.id)' is named as a whole as well as by items: name the one or the others")
+      }
+      return StageExecution(stage, part ?? (items.isEmpty ? .all : .items(items)), in: file, store: store)
     }
-    let items = found.compactMap(\.item)
-    guard items.isEmpty || items.count == found.count && part == nil else {
-      throw InputError("'\(first.stage.id)' is named as a whole as well as by items: name the one or the others")
-    }
-    stage = first.stage
-    selection = part ?? (items.isEmpty ? .all : .items(items))
   }
 
   private static func action(_ id: String, in plan: Plan) throws -> (stage: PlannedStage, item: String?) {
@@ -50,13 +58,20 @@ public struct StageExecution: Sendable {
 
   /// Where the receipt goes unless another place is given: a changed recipe, whose plan is another, finds none of these.
   public var receiptPath: String {
+    "\(store.folder)/receipts/\(file.digest.hex)/\(Self.receiptName(stage.id, selection))"
+  }
+
+  /// The name of the receipt that tells how a whole plan ended (see ``PlanCompletion``): no stage is called so.
+  static let finishReceipt = "finish .json"
+
+  static func receiptName(_ stage: String, _ selection: Selection) -> String {
     let name =
       switch selection {
-      case .all: stage.id
-      case .items(let items): "\(stage.id)/" + items.joined(separator: "+")
-      case .part(let number, let count): "\(stage.id) \(number) of \(count)"
+      case .all: stage
+      case .items(let items): "\(stage)/" + items.joined(separator: "+")
+      case .part(let number, let count): "\(stage) \(number) of \(count)"
       }
-    return "\(store.folder)/receipts/\(file.digest.hex)/\(FileName.safe(name)).json"
+    return FileName.safe(name) + ".json"
   }
 
   /// Writes a receipt in one step, to `path` or where it goes by default.
@@ -139,27 +154,33 @@ public struct StageExecution: Sendable {
       if !found.isComplete { missing.append(other.id) }
       walk.settle(found)
     }
-    guard missing.isEmpty else {
+    // Other items may still be in the making.
+    let steps = try selected(walk.steps(of: stage))
+    let actions = steps.compactMap { step in if case .ready(let action) = step.prospect { action } else { nil } }
+    guard actions.count == steps.count else {
       throw InputError(
         "stage '\(stage.id)' needs what is not in the store \(store.folder) yet: execute these first: "
           + missing.joined(separator: ", "))
     }
-    let actions = try walk.steps(of: stage).compactMap { step in
-      if case .ready(let action) = step.prospect { action } else { nil }
-    }
+    return actions
+  }
+
+  private func selected(_ steps: [Step]) throws -> [Step] {
     switch selection {
-    case .all: return actions
+    case .all: return steps
+    // Where the items are not known yet, there is one step, for all of them.
     case .part(let number, let count):
-      return stride(from: number - 1, to: actions.count, by: count).map { actions[$0] }
+      return steps.contains { $0.isReady }
+        ? stride(from: number - 1, to: steps.count, by: count).map { steps[$0] } : steps
     case .items(let items):
       return try items.map { item in
-        guard let action = actions.first(where: { $0.id.item == item }) else {
-          let names = actions.compactMap(\.id.item)
+        guard let step = steps.first(where: { $0.id.item == item || $0.id.item == nil && !$0.isReady }) else {
+          let names = steps.compactMap(\.id.item)
           throw ExecutionError.unknownStage(
             "\(stage.id)/\(item)", suggestion: Suggestion.nearest(to: item, in: names).map { "\(stage.id)/\($0)" },
             available: names.map { "\(stage.id)/\($0)" })
         }
-        return action
+        return step
       }
     }
   }

@@ -1,0 +1,118 @@
+import Foundation
+
+/// A workflow as a plain bash script of `sbatch` calls.
+struct SlurmScript {
+  let workflow: Workflow
+  let submission: Submission
+  /// Options for every `sbatch`, such as `--partition=cpu`.
+  let options: [String]
+
+  var text: String {
+    let jobs = workflow.jobs
+    let own = options.map { " " + $0.shellQuoted }.joined()
+    var text = """
+      #!/usr/bin/env bash
+      # Jobs for Slurm that make what recipe '\(workflow.plan.recipe.onOneLine)' asks for and the store lacks. To submit them, run this.
+      # Their numbers are noted in jobs.tsv; what they say goes to logs.
+      set -euo pipefail
+      cd \(submission.folder.shellQuoted)
+      mkdir -p logs
+      : >jobs.tsv
+
+      declare -A job
+      # submit NUMBER OPTION…: one job, whose script is the standard input.
+      submit() {
+        local id
+        id=$(sbatch --parsable --kill-on-invalid-dep=yes --requeue --open-mode=append --nodes=1 --ntasks=1\(own) "${@:2}")
+        job[$1]=${id%%;*}
+        printf '%s\\t%s\\n' "$1" "${job[$1]}" >>jobs.tsv
+      }
+      # Half of the jobs are of no use.
+      trap 'status=$?; if ((status)) && [[ -s jobs.tsv ]]; then scancel $(cut -f2 jobs.tsv); fi' EXIT
+
+      """
+    for (number, job) in jobs.enumerated() { text += lines(of: job, number: number + 1) }
+    let finish = Resources(seconds: 0, megabytes: 1024, threads: 1)
+    return text + """
+
+      # Whatever became of the others: is all there and whole, are the expectations met?
+      submit finish --job-name=\("finish \(workflow.plan.recipe)".onOneLine.shellQuoted) \\
+        \(jobs.isEmpty ? "" : "--dependency=afterany:$(IFS=:; echo \"${job[*]}\") ")\(finish.options) --output=logs/finish.log <<'TASK'
+      #!/usr/bin/env bash
+      exec ./exec.sh \(submission.finish)
+      TASK
+
+      echo "\(Readable.count(jobs.count + 1, "job")) submitted, the last is ${job[finish]}"
+
+      """
+  }
+
+  private func lines(of job: Workflow.Job, number: Int) -> String {
+    let isArray = job.tasks.count > 1
+    let options = [
+      "--job-name=\(job.name.onOneLine.shellQuoted)", isArray ? "--array=1-\(job.tasks.count)" : nil,
+      dependency(of: job),
+    ].compactMap(\.self).joined(separator: " ")
+    return """
+
+      # \(job.name.onOneLine): \(Readable.count(job.tasks.count, "task")) of about \(Readable.duration(job.seconds))
+      submit \(number) \(options) \\
+        \(Resources(seconds: job.seconds, megabytes: job.megabytes, threads: job.threads).options) --output=logs/\(number)\(isArray ? "-%a" : "").log <<'TASK'
+      #!/usr/bin/env bash
+      \(script(of: job))
+      TASK
+
+      """
+  }
+
+  /// What a task asks Slurm for, with room for what an estimate cannot know.
+  private struct Resources {
+    let seconds: Double
+    let megabytes: Double
+    let threads: Int
+
+    var options: String {
+      let minutes = Int(((2 * seconds + 600) / 60).rounded(.up))
+      let memory = Int((1.1 * megabytes + 256).rounded(.up))
+      return "--cpus-per-task=\(threads) --mem=\(memory)M --time=\(minutes)"
+    }
+  }
+
+  private func dependency(of job: Workflow.Job) -> String? {
+    let lists = job.needs.reduce(into: (corresponding: "", all: "")) { lists, need in
+      switch need {
+      case .corresponding(let number): lists.corresponding += ":${job[\(number + 1)]}"
+      case .all(let number): lists.all += ":${job[\(number + 1)]}"
+      }
+    }
+    let parts = [
+      lists.corresponding.isEmpty ? nil : "aftercorr\(lists.corresponding)",
+      lists.all.isEmpty ? nil : "afterok\(lists.all)",
+    ].compactMap(\.self)
+    return parts.isEmpty ? nil : "--dependency=" + parts.joined(separator: ",")
+  }
+
+  // MARK: What a job does
+
+  private func script(of job: Workflow.Job) -> String {
+    let first = job.tasks[0]
+    let parts = job.tasks.count
+    // The usual case: each task is one part of the same stages.
+    let isUniform = job.tasks.enumerated().allSatisfy { number, task in
+      task.map(\.stage) == first.map(\.stage) && task.allSatisfy { $0.part == number + 1 && $0.parts == parts }
+    }
+    if isUniform {
+      let part = parts > 1 ? " --part \"$SLURM_ARRAY_TASK_ID/\(parts)\"" : ""
+      return "exec ./exec.sh" + first.map { " --action \($0.stage.shellQuoted)" }.joined() + part
+    }
+    // Where sweeps have many places, several share a job.
+    let cases = job.tasks.enumerated().map { number, task in
+      "\(number + 1))\n" + task.map { "  \(command($0)) || status=$?\n" }.joined() + "  ;;\n"
+    }
+    return "status=0\ncase $SLURM_ARRAY_TASK_ID in\n\(cases.joined())esac\nexit $status"
+  }
+
+  private func command(_ piece: Division.Piece) -> String {
+    "./exec.sh --action \(piece.stage.shellQuoted)" + (piece.parts > 1 ? " --part \(piece.part)/\(piece.parts)" : "")
+  }
+}

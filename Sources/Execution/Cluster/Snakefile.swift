@@ -1,0 +1,184 @@
+import ArtifactStore
+import Foundation
+import OrderedCollections
+
+/// A workflow for Snakemake 8 or later: a rule for each stage of the recipe, whose wildcards are its place in the sweeps
+/// and the part of its items. What the pieces are is in tasks.json.
+struct Snakefile {
+  let workflow: Workflow
+  let submission: Submission
+
+  private struct Rule {
+    /// The stage, as the recipe calls it, and as Python may.
+    let stage: String
+    let name: String
+    /// The stage's places in sweeps, by id, and how many parts each has.
+    let places: [(id: String, parts: Int)]
+    let job: Workflow.Job
+    /// Whether it is not worth a job.
+    let isQuick: Bool
+  }
+
+  private let rules: [Rule]
+  /// By stage id: its rule's name, and its place.
+  private let places: [String: (rule: String, place: Int)]
+
+  init(workflow: Workflow, submission: Submission) {
+    (self.workflow, self.submission) = (workflow, submission)
+    let stages = workflow.division.stages.values
+    let groups = OrderedDictionary(grouping: stages) { $0.stage.name }
+    let jobs = Dictionary(
+      workflow.jobs.flatMap { job in job.tasks.joined().map { ($0.stage, job) } },
+      uniquingKeysWith: { first, _ in first })
+    var names: Set<String> = ["all", "finish"]
+    rules = groups.map { stage, members in
+      var name = String(stage.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
+      name = "stage_" + name
+      while !names.insert(name).inserted { name += "_" }
+      let ids = members.map(\.stage.id)
+      let own = ids.compactMap { jobs[$0] }
+      let largest = own.max { $0.seconds < $1.seconds } ?? own[0]
+      return Rule(
+        stage: stage, name: name, places: ids.map { ($0, workflow.division.parts(of: $0)) }, job: largest,
+        isQuick: members.allSatisfy { $0.totalSeconds < 60 && !$0.isParallel })
+    }
+    places = Dictionary(
+      uniqueKeysWithValues: rules.flatMap { rule in
+        rule.places.enumerated().map { ($1.id, (rule.name, $0 + 1)) }
+      })
+  }
+
+  /// The name of the file that tells that a piece is done.
+  func receipt(_ piece: Division.Piece) -> String {
+    let (rule, place) = places[piece.stage] ?? ("", 0)
+    return "\(rule).\(place).\(piece.part).json"
+  }
+
+  /// `{RULE: [{"stage", "parts", "needs": [[receipts that a part waits for]]}]}`, the places in the order of the sweeps.
+  var tasks: JSON {
+    .object(
+      rules.map { rule in
+        .init(
+          rule.name,
+          .array(
+            rule.places.map { id, parts in
+              let needs = (1...parts).map { part in
+                JSON.array(
+                  workflow.division.needs(of: .init(stage: id, part: part, parts: parts)).flatMap { need in
+                    let count = workflow.division.parts(of: need.stage)
+                    let all = (1...count).map { Division.Piece(stage: need.stage, part: $0, parts: count) }
+                    return (need.piece.map { [$0] } ?? all).map { JSON.string(receipt($0)) }
+                  })
+              }
+              return ["stage": .string(id), "parts": .int(parts), "needs": .array(needs)]
+            }))
+      })
+  }
+
+  var text: String {
+    let head = """
+      # Makes what recipe '\(workflow.plan.recipe.onOneLine)' asks for and the store lacks. On this machine:
+      #
+      #   snakemake -s \(submission.script(for: .snakemake)) --cores 8
+      #
+      # As jobs of Slurm, or by another command that submits a script and prints the job's number
+      # (pip install snakemake-executor-plugin-cluster-generic):
+      #
+      #   snakemake -s \(submission.script(for: .snakemake)) --jobs 100 --keep-going --executor cluster-generic \\
+      #     --cluster-generic-submit-cmd 'sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb}M --time={resources.runtime}' \\
+      #     --cluster-generic-status-cmd \(submission.folder)/slurm-status.sh
+      #
+      # On Kubernetes, in an image that has this program at the same place, with the store on a claimed volume
+      # (pip install snakemake-executor-plugin-kubernetes):
+      #
+      #   snakemake -s \(submission.script(for: .snakemake)) --jobs 100 --keep-going --executor kubernetes \\
+      #     --container-image REGISTRY/diffusionclip --kubernetes-persistent-volumes CLAIM:\(submission.store.folder) \\
+      #     --shared-fs-usage input-output persistence sources source-cache
+      import json
+      from pathlib import Path
+
+      workdir: \(Self.python(submission.folder))
+
+      RECEIPTS = \(Self.python(submission.receipts))
+      TASKS = json.loads(Path(\(Self.python(submission.folder + "/tasks.json"))).read_text())
+
+
+      def needed(rule):
+          "What a piece waits for. Their times do not matter: a receipt is of this very plan."
+          return lambda wildcards: [
+              f"{RECEIPTS}/{name}" for name in TASKS[rule][int(wildcards.place) - 1]["needs"][int(wildcards.part) - 1]
+          ]
+
+
+      def task(rule, key):
+          return lambda wildcards: TASKS[rule][int(wildcards.place) - 1][key]
+
+
+      wildcard_constraints:
+          place=r"\\d+",
+          part=r"\\d+",
+
+
+      rule finish:
+          input:
+              [
+                  ancient(f"{RECEIPTS}/{rule}.{place}.{part}.json")
+                  for rule, places in TASKS.items()
+                  for place, task in enumerate(places, 1)
+                  for part in range(1, task["parts"] + 1)
+              ],
+          output:
+              f"{RECEIPTS}/\(StageExecution.finishReceipt)",
+          localrule: True
+          shell:
+              "./exec.sh \(Self.inShell(submission.finish))"
+
+
+      """
+    return head
+      + rules.map { rule in
+        """
+
+
+        rule \(rule.name):
+            input:
+                ancient(needed("\(rule.name)")),
+            output:
+                f"{RECEIPTS}/\(rule.name).{{place}}.{{part}}.json",
+            params:
+                stage=task("\(rule.name)", "stage"),
+                parts=task("\(rule.name)", "parts"),
+            localrule: \(rule.isQuick ? "True" : "False")
+            threads: \(rule.job.threads)
+            resources:
+                mem_mb=\(Int((1.1 * rule.job.megabytes + 256).rounded(.up))),
+                runtime=\(Int(((2 * rule.job.seconds + 600) / 60).rounded(.up))),
+            shell:
+                "./exec.sh --action {params.stage:q} --part {wildcards.part}/{params.parts} --threads {threads} --receipt {output:q}"
+
+        """
+      }.joined()
+  }
+
+  /// Answers Snakemake's question after a job of Slurm.
+  static let statusScript = """
+    #!/usr/bin/env bash
+    # slurm-status.sh JOB: running, success or failed.
+    state=$(sacct --noheader --parsable2 --allocations --format=State --jobs="$1" 2>/dev/null | head -n 1)
+    [[ -n $state ]] || state=$(scontrol --oneliner show job "$1" 2>/dev/null | sed -n 's/.* JobState=\\([A-Z_]*\\).*/\\1/p')
+    case $state in
+    COMPLETED*) echo success ;;
+    PENDING* | RUNNING* | CONFIGURING* | COMPLETING* | SUSPENDED* | REQUEUED* | RESIZING* | "") echo running ;;
+    *) echo failed ;;
+    esac
+
+    """
+
+  /// A string of Python.
+  private static func python(_ text: String) -> String { JSON.string(text).text }
+
+  /// A command inside a string of a `shell` directive, in which braces are Snakemake's.
+  private static func inShell(_ command: String) -> String {
+    String(python(command).dropFirst().dropLast()).replacing("{", with: "{{").replacing("}", with: "}}")
+  }
+}

@@ -1,0 +1,94 @@
+import ArtifactStore
+import Foundation
+import Planning
+import StageKit
+
+/// A plan handed to a cluster engine: a folder in the store with the plan's file, the engine's script, and what the jobs
+/// say. Its name is the plan's digest, as that of the folder of receipts.
+///
+/// ```
+/// plan.json     what `exec` executes from
+/// exec.sh       executes something of the plan
+/// submit.sh     for Slurm: run it, and jobs.tsv has the jobs' numbers
+/// Snakefile     for Snakemake, with tasks.json
+/// workflow.json which receipts tell that a job is done
+/// logs/         what the jobs say
+/// ```
+public struct Submission: Sendable {
+  public enum Engine: String, Sendable, CaseIterable {
+    case slurm, snakemake
+  }
+
+  public let plan: Plan
+  let store: Store
+  private let program: String
+  /// Where the results of the run go; nil for the default.
+  private let runs: String?
+  private let data: Data
+  private let digest: Digest
+
+  /// - Parameters:
+  ///   - program: the absolute path of this program, on all nodes.
+  ///   - runs: as `run` has it.
+  public init(of plan: Plan, in store: Store, program: String, runs: String? = nil) {
+    (self.plan, self.store, self.program, self.runs) = (plan, store, program, runs)
+    data = PlanFile.data(of: plan)
+    digest = Digest(of: data)
+  }
+
+  public var folder: String { "\(store.folder)/submissions/\(digest.hex)" }
+  /// Where receipts are.
+  var receipts: String { "\(store.folder)/receipts/\(digest.hex)" }
+  /// The script to run, or the Snakefile.
+  public func script(for engine: Engine) -> String { folder + (engine == .slurm ? "/submit.sh" : "/Snakefile") }
+
+  /// Executes something of the plan, as its arguments say, on any node.
+  private var execution: String {
+    let words = [program, "exec", "--plan", folder + "/plan.json", "--store", store.folder, "--wait", "60"]
+    return """
+      #!/usr/bin/env bash
+      exec \(words.map(\.shellQuoted).joined(separator: " ")) --threads "${SLURM_CPUS_PER_TASK:-1}" "$@"
+
+      """
+  }
+
+  /// The options that end the plan.
+  var finish: String { (["--finish"] + (runs.map { ["--runs", $0] } ?? [])).map(\.shellQuoted).joined(separator: " ") }
+
+  /// Writes the folder for `workflow`. Receipts of what is to be done again are removed.
+  /// - Throws: `StoreError`.
+  public func write(_ workflow: Workflow, for engine: Engine, options: [String]) throws {
+    try Files.makeFolder(folder + "/logs")
+    try Files.makeFolder(receipts)
+    let snakefile = Snakefile(workflow: workflow, submission: self)
+    let receipts = workflow.jobs.map { job in
+      job.tasks.map { task in
+        task.map { engine == .slurm ? StageExecution.receiptName($0.stage, $0.selection) : snakefile.receipt($0) }
+      }
+    }
+    for name in receipts.joined().joined() + [StageExecution.finishReceipt] {
+      try Files.remove("\(self.receipts)/\(name)")
+    }
+    try Files.replace(folder + "/plan.json", with: data)
+    try writeScript(execution, to: folder + "/exec.sh")
+    let jobs = zip(workflow.jobs, receipts).map { job, receipts -> JSON in
+      ["name": .string(job.name), "receipts": .array(receipts.map { .array($0.map(JSON.string)) })]
+    }
+    try Files.replace(folder + "/workflow.json", with: JSON.array(jobs).prettyData)
+    try Files.remove(folder + "/jobs.tsv")
+    switch engine {
+    case .slurm:
+      let script = SlurmScript(workflow: workflow, submission: self, options: options)
+      try writeScript(script.text, to: self.script(for: engine))
+    case .snakemake:
+      try Files.replace(folder + "/tasks.json", with: snakefile.tasks.prettyData)
+      try Files.replace(self.script(for: engine), with: Data(snakefile.text.utf8))
+      try writeScript(Snakefile.statusScript, to: folder + "/slurm-status.sh")
+    }
+  }
+
+  private func writeScript(_ text: String, to path: String) throws {
+    try Files.replace(path, with: Data(text.utf8))
+    guard chmod(path, 0o755) == 0 else { throw StoreError.notPermitted(operation: "make executable", path: path) }
+  }
+}
