@@ -21,6 +21,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
       RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
       DiffCommand.self, GalleryCommand.self,
       DagCommand.self, KindsCommand.self, SchemaCommand.self,
-      SubmitCommand.self, ExecCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
+      SubmitCommand.self, ExecCommand.self, DoctorCommand.self, BenchCommand.self, InspectCommand.self,
+      VerifyCommand.self, GCCommand.self,
     ])
 }

@@ -34,11 +34,16 @@ struct ExecCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the receipt goes: into the store, under the plan's digest, by default.", valueName: "file"))
+      "Where the receipt goes besides the store, where it lies under the plan's digest.", valueName: "file"))
   var receipt: String?
 
   @Option(help: ArgumentHelp("With --finish: where results go, as for `run`.", valueName: "folder"))
   var runs: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "For how long to look again for what the stage needs, where that is not in the store yet.", valueName: "seconds"))
+  var wait: Double = 0
 
   @Option(help: "How many threads to compute with: one for each processor by default.")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
@@ -50,6 +55,7 @@ struct ExecCommand: AsyncParsableCommand {
     guard actions.isEmpty == finish else {
       throw ValidationError("Give --action, a stage or items of one; or --finish, once all of them are done.")
     }
+    guard wait >= 0, wait <= 1e9 else { throw ValidationError("--wait must be a number of seconds, not negative.") }
     guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     if part != nil, selection == nil {
       throw ValidationError("--part must be such as 3/16: the third of sixteen parts.")
@@ -84,8 +90,12 @@ struct ExecCommand: AsyncParsableCommand {
       var worst: ExitStatus?
       for execution in executions {
         do {
-          let made = try execution.perform(environment: environment, interruption: interruption, emit: report)
-          try execution.write(made, to: receipt)
+          // Once one has failed, nobody will make what others need of it.
+          let made = try execution.perform(
+            environment: environment, patience: worst == nil ? wait : 0, interruption: interruption, emit: report)
+          // `gc` keeps what the receipts in the store tell of.
+          try execution.write(made)
+          if let receipt { try execution.write(made, to: receipt) }
           if !output.json { printText("\(receipt ?? execution.receiptPath)\n") }
         } catch {
           // What does not need this one is done all the same.
@@ -106,7 +116,7 @@ struct ExecCommand: AsyncParsableCommand {
     var status = ExitStatus.done
     do {
       let outcome = try await completion.perform(
-        environment: Engine.start(threads: threads), interruption: interruption, emit: report)
+        environment: Engine.start(threads: threads), patience: wait, interruption: interruption, emit: report)
       if !output.json { printText(Summary.text(of: outcome)) }
       outcome.complaints.forEach(complain)
       status = outcome.status
@@ -115,6 +125,7 @@ struct ExecCommand: AsyncParsableCommand {
       status = ExitStatus(of: error)
     }
     try completion.note(status)
+    if status == .done, let receipt { try completion.note(status, to: receipt) }
     if status != .done { throw ExitCode(status.rawValue) }
   }
 }

@@ -49,9 +49,9 @@ struct Snakefile {
   }
 
   /// The name of the file that tells that a piece is done.
-  func receipt(_ piece: Division.Piece) -> String {
+  private func receipt(_ piece: Division.Piece) -> String {
     let (rule, place) = places[piece.stage] ?? ("", 0)
-    return "\(rule).\(place).\(piece.part).json"
+    return "done/\(rule).\(place).\(piece.part).json"
   }
 
   /// `{RULE: [{"stage", "parts", "needs": [[receipts that a part waits for]]}]}`, the places in the order of the sweeps.
@@ -99,15 +99,12 @@ struct Snakefile {
 
       workdir: \(Self.python(submission.folder))
 
-      RECEIPTS = \(Self.python(submission.receipts))
       TASKS = json.loads(Path(\(Self.python(submission.folder + "/tasks.json"))).read_text())
 
 
       def needed(rule):
           "What a piece waits for. Their times do not matter: a receipt is of this very plan."
-          return lambda wildcards: [
-              f"{RECEIPTS}/{name}" for name in TASKS[rule][int(wildcards.place) - 1]["needs"][int(wildcards.part) - 1]
-          ]
+          return lambda wildcards: TASKS[rule][int(wildcards.place) - 1]["needs"][int(wildcards.part) - 1]
 
 
       def task(rule, key):
@@ -122,16 +119,16 @@ struct Snakefile {
       rule finish:
           input:
               [
-                  ancient(f"{RECEIPTS}/{rule}.{place}.{part}.json")
+                  ancient(f"done/{rule}.{place}.{part}.json")
                   for rule, places in TASKS.items()
                   for place, task in enumerate(places, 1)
                   for part in range(1, task["parts"] + 1)
               ],
           output:
-              f"{RECEIPTS}/\(StageExecution.finishReceipt)",
+              "done/finish.json",
           localrule: True
           shell:
-              "./exec.sh \(Self.inShell(submission.finish))"
+              "./exec.sh \(Self.inShell(submission.finish)) --receipt {output}"
 
 
       """
@@ -144,7 +141,7 @@ struct Snakefile {
             input:
                 ancient(needed("\(rule.name)")),
             output:
-                f"{RECEIPTS}/\(rule.name).{{place}}.{{part}}.json",
+                "done/\(rule.name).{place}.{part}.json",
             params:
                 stage=task("\(rule.name)", "stage"),
                 parts=task("\(rule.name)", "parts"),

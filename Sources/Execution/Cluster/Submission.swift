@@ -10,7 +10,7 @@ import StageKit
 /// plan.json     what `exec` executes from
 /// exec.sh       executes something of the plan
 /// submit.sh     for Slurm: run it, and jobs.tsv has the jobs' numbers
-/// Snakefile     for Snakemake, with tasks.json
+/// Snakefile     for Snakemake, with tasks.json and slurm-status.sh; done/ tells it what is done
 /// workflow.json which receipts tell that a job is done
 /// logs/         what the jobs say
 /// ```
@@ -60,11 +60,8 @@ public struct Submission: Sendable {
   public func write(_ workflow: Workflow, for engine: Engine, options: [String]) throws {
     try Files.makeFolder(folder + "/logs")
     try Files.makeFolder(receipts)
-    let snakefile = Snakefile(workflow: workflow, submission: self)
     let receipts = workflow.jobs.map { job in
-      job.tasks.map { task in
-        task.map { engine == .slurm ? StageExecution.receiptName($0.stage, $0.selection) : snakefile.receipt($0) }
-      }
+      job.tasks.map { $0.map { StageExecution.receiptName($0.stage, $0.selection) } }
     }
     for name in receipts.joined().joined() + [StageExecution.finishReceipt] {
       try Files.remove("\(self.receipts)/\(name)")
@@ -76,11 +73,13 @@ public struct Submission: Sendable {
     }
     try Files.replace(folder + "/workflow.json", with: JSON.array(jobs).prettyData)
     try Files.remove(folder + "/jobs.tsv")
+    for name in try Files.names(in: folder + "/done") { try Files.remove("\(folder)/done/\(name)") }
     switch engine {
     case .slurm:
       let script = SlurmScript(workflow: workflow, submission: self, options: options)
       try writeScript(script.text, to: self.script(for: engine))
     case .snakemake:
+      let snakefile = Snakefile(workflow: workflow, submission: self)
       try Files.replace(folder + "/tasks.json", with: snakefile.tasks.prettyData)
       try Files.replace(self.script(for: engine), with: Data(snakefile.text.utf8))
       try writeScript(Snakefile.statusScript, to: folder + "/slurm-status.sh")

@@ -60,7 +60,10 @@ struct ActionRunner: Sendable {
 
   private func execute(_ tasks: [Agenda.Task]) throws -> [FinishedAction] {
     for task in tasks where !task.isRestarted { emit(.started(task.action.id, reason: task.reason.description)) }
-    do { return try execute(tasks.map(\.action)) } catch let error as Cancelled { throw error } catch let error
+    let isForced = tasks.contains { $0.reason == .forced }
+    do { return try execute(tasks.map(\.action), replacing: isForced) } catch let error as Cancelled {
+      throw error
+    } catch let error
       as StoreError where error.lostObject != nil
     { throw error } catch {
       guard tasks.count == 1 else { throw BatchFailure() }
@@ -71,7 +74,8 @@ struct ActionRunner: Sendable {
     }
   }
 
-  private func execute(_ actions: [Action]) throws -> [FinishedAction] {
+  /// - Parameter isForced: whether what is made counts even where the store has it already.
+  private func execute(_ actions: [Action], replacing isForced: Bool) throws -> [FinishedAction] {
     let clock = ContinuousClock()
     let start = clock.now
     let work = try actions.map { action in
@@ -93,9 +97,9 @@ struct ActionRunner: Sendable {
         key: action.key, preimage: action.preimage.text, stage: action.stage.name, item: action.id.item,
         kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try context.outputs(),
         provenance: environment.provenance(seconds: seconds, work: context.work), log: context.lines)
-      try attempt.publish(record)
+      let published = try attempt.publish(record, replacing: isForced)
       emit(.done(action.id, seconds: seconds))
-      return record.finished
+      return published
     }
   }
 

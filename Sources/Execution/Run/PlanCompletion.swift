@@ -45,15 +45,15 @@ public struct PlanCompletion: Sendable {
     }
   }
 
-  /// Notes how the plan ended, for `submit --status`.
+  /// Notes how the plan ended, in `path` or where `submit --status` looks for it.
   /// - Throws: `StoreError`.
-  public func note(_ status: ExitStatus) throws {
+  public func note(_ status: ExitStatus, to path: String? = nil) throws {
     let folder = "\(store.folder)/receipts/\(file.digest.hex)"
     try Files.makeFolder(folder)
     let receipt: JSON = [
       "plan": .string(file.digest.hex), "recipe": .string(file.plan.recipe), "status": .int(Int(status.rawValue)),
     ]
-    try Files.replace("\(folder)/\(StageExecution.finishReceipt)", with: receipt.prettyData)
+    try Files.replace(path ?? "\(folder)/\(StageExecution.finishReceipt)", with: receipt.prettyData)
   }
 }
 
