@@ -67,7 +67,7 @@ struct ExecCommand: AsyncParsableCommand {
     guard numbers.count == 2, let number = numbers[0], let count = numbers[1], 1...1_000_000 ~= count,
       1...count ~= number
     else { return nil }
-    return .part(number: number, of: count)
+    return count == 1 ? .all : .part(number: number, of: count)
   }
 
   func run() async throws {

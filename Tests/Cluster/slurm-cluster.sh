@@ -84,17 +84,17 @@ start-node)
   start_node "$3"
   ;;
 kill-node)
-  # The daemon first, so that it cannot tell what becomes of its jobs.
+  # What tells of the jobs' ends first: a node without power tells nothing.
   pkill -KILL -f "slurmd -N $3 -f $SLURM_CONF" || true
-  for step in $(pgrep -f "slurmstepd: .*\\[" || true); do
-    if [[ $(tr '\0' '\n' <"/proc/$step/environ" 2>/dev/null | sed -n 's/^SLURMD_NODENAME=//p' | head -n 1) == "$3" ]] ||
-      grep -qz "$folder/spool/$3" "/proc/$step/cmdline" 2>/dev/null; then
-      kill -KILL "$step" $(pgrep -P "$step") 2>/dev/null || true
-    fi
-  done
+  processes=()
   for process in /proc/[0-9]*; do
-    if grep -qzx "SLURMD_NODENAME=$3" "$process/environ" 2>/dev/null; then kill -KILL "${process#/proc/}" 2>/dev/null || true; fi
+    if grep -qzx "SLURMD_NODENAME=$3" "$process/environ" 2>/dev/null; then processes+=("${process#/proc/}"); fi
   done
+  for process in "${processes[@]}"; do
+    parent=$(ps -o ppid= -p "$process" | tr -d ' ')
+    if [[ $(ps -o comm= -p "$parent") == slurmstepd ]]; then kill -KILL "$parent"; fi
+  done
+  for process in "${processes[@]}"; do kill -KILL "$process" 2>/dev/null || true; done
   ;;
 stop)
   for pid in "$folder"/slurmd-*.pid "$folder"/slurmctld.pid "$folder"/munge/pid; do

@@ -39,7 +39,7 @@ struct SlurmScript {
       submit finish --job-name=\("finish \(workflow.plan.recipe)".onOneLine.shellQuoted) \\
         \(jobs.isEmpty ? "" : "--dependency=afterany:$(IFS=:; echo \"${job[*]}\") ")\(finish.options) --output=logs/finish.log <<'TASK'
       #!/usr/bin/env bash
-      exec ./exec.sh \(submission.finish)
+      exec ./exec.sh \(submission.finish)\(Self.threads)
       TASK
 
       echo "\(Readable.count(jobs.count + 1, "job")) submitted, the last is ${job[finish]}"
@@ -94,6 +94,8 @@ struct SlurmScript {
 
   // MARK: What a job does
 
+  private static let threads = " --threads \"$SLURM_CPUS_PER_TASK\""
+
   private func script(of job: Workflow.Job) -> String {
     let first = job.tasks[0]
     let parts = job.tasks.count
@@ -104,15 +106,29 @@ struct SlurmScript {
     if isUniform {
       let part = parts > 1 ? " --part \"$SLURM_ARRAY_TASK_ID/\(parts)\"" : ""
       return "exec ./exec.sh" + first.map { " --action \($0.stage.shellQuoted)" }.joined() + part
+        + Self.threads
     }
     // Where sweeps have many places, several share a job.
     let cases = job.tasks.enumerated().map { number, task in
-      "\(number + 1))\n" + task.map { "  \(command($0)) || status=$?\n" }.joined() + "  ;;\n"
+      "\(number + 1))\n" + Self.runs(of: task).map { "  \(command($0)) || status=$?\n" }.joined() + "  ;;\n"
     }
-    return "status=0\ncase $SLURM_ARRAY_TASK_ID in\n\(cases.joined())esac\nexit $status"
+    return "status=0\ncase ${SLURM_ARRAY_TASK_ID:-1} in\n\(cases.joined())esac\nexit $status"
   }
 
-  private func command(_ piece: Division.Piece) -> String {
-    "./exec.sh --action \(piece.stage.shellQuoted)" + (piece.parts > 1 ? " --part \(piece.part)/\(piece.parts)" : "")
+  /// The pieces of a task, those of the same part together.
+  private static func runs(of task: Workflow.Task) -> [[Division.Piece]] {
+    task.reduce(into: []) { runs, piece in
+      if let last = runs.last?.last, (last.part, last.parts) == (piece.part, piece.parts) {
+        runs[runs.count - 1].append(piece)
+      } else {
+        runs.append([piece])
+      }
+    }
+  }
+
+  /// Executes pieces of the same part.
+  private func command(_ pieces: [Division.Piece]) -> String {
+    let part = pieces[0].parts > 1 ? " --part \(pieces[0].part)/\(pieces[0].parts)" : ""
+    return "./exec.sh" + pieces.map { " --action \($0.stage.shellQuoted)" }.joined() + part + Self.threads
   }
 }

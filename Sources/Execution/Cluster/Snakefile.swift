@@ -48,13 +48,14 @@ struct Snakefile {
       })
   }
 
-  /// The name of the file that tells that a piece is done.
-  private func receipt(_ piece: Division.Piece) -> String {
-    let (rule, place) = places[piece.stage] ?? ("", 0)
-    return "done/\(rule).\(place).\(piece.part).json"
+  /// The files that tell that the pieces of a stage are done are called so, and end in `.PART.json`.
+  private func prefix(_ stage: String) -> String {
+    let (rule, place) = places[stage] ?? ("", 0)
+    return "done/\(rule).\(place)"
   }
 
-  /// `{RULE: [{"stage", "parts", "needs": [[receipts that a part waits for]]}]}`, the places in the order of the sweeps.
+  /// `{RULE: [{"stage", "parts", "needs": [FILE], "own": [PREFIX]}]}`, the places in the order of the sweeps: what all parts
+  /// wait for, and of what each waits for the part with its own number.
   var tasks: JSON {
     .object(
       rules.map { rule in
@@ -62,15 +63,15 @@ struct Snakefile {
           rule.name,
           .array(
             rule.places.map { id, parts in
-              let needs = (1...parts).map { part in
-                JSON.array(
-                  workflow.division.needs(of: .init(stage: id, part: part, parts: parts)).flatMap { need in
-                    let count = workflow.division.parts(of: need.stage)
-                    let all = (1...count).map { Division.Piece(stage: need.stage, part: $0, parts: count) }
-                    return (need.piece.map { [$0] } ?? all).map { JSON.string(receipt($0)) }
-                  })
+              let needs = workflow.division.needs(of: .init(stage: id, part: 1, parts: parts))
+              let isOwn = { (need: Division.Need) in need.piece != nil && parts > 1 && need.piece?.parts == parts }
+              let files = needs.filter { !isOwn($0) }.flatMap { need in
+                (1...workflow.division.parts(of: need.stage)).map { "\(prefix(need.stage)).\($0).json" }
               }
-              return ["stage": .string(id), "parts": .int(parts), "needs": .array(needs)]
+              return [
+                "stage": .string(id), "parts": .int(parts), "needs": .array(files.map(JSON.string)),
+                "own": .array(needs.filter(isOwn).map { .string(prefix($0.stage)) }),
+              ]
             }))
       })
   }
@@ -104,7 +105,10 @@ struct Snakefile {
 
       def needed(rule):
           "What a piece waits for. Their times do not matter: a receipt is of this very plan."
-          return lambda wildcards: TASKS[rule][int(wildcards.place) - 1]["needs"][int(wildcards.part) - 1]
+          def files(wildcards):
+              found = TASKS[rule][int(wildcards.place) - 1]
+              return found["needs"] + [f"{prefix}.{wildcards.part}.json" for prefix in found["own"]]
+          return files
 
 
       def task(rule, key):
@@ -129,7 +133,6 @@ struct Snakefile {
           localrule: True
           shell:
               "./exec.sh \(Self.inShell(submission.finish)) --receipt {output}"
-
 
       """
     return head

@@ -47,7 +47,7 @@ public struct Submission: Sendable {
     let words = [program, "exec", "--plan", folder + "/plan.json", "--store", store.folder, "--wait", "60"]
     return """
       #!/usr/bin/env bash
-      exec \(words.map(\.shellQuoted).joined(separator: " ")) --threads "${SLURM_CPUS_PER_TASK:-1}" "$@"
+      exec \(words.map(\.shellQuoted).joined(separator: " ")) "$@"
 
       """
   }
@@ -73,7 +73,10 @@ public struct Submission: Sendable {
     }
     try Files.replace(folder + "/workflow.json", with: JSON.array(jobs).prettyData)
     try Files.remove(folder + "/jobs.tsv")
-    for name in try Files.names(in: folder + "/done") { try Files.remove("\(folder)/done/\(name)") }
+    // What an earlier submission said and did would be taken for this one's.
+    for part in ["done", "logs"] {
+      for name in try Files.names(in: "\(folder)/\(part)") { try Files.remove("\(folder)/\(part)/\(name)") }
+    }
     switch engine {
     case .slurm:
       let script = SlurmScript(workflow: workflow, submission: self, options: options)
