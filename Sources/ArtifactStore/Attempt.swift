@@ -10,7 +10,7 @@ public final class Attempt {
   fileprivate init(in store: Store) throws(StoreError) {
     self.store = store
     while true {
-      let path = "\(store.folder)/attempts/\(getpid())-\(UInt64.random(in: 0 ... .max))"
+      let path = "\(store.folder)/attempts/" + Kernel.signed("\(getpid())-\(UInt64.random(in: 0 ... .max))")
       try Files.makeFolder(path)
       if let lock = try FileLock.folder(path) {
         self.lock = lock
@@ -31,7 +31,24 @@ public final class Attempt {
   }
 
   /// Publishes the objects, then the record that names them, then forgets the state saved on the way.
-  public func publish(_ record: ActionRecord) throws(StoreError) {
+  ///
+  /// Where locks do not reach, two machines may have done the same action, with outputs that differ in a few bits if
+  /// their processors do. The first record stays as long as all that it names is there: others may have built on that.
+  /// - Parameter isReplacing: whether this record counts in any case.
+  /// - Returns: the action as it is in the store now.
+  @discardableResult
+  public func publish(
+    _ record: ActionRecord, replacing isReplacing: Bool = false
+  ) throws(StoreError) -> FinishedAction {
+    let published = try publishedFirst(record, replacing: isReplacing)
+    try store.forgetState(of: record.key)
+    return published
+  }
+
+  private func publishedFirst(
+    _ record: ActionRecord, replacing isReplacing: Bool
+  ) throws(StoreError) -> FinishedAction {
+    if !isReplacing, case .hit(let first) = try store.lookup(record.key) { return first }
     let folders = Set(objects.map { (store.objects.path(of: $0) as NSString).deletingLastPathComponent })
     for folder in folders { try Files.makeFolder(folder) }
     for digest in objects {
@@ -43,10 +60,19 @@ public final class Attempt {
     let target = store.actions.path(of: record.key)
     let folder = (target as NSString).deletingLastPathComponent
     try Files.makeFolder(folder)
-    try Files.create("\(lock.path)/record", record.data)
-    try Files.move("\(lock.path)/record", to: target)
+    let draft = "\(lock.path)/record"
+    try Files.create(draft, record.data)
+    let naming: Files.Naming = isReplacing ? .impossible : Files.link(draft, to: target)
+    if naming == .given {
+      try Files.remove(draft)
+    } else {
+      // Somebody was faster, or what is there is of no use any more, or the file system has no hard links.
+      if naming == .taken { try store.actions.waitUntilSeen(record.key) }
+      if !isReplacing, case .hit(let first) = try store.lookup(record.key) { return first }
+      try Files.move(draft, to: target)
+    }
     try Files.syncFolder(folder)
-    try store.forgetState(of: record.key)
+    return record.finished
   }
 
   /// Saves state with which a later attempt of the action `key` can continue. Atomic and durable.

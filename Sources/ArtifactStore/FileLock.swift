@@ -3,14 +3,17 @@ import Foundation
 /// A `flock` on a file or folder, held as long as this object lives.
 ///
 /// The kernel drops the lock with the process, however that ends; a file left behind holds nothing and is swept up
-/// when the store is opened next.
+/// when the store is opened next. Over a network file system a lock may reach no further than this machine, and some
+/// have none at all: everybody then has every lock, and work may be done twice (see ``Attempt/publish(_:replacing:)``).
 public final class FileLock: Sendable {
   let path: String
   private let file: Int32
   private let removesFile: Bool
+  /// Whether the file system has locks, so that nobody else has this one.
+  let isHeld: Bool
 
-  private init(path: String, file: Int32, removesFile: Bool) {
-    (self.path, self.file, self.removesFile) = (path, file, removesFile)
+  private init(path: String, file: Int32, removesFile: Bool, isHeld: Bool = true) {
+    (self.path, self.file, self.removesFile, self.isHeld) = (path, file, removesFile, isHeld)
   }
 
   deinit {
@@ -22,8 +25,8 @@ public final class FileLock: Sendable {
   static func exclusive(_ path: String) throws(StoreError) -> FileLock? {
     while true {
       guard let file = try Files.open(path, O_RDWR | O_CREAT) else { throw .last("lock", path, code: ENOENT) }
-      guard try take(LOCK_EX | LOCK_NB, on: file, path) else { return nil }
-      if isStill(file, path) { return FileLock(path: path, file: file, removesFile: true) }
+      guard let isHeld = try take(LOCK_EX | LOCK_NB, on: file, path) else { return nil }
+      if isStill(file, path) { return FileLock(path: path, file: file, removesFile: true, isHeld: isHeld) }
       close(file)  // Its holder removed it between our opening and locking it: a lock nobody else would see.
     }
   }
@@ -43,6 +46,7 @@ public final class FileLock: Sendable {
   }
 
   /// Takes a lock that nobody may share; nil where somebody has it for longer than a second.
+  /// - Throws: also where the file system has no locks: whoever has to be alone cannot know it.
   static func alone(_ path: String) throws(StoreError) -> FileLock? {
     guard let file = try Files.open(path, O_RDWR | O_CREAT) else { throw .last("lock", path, code: ENOENT) }
     for _ in 0..<50 {
@@ -58,22 +62,28 @@ public final class FileLock: Sendable {
   /// Takes an existing folder for oneself; nil where another has it or it has gone.
   static func folder(_ path: String) throws(StoreError) -> FileLock? {
     guard let file = try Files.open(path, O_RDONLY | O_DIRECTORY) else { return nil }
-    guard try take(LOCK_EX | LOCK_NB, on: file, path) else { return nil }
+    guard let isHeld = try take(LOCK_EX | LOCK_NB, on: file, path) else { return nil }
     guard isStill(file, path) else {
       close(file)
       return nil
     }
-    return FileLock(path: path, file: file, removesFile: false)
+    return FileLock(path: path, file: file, removesFile: false, isHeld: isHeld)
   }
 
-  /// Whether the lock could be had; where not, `file` is closed.
-  private static func take(_ operation: Int32, on file: Int32, _ path: String) throws(StoreError) -> Bool {
+  /// Takes the lock: whether the file system has locks; nil, and `file` is closed, where somebody else has it.
+  private static func take(_ operation: Int32, on file: Int32, _ path: String) throws(StoreError) -> Bool? {
     while flock(file, operation) != 0 {
-      if errno == EINTR { continue }
       let code = errno
-      close(file)
-      if code == EWOULDBLOCK { return false }
-      throw .last("lock", path, code: code)
+      switch code {
+      case EINTR: continue
+      case ENOSYS, ENOTSUP, ENOLCK: return false
+      case EWOULDBLOCK:
+        close(file)
+        return nil
+      default:
+        close(file)
+        throw .last("lock", path, code: code)
+      }
     }
     return true
   }

@@ -16,7 +16,12 @@ package enum Files {
       (self.device, self.inode, self.size, self.modified, self.changed) = (device, inode, size, modified, changed)
     }
 
-    fileprivate init(_ status: stat) {
+    /// The same file as seen where its device has another number.
+    func on(device: UInt64) -> Status {
+      Status(device: device, inode: inode, size: size, modified: modified, changed: changed)
+    }
+
+    init(_ status: stat) {
       self.init(
         device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int(status.st_size),
         modified: status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec,
@@ -35,11 +40,26 @@ package enum Files {
     var status = stat()
     if fstatat(folder, name, &status, 0) == 0 { return Status(status) }
     if errno == ENOENT || errno == ENOTDIR { return nil }
+    // Another machine removed the open folder, and maybe made it anew.
+    if errno == ESTALE, folder != AT_FDCWD { return try Files.status(of: path()) }
     throw .last("look at", path())
   }
 
   /// All bytes of a file.
   package static func read(_ path: String) throws(StoreError) -> Data? {
+    try twiceIfStale { () throws(StoreError) in try readOnce(path) }
+  }
+
+  /// What `work` makes of a file that it opens by its name: tried again where, between the opening and the reading,
+  /// another machine put another file in its place (NFS).
+  package static func twiceIfStale<Made>(_ work: () throws(StoreError) -> Made) throws(StoreError) -> Made {
+    do { return try work() } catch {
+      guard case .system(_, _, ESTALE) = error else { throw error }
+      return try work()
+    }
+  }
+
+  private static func readOnce(_ path: String) throws(StoreError) -> Data? {
     guard let file = try open(path, O_RDONLY) else { return nil }
     defer { close(file) }
     var status = stat()
@@ -52,6 +72,10 @@ package enum Files {
 
   /// The SHA-256 of a file, read a piece at a time.
   package static func digest(of path: String) throws(StoreError) -> Digest? {
+    try twiceIfStale { () throws(StoreError) in try digestOnce(of: path) }
+  }
+
+  private static func digestOnce(of path: String) throws(StoreError) -> Digest? {
     guard let file = try open(path, O_RDONLY) else { return nil }
     defer { close(file) }
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
@@ -90,11 +114,23 @@ package enum Files {
     guard rename(path, target) == 0 else { throw .last("write", target) }
   }
 
-  /// Waits until the names in a folder are on the disk.
+  enum Naming { case given, taken, impossible }
+
+  /// Gives a file a second name, unless that is taken: of several who want a name one gets it, also over a network.
+  /// Impossible where the file system has no hard links.
+  static func link(_ path: String, to target: String) -> Naming {
+    if Glibc.link(path, target) == 0 { return .given }
+    guard errno == EEXIST else { return .impossible }
+    // Over NFS a question asked twice is answered as if somebody else had the name: it was got by the first asking.
+    let (file, named) = (try? status(of: path), try? status(of: target))
+    return file != nil && file?.inode == named?.inode ? .given : .taken
+  }
+
+  /// Waits until the names in a folder are on the disk, where the file system can tell.
   static func syncFolder(_ path: String) throws(StoreError) {
     guard let folder = try open(path, O_RDONLY | O_DIRECTORY) else { throw .last("write to", path, code: ENOENT) }
     defer { close(folder) }
-    guard fsync(folder) == 0 else { throw .last("write to", path) }
+    guard fsync(folder) == 0 || [EINVAL, ENOSYS, ENOTSUP].contains(errno) else { throw .last("write to", path) }
   }
 
   /// Makes a folder and those above it.
@@ -123,19 +159,28 @@ package enum Files {
   /// The names in a folder and whether each is surely a plain file, as the folder itself says; none where there is no
   /// such folder.
   package static func entries(in path: String) throws(StoreError) -> [(name: String, isFile: Bool)] {
+    try twiceIfStale { () throws(StoreError) in try entriesOnce(in: path) }
+  }
+
+  private static func entriesOnce(in path: String) throws(StoreError) -> [(name: String, isFile: Bool)] {
     guard let folder = opendir(path) else {
-      if errno == ENOENT { return [] }
+      if errno == ENOENT || errno == ENOTDIR { return [] }
       throw .last("list", path)
     }
     defer { closedir(folder) }
     var entries: [(name: String, isFile: Bool)] = []
-    while let entry = readdir(folder) {
+    while true {
+      errno = 0
+      guard let entry = readdir(folder) else {
+        // A part of a list would be taken for all of it.
+        guard errno == 0 else { throw .last("list", path) }
+        return entries
+      }
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
       if name != "." && name != ".." { entries.append((name, entry.pointee.d_type == UInt8(DT_REG))) }
     }
-    return entries
   }
 
   /// Removes a file if it is there.

@@ -17,7 +17,7 @@ extension ActionRecord {
 }
 
 /// The gist of an action's record, as the index of the store holds it. It counts only as long as the record's own file
-/// is the one that it was made from, by device, inode, size, modification and change time.
+/// is the one that it was made from, by inode, size, modification and change time.
 struct IndexedAction: Sendable {
   let status: Files.Status
   let action: FinishedAction

@@ -34,6 +34,31 @@ final class Shelves: Sendable {
     return try Files.status(of: name, in: descriptor, path(of: digest))
   }
 
+  /// Makes a network file system look for the file of `digest` again. One that found a name absent may believe so for a
+  /// minute, until the folders around it are opened anew.
+  func lookAnew(at digest: Digest) {
+    for path in [folder, (path(of: digest) as NSString).deletingLastPathComponent] {
+      let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      if folder >= 0 { close(folder) }
+    }
+  }
+
+  /// Waits until this machine sees the file of `digest`, which is there: at the latest when its file system forgets
+  /// that it was absent. Gives up after 90 seconds.
+  func waitUntilSeen(_ digest: Digest) throws(StoreError) {
+    let deadline = ContinuousClock.now + .seconds(90)
+    lookAnew(at: digest)
+    while try status(of: digest) == nil, ContinuousClock.now < deadline {
+      usleep(100_000)
+      lookAnew(at: digest)
+    }
+  }
+
+  /// Makes it look for all files again.
+  func lookAnew() throws(StoreError) {
+    for shelf in try Files.names(in: folder) { _ = try Files.names(in: "\(folder)/\(shelf)") }
+  }
+
   /// Every file: its name, where it is, and its status.
   func files() throws(StoreError) -> [(name: String, path: String, status: Files.Status)] {
     var files: [(name: String, path: String, status: Files.Status)] = []

@@ -3,7 +3,8 @@ import Foundation
 /// Digests of files outside the store, remembered by device, inode, size, modification and change time.
 ///
 /// A digest is remembered only if the file had been left alone for two seconds when it was read: a change within the
-/// file system's clock granularity would otherwise go unnoticed.
+/// file system's clock granularity would otherwise go unnoticed. Device numbers mean something else on every machine
+/// that shares the store, and after a restart: what is remembered is for the kernel that read the file alone.
 public final class SourceDigests: Sendable {
   private let cache: PackedCache<Files.Status, Digest>
 
@@ -16,12 +17,13 @@ public final class SourceDigests: Sendable {
   /// - Throws: ``StoreError`` where it cannot be read.
   public func digest(of path: String) throws(StoreError) -> Digest? {
     guard let status = try Files.status(of: path) else { return nil }
-    if let known = cache.value(of: status) { return known }
+    let identity = status.on(device: status.device ^ Kernel.number)
+    if let known = cache.value(of: identity) { return known }
     guard let digest = try Files.digest(of: path) else { return nil }
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
     let isSettled = max(status.modified, status.changed) < now.tv_sec * 1_000_000_000 + now.tv_nsec - Self.settled
-    if isSettled, try Files.status(of: path) == status { cache.remember(digest, as: status) }
+    if isSettled, try Files.status(of: path) == status { cache.remember(digest, as: identity) }
     return digest
   }
 

@@ -43,6 +43,8 @@ extension Store {
 
   /// The action whose record's file has this status, from the index where that knows it.
   private func finishedAction(_ key: Digest, _ status: Files.Status) throws(StoreError) -> FinishedAction? {
+    // All records are on one device, whose number every machine that shares the store makes up for itself.
+    let status = status.on(device: 0)
     if let known = index.value(of: key, where: { $0.status == status }) { return known.action }
     guard let record = try record(of: key) else { return nil }
     index.remember(IndexedAction(status: status, action: record.finished), as: key)

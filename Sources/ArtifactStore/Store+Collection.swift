@@ -42,7 +42,8 @@ public struct RegisteredRun: Sendable {
 public struct Garbage: Sendable, Hashable {
   public var actions = 0
   public var objects = 0
-  /// States that unfinished actions saved, bytes in quarantine, and downloads that are not needed any more.
+  /// States that unfinished actions saved, bytes in quarantine, downloads that are not needed any more; folders of
+  /// receipts, submissions and attempts.
   public var leftovers = 0
   /// Of all of these.
   public var bytes = 0
@@ -74,7 +75,8 @@ extension Store {
   }
 
   /// Removes what nothing needs: neither the latest runs of a recipe that is still there, nor a run within the grace
-  /// period. Nothing younger than the grace period is removed. The store must have been opened for oneself alone.
+  /// period. What `exec` did of one plan counts as a run. Nothing younger than the grace period is removed. The store
+  /// must have been opened for oneself alone.
   /// - Parameters:
   ///   - count: how many of the latest runs of each recipe to keep.
   ///   - grace: seconds.
@@ -87,16 +89,32 @@ extension Store {
       garbage.bytes += status.size
       if !isDry { try Files.remove(path) }
     }
+    func discard(_ leftover: FileTree) throws(StoreError) {
+      garbage.leftovers += 1
+      garbage.bytes += leftover.bytes
+      if !isDry { try leftover.remove() }
+    }
 
     var neededKeys: Set<Digest> = []
     var seen: [String: Int] = [:]
-    for (path, run) in try namedRuns() {
+    var neededPlans: Set<String> = []
+    for (path, plan, run) in try collectableRuns() {
       seen[run.recipe, default: 0] += 1
       let isRecent = Int(run.date * 1e9) >= deadline
       if isRecent || (seen[run.recipe, default: 0] <= count && isThere(run.recipe)) {
         neededKeys.formUnion(run.keys)
+        if let plan { neededPlans.insert(plan) }
+      } else if plan != nil {
+        if let receipts = try FileTree(at: path) { try discard(receipts) }
       } else if !isDry {
         try Files.remove(path)
+      }
+    }
+    // Attempts that are still here are other machines', which cannot be asked whether they still work on them.
+    for (part, needed) in [("submissions", neededPlans), ("attempts", [])] {
+      for name in try Files.names(in: "\(folder)/\(part)") where !needed.contains(name) {
+        guard let tree = try FileTree(at: "\(folder)/\(part)/\(name)"), tree.modified < deadline else { continue }
+        try discard(tree)
       }
     }
 
@@ -138,6 +156,34 @@ extension Store {
     }
     if !isDry { try Files.remove(folder + "/index") }
     return garbage
+  }
+
+  /// Every run and every plan of which something was executed, the latest first.
+  private func collectableRuns() throws(StoreError) -> [(path: String, plan: String?, run: RegisteredRun)] {
+    var runs = try namedRuns().map { (path: $0.path, plan: String?.none, run: $0.run) }
+    for plan in try Files.names(in: folder + "/receipts") {
+      let path = "\(folder)/receipts/\(plan)"
+      runs.append((path, plan, try executed(in: path)))
+    }
+    return runs.sorted { $0.run.date > $1.run.date }
+  }
+
+  /// What the receipts in a folder tell, as a run. Those that cannot be read tell nothing.
+  private func executed(in path: String) throws(StoreError) -> RegisteredRun {
+    var recipe = ""
+    var keys: Set<Digest> = []
+    var date: Int?
+    for name in try Files.names(in: path) where name.hasSuffix(".json") {
+      let file = "\(path)/\(name)"
+      guard let status = try Files.status(of: file), let data = try Files.read(file),
+        let receipt = try? JSON(parsing: data)
+      else { continue }
+      date = max(date ?? status.modified, status.modified)
+      if let file = receipt["file"]?.string { recipe = file }
+      keys.formUnion((receipt["actions"]?.array ?? []).compactMap { $0["key"]?.string.flatMap { Digest(hex: $0) } })
+    }
+    if date == nil { date = try FileTree(at: path)?.modified }
+    return RegisteredRun(recipe: recipe, overlays: [], keys: Array(keys), date: Double(date ?? 0) * 1e-9)
   }
 
   private func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }

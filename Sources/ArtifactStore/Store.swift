@@ -5,17 +5,20 @@ import Foundation
 /// ```
 /// objects/ab/<sha256>     immutable bytes, named by their digest
 /// actions/ab/<key>        the record of a finished action (JSON)
-/// attempts/<unique>/      work in progress, private to one attempt and locked by it
+/// attempts/<unique>/      work in progress, private to one attempt and locked by it; named after its kernel, too
 /// state/<key>             what an unfinished action saved in order to continue
 /// runs/<sha256>           which actions the runs of a recipe used (JSON): what `gc` keeps
-/// receipts/<sha256>/      what `exec` did of the plan with this digest (JSON)
+/// receipts/<sha256>/      what `exec` did of the plan with this digest (JSON): what `gc` keeps
+/// submissions/<sha256>/   how the plan with this digest was handed to a cluster; kept as long as its receipts
 /// downloads/<sha256>      files from servers, which recipes name by their digest; <sha256>.part is yet to be whole
 /// quarantine/<sha256>     bytes that no longer match their digest
 /// locks/                  `flock` files: `store` (shared by every run), and one for each action being executed
 /// index                   the gist of the records (see ``IndexedAction``); what is not in it is read from them
 /// sources                 digests of files outside the store, by their identity (see ``SourceDigests``)
 /// ```
-/// Everything appears under its name in one step, complete and on the disk, or not at all.
+/// Everything appears under its name in one step, complete and on the disk, or not at all. Machines may share a store
+/// over a network file system, even one where `flock` does not reach from one to the other: then work may be done twice,
+/// and `gc` must not run while others work.
 public final class Store: Sendable {
   /// The absolute path of the store's folder.
   public let folder: String
@@ -89,18 +92,30 @@ public final class Store: Sendable {
 
   func path(ofState key: Digest) -> String { "\(folder)/state/\(key.hex)" }
 
-  /// The right to execute the action `key`; nil while somebody else has it. Held as long as the value lives.
+  /// The right to execute the action `key`; nil while somebody else has it. Held as long as the value lives. What the
+  /// one before made is found from then on, on whichever machine that was.
   public func lease(for key: Digest) throws(StoreError) -> FileLock? {
-    try FileLock.exclusive("\(folder)/locks/\(key.hex)")
+    let lease = try FileLock.exclusive("\(folder)/locks/\(key.hex)")
+    if lease != nil { actions.lookAnew(at: key) }
+    return lease
+  }
+
+  /// Makes a network file system look again for all that it found absent before.
+  package func lookAnew() throws(StoreError) {
+    for shelves in [actions, objects] { try shelves.lookAnew() }
   }
 
   /// Removes lock files and attempts whose process has ended: those that can be locked.
+  ///
+  /// Locks may not reach from one machine to another. Removing a lock file that another machine holds costs no more than
+  /// work done twice, as the lock itself does not reach then. An attempt holds what is about to be published: those of
+  /// other kernels are left to `gc`.
   private func sweep() throws(StoreError) {
     for name in try Files.names(in: folder + "/locks") where name != "store" {
       _ = try FileLock.exclusive("\(folder)/locks/\(name)")
     }
-    for name in try Files.names(in: folder + "/attempts") {
-      guard let lock = try FileLock.folder("\(folder)/attempts/\(name)") else { continue }
+    for name in try Files.names(in: folder + "/attempts") where !Kernel.isOther(name) {
+      guard let lock = try FileLock.folder("\(folder)/attempts/\(name)"), lock.isHeld else { continue }
       try Attempt.remove(lock)
     }
   }

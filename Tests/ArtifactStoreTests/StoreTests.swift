@@ -3,25 +3,42 @@ import Foundation
 import Testing
 
 /// A store in a temporary folder; gone with the value.
-private final class Shelf {
-  let folder = NSTemporaryDirectory() + "store-\(UUID().uuidString)"
+final class Shelf {
+  let folder: String
   let store: Store
-  init() throws { store = try Store(at: folder) }
-  deinit { try? FileManager.default.removeItem(atPath: folder) }
+  private let isTemporary: Bool
+
+  init() throws {
+    (folder, isTemporary) = (NSTemporaryDirectory() + "store-\(UUID().uuidString)", true)
+    store = try Store(at: folder)
+  }
+
+  /// One in a folder that stays.
+  init(at folder: String) throws {
+    (self.folder, isTemporary) = (folder, false)
+    store = try Store(at: folder)
+  }
+
+  deinit { if isTemporary { try? FileManager.default.removeItem(atPath: folder) } }
 
   /// Publishes an action that made one image of these bytes.
   func publish(_ text: String, as key: Digest) throws -> ActionRecord {
     let attempt = try store.attempt()
+    let record = try Self.record(of: text, as: key, in: attempt)
+    try attempt.publish(record)
+    return record
+  }
+
+  /// The record of such an action, whose image is written but not published.
+  static func record(of text: String, as key: Digest, in attempt: Attempt) throws -> ActionRecord {
     let item = Artifact.Item(name: "one", object: try attempt.write(Data(text.utf8)), size: text.utf8.count)
-    let record = ActionRecord(
+    return ActionRecord(
       key: key, preimage: "kind: draw\n\"quoted\" — é\u{1}", kind: "draw", revision: 3,
       outputs: [.init(port: "images", artifact: Artifact(type: .images, items: [item]))],
       provenance: Provenance(
         program: "0", cpu: "c", blas: "b", threads: 2, seconds: 0.25, peakMegabytes: 10.5,
         date: "2026-01-01T00:00:00Z"),
       log: ["a line"])
-    try attempt.publish(record)
-    return record
   }
 
   func files(_ part: String) -> [String] {

@@ -60,9 +60,14 @@ struct ActionRunner: Sendable {
 
   private func execute(_ tasks: [Agenda.Task]) throws -> [FinishedAction] {
     for task in tasks where !task.isRestarted { emit(.started(task.action.id, reason: task.reason.description)) }
-    do { return try execute(tasks.map(\.action)) } catch let error as Cancelled { throw error } catch let error
-      as StoreError where error.lostObject != nil
-    { throw error } catch {
+    let isForced = tasks.contains { $0.reason == .forced }
+    do {
+      return try execute(tasks.map(\.action), replacing: isForced)
+    } catch let error as Cancelled {
+      throw error
+    } catch let error as StoreError where error.lostObject != nil {
+      throw error
+    } catch {
       guard tasks.count == 1 else { throw BatchFailure() }
       let action = tasks[0].action
       let failure = ActionFailure(action: action.id, location: action.stage.location, cause: error)
@@ -71,7 +76,8 @@ struct ActionRunner: Sendable {
     }
   }
 
-  private func execute(_ actions: [Action]) throws -> [FinishedAction] {
+  /// - Parameter isForced: whether what is made counts even where the store has it already.
+  private func execute(_ actions: [Action], replacing isForced: Bool) throws -> [FinishedAction] {
     let clock = ContinuousClock()
     let start = clock.now
     let work = try actions.map { action in
@@ -93,9 +99,9 @@ struct ActionRunner: Sendable {
         key: action.key, preimage: action.preimage.text, stage: action.stage.name, item: action.id.item,
         kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try context.outputs(),
         provenance: environment.provenance(seconds: seconds), log: context.lines)
-      try attempt.publish(record)
+      let published = try attempt.publish(record, replacing: isForced)
       emit(.done(action.id, seconds: seconds))
-      return record.finished
+      return published
     }
   }
 

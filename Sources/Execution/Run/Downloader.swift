@@ -31,7 +31,10 @@ struct Downloader: Sendable {
               completed: megabytes, total: (size ?? 0) >> 20, unit: "MB downloaded", values: [])
             emit(.progress(action.id, progress))
           }, check: interruption.check)
-      } catch let error as TransferError { throw DownloadFailure(error, file: file) }
+      } catch let error as TransferError {
+        // Where locks do not reach, another machine may have downloaded it at the same time, and was faster.
+        guard try store.hasDownload(file.digest) else { throw DownloadFailure(error, file: file) }
+      }
     }
   }
 
