@@ -30,8 +30,13 @@ struct ExecCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the receipt goes: into the store, under the plan's digest, by default.", valueName: "file"))
+      "Where the receipt goes besides the store, where it lies under the plan's digest.", valueName: "file"))
   var receipt: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "For how long to look again for what the stage needs, where that is not in the store yet.", valueName: "seconds"))
+  var wait: Double = 0
 
   @Option(help: "How many threads to compute with: one for each processor by default.")
   var threads: Int = ProcessInfo.processInfo.activeProcessorCount
@@ -41,6 +46,7 @@ struct ExecCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard !actions.isEmpty else { throw ValidationError("Missing --action: name a stage, or items of one.") }
+    guard wait >= 0, wait <= 1e9 else { throw ValidationError("--wait must be a number of seconds, not negative.") }
     guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     if part != nil, selection == nil {
       throw ValidationError("--part must be such as 3/16: the third of sixteen parts.")
@@ -68,8 +74,10 @@ struct ExecCommand: AsyncParsableCommand {
       defer { signals.cancel() }
       let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
       let made = try execution.perform(
-        environment: Engine.start(threads: threads), interruption: interruption, emit: report)
-      try execution.write(made, to: receipt)
+        environment: Engine.start(threads: threads), patience: wait, interruption: interruption, emit: report)
+      // `gc` keeps what the receipts in the store tell of.
+      try execution.write(made)
+      if let receipt { try execution.write(made, to: receipt) }
       if !output.json { printText("\(receipt ?? execution.receiptPath)\n") }
     }
   }

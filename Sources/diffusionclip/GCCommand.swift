@@ -7,7 +7,8 @@ struct GCCommand: AsyncParsableCommand {
     commandName: "gc", abstract: "Remove from the store what no recipe's latest runs need.",
     discussion: """
       Kept are the latest runs of every recipe that is still where it was run from, and everything younger than the \
-      grace period. The store must not be in use.
+      grace period. What `exec` did of one plan is one run. The store must not be in use, also not by another machine: \
+      `doctor` says whether that is noticed.
       """)
 
   @OptionGroup var store: StoreOptions

@@ -104,6 +104,45 @@ struct ExecTests {
     #expect(receipts(repository) == [])
   }
 
+  @Test func itWaitsForWhatItNeeds() throws {
+    let (repository, _) = try planned()
+    let noisy = ["exec", "--plan", "plan.json", "--action", "noisy[step=100]"]
+    let impatient = try repository.run(noisy + ["--wait", "0.5"])
+    #expect(impatient.status == 2)
+    #expect(impatient.errors.hasSuffix("yet: execute these first: faces\n"))
+    #expect(try repository.run(noisy + ["--wait", "-1"]).status == 64)
+    let waiting = try repository.start(noisy + ["--wait", "60", "--json"])
+    #expect(try repository.run("exec", "--plan", "plan.json", "--action", "faces").status == 0)
+    let outcome = try waiting.outcome()
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(try outcome.ran.count == 3)
+  }
+
+  /// What was executed of a plan is a run of its recipe, for `gc`.
+  @Test func gcKeepsWhatWasExecuted() throws {
+    let (repository, _) = try planned()
+    for stage in ["faces", "photos"] {
+      #expect(
+        try repository.run("exec", "--plan", "plan.json", "--action", stage, "--receipt", "\(stage).json").status == 0)
+    }
+    let plan = try #require(repository.names(in: ".diffusionclip/receipts").first)
+    try FileManager.default.createDirectory(
+      atPath: repository.path(".diffusionclip/submissions/\(plan)"), withIntermediateDirectories: true)
+    try repository.write("log", to: ".diffusionclip/submissions/\(plan)/log")
+    func collect(_ more: String...) throws -> [Int?] {
+      let outcome = try repository.run(["gc", "--grace", "0", "--json"] + more)
+      let garbage = try outcome.lines[0]
+      return ["actions", "leftovers"].map { garbage[$0]?.int }
+    }
+    #expect(try collect() == [0, 0])
+    #expect(try repository.run("exec", "--plan", "plan.json", "--action", "photos", "--json").ran == [])
+    try FileManager.default.removeItem(atPath: repository.path("recipe.yaml"))
+    #expect(try collect("--dry-run") == [4, 2])
+    #expect(receipts(repository).count == 2)
+    #expect(try collect() == [4, 2])
+    #expect(receipts(repository).isEmpty && repository.names(in: ".diffusionclip/submissions").isEmpty)
+  }
+
   @Test(arguments: [
     (["--action", "bcak[step=100]"], "the recipe has no stage 'bcak[step=100]'; did you mean 'back[step=100]'?\n"),
     (

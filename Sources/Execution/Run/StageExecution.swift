@@ -68,17 +68,18 @@ public struct StageExecution: Sendable {
   }
 
   /// Does what is not done.
+  /// - Parameter patience: for how many seconds to look again for what the stage needs, while it is not there yet.
   /// - Returns: the receipt, which tells what was made.
   /// - Throws: `InputError` where something that the stage needs is not there yet; ``RunFailures`` once all that could be
   ///   done is; `Cancelled`, `StoreError` or ``ExecutionError``.
   public func perform(
-    environment: RunEnvironment, interruption: Interruption = Interruption(),
+    environment: RunEnvironment, patience: Double = 0, interruption: Interruption = Interruption(),
     emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) throws -> JSON {
     let clock = ContinuousClock()
     let start = clock.now
     let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
-    let actions = try chosen()
+    let actions = try chosen(within: patience, interruption)
     var outcomes: [ActionID: (word: String, record: FinishedAction)] = [:]
     var tasks: [Agenda.Task] = []
     for (place, action) in actions.enumerated() {
@@ -115,10 +116,28 @@ public struct StageExecution: Sendable {
     if let failures = RunFailures(failures) { throw failures }
     let done = actions.compactMap { action in outcomes[action.id].map { action.receipt(of: $0.record, $0.word) } }
     return [
-      "plan": .string(file.digest.hex), "recipe": .string(file.plan.recipe), "stage": .string(stage.id),
+      "plan": .string(file.digest.hex), "recipe": .string(file.plan.recipe), "file": .string(file.plan.file),
+      "stage": .string(stage.id),
       "actions": .array(done), "seconds": .double((clock.now - start).seconds),
       "provenance": environment.provenance(seconds: (clock.now - start).seconds).json,
     ]
+  }
+
+  /// The actions meant, once their inputs are there: another machine may just have made them, or be about to.
+  private func chosen(within patience: Double, _ interruption: Interruption) throws -> [Action] {
+    let deadline = ContinuousClock.now + .seconds(patience)
+    var isLast = false
+    while true {
+      do { return try chosen() } catch let error as InputError {
+        if isLast { throw error }
+        isLast = ContinuousClock.now >= deadline
+        if !isLast {
+          try interruption.check()
+          Thread.sleep(forTimeInterval: 1)
+        }
+        try store.lookAnew()
+      }
+    }
   }
 
   /// The actions meant, whose inputs are all there.
