@@ -22,5 +22,6 @@ struct DiffusionCLIP: AsyncParsableCommand {
       DiffCommand.self, GalleryCommand.self,
       DagCommand.self, KindsCommand.self, SchemaCommand.self,
       ExecCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
+      DoctorCommand.self,
     ])
 }

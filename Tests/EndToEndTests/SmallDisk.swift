@@ -15,6 +15,8 @@ struct SmallDisk {
     try #require(Self.does("mount", "-o", "remount,size=\(size)k", folder))
   }
 
+  func makeReadOnly() throws { try #require(Self.does("mount", "-o", "remount,ro", folder)) }
+
   /// How much of it is taken.
   var usedKilobytes: Int {
     get throws {
