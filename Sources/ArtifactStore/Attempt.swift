@@ -37,8 +37,9 @@ public final class Attempt {
   /// - Parameter isReplacing: whether this record counts in any case.
   /// - Returns: the action as it is in the store now.
   @discardableResult
-  public func publish(_ record: ActionRecord, replacing isReplacing: Bool = false) throws(StoreError) -> FinishedAction
-  {
+  public func publish(
+    _ record: ActionRecord, replacing isReplacing: Bool = false
+  ) throws(StoreError) -> FinishedAction {
     let published = try publishedFirst(record, replacing: isReplacing)
     try store.forgetState(of: record.key)
     return published
@@ -61,11 +62,12 @@ public final class Attempt {
     try Files.makeFolder(folder)
     let draft = "\(lock.path)/record"
     try Files.create(draft, record.data)
-    if !isReplacing, Files.link(draft, to: target) {
+    let naming: Files.Naming = isReplacing ? .impossible : Files.link(draft, to: target)
+    if naming == .given {
       try Files.remove(draft)
     } else {
-      // Either somebody was faster, or what is there is of no use any more, or the file system has no hard links.
-      store.actions.lookAnew(at: record.key)
+      // Somebody was faster, or what is there is of no use any more, or the file system has no hard links.
+      if naming == .taken { try store.actions.waitUntilSeen(record.key) }
       if !isReplacing, case .hit(let first) = try store.lookup(record.key) { return first }
       try Files.move(draft, to: target)
     }

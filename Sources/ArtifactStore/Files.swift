@@ -114,13 +114,16 @@ package enum Files {
     guard rename(path, target) == 0 else { throw .last("write", target) }
   }
 
-  /// Gives a file a second name, unless that is taken: whether it has it then. Of several who want a name one gets it,
-  /// also over a network.
-  static func link(_ path: String, to target: String) -> Bool {
-    if Glibc.link(path, target) == 0 { return true }
+  enum Naming { case given, taken, impossible }
+
+  /// Gives a file a second name, unless that is taken: of several who want a name one gets it, also over a network.
+  /// Impossible where the file system has no hard links.
+  static func link(_ path: String, to target: String) -> Naming {
+    if Glibc.link(path, target) == 0 { return .given }
+    guard errno == EEXIST else { return .impossible }
     // Over NFS a question asked twice is answered as if somebody else had the name: it was got by the first asking.
     let (file, named) = (try? status(of: path), try? status(of: target))
-    return file != nil && file?.inode == named?.inode
+    return file != nil && file?.inode == named?.inode ? .given : .taken
   }
 
   /// Waits until the names in a folder are on the disk, where the file system can tell.

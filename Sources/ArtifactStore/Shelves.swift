@@ -43,7 +43,18 @@ final class Shelves: Sendable {
     }
   }
 
-  /// The same for all files.
+  /// Waits until this machine sees the file of `digest`, which is there: at the latest when its file system forgets
+  /// that it was absent. Gives up after 90 seconds.
+  func waitUntilSeen(_ digest: Digest) throws(StoreError) {
+    let deadline = ContinuousClock.now + .seconds(90)
+    lookAnew(at: digest)
+    while try status(of: digest) == nil, ContinuousClock.now < deadline {
+      usleep(100_000)
+      lookAnew(at: digest)
+    }
+  }
+
+  /// Makes it look for all files again.
   func lookAnew() throws(StoreError) {
     for shelf in try Files.names(in: folder) { _ = try Files.names(in: "\(folder)/\(shelf)") }
   }

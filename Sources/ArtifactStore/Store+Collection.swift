@@ -75,7 +75,8 @@ extension Store {
   }
 
   /// Removes what nothing needs: neither the latest runs of a recipe that is still there, nor a run within the grace
-  /// period. What `exec` did of one plan counts as a run. Nothing younger than the grace period is removed. The store must have been opened for oneself alone.
+  /// period. What `exec` did of one plan counts as a run. Nothing younger than the grace period is removed. The store
+  /// must have been opened for oneself alone.
   /// - Parameters:
   ///   - count: how many of the latest runs of each recipe to keep.
   ///   - grace: seconds.
@@ -97,16 +98,16 @@ extension Store {
     var neededKeys: Set<Digest> = []
     var seen: [String: Int] = [:]
     var neededPlans: Set<String> = []
-    for run in try collectableRuns() {
-      seen[run.run.recipe, default: 0] += 1
-      let isRecent = Int(run.run.date * 1e9) >= deadline
-      if isRecent || (seen[run.run.recipe, default: 0] <= count && isThere(run.run.recipe)) {
-        neededKeys.formUnion(run.run.keys)
-        if let plan = run.plan { neededPlans.insert(plan) }
-      } else if run.plan != nil {
-        if let receipts = try FileTree(at: run.path) { try discard(receipts) }
+    for (path, plan, run) in try collectableRuns() {
+      seen[run.recipe, default: 0] += 1
+      let isRecent = Int(run.date * 1e9) >= deadline
+      if isRecent || (seen[run.recipe, default: 0] <= count && isThere(run.recipe)) {
+        neededKeys.formUnion(run.keys)
+        if let plan { neededPlans.insert(plan) }
+      } else if plan != nil {
+        if let receipts = try FileTree(at: path) { try discard(receipts) }
       } else if !isDry {
-        try Files.remove(run.path)
+        try Files.remove(path)
       }
     }
     // Attempts that are still here are other machines', which cannot be asked whether they still work on them.

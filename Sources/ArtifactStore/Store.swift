@@ -5,7 +5,7 @@ import Foundation
 /// ```
 /// objects/ab/<sha256>     immutable bytes, named by their digest
 /// actions/ab/<key>        the record of a finished action (JSON)
-/// attempts/<unique>/      work in progress, private to one attempt and locked by it; named after the kernel it runs under
+/// attempts/<unique>/      work in progress, private to one attempt and locked by it; named after its kernel, too
 /// state/<key>             what an unfinished action saved in order to continue
 /// runs/<sha256>           which actions the runs of a recipe used (JSON): what `gc` keeps
 /// receipts/<sha256>/      what `exec` did of the plan with this digest (JSON): what `gc` keeps
@@ -17,8 +17,8 @@ import Foundation
 /// sources                 digests of files outside the store, by their identity (see ``SourceDigests``)
 /// ```
 /// Everything appears under its name in one step, complete and on the disk, or not at all. Machines may share a store
-/// over a network file system, also where `flock` does not reach from one to the other: then work may be done twice, and
-/// only `gc` must not run beside them.
+/// over a network file system, even one where `flock` does not reach from one to the other: then work may be done twice,
+/// and `gc` must not run while others work.
 public final class Store: Sendable {
   /// The absolute path of the store's folder.
   public let folder: String

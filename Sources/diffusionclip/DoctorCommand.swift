@@ -48,8 +48,14 @@ struct DoctorCommand: AsyncParsableCommand {
     try await reportingErrors {
       let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
       let words = command?.split(separator: " ").map(String.init)
+      let token = UUID().uuidString
+      let signals = SignalWatch {
+        Doctor.cleanUp(after: token, in: path)
+        _exit(ExitStatus.interrupted.rawValue)
+      }
+      defer { signals.cancel() }
       let examination: Examination
-      do { examination = try Doctor.examine(path, with: words.map { ($0, program) }) } catch {
+      do { examination = try Doctor.examine(path, with: words.map { ($0, program) }, token: token) } catch {
         throw InputError("\(error)")
       }
       if output.json { printLine(examination.json) } else { printText(Summary.text(of: examination)) }

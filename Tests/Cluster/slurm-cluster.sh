@@ -98,7 +98,11 @@ kill-node)
   ;;
 stop)
   for pid in "$folder"/slurmd-*.pid "$folder"/slurmctld.pid "$folder"/munge/pid; do
-    if [[ -s $pid ]]; then kill "$(<"$pid")" 2>/dev/null || true; fi
+    if [[ -s $pid ]]; then
+      number=$(<"$pid")
+      kill "$number" 2>/dev/null || true
+      for _ in $(seq 50); do kill -0 "$number" 2>/dev/null && sleep 0.1 || break; done
+    fi
   done
   ;;
 *)

@@ -42,7 +42,7 @@ struct DoctorTests {
       "flock", "visibility", "visibility after absence", "visibility from there", "replaced content", "hard link",
       "clock",
     ] {
-      #expect(names.contains { $0.hasPrefix(name + ", ") }, "\(name)")
+      #expect(names.contains { $0.hasPrefix(name + " (") }, "\(name)")
     }
     #expect(repository.names(in: "faces") == [])
   }
@@ -58,6 +58,17 @@ struct DoctorTests {
     #expect(try repository.run("doctor", "--with", " ").status == 64)
     #expect(try repository.run("doctor", "--answer", "../x").status == 64)
     #expect(repository.names(in: "") == [".git", "faces", "recipe.yaml"])
+  }
+
+  @Test func anInterruptionLeavesNothing() throws {
+    let repository = try Repository("", faces: [])
+    try repository.write("sleep 60", to: "silent")
+    let program = try repository.start(["doctor", "faces", "--with", "timeout 20 sh silent"])
+    let patience = Date.now + 20
+    while repository.names(in: "faces").isEmpty, .now < patience { usleep(10_000) }
+    program.end(by: SIGINT)
+    #expect(try program.outcome().status == 130)
+    #expect(repository.names(in: "faces") == [])
   }
 
   /// A second process may be started before which another disk is mounted over the folder.

@@ -52,7 +52,7 @@ public struct Answerer {
     case ("link", 4):
       // Microseconds.
       usleep(min(UInt32(question[3]) ?? 0, 100_000))
-      return Files.link(path(1), to: path(2)) ? "won" : "lost"
+      return Files.link(path(1), to: path(2)) == .given ? "won" : "lost"
     case ("now", 1): return "\(FolderChecks.now)"
     default: return "error no such question"
     }

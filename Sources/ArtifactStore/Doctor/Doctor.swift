@@ -5,12 +5,13 @@ public enum Doctor {
   /// - Parameters:
   ///   - folder: an absolute path; made for the time being where it is missing.
   ///   - other: how to start a program on another machine that shares the folder, and this program's path there.
+  ///   - token: a UUID for this examination alone, for ``cleanUp(after:in:)``.
   /// - Throws: ``UnreachableMachine``; what is wrong with the folder is found, not thrown.
   public static func examine(
-    _ folder: String, with other: (command: [String], program: String)? = nil
+    _ folder: String, with other: (command: [String], program: String)? = nil, token: String
   ) throws(UnreachableMachine) -> Examination {
     let scratch: Scratch
-    do { scratch = try Scratch(in: folder) } catch {
+    do { scratch = try Scratch(in: folder, token: token) } catch {
       var examination = Examination(folder, mount: Mount(of: nearest(folder)))
       examination.checks.append(.init(name: "folder", finding: .unsafe, detail: error.description))
       return examination
@@ -24,8 +25,9 @@ public enum Doctor {
     let checks = FolderChecks(folder: scratch.folder)
     examination.checks += checks.all()
     if checks.hasNoLocks, examination.reach != .unshared { examination.reach = .oneMachine }
-    if let other {
-      let machine = try OtherMachine(other.command, program: other.program, token: scratch.token, folder: folder)
+    // What is wrong here comes first.
+    if let other, examination.verdict != .unsafe {
+      let machine = try OtherMachine(other.command, program: other.program, token: token, folder: folder)
       let found = try MachineChecks(folder: scratch.folder, other: machine).all()
       examination.checks += found.checks
       examination.reach = found.reach
@@ -42,12 +44,11 @@ public enum Doctor {
 
   /// A folder to try things in, in a folder that is left as it was found.
   private struct Scratch {
-    let token = UUID().uuidString
     let folder: String
     /// Folders that were missing, the outermost first.
     private var made: [String] = []
 
-    init(in parent: String) throws(StoreError) {
+    init(in parent: String, token: String) throws(StoreError) {
       folder = Doctor.scratch(token, in: parent)
       var missing = parent
       while access(missing, F_OK) != 0, !missing.isEmpty, missing != "/" {
@@ -66,6 +67,11 @@ public enum Doctor {
       try? FileTree(at: folder)?.remove()
       for folder in made.reversed() { rmdir(folder) }
     }
+  }
+
+  /// Removes what an examination that is given up has in the folder.
+  public static func cleanUp(after token: String, in folder: String) {
+    try? FileTree(at: scratch(token, in: folder))?.remove()
   }
 
   /// Where two machines find each other.

@@ -61,11 +61,13 @@ struct ActionRunner: Sendable {
   private func execute(_ tasks: [Agenda.Task]) throws -> [FinishedAction] {
     for task in tasks where !task.isRestarted { emit(.started(task.action.id, reason: task.reason.description)) }
     let isForced = tasks.contains { $0.reason == .forced }
-    do { return try execute(tasks.map(\.action), replacing: isForced) } catch let error as Cancelled {
+    do {
+      return try execute(tasks.map(\.action), replacing: isForced)
+    } catch let error as Cancelled {
       throw error
-    } catch let error
-      as StoreError where error.lostObject != nil
-    { throw error } catch {
+    } catch let error as StoreError where error.lostObject != nil {
+      throw error
+    } catch {
       guard tasks.count == 1 else { throw BatchFailure() }
       let action = tasks[0].action
       let failure = ActionFailure(action: action.id, location: action.stage.location, cause: error)
