@@ -20,7 +20,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
     subcommands: [
       RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
       DiffCommand.self, GalleryCommand.self,
-      DagCommand.self, KindsCommand.self, SchemaCommand.self,
+      PushCommand.self, PullCommand.self, DagCommand.self, KindsCommand.self, SchemaCommand.self,
       ExecCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
     ])
 }
