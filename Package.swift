@@ -88,7 +88,7 @@ let package = Package(
     tests(
       "Stages",
       ["Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore"]),
-    tests("Execution", ["Planning", "StageKit", "ArtifactStore"]),
+    tests("Execution", ["Planning", "StageKit", "ArtifactStore", "TestSupport"]),
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(
       name: "EndToEndTests",

@@ -70,7 +70,7 @@ public struct Provenance: Sendable, Hashable {
 
 extension ActionRecord {
   /// The record that a file holds; nil where it is damaged.
-  init?(_ data: Data) {
+  package init?(_ data: Data) {
     guard case .object(let members)? = try? JSON(parsing: data) else { return nil }
     let content = JSON.object(members.filter { $0.name != "seal" })
     if let seal = members.first(where: { $0.name == "seal" })?.value {
@@ -84,7 +84,7 @@ extension ActionRecord {
   }
 
   /// The record as a file holds it: sealed by the digest of the rest, so that a damaged one is not taken for another.
-  var data: Data {
+  package var data: Data {
     let json = json
     guard case .object(let members) = json else { preconditionFailure("a record is an object") }
     let sealed = JSON.object(members + [JSON.Member("seal", .string(Digest(of: json.text).hex))])

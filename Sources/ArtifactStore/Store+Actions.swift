@@ -52,7 +52,7 @@ extension Store {
   }
 
   /// The record of an action, whether or not what it made is there; nil where there is none that can be read.
-  func record(of key: Digest) throws(StoreError) -> ActionRecord? {
+  package func record(of key: Digest) throws(StoreError) -> ActionRecord? {
     try Files.read(actions.path(of: key)).flatMap { ActionRecord($0) }.flatMap { $0.key == key ? $0 : nil }
   }
 

@@ -10,7 +10,8 @@ import Foundation
 /// runs/<sha256>           which actions the runs of a recipe used (JSON): what `gc` keeps
 /// receipts/<sha256>/      what `exec` did of the plan with this digest (JSON): what `gc` keeps
 /// submissions/<sha256>/   how the plan with this digest was handed to a cluster; kept as long as its receipts
-/// downloads/<sha256>      files from servers, which recipes name by their digest; <sha256>.part is yet to be whole
+/// downloads/<sha256>      files from servers, which recipes name by their digest; <sha256>.part is yet to be whole,
+///                         and <sha256>.object an object on its way from another store
 /// quarantine/<sha256>     bytes that no longer match their digest
 /// locks/                  `flock` files: `store` (shared by every run), and one for each action being executed
 /// index                   the gist of the records (see ``IndexedAction``); what is not in it is read from them

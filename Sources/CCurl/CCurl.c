@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 // The part of libcurl's interface that is used here. Its numbers are fixed for all of libcurl 7 and 8.
 typedef void CURL;
@@ -11,33 +12,49 @@ enum {
   OPTION_LONG = 0,
   OPTION_POINTER = 10000,
   OPTION_FUNCTION = 20000,
+  OPTION_OFFSET = 30000,
   OPTION_WRITEDATA = OPTION_POINTER + 1,
   OPTION_URL = OPTION_POINTER + 2,
   OPTION_RANGE = OPTION_POINTER + 7,
+  OPTION_READDATA = OPTION_POINTER + 9,
   OPTION_ERRORBUFFER = OPTION_POINTER + 10,
   OPTION_WRITEFUNCTION = OPTION_FUNCTION + 11,
+  OPTION_READFUNCTION = OPTION_FUNCTION + 12,
   OPTION_USERAGENT = OPTION_POINTER + 18,
-  OPTION_LOW_SPEED_LIMIT = OPTION_LONG + 19,
-  OPTION_LOW_SPEED_TIME = OPTION_LONG + 20,
+  OPTION_HTTPHEADER = OPTION_POINTER + 23,
   OPTION_NOPROGRESS = OPTION_LONG + 43,
-  OPTION_FAILONERROR = OPTION_LONG + 45,
+  OPTION_NOBODY = OPTION_LONG + 44,
+  OPTION_UPLOAD = OPTION_LONG + 46,
+  OPTION_NETRC = OPTION_LONG + 51,
   OPTION_FOLLOWLOCATION = OPTION_LONG + 52,
   OPTION_XFERINFODATA = OPTION_POINTER + 57,
   OPTION_MAXREDIRS = OPTION_LONG + 68,
   OPTION_CONNECTTIMEOUT = OPTION_LONG + 78,
   OPTION_NOSIGNAL = OPTION_LONG + 99,
+  OPTION_HTTPAUTH = OPTION_LONG + 107,
+  OPTION_INFILESIZE_LARGE = OPTION_OFFSET + 115,
+  OPTION_NETRC_FILE = OPTION_POINTER + 118,
+  OPTION_SEEKFUNCTION = OPTION_FUNCTION + 167,
+  OPTION_SEEKDATA = OPTION_POINTER + 168,
+  OPTION_USERNAME = OPTION_POINTER + 173,
+  OPTION_PASSWORD = OPTION_POINTER + 174,
   OPTION_PROTOCOLS = OPTION_LONG + 181,
   OPTION_REDIR_PROTOCOLS = OPTION_LONG + 182,
   OPTION_XFERINFOFUNCTION = OPTION_FUNCTION + 219,
+  OPTION_XOAUTH2_BEARER = OPTION_POINTER + 220,
   INFO_RESPONSE_CODE = 0x200000 + 2,
   INFO_CONTENT_LENGTH_DOWNLOAD_T = 0x600000 + 15,
   PROTOCOLS_WEB = 1 << 0 | 1 << 1,  // http, https
+  AUTH_BASIC = 1 << 0,
+  AUTH_BEARER = 1 << 6,
+  NETRC_OPTIONAL = 1,
+  READ_ABORT = 0x10000000,
+  SEEK_OK = 0,
   GLOBAL_DEFAULT = 3,
   OK = 0,
   COULDNT_RESOLVE_PROXY = 5,
   COULDNT_RESOLVE_HOST = 6,
   COULDNT_CONNECT = 7,
-  HTTP_RETURNED_ERROR = 22,
   SSL_CONNECT_ERROR = 35,
   UNSUPPORTED_PROTOCOL = 1,
   URL_MALFORMAT = 3,
@@ -50,8 +67,15 @@ static CURL *(*easy_init)(void);
 static int (*easy_setopt)(CURL *, int, ...);
 static int (*easy_perform)(CURL *);
 static int (*easy_getinfo)(CURL *, int, ...);
+static void (*easy_reset)(CURL *);
 static void (*easy_cleanup)(CURL *);
 static const char *(*easy_strerror)(int);
+
+// A list of headers, as libcurl has it.
+typedef struct headers {
+  const char *text;
+  struct headers *next;
+} headers;
 
 static void load(void) {
   static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", "libcurl.so"};
@@ -66,10 +90,11 @@ static void load(void) {
   easy_setopt = (int (*)(CURL *, int, ...))dlsym(library, "curl_easy_setopt");
   easy_perform = (int (*)(CURL *))dlsym(library, "curl_easy_perform");
   easy_getinfo = (int (*)(CURL *, int, ...))dlsym(library, "curl_easy_getinfo");
+  easy_reset = (void (*)(CURL *))dlsym(library, "curl_easy_reset");
   easy_cleanup = (void (*)(CURL *))dlsym(library, "curl_easy_cleanup");
   easy_strerror = (const char *(*)(int))dlsym(library, "curl_easy_strerror");
-  if (!global_init || !easy_init || !easy_setopt || !easy_perform || !easy_getinfo || !easy_cleanup || !easy_strerror ||
-      global_init(GLOBAL_DEFAULT) != OK)
+  if (!global_init || !easy_init || !easy_setopt || !easy_perform || !easy_getinfo || !easy_reset || !easy_cleanup ||
+      !easy_strerror || global_init(GLOBAL_DEFAULT) != OK)
     problem = "libcurl.so.4 is not what it should be: install libcurl4 anew";
 }
 
@@ -78,12 +103,24 @@ const char *ccurl_load(void) {
   return problem;
 }
 
+ccurl_session *ccurl_open(void) { return easy_init(); }
+
+void ccurl_close(ccurl_session *session) { easy_cleanup(session); }
+
 typedef struct {
   const ccurl_request *request;
   CURL *handle;
+  int64_t sent;
+  int64_t refusal_size;
+  // Bytes that went to and fro, and when the last of them did.
+  int64_t moved;
+  struct timespec last;
+  int is_silent;
   int has_begun;
   int is_stopped;
 } transfer;
+
+static int is_refusal(long status) { return status >= 300; }
 
 static size_t on_bytes(const char *bytes, size_t size, size_t count, void *context) {
   transfer *t = context;
@@ -91,6 +128,11 @@ static size_t on_bytes(const char *bytes, size_t size, size_t count, void *conte
     long status = 0;
     int64_t length = -1;
     easy_getinfo(t->handle, INFO_RESPONSE_CODE, &status);
+    if (is_refusal(status)) {
+      // A page for people. It is taken from the line, which is good for the next request then, unless it is long.
+      t->refusal_size += size * count;
+      return t->refusal_size > 1 << 16 ? 0 : size * count;
+    }
     easy_getinfo(t->handle, INFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     int64_t position = status == 206 ? t->request->offset : 0;
     t->has_begun = 1;
@@ -100,38 +142,85 @@ static size_t on_bytes(const char *bytes, size_t size, size_t count, void *conte
   return t->is_stopped ? 0 : size * count;
 }
 
-static int on_progress(void *context, int64_t a, int64_t b, int64_t c, int64_t d) {
-  (void)a, (void)b, (void)c, (void)d;
+static size_t on_demand(char *buffer, size_t size, size_t count, void *context) {
   transfer *t = context;
-  if (!t->is_stopped) t->is_stopped = t->request->check(t->request->context) != 0;
-  return t->is_stopped;
+  int64_t put = t->request->send(t->sent, buffer, size * count, t->request->context);
+  if (put < 0) {
+    t->is_stopped = 1;
+    return READ_ABORT;
+  }
+  t->sent += put;
+  return put;
 }
 
-void ccurl_fetch(const ccurl_request *request, ccurl_result *result) {
+// Asked for where what was sent has to be sent once more, from the start.
+static int on_rewind(void *context, int64_t offset, int origin) {
+  transfer *t = context;
+  if (origin == SEEK_SET) t->sent = offset;
+  return origin == SEEK_SET ? SEEK_OK : 1;
+}
+
+// libcurl's own limit is on the mean over five seconds, during which a server that did something is not silent.
+static int on_progress(void *context, int64_t expected, int64_t received, int64_t due, int64_t sent) {
+  (void)expected, (void)due;
+  transfer *t = context;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (received + sent != t->moved) {
+    t->moved = received + sent;
+    t->last = now;
+  }
+  t->is_silent = now.tv_sec - t->last.tv_sec - (now.tv_nsec < t->last.tv_nsec) >= t->request->patience;
+  if (!t->is_stopped) t->is_stopped = t->request->check(t->request->context) != 0;
+  return t->is_stopped || t->is_silent;
+}
+
+void ccurl_perform(ccurl_session *session, const ccurl_request *request, ccurl_result *result) {
   char details[256] = "";  // CURL_ERROR_SIZE
   char range[32];
+  // Servers that do not know this question leave it unanswered for a second.
+  headers no_question = {"Expect:", NULL};
   memset(result, 0, sizeof *result);
-  transfer t = {.request = request, .handle = easy_init()};
-  if (!t.handle) {
-    result->outcome = CCURL_UNREACHABLE;
-    snprintf(result->message, sizeof result->message, "libcurl gives no handle");
-    return;
-  }
+  transfer t = {.request = request, .handle = session};
+  clock_gettime(CLOCK_MONOTONIC, &t.last);
+  easy_reset(t.handle);  // Keeps its connections.
   easy_setopt(t.handle, OPTION_URL, request->url);
   easy_setopt(t.handle, OPTION_PROTOCOLS, (long)PROTOCOLS_WEB);
   easy_setopt(t.handle, OPTION_REDIR_PROTOCOLS, (long)PROTOCOLS_WEB);
   easy_setopt(t.handle, OPTION_FOLLOWLOCATION, 1L);
   easy_setopt(t.handle, OPTION_MAXREDIRS, 10L);
-  easy_setopt(t.handle, OPTION_FAILONERROR, 1L);
   easy_setopt(t.handle, OPTION_NOSIGNAL, 1L);
-  easy_setopt(t.handle, OPTION_CONNECTTIMEOUT, request->patience);
-  easy_setopt(t.handle, OPTION_LOW_SPEED_LIMIT, 1L);
-  easy_setopt(t.handle, OPTION_LOW_SPEED_TIME, request->patience);
+  easy_setopt(t.handle, OPTION_CONNECTTIMEOUT, request->connecting);
   easy_setopt(t.handle, OPTION_USERAGENT, "diffusionclip");
   easy_setopt(t.handle, OPTION_ERRORBUFFER, details);
-  if (request->offset > 0) {
-    snprintf(range, sizeof range, "%lld-", (long long)request->offset);
-    easy_setopt(t.handle, OPTION_RANGE, range);
+  if (request->token) {
+    easy_setopt(t.handle, OPTION_HTTPAUTH, (long)AUTH_BEARER);
+    easy_setopt(t.handle, OPTION_XOAUTH2_BEARER, request->token);
+  } else if (request->user) {
+    easy_setopt(t.handle, OPTION_HTTPAUTH, (long)AUTH_BASIC);
+    easy_setopt(t.handle, OPTION_USERNAME, request->user);
+    easy_setopt(t.handle, OPTION_PASSWORD, request->password);
+  } else if (request->netrc) {
+    easy_setopt(t.handle, OPTION_NETRC, (long)NETRC_OPTIONAL);
+    easy_setopt(t.handle, OPTION_NETRC_FILE, request->netrc);
+  }
+  switch (request->method) {
+  case CCURL_GET:
+    if (request->offset > 0) {
+      snprintf(range, sizeof range, "%lld-", (long long)request->offset);
+      easy_setopt(t.handle, OPTION_RANGE, range);
+    }
+    break;
+  case CCURL_HEAD: easy_setopt(t.handle, OPTION_NOBODY, 1L); break;
+  case CCURL_PUT:
+    easy_setopt(t.handle, OPTION_UPLOAD, 1L);
+    easy_setopt(t.handle, OPTION_INFILESIZE_LARGE, request->size);
+    easy_setopt(t.handle, OPTION_HTTPHEADER, &no_question);
+    easy_setopt(t.handle, OPTION_READFUNCTION, on_demand);
+    easy_setopt(t.handle, OPTION_READDATA, &t);
+    easy_setopt(t.handle, OPTION_SEEKFUNCTION, on_rewind);
+    easy_setopt(t.handle, OPTION_SEEKDATA, &t);
+    break;
   }
   easy_setopt(t.handle, OPTION_WRITEFUNCTION, on_bytes);
   easy_setopt(t.handle, OPTION_WRITEDATA, &t);
@@ -140,15 +229,20 @@ void ccurl_fetch(const ccurl_request *request, ccurl_result *result) {
   easy_setopt(t.handle, OPTION_XFERINFODATA, &t);
   int code = easy_perform(t.handle);
   easy_getinfo(t.handle, INFO_RESPONSE_CODE, &result->status);
-  easy_cleanup(t.handle);
-  snprintf(result->message, sizeof result->message, "%s", details[0] ? details : easy_strerror(code));
+  if (t.is_silent)
+    snprintf(result->message, sizeof result->message, "silent for %ld s", request->patience);
+  else
+    snprintf(result->message, sizeof result->message, "%s", details[0] ? details : easy_strerror(code));
   if (t.is_stopped) {
     result->outcome = CCURL_STOPPED;
     return;
   }
+  if ((code == OK || t.refusal_size > 0) && is_refusal(result->status)) {
+    result->outcome = CCURL_REFUSED;
+    return;
+  }
   switch (code) {
   case OK: result->outcome = CCURL_DONE; break;
-  case HTTP_RETURNED_ERROR: result->outcome = CCURL_REFUSED; break;
   case UNSUPPORTED_PROTOCOL:
   case URL_MALFORMAT:
   case COULDNT_RESOLVE_PROXY:

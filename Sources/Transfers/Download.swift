@@ -7,8 +7,12 @@ public struct Download: Sendable, Hashable {
   public let url: String
   /// 64 hexadecimal digits in lower case.
   public let sha256: String
+  /// How many bytes it has, where that is known: no more are taken.
+  public let size: Int?
 
-  public init(url: String, sha256: String) { (self.url, self.sha256) = (url, sha256) }
+  public init(url: String, sha256: String, size: Int? = nil) {
+    (self.url, self.sha256, self.size) = (url, sha256, size)
+  }
 
   /// How patient a download is.
   public struct Patience: Sendable {
@@ -28,19 +32,21 @@ public struct Download: Sendable, Hashable {
   /// from. When it returns, `path` has exactly the bytes of ``sha256``; where it throws, nothing has the name `path`
   /// that had not before. Only one process at a time may work at a `path`.
   /// - Parameters:
+  ///   - client: who asks; the silence that it bears is what counts then.
   ///   - progress: how many bytes there are, of how many where that is known.
   ///   - check: called at least once a second; what it throws ends the download.
   /// - Throws: ``TransferError``, or what `check` throws.
   public func fetch(
-    to path: String, patience: Patience = Patience(), progress: @escaping (Int, Int?) -> Void,
-    check: @escaping () throws -> Void
+    to path: String, by client: WebClient? = nil, patience: Patience = Patience(),
+    progress: @escaping (Int, Int?) -> Void, check: @escaping () throws -> Void
   ) throws {
-    let part = try PartialFile(at: path + ".part", progress: progress, check: check)
+    let client = client ?? WebClient(connecting: patience.silence, silence: patience.silence)
+    let part = try PartialFile(at: path + ".part", of: self, progress: progress, check: check)
     var failures = 0
     while true {
       let before = part.count
       var problem: TransferError
-      switch try Transfer(url: url, offset: before, patience: patience.silence).perform(into: part) {
+      switch try Transfer(method: .get(from: before), url: url).perform(by: client, with: part) {
       case .done:
         let found = try part.digest()
         if found == sha256 { return try part.publish(as: path) }
@@ -51,7 +57,9 @@ public struct Download: Sendable, Hashable {
           part.remove()
           throw problem
         }
-      case .stopped(let error): throw error
+      case .stopped(let error):
+        if case TransferError.tooLong = error { part.remove() }
+        throw error
       case .refused(let status, let reason):
         problem = .refused(url: url, status: status, reason: reason)
         if status == 416 {
@@ -80,8 +88,9 @@ public struct Download: Sendable, Hashable {
 }
 
 /// What has arrived of a file so far.
-private final class PartialFile: Transfer.Receiver {
+private final class PartialFile: Transfer.Party {
   private let path: String
+  private let download: Download
   private let file: Int32
   private let progress: (Int, Int?) -> Void
   private let checkpoint: () throws -> Void
@@ -89,10 +98,13 @@ private final class PartialFile: Transfer.Receiver {
   private(set) var count: Int
   private var size: Int?
 
-  init(at path: String, progress: @escaping (Int, Int?) -> Void, check: @escaping () throws -> Void) throws {
+  init(
+    at path: String, of download: Download, progress: @escaping (Int, Int?) -> Void,
+    check: @escaping () throws -> Void
+  ) throws {
     file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw TransferError.disk(path: path, reason: String(cString: strerror(errno))) }
-    (self.path, self.progress, checkpoint) = (path, progress, check)
+    (self.path, self.download, self.progress, checkpoint) = (path, download, progress, check)
     count = Int(lseek(file, 0, SEEK_END))
   }
 
@@ -101,9 +113,11 @@ private final class PartialFile: Transfer.Receiver {
   func begin(at position: Int, size: Int?) throws {
     if position != count { try truncate(to: position) }
     self.size = size
+    if let size { try limit(to: size) }
   }
 
   func receive(_ bytes: UnsafeRawBufferPointer) throws {
+    try limit(to: count + bytes.count)
     var written = 0
     while written < bytes.count {
       let result = pwrite(file, bytes.baseAddress! + written, bytes.count - written, off_t(count))
@@ -111,6 +125,13 @@ private final class PartialFile: Transfer.Receiver {
     }
     progress(count, size)
   }
+
+  private func limit(to size: Int) throws {
+    if let limit = download.size, size > limit { throw TransferError.tooLong(url: download.url, limit: limit) }
+  }
+
+  /// Nothing is sent.
+  func send(from position: Int, into buffer: UnsafeMutableRawBufferPointer) throws -> Int { 0 }
 
   func check() throws { try checkpoint() }
 

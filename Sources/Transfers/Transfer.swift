@@ -1,8 +1,16 @@
 import CCurl
 import Foundation
 
-/// One attempt at bringing a file from an http or https server, from where an earlier attempt left off.
+/// One request to an http or https server, made once.
 struct Transfer {
+  enum Method {
+    /// From where an earlier attempt left off: so many bytes are there already.
+    case get(from: Int)
+    case head
+    /// So many bytes.
+    case put(Int)
+  }
+
   enum Outcome {
     case done
     case refused(status: Int, String)
@@ -12,39 +20,62 @@ struct Transfer {
     case stopped(any Error)
   }
 
+  let method: Method
   let url: String
-  /// Bytes that are there already.
-  let offset: Int
-  /// Seconds after which a silent server is given up.
-  let patience: Int
 
-  /// What a transfer tells, in this order. Each may stop it by throwing.
-  protocol Receiver: AnyObject {
+  /// What a transfer tells and asks. Each may stop it by throwing.
+  protocol Party: AnyObject {
     /// The first byte comes next, which is number `position` of a file of `size` bytes, where that is known.
     func begin(at position: Int, size: Int?) throws
     func receive(_ bytes: UnsafeRawBufferPointer) throws
+    /// Puts what is to be sent, from byte `position` on, into `buffer`: how many bytes.
+    func send(from position: Int, into buffer: UnsafeMutableRawBufferPointer) throws -> Int
     /// Called now and then, even while nothing arrives.
     func check() throws
   }
 
   /// - Throws: ``TransferError/noLibrary(_:)``.
-  func perform(into receiver: any Receiver) throws(TransferError) -> Outcome {
-    if let problem = ccurl_load() { throw .noLibrary(String(cString: problem)) }
-    let call = Call(receiver)
+  func perform(by client: WebClient, with party: any Party) throws(TransferError) -> Outcome {
+    let session = try client.session()
+    defer { client.keep(session) }
+    let call = Call(party)
     var result = ccurl_result()
-    url.withCString { url in
-      withExtendedLifetime(call) {
+    withExtendedLifetime(call) {
+      Self.withStrings(url, client.credentials) { url, token, user, password, netrc in
         var request = ccurl_request(
-          url: url, offset: Int64(offset), patience: patience,
+          method: CCURL_GET, url: url, offset: 0, size: 0, connecting: client.connecting, patience: client.silence,
+          token: token, user: user, password: password, netrc: netrc,
           begin: { position, size, context in
-            Call.at(context).guarding { try $0.begin(at: Int(position), size: size < 0 ? nil : Int(size)) }
+            Call.at(context).guarding(1) {
+              try $0.begin(at: Int(position), size: size < 0 ? nil : Int(size))
+              return 0
+            }
           },
           receive: { bytes, count, context in
-            Call.at(context).guarding { try $0.receive(UnsafeRawBufferPointer(start: bytes, count: count)) }
+            Call.at(context).guarding(1) {
+              try $0.receive(UnsafeRawBufferPointer(start: bytes, count: count))
+              return 0
+            }
           },
-          check: { context in Call.at(context).guarding { try $0.check() } },
+          send: { position, buffer, count, context in
+            Call.at(context).guarding(-1) {
+              Int64(
+                try $0.send(from: Int(position), into: UnsafeMutableRawBufferPointer(start: buffer, count: count)))
+            }
+          },
+          check: { context in
+            Call.at(context).guarding(1) {
+              try $0.check()
+              return 0
+            }
+          },
           context: Unmanaged.passUnretained(call).toOpaque())
-        ccurl_fetch(&request, &result)
+        switch method {
+        case .get(let offset): request.offset = Int64(offset)
+        case .head: request.method = CCURL_HEAD
+        case .put(let size): (request.method, request.size) = (CCURL_PUT, Int64(size))
+        }
+        ccurl_perform(session.handle, &request, &result)
       }
     }
     let message = withUnsafeBytes(of: result.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
@@ -59,25 +90,40 @@ struct Transfer {
     }
   }
 
-  /// A receiver on the other side of C, and the error with which it stopped.
+  /// The strings of a request as C has them; nil for those that do not count.
+  private static func withStrings(
+    _ url: String, _ credentials: Credentials?,
+    _ body: (
+      UnsafePointer<CChar>, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?
+    ) -> Void
+  ) {
+    url.withCString { url in
+      switch credentials {
+      case nil: body(url, nil, nil, nil, nil)
+      case .token(let token): token.withCString { body(url, $0, nil, nil, nil) }
+      case .user(let name, let password):
+        name.withCString { name in password.withCString { body(url, nil, name, $0, nil) } }
+      case .netrc(let file): file.withCString { body(url, nil, nil, nil, $0) }
+      }
+    }
+  }
+
+  /// A party on the other side of C, and the error with which it stopped.
   private final class Call {
-    private let receiver: any Receiver
+    private let party: any Party
     private(set) var error: (any Error)?
 
-    init(_ receiver: any Receiver) { self.receiver = receiver }
+    init(_ party: any Party) { self.party = party }
 
     static func at(_ context: UnsafeMutableRawPointer?) -> Call {
       Unmanaged<Call>.fromOpaque(context!).takeUnretainedValue()
     }
 
-    /// 0, or 1 after noting what `body` threw.
-    func guarding(_ body: (any Receiver) throws -> Void) -> Int32 {
-      do {
-        try body(receiver)
-        return 0
-      } catch {
+    /// What `body` gives, or `failure` after noting what it threw.
+    func guarding<Number>(_ failure: Number, _ body: (any Party) throws -> Number) -> Number {
+      do { return try body(party) } catch {
         self.error = error
-        return 1
+        return failure
       }
     }
   }

@@ -1,4 +1,4 @@
-/// What can go wrong with a download.
+/// What can go wrong with a download or another request.
 public enum TransferError: Error, Sendable, Hashable {
   case noLibrary(String)
   case unreachable(url: String, reason: String)
@@ -7,8 +7,12 @@ public enum TransferError: Error, Sendable, Hashable {
   case cut(url: String, received: Int, reason: String)
   /// The bytes are not those that were asked for.
   case wrongContent(url: String, expected: String, found: String)
+  /// There are more bytes than there may be.
+  case tooLong(url: String, limit: Int)
   /// A file could not be written.
   case disk(path: String, reason: String)
+  /// A file that is to be sent could not be read.
+  case unreadable(path: String, reason: String)
 }
 
 extension TransferError: CustomStringConvertible {
@@ -21,7 +25,9 @@ extension TransferError: CustomStringConvertible {
     case .cut(let url, let received, let reason): "\(url): broke off after \(received) bytes: \(reason)"
     case .wrongContent(let url, let expected, let found):
       "\(url): its SHA-256 is \(found), expected \(expected): the server has another file, or the pin is wrong"
+    case .tooLong(let url, let limit): "\(url): longer than \(limit) bytes, which is all that it may have"
     case .disk(let path, let reason): "could not write \(path): \(reason)"
+    case .unreadable(let path, let reason): "could not read \(path): \(reason)"
     }
   }
 }

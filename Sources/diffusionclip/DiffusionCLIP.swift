@@ -20,8 +20,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
     subcommands: [
       RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
       DiffCommand.self, GalleryCommand.self,
-      DagCommand.self, KindsCommand.self, SchemaCommand.self,
-      SubmitCommand.self, ExecCommand.self, DoctorCommand.self, BenchCommand.self, InspectCommand.self,
-      VerifyCommand.self, GCCommand.self,
+      DagCommand.self, KindsCommand.self, SchemaCommand.self, SubmitCommand.self, ExecCommand.self, DoctorCommand.self,
+      PushCommand.self, PullCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
     ])
 }

@@ -66,6 +66,33 @@ struct StoreOptions: ParsableArguments {
   }
 }
 
+/// Which shared cache to use.
+struct CacheOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A cache that others share, by the HTTP protocol of Bazel's remote cache; else $DIFFUSIONCLIP_CACHE.",
+      valueName: "url"))
+  var cache: String?
+
+  /// - Throws: `ValidationError`.
+  func settings(mode: CacheSettings.Mode? = nil, trust: CacheSettings.Trust? = nil) throws -> CacheSettings? {
+    do { return try CacheSettings(url: cache, mode: mode, trust: trust) } catch let error as InputError {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  /// The same where nothing can be done without.
+  func neededSettings(trust: CacheSettings.Trust? = nil) throws -> CacheSettings {
+    guard let settings = try settings(trust: trust) else {
+      throw ValidationError("Missing the cache: name it with --cache or in DIFFUSIONCLIP_CACHE.")
+    }
+    return settings
+  }
+}
+
+extension CacheSettings.Mode: ExpressibleByArgument {}
+extension CacheSettings.Trust: ExpressibleByArgument {}
+
 /// For whom output is made.
 struct OutputOptions: ParsableArguments {
   @Flag(help: "Print JSON for programs.")

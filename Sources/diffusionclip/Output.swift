@@ -11,6 +11,17 @@ func printLine(_ json: JSON) { printText(json.text + "\n") }
 /// Prints a message for people.
 func complain(_ message: String) { StandardStream.errors.write(message + "\n") }
 
+/// Tells how a run goes: a program on standard output, or a person on standard error; what only a person can do
+/// something about on standard error in any case.
+func reporter(json: Bool) -> @Sendable (RunEvent) -> Void {
+  let lines = LineReporter.standardError()
+  guard json else { return lines.report }
+  let events = JSONReporter.standardOutput()
+  return { event in
+    if case .notice = event { lines.report(event) } else { events.report(event) }
+  }
+}
+
 /// Does a command's work; an error is printed as it is, and becomes the exit status that it means.
 func reportingErrors(_ work: () async throws -> Void) async throws {
   var status = ExitStatus.done.rawValue

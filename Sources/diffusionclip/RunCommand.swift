@@ -11,7 +11,20 @@ struct RunCommand: AsyncParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
+  @OptionGroup var cache: CacheOptions
   @OptionGroup var output: OutputOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Whether what is made goes to the cache, too; else $DIFFUSIONCLIP_CACHE_MODE, else read.", valueName: "read|write"
+    ))
+  var cacheMode: CacheSettings.Mode?
+
+  @Option(
+    help: ArgumentHelp(
+      "Whose results are taken from the cache; else $DIFFUSIONCLIP_CACHE_TRUST, else all.", valueName: "all|signed|none"
+    ))
+  var cacheTrust: CacheSettings.Trust?
 
   @Option(help: ArgumentHelp("Where results go: runs in the recipe's repository by default.", valueName: "folder"))
   var runs: String?
@@ -50,6 +63,7 @@ struct RunCommand: AsyncParsableCommand {
     guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     guard jobs > 0 else { throw ValidationError("--jobs must be at least 1.") }
     guard memory > 0 else { throw ValidationError("--memory must be at least 1.") }
+    _ = try cache.settings(mode: cacheMode, trust: cacheTrust)
   }
 
   func run() async throws {
@@ -62,11 +76,15 @@ struct RunCommand: AsyncParsableCommand {
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
 
+      let report = reporter(json: output.json)
+      let shared = try cache.settings(mode: cacheMode, trust: cacheTrust).map { settings in
+        RemoteCache(settings, interruption: interruption, isOptional: true) { report(.notice($0)) }
+      }
       let environment = try Engine.start(threads: threads)
       var outcomes: [(recipe: String, outcome: RunOutcome)] = []
       for plan in plans where !interruption.isRequested {
         if plans.count > 1, !output.json { printText("\(plan.recipe)\n") }
-        outcomes.append((plan.recipe, try await perform(plan, environment, interruption)))
+        outcomes.append((plan.recipe, try await perform(plan, environment, shared, interruption, report)))
       }
       if let junit { try Data(JUnit(of: outcomes).xml.utf8).write(to: URL(filePath: junit)) }
       throw ExitCode(outcomes.map(\.outcome.status).max(by: { $0.severity < $1.severity })?.rawValue ?? 0)
@@ -75,15 +93,15 @@ struct RunCommand: AsyncParsableCommand {
 
   /// Runs one recipe and says what came of it.
   private func perform(
-    _ whole: Plan, _ environment: RunEnvironment, _ interruption: Interruption
+    _ whole: Plan, _ environment: RunEnvironment, _ cache: RemoteCache?, _ interruption: Interruption,
+    _ report: @escaping @Sendable (RunEvent) -> Void
   ) async throws -> RunOutcome {
     let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
     let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
     let run = Run(
       of: plan, in: try store.open(for: plan), folder: runs, environment: environment,
       options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced)),
-      formats: Engine.formats)
-    let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
+      formats: Engine.formats, cache: cache)
     let outcome = await run.perform(interruption: interruption, emit: report)
     if !output.json { printText(Summary.text(of: outcome)) }
     outcome.complaints.forEach(complain)

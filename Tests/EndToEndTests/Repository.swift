@@ -91,10 +91,16 @@ struct Repository: Sendable {
     try Program(arguments, in: folder, output: device).outcome()
   }
 
+  /// Runs the program with more in its environment.
+  @discardableResult
+  func run(_ arguments: [String], with environment: [String: String]) throws -> Outcome {
+    try start(arguments, with: environment).outcome()
+  }
+
   /// - Parameter patience: seconds after which a silent server is given up.
-  func start(_ arguments: [String], patience: Int? = nil) throws -> Program {
-    try Program(
-      arguments, in: folder, environment: patience.map { ["DIFFUSIONCLIP_PATIENCE": "\($0)"] } ?? [:])
+  func start(_ arguments: [String], patience: Int? = nil, with environment: [String: String] = [:]) throws -> Program {
+    let patience = patience.map { ["DIFFUSIONCLIP_PATIENCE": "\($0)"] } ?? [:]
+    return try Program(arguments, in: folder, environment: patience.merging(environment) { $1 })
   }
 }
 
@@ -150,8 +156,10 @@ final class Program {
     process.executableURL = Self.executable
     process.arguments = arguments
     process.currentDirectoryURL = URL(filePath: folder)
-    process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "DIFFUSIONCLIP_STORE" }
-      .merging(environment) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.filter { variable in
+      !["DIFFUSIONCLIP_STORE", "DIFFUSIONCLIP_CACHE"].contains { variable.key.hasPrefix($0) }
+    }
+    .merging(environment) { $1 }
     process.standardOutput = try FileHandle(forWritingTo: self.output)
     process.standardError = try FileHandle(forWritingTo: errors)
     process.standardInput = FileHandle.nullDevice

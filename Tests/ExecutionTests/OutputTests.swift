@@ -32,7 +32,8 @@ import Testing
           + #""values":{"loss":0.5}}"#))
     let last = try JSON(parsing: Data(try #require(log.lines.last).utf8))
     #expect(
-      last.members?.map(\.name) == ["event", "cached", "ran", "failed", "skipped", "seconds", "run", "expectations"])
+      last.members?.map(\.name)
+        == ["event", "cached", "fetched", "ran", "failed", "skipped", "seconds", "run", "expectations"])
     #expect(last["run"]?.string == workshop.results)
   }
 

@@ -59,13 +59,13 @@ final class Workshop: Sendable {
   @discardableResult
   func run(
     set overlays: String..., options: RunOptions = RunOptions(), interruption: Interruption = Interruption(),
-    emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
+    cache: RemoteCache? = nil, emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> RunOutcome {
     let plan = try Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays)
     let run = Run(
       of: plan, in: try Store(at: store),
       environment: RunEnvironment(program: "test", blas: "none", threads: 1), options: options,
-      formats: TestKinds.formats)
+      formats: TestKinds.formats, cache: cache)
     return await run.perform(interruption: interruption, emit: emit)
   }
 

@@ -24,8 +24,8 @@ package final class ScriptedServer: Sendable {
 
   /// The file that it has.
   private let content: [UInt8]
-  private let socket: Int32
-  package let port: Int
+  private let listener: LocalListener
+  package var port: Int { listener.port }
   private let state: Mutex<State>
 
   private struct State {
@@ -37,30 +37,12 @@ package final class ScriptedServer: Sendable {
   package init(_ content: [UInt8], answers: [Answer] = []) throws {
     self.content = content
     state = Mutex(State(answers: answers))
-    socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let socket = socket
-    let isBound = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(socket, $0, size) == 0 && listen(socket, 16) == 0 && getsockname(socket, $0, &size) == 0
-      }
-    }
-    guard isBound else { throw POSIXError(.EADDRNOTAVAIL) }
-    port = Int(UInt16(bigEndian: address.sin_port))
-    Thread.detachNewThread { [self] in
-      while true {
-        let connection = accept(socket, nil, nil)
-        if connection < 0 { return }
-        Thread.detachNewThread { self.serve(connection) }
-      }
-    }
+    listener = try LocalListener()
+    listener.start { self.serve($0) }
   }
 
   /// Ends the server: nobody can reach it any more.
-  package func close() { shutdown(socket, Int32(SHUT_RDWR)) }
+  package func close() { listener.close() }
 
   package var url: String { "http://127.0.0.1:\(port)/files/weights.bin?download=1" }
 
@@ -68,7 +50,6 @@ package final class ScriptedServer: Sendable {
   package var requests: [Int] { state.withLock { $0.offsets } }
 
   private func serve(_ connection: Int32) {
-    defer { Glibc.close(connection) }
     var request = ""
     var piece = [UInt8](repeating: 0, count: 4096)
     while !request.contains("\r\n\r\n") {
@@ -83,7 +64,8 @@ package final class ScriptedServer: Sendable {
       return state.answers.isEmpty ? .serve : state.answers.removeFirst()
     }
     func head(_ status: String, _ lines: String) {
-      send(connection, Array("HTTP/1.1 \(status)\r\n\(lines)Connection: close\r\n\r\n".utf8))
+      LocalListener.send(
+        connection, Array("HTTP/1.1 \(status)\r\n\(lines)Connection: close\r\n\r\n".utf8))
     }
     func begin(at place: Int) {
       let total = content.count
@@ -99,39 +81,27 @@ package final class ScriptedServer: Sendable {
     switch answer {
     case .serve:
       begin(at: offset)
-      send(connection, content[offset...])
+      LocalListener.send(connection, content[offset...])
     case .serveWhole:
       begin(at: 0)
-      send(connection, content[...])
+      LocalListener.send(connection, content[...])
     case .breakOff(let count):
       begin(at: offset)
-      send(connection, content[offset...].prefix(count))
+      LocalListener.send(connection, content[offset...].prefix(count))
     case .stall(let count):
       begin(at: offset)
-      send(connection, content[offset...].prefix(count))
+      LocalListener.send(connection, content[offset...].prefix(count))
       // Until the other side gives up.
       _ = recv(connection, &piece, 1, 0)
     case .lie:
       begin(at: offset)
-      send(connection, [UInt8](repeating: 0, count: content.count - offset)[...])
+      LocalListener.send(connection, [UInt8](repeating: 0, count: content.count - offset)[...])
     case .refuse(let status):
       let text = "<html>\(status)</html>"
       head(status, "Content-Length: \(text.utf8.count)\r\n")
-      send(connection, Array(text.utf8)[...])
+      LocalListener.send(connection, Array(text.utf8)[...])
     case .redirect(let path):
       head("302 Found", "Location: \(path)\r\nContent-Length: 0\r\n")
-    }
-  }
-
-  private func send(_ connection: Int32, _ bytes: some Collection<UInt8>) {
-    let bytes = Array(bytes)
-    var sent = 0
-    while sent < bytes.count {
-      let count = bytes[sent...].withUnsafeBytes {
-        Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-      }
-      if count <= 0 { return }
-      sent += count
     }
   }
 }

@@ -1,22 +1,38 @@
-/// Downloads by libcurl, which is loaded when the first one is asked for: nobody else needs it.
+/// Requests over http and https by libcurl, which is loaded when the first one is made: nobody else needs it.
 #ifndef CCURL_H
 #define CCURL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/// What to fetch, and whom to tell.
+typedef enum { CCURL_GET, CCURL_HEAD, CCURL_PUT } ccurl_method;
+
+/// What to ask for, and whom to tell.
 typedef struct {
+  ccurl_method method;
   const char *url;
-  /// Bytes that are there already; the server is asked for the rest.
+  /// GET: bytes that are there already; the server is asked for the rest.
   int64_t offset;
-  /// Seconds after which a server that sends nothing is given up.
+  /// PUT: the number of bytes to send.
+  int64_t size;
+  /// Seconds after which a connection that is not made is given up.
+  long connecting;
+  /// Seconds after which a server that sends and takes nothing is given up.
   long patience;
-  /// Called once before the first byte: the position in the file that it has (0 if the server begins anew, or
-  /// `offset`), and the file's size, -1 where that is not known. Returns 0 to go on.
+  /// Who asks: a token, or a name and a password, or a file in netrc's format; NULL for those that do not count. A
+  /// redirection to another host does not take them along.
+  const char *token;
+  const char *user;
+  const char *password;
+  const char *netrc;
+  /// Called once before the first byte of an answer that is no refusal: the position in the file that it has (0 if the
+  /// server begins anew, or `offset`), and the file's size, -1 where that is not known. Returns 0 to go on.
   int (*begin)(int64_t position, int64_t size, void *context);
-  /// Called with each piece. Returns 0 to go on.
+  /// Called with each piece of it. Returns 0 to go on.
   int (*receive)(const void *bytes, size_t count, void *context);
+  /// PUT: puts the bytes from `position` on into `buffer`, at most `count`: how many, or -1 to stop. May be asked for
+  /// the same bytes again.
+  int64_t (*send)(int64_t position, void *buffer, size_t count, void *context);
   /// Called now and then, also while nothing arrives. Returns 0 to go on.
   int (*check)(void *context);
   void *context;
@@ -30,7 +46,7 @@ typedef enum {
   CCURL_CUT,
   /// There was no connection at all.
   CCURL_UNREACHABLE,
-  /// A callback did not return 0.
+  /// A callback had it stop.
   CCURL_STOPPED,
 } ccurl_outcome;
 
@@ -42,10 +58,17 @@ typedef struct {
   char message[256];
 } ccurl_result;
 
+/// Connections that are kept for the next request; used by one thread at a time.
+typedef void ccurl_session;
+
 /// Loads the library: NULL, or what is wrong. May be called from any thread, any number of times.
 const char *ccurl_load(void);
 
-/// Fetches a URL over http or https, redirections followed. ccurl_load must have succeeded.
-void ccurl_fetch(const ccurl_request *request, ccurl_result *result);
+/// ccurl_load must have succeeded. NULL where there is no memory.
+ccurl_session *ccurl_open(void);
+void ccurl_close(ccurl_session *session);
+
+/// Makes a request over http or https, redirections followed.
+void ccurl_perform(ccurl_session *session, const ccurl_request *request, ccurl_result *result);
 
 #endif

@@ -51,6 +51,7 @@ public final class LineReporter: Sendable {
         board.stages[id.stage]?.end(id)
         line("\(id): failed", &board)
       case .repairing(let error): line("\(error); doing so", &board)
+      case .notice(let text): line(text, &board)
       case .stageDone(let stage):
         if let progress = board.stages.removeValue(forKey: stage), progress.isNews { line(progress.closing, &board) }
       case .finished: closeLine(&board)

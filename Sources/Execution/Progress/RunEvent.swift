@@ -16,6 +16,8 @@ public enum RunEvent: Sendable {
   case failed(ActionID, message: String)
   /// An object turned out damaged or missing; what made it is executed again.
   case repairing(StoreError)
+  /// Something that a person should know and that changes nothing.
+  case notice(String)
   case stageDone(String)
   case finished(RunSummary)
 }
@@ -36,6 +38,8 @@ public struct ActionProgress: Sendable, Hashable {
 /// How a run ended.
 public struct RunSummary: Sendable {
   public let cached: Int
+  /// How many of these were in a shared cache, not in the store.
+  public let fetched: Int
   public let ran: Int
   public let failed: Int
   /// How many could not run because what they need failed.
@@ -65,12 +69,12 @@ extension RunEvent {
     case .failed(let id, let message): Self.json("failed", id, ["message": .string(message)])
     case .finished(let summary):
       [
-        "event": "finished", "cached": .int(summary.cached), "ran": .int(summary.ran), "failed": .int(summary.failed),
-        "skipped": .int(summary.skipped),
+        "event": "finished", "cached": .int(summary.cached), "fetched": .int(summary.fetched),
+        "ran": .int(summary.ran), "failed": .int(summary.failed), "skipped": .int(summary.skipped),
         "seconds": .double(summary.seconds), "run": .optional(summary.run),
         "expectations": .array(summary.expectations.map(\.json)),
       ]
-    case .stage, .waiting, .log, .repairing, .stageDone: nil
+    case .stage, .waiting, .log, .repairing, .notice, .stageDone: nil
     }
   }
 

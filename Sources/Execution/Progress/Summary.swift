@@ -32,7 +32,9 @@ public enum Summary {
   public static func text(of outcome: RunOutcome) -> String {
     let summary = outcome.summary
     var text = table(of: summary.expectations)
-    text += "\(summary.cached) cached, \(summary.ran) ran"
+    text += "\(summary.cached) cached"
+    if summary.fetched > 0 { text += " (\(summary.fetched) fetched)" }
+    text += ", \(summary.ran) ran"
     if summary.failed > 0 { text += ", \(summary.failed) failed" }
     if summary.skipped > 0 { text += ", \(summary.skipped) skipped because of that" }
     text += " in \(Readable.duration(summary.seconds))\n"

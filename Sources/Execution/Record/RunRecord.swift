@@ -138,7 +138,7 @@ extension ActionResult {
   fileprivate func json(machine: Int?) -> JSON {
     let (word, reason): (String, String?) =
       switch status {
-      case .cached: ("cached", nil)
+      case .cached, .fetched: ("cached", nil)
       case .ran(let reason): ("ran", reason)
       case .failed(let failure): ("failed", failure.message)
       }

@@ -87,8 +87,12 @@ final class ActionContext: StageContext {
     guard action.stage.outputs.contains(where: { $0.name == port && $0.type == .diffusion }), !items.isEmpty else {
       throw broken("it attaches an object to '\(port)', which is no diffusion model that it wrote")
     }
-    written[port] = items + [Artifact.Item(name: "base \(items.count)", object: item.object, size: item.size)]
+    let name = Self.attachedName(items.count)
+    written[port] = items + [Artifact.Item(name: name, object: item.object, size: item.size)]
   }
+
+  /// What the attached object number `place` of an artifact, from 1, is called.
+  static func attachedName(_ place: Int) -> String { "base \(place)" }
 
   /// What the action made: an artifact for each output that its stage declares.
   func outputs() throws -> [ActionRecord.Output] {

@@ -49,10 +49,15 @@ struct Agenda {
   /// The next stage to open.
   mutating func nextReady() -> Int? { ready.popLast() }
 
-  /// Takes note of a stage's actions: records for those that are done, batches of tasks for the rest.
-  mutating func open(_ stage: Int, steps: [Step], records: [FinishedAction?], batches: [Batch]) {
-    opened[stage] = OpenStage(
-      steps: steps, records: records, unfinished: batches.map(\.count).reduce(0, +), batches: batches.reversed())
+  /// Takes note of a stage's actions: records for those that are done, and how many others there are, batches of which
+  /// are to follow.
+  mutating func open(_ stage: Int, steps: [Step], records: [FinishedAction?], unfinished: Int) {
+    opened[stage] = OpenStage(steps: steps, records: records, unfinished: unfinished, batches: [])
+  }
+
+  /// Takes note of what is to be executed of an open stage.
+  mutating func add(_ batches: [Batch], to stage: Int) {
+    opened[stage]?.batches = batches.reversed()
     if !batches.isEmpty { busy.insert(stage) }
   }
 

@@ -54,19 +54,19 @@ struct DownloadFailure: Error, CustomStringConvertible {
     self.cause = cause
     description =
       switch cause {
-      case .noLibrary, .unreachable, .refused, .cut, .wrongContent:
+      case .noLibrary, .unreachable, .refused, .cut, .wrongContent, .tooLong:
         "\(cause). Or fetch the file elsewhere and put it at \(file.path) (its SHA-256 has to be \(file.digest.hex)), "
           + "or name a file of this machine in the recipe"
-      case .disk: "\(cause); free some space, then run again: what has arrived is kept"
+      case .disk, .unreadable: "\(cause); free some space, then run again: what has arrived is kept"
       }
   }
 
   /// Whether the recipe is to blame: it asks for what the server does not have.
   var isUsersOwn: Bool {
     switch cause {
-    case .wrongContent: true
+    case .wrongContent, .tooLong: true
     case .refused(_, let status, _): (400..<500).contains(status)
-    case .noLibrary, .unreachable, .cut, .disk: false
+    case .noLibrary, .unreachable, .cut, .disk, .unreadable: false
     }
   }
 }

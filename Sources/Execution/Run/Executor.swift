@@ -7,13 +7,17 @@ import StageKit
 ///
 /// The actor owns what is known so far. A stage opens once all that it depends on is settled; of the actions of open
 /// stages, those that come first in the plan run first, on threads of their own, as many side by side as the options
-/// and the memory that their kinds declare allow.
+/// and the memory that their kinds declare allow. What a stage lacks when it opens is first asked of a shared cache, if
+/// there is one, while others go on.
 actor Executor {
   private let plan: Plan
   private let store: Store
   private let runner: ActionRunner
   private let options: RunOptions
   private let interruption: Interruption
+  private let cache: RemoteCache?
+  /// Takes what is made; nil where that stays here.
+  private let uploads: CacheUploads?
   private let history: History
   private let emit: @Sendable (RunEvent) -> Void
   /// What was found while planning, by stage id, so that it is not worked out twice.
@@ -27,12 +31,15 @@ actor Executor {
   private(set) var skipped: [ActionID] = []
   private var walk: Walk
   private var agenda: Agenda
+  /// The tasks of opened stages that the cache is yet to be asked for.
+  private var wanted: [[Agenda.Task]] = []
 
   init(
-    plan: Plan, store: Store, forecast: Forecast, options: RunOptions, runner: ActionRunner,
-    history: History, interruption: Interruption, emit: @escaping @Sendable (RunEvent) -> Void
+    plan: Plan, store: Store, forecast: Forecast, options: RunOptions, runner: ActionRunner, cache: RemoteCache?,
+    uploads: CacheUploads?, history: History, interruption: Interruption, emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     (self.plan, self.store, self.options) = (plan, store, options)
+    (self.cache, self.uploads) = (cache, uploads)
     known = options.forced.isEmpty ? forecast.known : [:]
     (self.runner, self.history, self.interruption, self.emit) = (runner, history, interruption, emit)
     (walk, agenda) = (Walk(plan: plan, store: store), Agenda(plan))
@@ -43,26 +50,32 @@ actor Executor {
   /// - Throws: ``ActionFailure``, ``ExecutionError``, `StoreError` or `Cancelled`; what was finished is kept. Where the
   ///   options have it go on after failures, these are in ``results`` instead.
   func run() async throws -> [OutputReference: Artifact] {
-    (walk, agenda, skipped) = (Walk(plan: plan, store: store), Agenda(plan), [])
+    (walk, agenda, skipped, wanted) = (Walk(plan: plan, store: store), Agenda(plan), [], [])
     try openStages()
-    try await withThrowingTaskGroup(of: Finish.self) { group in
+    try await withThrowingTaskGroup(of: Arrival.self) { group in
       var running = (count: 0, bytes: 0)
       while true {
+        for tasks in wanted { group.addTask { .fetched(tasks, try await self.fetched(tasks)) } }
+        wanted = []
         while running.count < options.jobs, let next = agenda.next {
           let bytes = memory(of: next)
           guard running.count == 0 || running.bytes + bytes <= options.memory else { break }
           agenda.removeNext()
           running = (running.count + 1, running.bytes + bytes)
           group.addTask { [runner] in
-            Finish(batch: next, bytes: bytes, result: await offloaded { try runner.perform(next) })
+            .finish(Finish(batch: next, bytes: bytes, result: await offloaded { try runner.perform(next) }))
           }
         }
-        guard let finish = try await group.next() else { return }
-        running = (running.count - 1, running.bytes - finish.bytes)
-        do { try take(finish) } catch {
-          // What runs beside a failed action would be thrown away in the end: it stops at its next step.
-          if error is ActionFailure { interruption.request() }
-          throw error
+        switch try await group.next() {
+        case nil: return
+        case .fetched(let tasks, let records): take(tasks, records)
+        case .finish(let finish):
+          running = (running.count - 1, running.bytes - finish.bytes)
+          do { try take(finish) } catch {
+            // What runs beside a failed action would be thrown away in the end: it stops at its next step.
+            if error is ActionFailure { interruption.request() }
+            throw error
+          }
         }
         try openStages()
       }
@@ -106,8 +119,13 @@ actor Executor {
         agenda.pass(number)
         settle(number, looked)
       } else {
-        agenda.open(number, steps: steps, records: records, batches: batches(of: tasks))
-        settleIfDone(number)
+        agenda.open(number, steps: steps, records: records, unfinished: tasks.count)
+        if let first = tasks.first, first.reason != .forced, let cache, !cache.isAway {
+          wanted.append(tasks)
+        } else {
+          agenda.add(batches(of: tasks), to: number)
+          settleIfDone(number)
+        }
       }
     }
   }
@@ -130,6 +148,33 @@ actor Executor {
     emit(.stageDone(plan.stages[number].id))
   }
 
+  // MARK: The cache
+
+  /// What the cache has for the tasks of a stage.
+  private func fetched(_ tasks: [Agenda.Task]) async throws -> [FinishedAction?] {
+    guard let cache else { return tasks.map { _ in nil } }
+    let news = Set(tasks.filter { outcomes[$0.stage][$0.place] == nil }.map(\.action.id))
+    return try await cache.fetch(tasks.map(\.action), into: store) { [emit] action in
+      if news.contains(action.id) { emit(.cached(action.id)) }
+    }
+  }
+
+  /// Takes note of what came from the cache; the rest is to be executed.
+  private func take(_ tasks: [Agenda.Task], _ records: [FinishedAction?]) {
+    guard let stage = tasks.first?.stage else { return }
+    var left: [Agenda.Task] = []
+    for (task, record) in zip(tasks, records) {
+      if let record {
+        outcomes[stage][task.place] = outcomes[stage][task.place] ?? ActionResult(task.action, .fetched, record)
+        agenda.finish(task, record)
+      } else {
+        left.append(task)
+      }
+    }
+    agenda.add(batches(of: left), to: stage)
+    settleIfDone(stage)
+  }
+
   // MARK: Batches
 
   /// A stage's tasks, in batches that their kind can do at once; of one task each where it cannot, and small enough for
@@ -149,6 +194,13 @@ actor Executor {
   }
 
   // MARK: Actions
+
+  /// What the actor waits for.
+  private enum Arrival: Sendable {
+    case finish(Finish)
+    /// What the cache had for the tasks of a stage.
+    case fetched([Agenda.Task], [FinishedAction?])
+  }
 
   /// What came of a batch.
   private struct Finish: Sendable {
@@ -185,6 +237,7 @@ actor Executor {
     case .ran(let record):
       outcomes[task.stage][task.place] = ActionResult(action, .ran(reason: task.reason.description), record)
       agenda.finish(task, record)
+      uploads?.add(action.key)
     case .taken: agenda.postpone(task, toTheEnd: true)
     }
   }
@@ -216,6 +269,8 @@ public struct RunOptions: Sendable {
 public final class ActionResult: Sendable {
   public enum Status: Sendable {
     case cached
+    /// It was in a shared cache, from which it is in the store now.
+    case fetched
     case ran(reason: String)
     case failed(ActionFailure)
   }

@@ -12,14 +12,16 @@ public struct Run: Sendable {
   public let environment: RunEnvironment
   public let options: RunOptions
   public let formats: ArtifactFormats
+  /// What the store lacks is asked of it before it is executed.
+  let cache: RemoteCache?
 
   /// - Parameter folder: where runs are kept; the results go to a folder in it that is called like the recipe. Nil for
   ///   `runs` in the recipe's repository.
   public init(
     of plan: Plan, in store: Store, folder: String? = nil, environment: RunEnvironment,
-    options: RunOptions = RunOptions(), formats: ArtifactFormats
+    options: RunOptions = RunOptions(), formats: ArtifactFormats, cache: RemoteCache? = nil
   ) {
-    (self.plan, self.store, self.environment) = (plan, store, environment)
+    (self.plan, self.store, self.environment, self.cache) = (plan, store, environment, cache)
     (self.options, self.formats) = (options, formats)
     let runs = folder ?? Store.repository(around: plan.file) + "/runs"
     self.folder = runs + "/" + FileName.safe(plan.recipe)
@@ -39,10 +41,11 @@ public struct Run: Sendable {
       let forecast = try Forecast(of: plan, in: store, history: history)
       store.saveCaches()
       emit(.planned(actions: forecast.actions.count, cached: forecast.cached))
+      let uploads = cache.flatMap { $0.takesUploads ? CacheUploads(to: $0, from: store) : nil }
       let executor = Executor(
         plan: plan, store: store, forecast: forecast, options: options,
         runner: ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit),
-        history: history, interruption: interruption, emit: emit)
+        cache: cache, uploads: uploads, history: history, interruption: interruption, emit: emit)
       do {
         try await repairing(emit) { isFirst in
           if !isFirst { await executor.forget() }
@@ -60,10 +63,20 @@ public struct Run: Sendable {
       outcome.skipped = await executor.skipped
       let failed = outcome.actions.compactMap { if case .failed(let failure) = $0.status { failure } else { nil } }
       if outcome.error == nil { outcome.error = RunFailures(failed) }
+      await finish(uploads, interruption, emit)
     } catch { outcome.error = error }
     outcome.seconds = (clock.now - start).seconds
     emit(.finished(outcome.summary))
     return outcome
+  }
+
+  /// Waits for uploads, and says what is left of them.
+  private func finish(
+    _ uploads: CacheUploads?, _ interruption: Interruption, _ emit: @Sendable (RunEvent) -> Void
+  ) async {
+    guard let left = await uploads?.finish(interruption, say: { emit(.notice($0)) }), left > 0 else { return }
+    emit(
+      .notice("what \(Readable.count(left, "action")) made is not in the cache: `diffusionclip push` uploads it later"))
   }
 
   /// Tells the store what the run used, so that it is not taken for garbage.
@@ -120,16 +133,18 @@ public struct RunOutcome: Sendable {
   }
 
   public var summary: RunSummary {
-    var (cached, ran, failed) = (0, 0, 0)
+    var (cached, fetched, ran, failed) = (0, 0, 0, 0)
     for action in actions {
       switch action.status {
       case .cached: cached += 1
+      case .fetched: fetched += 1
       case .ran: ran += 1
       case .failed: failed += 1
       }
     }
     return RunSummary(
-      cached: cached, ran: ran, failed: failed, skipped: skipped.count, seconds: seconds, run: folder,
+      cached: cached + fetched, fetched: fetched, ran: ran, failed: failed, skipped: skipped.count, seconds: seconds,
+      run: folder,
       expectations: expectations)
   }
 

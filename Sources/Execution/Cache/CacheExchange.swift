@@ -1,0 +1,117 @@
+import ArtifactStore
+import Foundation
+import Planning
+
+/// Brings what a plan makes to a shared cache and from it, without executing anything.
+public struct CacheExchange: Sendable {
+  private let plan: Plan
+  private let store: Store
+  private let cache: RemoteCache
+
+  public init(of plan: Plan, between store: Store, and cache: RemoteCache) {
+    (self.plan, self.store, self.cache) = (plan, store, cache)
+  }
+
+  /// What was brought to the cache.
+  public struct Pushed: Sendable {
+    /// Actions whose results the cache has now, and those whose results it did not take.
+    public var pushed = 0
+    public var failed = 0
+    /// Those whose results are not in the store.
+    public var missing = 0
+    /// Objects that had to be uploaded, and their bytes.
+    public var objects = 0
+    public var bytes = 0
+  }
+
+  /// What was brought from the cache.
+  public struct Pulled: Sendable {
+    /// Actions whose results were in the store.
+    public var cached = 0
+    public var fetched = 0
+    public var missing = 0
+  }
+
+  /// Uploads the results of all actions that are in the store.
+  /// - Throws: `Cancelled`, `StoreError` or ``ExecutionError``.
+  public func push() async throws -> Pushed {
+    var pushed = Pushed()
+    var keys: [Digest] = []
+    try await walk { actions, records in
+      keys += records.compactMap { $0?.key }
+      pushed.missing += records.count { $0 == nil }
+      return records
+    }
+    for upload in try await cache.upload(keys.uniqued, from: store) {
+      guard let upload else {
+        pushed.failed += 1
+        continue
+      }
+      pushed.pushed += 1
+      pushed.objects += upload.objects
+      pushed.bytes += upload.bytes
+    }
+    return pushed
+  }
+
+  /// Puts into the store what the cache has of the actions that are not there, stage by stage.
+  /// - Throws: `Cancelled`, `StoreError` or ``ExecutionError``.
+  public func pull() async throws -> Pulled {
+    var pulled = Pulled()
+    try await walk { actions, records in
+      let places = records.indices.filter { records[$0] == nil && actions[$0] != nil }
+      let fetched = try await cache.fetch(places.compactMap { actions[$0] }, into: store) { _ in }
+      var records = records
+      pulled.cached += records.count { $0 != nil }
+      for (place, record) in zip(places, fetched) { records[place] = record }
+      pulled.fetched += fetched.count { $0 != nil }
+      pulled.missing += records.count { $0 == nil }
+      return records
+    }
+    return pulled
+  }
+
+  /// Goes through the plan, and has `visit` say what there is of each stage's actions, by what is in the store.
+  private func walk(_ visit: ([Action?], [FinishedAction?]) async throws -> [FinishedAction?]) async throws {
+    var walk = Walk(plan: plan, store: store)
+    for stage in plan.stages {
+      let steps = try walk.steps(of: stage)
+      let actions = steps.map { step in if case .ready(let action) = step.prospect { action } else { nil as Action? } }
+      let records = try actions.concurrentMap { action -> FinishedAction? in
+        guard let action, case .hit(let record) = try store.lookup(action.key) else { return nil }
+        return record
+      }
+      walk.settle(LookedUpStage(stage, steps: steps, records: try await visit(actions, records)))
+    }
+    store.saveCaches()
+  }
+}
+
+extension CacheExchange.Pushed {
+  public var json: JSON {
+    [
+      "pushed": .int(pushed), "failed": .int(failed), "missing": .int(missing), "objects": .int(objects),
+      "bytes": .int(bytes),
+    ]
+  }
+}
+
+extension CacheExchange.Pulled {
+  public var json: JSON { ["cached": .int(cached), "fetched": .int(fetched), "missing": .int(missing)] }
+}
+
+extension Summary {
+  /// What was brought to a cache.
+  public static func text(of pushed: CacheExchange.Pushed) -> String {
+    var text = "\(Readable.count(pushed.pushed, "action")) pushed: "
+    text += "\(Readable.count(pushed.objects, "object")) (\(Readable.size(pushed.bytes))) uploaded"
+    if pushed.failed > 0 { text += "; \(pushed.failed) not pushed" }
+    if pushed.missing > 0 { text += "; \(pushed.missing) not in the store" }
+    return text + "\n"
+  }
+
+  /// What was brought from a cache.
+  public static func text(of pulled: CacheExchange.Pulled) -> String {
+    "\(pulled.cached) cached, \(pulled.fetched) fetched, \(pulled.missing) missing\n"
+  }
+}

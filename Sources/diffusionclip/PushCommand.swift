@@ -1,0 +1,71 @@
+import ArgumentParser
+import ArtifactStore
+import Execution
+import Foundation
+import StageKit
+
+struct PushCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "push", abstract: "Upload what the store has of a recipe to a shared cache.",
+    discussion: "Exit status: 0 the cache has it now, 1 it did not take all of it.")
+
+  @OptionGroup var recipe: RecipeOptions
+  @OptionGroup var store: StoreOptions
+  @OptionGroup var cache: CacheOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws { _ = try cache.neededSettings() }
+
+  func run() async throws {
+    try await exchanging(recipe, store, try cache.neededSettings()) { exchange in
+      let pushed = try await exchange.push()
+      if output.json { printLine(pushed.json) } else { printText(Summary.text(of: pushed)) }
+      if pushed.failed > 0 { throw ExitCode(ExitStatus.stageFailed.rawValue) }
+    }
+  }
+}
+
+struct PullCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pull", abstract: "Fetch what a shared cache has of a recipe, without executing anything.",
+    discussion: "Exit status: 0 all that the cache has is there now, 1 it does not answer.")
+
+  @OptionGroup var recipe: RecipeOptions
+  @OptionGroup var store: StoreOptions
+  @OptionGroup var cache: CacheOptions
+  @OptionGroup var output: OutputOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Whose results are taken from the cache; else $DIFFUSIONCLIP_CACHE_TRUST, else all.", valueName: "all|signed|none"
+    ))
+  var cacheTrust: CacheSettings.Trust?
+
+  func validate() throws { _ = try cache.neededSettings(trust: cacheTrust) }
+
+  func run() async throws {
+    try await exchanging(recipe, store, try cache.neededSettings(trust: cacheTrust)) { exchange in
+      let pulled = try await exchange.pull()
+      if output.json { printLine(pulled.json) } else { printText(Summary.text(of: pulled)) }
+    }
+  }
+}
+
+/// Does `work` between a recipe's store and a cache; one that does not answer is an error.
+private func exchanging(
+  _ recipe: RecipeOptions, _ store: StoreOptions, _ settings: CacheSettings,
+  _ work: (CacheExchange) async throws -> Void
+) async throws {
+  try await reportingErrors {
+    let plan = try recipe.plan()
+    let interruption = Interruption()
+    let signals = SignalWatch { interruption.request() }
+    defer { signals.cancel() }
+    let cache = RemoteCache(settings, interruption: interruption, isOptional: false, say: complain)
+    do { try await work(CacheExchange(of: plan, between: try store.open(for: plan), and: cache)) } catch is Cancelled {
+      complain("interrupted; the same command goes on from here")
+      throw ExitCode(ExitStatus.interrupted.rawValue)
+    }
+    if cache.isAway { throw ExitCode(ExitStatus.stageFailed.rawValue) }
+  }
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# The shared cache on a real server: nginx with WebDAV and basic authentication, started on a free port of this machine.
+#
+#   Tests/Cluster/nginx-cache.sh .build/release/diffusionclip
+#
+# Runs Recipes/quickstart.yaml in one copy of the repository and pushes it; a second copy takes everything from the
+# cache; while a third does, nginx is killed, and it ends with the same results all the same. Exit status: 0 all is well,
+# 77 there is no nginx.
+set -euo pipefail
+program=$(realpath "${1:?the path of diffusionclip}")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+nginx=$(PATH=$PATH:/usr/sbin command -v nginx || true)
+if [ -z "$nginx" ] || ! "$nginx" -V 2>&1 | grep -q http_dav_module; then
+  echo "SKIPPED: there is no nginx with its dav module here (Debian: apt-get install nginx-light)" >&2
+  exit 77
+fi
+
+work=$(mktemp -d)
+pid=
+finish() {
+  [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+
+# The server, as one process.
+password=$(head -c 18 /dev/urandom | base64 | tr '+/' '-_')
+mkdir -p "$work/www" "$work/tmp"
+echo "ci:{PLAIN}$password" >"$work/users"
+start() {
+  port=$1
+  cat >"$work/nginx.conf" <<CONF
+daemon off;
+master_process off;
+pid $work/nginx.pid;
+error_log $work/error.log;
+events { worker_connections 256; }
+http {
+  access_log $work/access.log;
+  client_body_temp_path $work/tmp;
+  server {
+    listen 127.0.0.1:$port;
+    root $work/www;
+    client_max_body_size 0;
+    keepalive_requests 100000;
+    auth_basic cache;
+    auth_basic_user_file $work/users;
+    location / {
+      dav_methods PUT;
+      create_full_put_path on;
+      dav_access user:rw group:r all:r;
+    }
+  }
+}
+CONF
+  "$nginx" -c "$work/nginx.conf" 2>>"$work/error.log" &
+  pid=$!
+  disown "$pid"
+  for _ in $(seq 50); do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then return 0; fi
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill "$pid" 2>/dev/null || true
+  pid=
+  return 1
+}
+for _ in $(seq 10); do start $((20000 + RANDOM % 20000)) && break; done
+[ -n "$pid" ] || { cat "$work/error.log" >&2; fail "nginx does not start"; }
+
+export DIFFUSIONCLIP_CACHE="http://127.0.0.1:$port"
+export DIFFUSIONCLIP_CACHE_USER=ci DIFFUSIONCLIP_CACHE_PASSWORD=$password
+unset DIFFUSIONCLIP_STORE DIFFUSIONCLIP_CACHE_MODE DIFFUSIONCLIP_CACHE_TRUST DIFFUSIONCLIP_CACHE_KEY
+
+# A copy of what the recipe needs, with a store of its own.
+copy() {
+  mkdir -p "$work/$1/.git" "$work/$1/Recipes" "$work/$1/Fixtures"
+  cp "$root/Recipes/quickstart.yaml" "$work/$1/Recipes"
+  cp -r "$root/Fixtures/portraits" "$work/$1/Fixtures"
+  ln -s "$root/Fixtures/models" "$work/$1/Fixtures/models"
+}
+run() { (cd "$work/$1" && "$program" run Recipes/quickstart.yaml --json "${@:2}" >"$work/$1.events" 2>"$work/$1.errors"); }
+# The digests of everything that a run made.
+digests() { grep -o '"digest": "[0-9a-f]*"' "$work/$1/runs/quickstart/run.json"; }
+# A number in a run's last event.
+told() { tail -n 1 "$work/$1.events" | grep -o "\"$2\":[0-9]*" | cut -d: -f2; }
+timed() {
+  local began=$EPOCHREALTIME
+  "${@:2}" || { cat "$work"/*.errors >&2; fail "$1"; }
+  echo "$1: $(awk "BEGIN { printf \"%.2f\", $EPOCHREALTIME - $began }") s"
+}
+push() { (cd "$work/first" && "$program" push Recipes/quickstart.yaml); }
+
+copy first
+timed "the first run" run first --cache ''
+timed "its push" push
+timed "a second push" push
+copy second
+timed "a run that fetches all" run second
+[ "$(told second ran)" = 0 ] || fail "the second run executed something"
+[ "$(told second fetched)" = "$(told first ran)" ] || fail "the second run did not fetch everything"
+[ "$(digests second)" = "$(digests first)" ] || fail "the second run has other results"
+[ ! -s "$work/second.errors" ] || { cat "$work/second.errors" >&2; fail "the second run complains"; }
+(cd "$work/second" && "$program" verify >/dev/null) || fail "the second store is damaged"
+
+DIFFUSIONCLIP_CACHE_PASSWORD=wrong
+copy stranger
+(cd "$work/stranger" && "$program" pull Recipes/quickstart.yaml) >"$work/stranger.out" 2>&1 && fail "anybody may read"
+grep -q "refuses access (it answers 401)" "$work/stranger.out" || fail "the refusal is not told"
+DIFFUSIONCLIP_CACHE_PASSWORD=$password
+! grep -rqF "$password" "$work"/{first,second,stranger}/{.diffusionclip,runs} "$work"/*.{events,errors} 2>/dev/null ||
+  fail "the password is in a file"
+
+# The end of the server, once a third copy has begun to fetch.
+copy third
+before=$(wc -l <"$work/access.log")
+(
+  while [ "$(wc -l <"$work/access.log")" -lt $((before + 30)) ]; do sleep 0.005; done
+  kill -KILL "$pid"
+) &
+killer=$!
+timed "a run whose server is killed" run third
+wait "$killer" 2>/dev/null || true
+[ "$(digests third)" = "$(digests first)" ] || fail "the third run has other results"
+(cd "$work/third" && "$program" verify >/dev/null) || fail "the third store is damaged"
+echo "of $(told first ran) actions, the third fetched $(told third fetched) and executed $(told third ran)"
+echo "all is well"
