@@ -13,6 +13,8 @@ done
 trap 'bash "$cluster" stop "$work/slurm"; rm -rf "$work"' EXIT
 bash "$cluster" start "$work/slurm" 3
 export SLURM_CONF=$work/slurm/slurm.conf
+# On one machine everybody sees at once what others made.
+export DIFFUSIONCLIP_PATIENCE=2
 
 for recipe in multi-attribute continuous-transition; do
   say "$recipe by a run of this machine"

@@ -83,8 +83,8 @@ struct ExecTests {
     #expect(
       FileManager.default.fileExists(atPath: repository.path(".diffusionclip/objects/\(object.prefix(2))/\(object)")))
 
-    #expect(try exec("--action", stage, "--part", "1/2").ran == [], "the first of ada, bob and cyd")
-    let rest = try exec("--action", stage, "--part", "2/2")
+    #expect(try exec("--action", stage, "--part", "2/2").ran == [], "every second of ada, bob and cyd")
+    let rest = try exec("--action", stage, "--part", "1/2")
     #expect(rest.ran == ["\(stage)/cyd"])
     #expect(rest.receipt?["actions"]?.array?.map { $0["status"]?.string } == ["cached", "ran"])
     let again = try exec("--action", stage)
@@ -149,7 +149,11 @@ struct ExecTests {
       ["--action", "faces/dan"],
       "the recipe has no stage 'faces/dan'; there are 'faces/ada', 'faces/bob', 'faces/cyd'\n"
     ),
-    (["--action", "faces", "--action", "photos"], "the actions are of several stages: execute one stage at a time\n"),
+    (
+      ["--action", "faces", "--action", "photos", "--receipt", "receipt.json"],
+      "--receipt names one file, but there are several stages: leave it out, or execute one stage\n"
+    ),
+    (["--action", "photos/x"], "the recipe has no stage 'photos/x'; there are none\n"),
     (
       ["--action", "faces", "--action", "faces/ada"],
       "'faces' is named as a whole as well as by items: name the one or the others\n"
@@ -175,6 +179,68 @@ struct ExecTests {
     #expect(mended.status == 0)
     #expect(try mended.ran == ["faces/bad"])
     #expect(receipts(repository).count == 1)
+  }
+
+  /// Several stages are done in the plan's order; where one fails, those that do not need it are done all the same.
+  @Test func severalStages() throws {
+    let (repository, _) = try planned()
+    let arguments = ["back[step=100]", "photos", "noisy[step=100]", "faces", "base"].flatMap { ["--action", $0] }
+    let outcome = try repository.run(["exec", "--plan", "plan.json", "--json"] + arguments)
+    #expect(outcome.status == 0)
+    #expect(try outcome.ran.count == 3 + 3 + 1 + 1 + 3)
+    #expect(receipts(repository).count == 5)
+
+    let other = try Repository(Self.recipe)
+    try other.write("no picture", to: "faces/bad.png")
+    #expect(try other.run("plan", "recipe.yaml", "--out", "plan.json").status == 0)
+    let failed = try other.run(["exec", "--plan", "plan.json", "--json"] + arguments)
+    #expect(failed.status == 2)
+    #expect(failed.errors.contains("stage 'faces' failed on 'bad'"))
+    #expect(try failed.ran.contains("base"), "the training needs no faces")
+    #expect(receipts(other).map { ($0 as NSString).lastPathComponent } == ["base.json", "photos.json"])
+  }
+
+  /// A part of a stage starts as soon as its own items are there, while others are still to be made.
+  @Test func whatIsNeededOfAPartIsThat() throws {
+    let (repository, _) = try planned()
+    func exec(_ more: String...) throws -> Outcome {
+      try repository.run(["exec", "--plan", "plan.json", "--json"] + more)
+    }
+    #expect(try exec("--action", "faces", "--part", "1/3").ran == ["faces/ada"])
+    #expect(try exec("--action", "noisy[step=100]", "--part", "1/3").ran == ["noisy[step=100]/ada"])
+    let second = try exec("--action", "noisy[step=100]", "--part", "2/3")
+    #expect(second.status == 2)
+    #expect(second.errors.contains("execute these first: faces"))
+    #expect(try exec("--action", "faces/bob").status == 0)
+    #expect(try exec("--action", "noisy[step=100]/bob").ran == ["noisy[step=100]/bob"])
+  }
+
+  /// The end of a plan: what is missing is told; once nothing is, there are results as of a run.
+  @Test func finishing() throws {
+    let (repository, stages) = try planned()
+    let early = try repository.run("exec", "--plan", "plan.json", "--finish")
+    #expect(early.status == 1)
+    #expect(early.errors.contains("actions are not done, of the stages faces, noisy[step=100]"), "\(early.errors)")
+    #expect(repository.names(in: "runs") == [])
+    let all = stages.flatMap { ["--action", $0] }
+    #expect(try repository.run(["exec", "--plan", "plan.json"] + all).status == 0)
+    let end = try repository.run("exec", "--plan", "plan.json", "--finish", "--receipt", "end.json")
+    #expect(end.status == 0, "\(end)")
+    #expect(try repository.json("end.json")["status"] == 0)
+    #expect(repository.names(in: "runs/spread").contains("report.html"))
+    // An output that is not what it was is found.
+    let digest = try #require(
+      repository.json("runs/spread/run.json")["artifacts"]?.array?.first { $0["stage"] == "table" }?["items"]?.array?[
+        0]["object"]?.string)
+    let object = ".diffusionclip/objects/\(digest.prefix(2))/\(digest)"
+    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: repository.path(object))
+    var data = try repository.data(object)
+    data[0] ^= 1
+    try repository.write(data, to: object)
+    let damaged = try repository.run("exec", "--plan", "plan.json", "--finish")
+    #expect(damaged.status == 1)
+    #expect(damaged.errors.contains("was damaged on disk"))
+    #expect(try repository.run("exec", "--plan", "plan.json", "--action", "faces", "--finish").status == 64)
   }
 
   /// Another recipe has another plan, under whose digest no receipt is.

@@ -71,7 +71,10 @@ public enum Doctor {
 
   /// Removes what an examination that is given up has in the folder.
   public static func cleanUp(after token: String, in folder: String) {
-    try? FileTree(at: scratch(token, in: folder))?.remove()
+    // Out of reach first: the examination is still making files, by the folder's name.
+    let (reachable, gone) = (scratch(token, in: folder), scratch(token, in: folder) + ".gone")
+    rename(reachable, gone)
+    for path in [gone, reachable] { try? FileTree(at: path)?.remove() }
   }
 
   /// Where two machines find each other.

@@ -42,12 +42,13 @@ public struct Submission: Sendable {
   /// The script to run, or the Snakefile.
   public func script(for engine: Engine) -> String { folder + (engine == .slurm ? "/submit.sh" : "/Snakefile") }
 
-  /// Executes something of the plan, as its arguments say, on any node.
+  /// Executes something of the plan, as its arguments say, on any node, which may see only after a while what another
+  /// one has made.
   private var execution: String {
-    let words = [program, "exec", "--plan", folder + "/plan.json", "--store", store.folder, "--wait", "60"]
+    let words = [program, "exec", "--plan", folder + "/plan.json", "--store", store.folder]
     return """
       #!/usr/bin/env bash
-      exec \(words.map(\.shellQuoted).joined(separator: " ")) "$@"
+      exec \(words.map(\.shellQuoted).joined(separator: " ")) --wait "${DIFFUSIONCLIP_PATIENCE:-60}" "$@"
 
       """
   }
