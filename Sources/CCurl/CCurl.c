@@ -112,7 +112,7 @@ typedef struct {
   CURL *handle;
   int64_t sent;
   int64_t refusal_size;
-  // Bytes that went to and fro, and when the last of them did.
+  // Bytes that had gone to and fro when the server had last done its share, and when that was.
   int64_t moved;
   struct timespec last;
   int is_silent;
@@ -166,7 +166,8 @@ static int on_progress(void *context, int64_t expected, int64_t received, int64_
   transfer *t = context;
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  if (received + sent != t->moved) {
+  int64_t share = t->request->pace > 0 ? t->request->pace * t->request->patience : 1;
+  if (received + sent - t->moved >= share) {
     t->moved = received + sent;
     t->last = now;
   }
@@ -230,7 +231,8 @@ void ccurl_perform(ccurl_session *session, const ccurl_request *request, ccurl_r
   int code = easy_perform(t.handle);
   easy_getinfo(t.handle, INFO_RESPONSE_CODE, &result->status);
   if (t.is_silent)
-    snprintf(result->message, sizeof result->message, "silent for %ld s", request->patience);
+    snprintf(result->message, sizeof result->message, "%s for %ld s",
+             request->pace > 0 && t.moved > 0 ? "too slow" : "silent", request->patience);
   else
     snprintf(result->message, sizeof result->message, "%s", details[0] ? details : easy_strerror(code));
   if (t.is_stopped) {

@@ -72,7 +72,7 @@ public struct Download: Sendable, Hashable {
       case .cut(let reason): problem = .cut(url: url, received: part.count, reason: reason)
       case .unreachable(let reason): problem = .unreachable(url: url, reason: reason)
       }
-      failures = part.count > before ? 0 : failures + 1
+      failures = part.count > before + client.pace * client.silence ? 0 : failures + 1
       guard failures < patience.attempts else { throw problem }
       if failures > 0 { try wait(patience.pause * pow(2, Double(failures - 1)), check) }
     }

@@ -44,6 +44,7 @@ struct Transfer {
       Self.withStrings(url, client.credentials) { url, token, user, password, netrc in
         var request = ccurl_request(
           method: CCURL_GET, url: url, offset: 0, size: 0, connecting: client.connecting, patience: client.silence,
+          pace: client.pace,
           token: token, user: user, password: password, netrc: netrc,
           begin: { position, size, context in
             Call.at(context).guarding(1) {

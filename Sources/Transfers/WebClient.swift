@@ -19,11 +19,13 @@ public final class WebClient: Sendable {
   let connecting: Int
   /// Seconds after which a silent server is given up.
   let silence: Int
+  /// Bytes a second; a server that is slower for as long counts as silent.
+  let pace: Int
   /// Those that nobody uses now.
   private let idle = Mutex<[Session]>([])
 
-  public init(credentials: Credentials? = nil, connecting: Int, silence: Int) {
-    (self.credentials, self.connecting, self.silence) = (credentials, connecting, silence)
+  public init(credentials: Credentials? = nil, connecting: Int, silence: Int, pace: Int = 0) {
+    (self.credentials, self.connecting, self.silence, self.pace) = (credentials, connecting, silence, pace)
   }
 
   /// Connections of one thread at a time: whoever took it out of ``idle``, whose lock guards it.

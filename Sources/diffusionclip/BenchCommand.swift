@@ -88,13 +88,17 @@ struct BenchCommand: AsyncParsableCommand {
       printLine([
         "figures": .array(
           figures.map {
-            ["name": .string($0.name), "seconds": .double($0.seconds), "goal_seconds": .double($0.goal)]
+            [
+              "name": .string($0.name), "seconds": .double($0.seconds), "goal_seconds": .double($0.goal),
+              "peak_rss_mb": $0.megabytes.map(JSON.double) ?? .null,
+            ]
           })
       ])
     } else {
       for figure in figures {
         printText(
-          "\(figure.name): \(formatted(figure.seconds * 1000, 1)) ms, goal \(formatted(figure.goal * 1000, 0)) ms\n")
+          "\(figure.name): \(formatted(figure.seconds * 1000, 1)) ms, goal \(formatted(figure.goal * 1000, 0)) ms"
+            + (figure.megabytes.map { ", at most \(formatted($0, 0)) MB" } ?? "") + "\n")
       }
     }
   }

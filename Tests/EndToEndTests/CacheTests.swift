@@ -99,6 +99,19 @@ struct CacheTests {
     }
   }
 
+  /// One that sends a little now and then is as good as silent: what is made here is made sooner.
+  @Test func aServerThatIsTooSlow() throws {
+    let (files, digests) = try filled()
+    let server = try CacheServer(files) { $0.path.hasPrefix("/cas/") ? .trickle : .serve }
+    let repository = try repository()
+    let start = ContinuousClock.now
+    let outcome = try repository.start(["run", "recipe.yaml", "--cache", server.url], patience: 1).outcome()
+    #expect(ContinuousClock.now - start < .seconds(30))
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.contains("does not answer (too slow for 1 s): going on without it"), "\(outcome.errors)")
+    #expect(try repository.digests("small") == digests)
+  }
+
   @Test func pushAndPull() throws {
     let (first, second) = (try repository(), try repository())
     let server = try CacheServer()

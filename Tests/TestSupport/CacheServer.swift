@@ -17,6 +17,8 @@ package final class CacheServer: Sendable {
     case refuse(String)
     /// Nothing, with the connection left open.
     case stall
+    /// All of it, a byte every tenth of a second.
+    case trickle
     /// Half of what is there, then the end of the connection.
     case breakOff
     /// As many bytes as there are, all of them zero.
@@ -86,6 +88,14 @@ package final class CacheServer: Sendable {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: \(file.count + 1)\r\n\r\n"
         LocalListener.send(connection, Array(head.utf8) + file.prefix(file.count / 2))
         return
+      case .trickle:
+        let file = file ?? Array("something".utf8)
+        LocalListener.send(connection, Array("HTTP/1.1 200 OK\r\nContent-Length: \(file.count)\r\n\r\n".utf8))
+        for byte in file where !isClosed(connection) {
+          LocalListener.send(connection, [byte])
+          usleep(100_000)
+        }
+        return
       case .stall:
         var byte: UInt8 = 0
         // Until the other side gives up.
@@ -96,6 +106,12 @@ package final class CacheServer: Sendable {
         return
       }
     }
+  }
+
+  /// Whether the other side has given up.
+  private func isClosed(_ connection: Int32) -> Bool {
+    var byte: UInt8 = 0
+    return recv(connection, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
   }
 
   private func respond(

@@ -17,8 +17,10 @@ typedef struct {
   int64_t size;
   /// Seconds after which a connection that is not made is given up.
   long connecting;
-  /// Seconds after which a server that sends and takes nothing is given up.
+  /// Seconds after which a server is given up that has sent and taken fewer than `pace` bytes a second in them; one that
+  /// has sent and taken nothing at all, in any case.
   long patience;
+  long pace;
   /// Who asks: a token, or a name and a password, or a file in netrc's format; NULL for those that do not count. A
   /// redirection to another host does not take them along.
   const char *token;

@@ -19,7 +19,9 @@ extension Action {
     let sizes = Dictionary(items.map { ($0.object, $0.size) }) { first, _ in first }
     guard items.allSatisfy({ sizes[$0.object] == $0.size }) else { return "an object has two sizes" }
     let figures = record.provenance
-    guard figures.seconds >= 0, figures.seconds < 1e9, figures.peakMegabytes >= 0, figures.peakMegabytes < 1e9 else {
+    guard 0..<1e9 ~= figures.seconds, 0..<1e9 ~= figures.peakMegabytes, 0..<1e30 ~= figures.flop,
+      figures.evaluations >= 0
+    else {
       return "its provenance makes no sense"
     }
     return nil

@@ -21,6 +21,9 @@ public final class RemoteCache: Sendable {
   /// So many failures in a row, for one purpose, and the server is given up.
   private static let bearable = 3
 
+  /// Bytes a second: what comes slower is made as fast.
+  private static let bearablePace = 16_384
+
   /// What a request is about.
   private enum Purpose {
     case record, object
@@ -64,7 +67,8 @@ public final class RemoteCache: Sendable {
   ) {
     (self.settings, self.interruption, self.isOptional, self.say) = (settings, interruption, isOptional, say)
     client = WebClient(
-      credentials: settings.credentials, connecting: min(3, settings.patience), silence: settings.patience)
+      credentials: settings.credentials, connecting: min(3, settings.patience), silence: settings.patience,
+      pace: Self.bearablePace)
   }
 
   /// Whether what a run makes is uploaded.

@@ -86,20 +86,23 @@ struct Snakefile {
       # (pip install snakemake-executor-plugin-cluster-generic):
       #
       #   snakemake -s \(submission.script(for: .snakemake)) --jobs 100 --keep-going --executor cluster-generic \\
-      #     --cluster-generic-submit-cmd 'sbatch --parsable --cpus-per-task={threads} --mem={resources.mem_mb}M --time={resources.runtime}' \\
-      #     --cluster-generic-status-cmd \(submission.folder)/slurm-status.sh
+      #     --cluster-generic-submit-cmd 'sbatch --parsable --requeue --output=logs/%j.log --cpus-per-task={threads} --mem={resources.mem_mb}M --time={resources.runtime}' \\
+      #     --cluster-generic-status-cmd \(submission.folder)/slurm-status.sh --cluster-generic-cancel-cmd scancel
       #
-      # On Kubernetes, in an image that has this program at the same place, with the store on a claimed volume
-      # (pip install snakemake-executor-plugin-kubernetes):
+      # On Kubernetes, with the store and the recipe's files on claimed volumes that this machine has at the same places, and
+      # in an image that has Snakemake and this program (pip install snakemake-executor-plugin-kubernetes
+      # snakemake-storage-plugin-fs):
       #
       #   snakemake -s \(submission.script(for: .snakemake)) --jobs 100 --keep-going --executor kubernetes \\
       #     --container-image REGISTRY/diffusionclip --kubernetes-persistent-volumes CLAIM:\(submission.store.folder) \\
-      #     --shared-fs-usage input-output persistence sources source-cache
+      #     --default-storage-provider fs --default-storage-prefix \(submission.folder)/storage \\
+      #     --remote-job-local-storage-prefix /tmp/storage
       import json
       from pathlib import Path
 
       workdir: \(Self.python(submission.folder))
 
+      EXEC = \(Self.python((submission.folder + "/exec.sh").shellQuoted))
       TASKS = json.loads(Path(\(Self.python(submission.folder + "/tasks.json"))).read_text())
 
 
@@ -132,7 +135,7 @@ struct Snakefile {
               "done/finish.json",
           localrule: True
           shell:
-              "./exec.sh \(Self.inShell(submission.finish)) --receipt {output}"
+              "{EXEC} \(Self.inShell(submission.finish)) --receipt {output:q}"
 
       """
     return head
@@ -154,7 +157,7 @@ struct Snakefile {
                 mem_mb=\(Int((1.1 * rule.job.megabytes + 256).rounded(.up))),
                 runtime=\(Int(((2 * rule.job.seconds + 600) / 60).rounded(.up))),
             shell:
-                "./exec.sh --action {params.stage:q} --part {wildcards.part}/{params.parts} --threads {threads} --receipt {output:q}"
+                "{EXEC} --action {params.stage:q} --part {wildcards.part}/{params.parts} --threads {threads} --receipt {output:q}"
 
         """
       }.joined()

@@ -9,6 +9,8 @@ public struct RunnerBenchmark: Sendable {
     public let name: String
     public let seconds: Double
     public let goal: Double
+    /// The largest resident set of the processes that did it, where that is asked for.
+    public var megabytes: Double?
   }
 
   private let program: String
@@ -21,7 +23,35 @@ public struct RunnerBenchmark: Sendable {
   }
 
   /// Takes every figure, in a temporary folder.
-  public func figures() throws -> [Figure] { try items() + folder() }
+  public func figures() throws -> [Figure] { try campaign() + items() + folder() }
+
+  /// 100,000 actions that are all to run: planned, costed, and as jobs for Slurm. Taken first, so that the largest process
+  /// so far is one of these.
+  private func campaign() throws -> [Figure] {
+    try inFolder { folder -> [Figure] in
+      try Files.makeFolder(folder + "/pictures")
+      for number in 0..<5000 {
+        try picture(number).write(to: URL(filePath: "\(folder)/pictures/\(number).png"))
+      }
+      let recipe = """
+        recipe: bench
+        params: { step: { sweep: \((1...19).map { 50 * $0 }) } }
+        stages:
+          pictures: { load: { images: pictures/*.png, size: 16 } }
+          noisy: { perturb: { images: pictures, return_step: "${step}" } }
+        """
+      try Data(recipe.utf8).write(to: URL(filePath: folder + "/bench.yaml"))
+      settle()
+      return try [("plan", ["plan"]), ("cost", ["plan", "--cost"]), ("jobs", ["submit"])].map { name, command in
+        let seconds = try median { try self.seconds(command, folder) }
+        var usage = rusage()
+        getrusage(RUSAGE_CHILDREN.rawValue, &usage)
+        return Figure(
+          name: "100000 actions to run, their \(name)", seconds: seconds, goal: 5,
+          megabytes: Double(usage.ru_maxrss) / 1024)
+      }
+    }
+  }
 
   /// Recipes of many trivial actions, run once and then with everything cached.
   private func items() throws -> [Figure] {
@@ -40,8 +70,8 @@ public struct RunnerBenchmark: Sendable {
           """
         try Data(recipe.utf8).write(to: URL(filePath: folder + "/bench.yaml"))
         settle()
-        let first = try seconds("run", folder)
-        let again = try median { try seconds("run", folder) }
+        let first = try seconds(["run"], folder)
+        let again = try median { try seconds(["run"], folder) }
         return [
           Figure(name: "\(count) trivial actions, each", seconds: first / Double(count), goal: 0.005),
           Figure(name: "\(count) actions, nothing to do", seconds: again, goal: goal),
@@ -60,10 +90,10 @@ public struct RunnerBenchmark: Sendable {
       try Data(recipe.utf8).write(to: URL(filePath: folder + "/bench.yaml"))
       settle()
       // No model is among the files, so that the run fails; but it has looked at all of them.
-      _ = try? seconds("run", folder)
+      _ = try? seconds(["run"], folder)
       return [
         Figure(
-          name: "a source folder of \(count) files, planned", seconds: try median { try seconds("plan", folder) },
+          name: "a source folder of \(count) files, planned", seconds: try median { try seconds(["plan"], folder) },
           goal: 0.5)
       ]
     }
@@ -86,10 +116,10 @@ public struct RunnerBenchmark: Sendable {
   }
 
   /// The wall time of a command on the recipe in `folder`.
-  private func seconds(_ command: String, _ folder: String) throws -> Double {
+  private func seconds(_ command: [String], _ folder: String) throws -> Double {
     let process = Process()
     process.executableURL = URL(filePath: program)
-    process.arguments = [command, "bench.yaml", "--store", folder + "/store", "--json"]
+    process.arguments = command + ["bench.yaml", "--store", folder + "/store", "--json"]
     process.currentDirectoryURL = URL(filePath: folder)
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
@@ -98,7 +128,7 @@ public struct RunnerBenchmark: Sendable {
     try process.run()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
-      throw InputError("\(command) of a recipe made for measuring ended with status \(process.terminationStatus)")
+      throw InputError("\(command[0]) of a recipe made for measuring ended with status \(process.terminationStatus)")
     }
     return (clock.now - start).seconds
   }
