@@ -114,6 +114,7 @@ typedef struct {
   int64_t refusal_size;
   // Bytes that had gone to and fro when the server had last done its share, and when that was.
   int64_t moved;
+  int64_t total;
   struct timespec last;
   int is_silent;
   int has_begun;
@@ -166,9 +167,10 @@ static int on_progress(void *context, int64_t expected, int64_t received, int64_
   transfer *t = context;
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
+  t->total = received + sent;
   int64_t share = t->request->pace > 0 ? t->request->pace * t->request->patience : 1;
-  if (received + sent - t->moved >= share) {
-    t->moved = received + sent;
+  if (t->total - t->moved >= share) {
+    t->moved = t->total;
     t->last = now;
   }
   t->is_silent = now.tv_sec - t->last.tv_sec - (now.tv_nsec < t->last.tv_nsec) >= t->request->patience;
@@ -232,7 +234,7 @@ void ccurl_perform(ccurl_session *session, const ccurl_request *request, ccurl_r
   easy_getinfo(t.handle, INFO_RESPONSE_CODE, &result->status);
   if (t.is_silent)
     snprintf(result->message, sizeof result->message, "%s for %ld s",
-             request->pace > 0 && t.moved > 0 ? "too slow" : "silent", request->patience);
+             t.total > t.moved ? "too slow" : "silent", request->patience);
   else
     snprintf(result->message, sizeof result->message, "%s", details[0] ? details : easy_strerror(code));
   if (t.is_stopped) {
