@@ -8,6 +8,9 @@ public struct Work: Sendable, Hashable {
 
   public init(evaluations: Int, flop: Double) { (self.evaluations, self.flop) = (evaluations, flop) }
 
+  /// Of one evaluation, with what belongs to it; nil where there is none.
+  public var flopPerEvaluation: Double? { evaluations > 0 ? flop / Double(evaluations) : nil }
+
   public static let none = Work(evaluations: 0, flop: 0)
 
   /// - Parameter each: FLOP of one of the evaluations.

@@ -54,7 +54,7 @@ struct PlanCommand: AsyncParsableCommand {
       guard cost else {
         return output.json ? printLine(forecast.json) : printText(Summary.text(of: forecast))
       }
-      let report = CostReport(try machine.cost(of: forecast, for: plan, in: store), workers: workers)
+      let report = CostReport(try machine.cost(of: forecast, for: plan), workers: workers)
       if let plot { try Files.replace(plot, with: report.plot(isVector: plot.hasSuffix(".svg"))) }
       output.json ? printLine(report.json) : printText(report.text)
     }
@@ -77,11 +77,11 @@ struct MachineOptions: ParsableArguments {
   }
 
   /// What a plan will take.
-  func cost(of forecast: Forecast, for plan: Plan, in store: Store) throws -> CostEstimate {
+  func cost(of forecast: Forecast, for plan: Plan) throws -> CostEstimate {
     // Where OpenBLAS is missing, no stage runs either.
     _ = try Engine.start(threads: threads)
     return try CostEstimate(
-      of: forecast, for: plan, in: store, threads: threads, bench: bench.map(BenchFigures.init(file:))
+      of: forecast, for: plan, threads: threads, bench: bench.map(BenchFigures.init(file:))
     ) { Benchmark.sgemmPeak() * 1e9 }
   }
 }

@@ -67,7 +67,7 @@ struct SubmitCommand: AsyncParsableCommand {
       if !status {
         try submission.requireIdle()
         let forecast = try Forecast(of: plan, in: store)
-        let cost = try machine.cost(of: forecast, for: plan, in: store)
+        let cost = try machine.cost(of: forecast, for: plan)
         let workflow = Workflow(
           cost,
           shape: Workflow.Shape(
@@ -92,6 +92,7 @@ struct SubmitCommand: AsyncParsableCommand {
 
   private func report(_ submission: Submission, _ workflow: Workflow, _ cost: CostEstimate, _ said: String) {
     let script = submission.script(for: engine)
+    let word = script.shellQuoted
     if output.json {
       printLine([
         "script": .string(script), "folder": .string(submission.folder), "jobs": .int(workflow.jobs.count),
@@ -101,7 +102,7 @@ struct SubmitCommand: AsyncParsableCommand {
     } else if go {
       printText(said)
     } else {
-      printText(engine == .slurm ? "bash \(script)\n" : "snakemake -s \(script) --cores all\n")
+      printText(engine == .slurm ? "bash \(word)\n" : "snakemake -s \(word) --cores all\n")
     }
   }
 }

@@ -7,6 +7,7 @@ program=$(realpath "${1:-$repository/.build/release/diffusionclip}")
 profile=(--profile small)
 if [[ ${2:-} == --full ]]; then profile=(); fi
 work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 missing() {
   echo "##########################################################################" >&2

@@ -7,26 +7,13 @@
 # cache; while a third does, nginx is killed, and it ends with the same results all the same. Exit status: 0 all is well,
 # 77 there is no nginx.
 set -euo pipefail
-program=$(realpath "${1:?the path of diffusionclip}")
-root=$(cd "$(dirname "$0")/../.." && pwd)
+source "$(dirname "$0")/check.sh"
 
 nginx=$(PATH=$PATH:/usr/sbin command -v nginx || true)
-if [ -z "$nginx" ] || ! "$nginx" -V 2>&1 | grep -q http_dav_module; then
-  echo "SKIPPED: there is no nginx with its dav module here (Debian: apt-get install nginx-light)" >&2
-  exit 77
-fi
-
-work=$(mktemp -d)
+[[ -n $nginx ]] && "$nginx" -V 2>&1 | grep -q http_dav_module ||
+  missing "nginx with its dav module: apt-get install nginx-light"
 pid=
-finish() {
-  [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap finish EXIT
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
+trap '[[ -z $pid ]] || kill "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 # The server, as one process.
 password=$(head -c 18 /dev/urandom | base64 | tr '+/' '-_')
@@ -80,13 +67,11 @@ unset DIFFUSIONCLIP_STORE DIFFUSIONCLIP_CACHE_MODE DIFFUSIONCLIP_CACHE_TRUST DIF
 # A copy of what the recipe needs, with a store of its own.
 copy() {
   mkdir -p "$work/$1/.git" "$work/$1/Recipes" "$work/$1/Fixtures"
-  cp "$root/Recipes/quickstart.yaml" "$work/$1/Recipes"
-  cp -r "$root/Fixtures/portraits" "$work/$1/Fixtures"
-  ln -s "$root/Fixtures/models" "$work/$1/Fixtures/models"
+  cp "$repository/Recipes/quickstart.yaml" "$work/$1/Recipes"
+  cp -r "$repository/Fixtures/portraits" "$work/$1/Fixtures"
+  ln -s "$repository/Fixtures/models" "$work/$1/Fixtures/models"
 }
 run() { (cd "$work/$1" && "$program" run Recipes/quickstart.yaml --json "${@:2}" >"$work/$1.events" 2>"$work/$1.errors"); }
-# The digests of everything that a run made.
-digests() { grep -o '"digest": "[0-9a-f]*"' "$work/$1/runs/quickstart/run.json"; }
 # A number in a run's last event.
 told() { tail -n 1 "$work/$1.events" | grep -o "\"$2\":[0-9]*" | cut -d: -f2; }
 timed() {
@@ -104,7 +89,7 @@ copy second
 timed "a run that fetches all" run second
 [ "$(told second ran)" = 0 ] || fail "the second run executed something"
 [ "$(told second fetched)" = "$(told first ran)" ] || fail "the second run did not fetch everything"
-[ "$(digests second)" = "$(digests first)" ] || fail "the second run has other results"
+same "$work/first/runs/quickstart" "$work/second/runs/quickstart"
 [ ! -s "$work/second.errors" ] || { cat "$work/second.errors" >&2; fail "the second run complains"; }
 (cd "$work/second" && "$program" verify >/dev/null) || fail "the second store is damaged"
 
@@ -126,7 +111,7 @@ before=$(wc -l <"$work/access.log")
 killer=$!
 timed "a run whose server is killed" run third
 wait "$killer" 2>/dev/null || true
-[ "$(digests third)" = "$(digests first)" ] || fail "the third run has other results"
+same "$work/first/runs/quickstart" "$work/third/runs/quickstart"
 (cd "$work/third" && "$program" verify >/dev/null) || fail "the third store is damaged"
 echo "of $(told first ran) actions, the third fetched $(told third fetched) and executed $(told third ran)"
-echo "all is well"
+echo "nginx: all is well"

@@ -9,7 +9,6 @@ source "$(dirname "$0")/check.sh"
 snakemake=$(command -v snakemake || true)
 [[ -n $snakemake ]] || missing "Snakemake: pip install 'snakemake>=8'"
 [[ $("$snakemake" --version) =~ ^([89]|[1-9][0-9])\. ]] || missing "Snakemake 8 or later, this is $("$snakemake" --version)"
-trap 'rm -rf "$work"' EXIT
 
 # Snakemake with the recipe's Snakefile.
 flow() { "$snakemake" -s .diffusionclip/submissions/*/Snakefile "$@" >snakemake.log 2>&1; }

@@ -13,7 +13,7 @@ struct CostTests {
     let plan = try Planner.plan(recipeAt: workshop.recipe, kinds: TestKinds.all, overlays: overlays)
     let store = try Store(at: workshop.store)
     let forecast = try Forecast(of: plan, in: store)
-    return (try CostEstimate(of: forecast, for: plan, in: store, threads: threads) { 1e9 }, plan)
+    return (try CostEstimate(of: forecast, for: plan, threads: threads) { 1e9 }, plan)
   }
 
   private static let sweeping = Workshop.standardRecipe.replacing(

@@ -2,7 +2,7 @@ import Foundation
 
 extension String {
   /// As one word of a bash command.
-  var shellQuoted: String {
+  public var shellQuoted: String {
     let isPlain = !isEmpty && utf8.allSatisfy { "_-+./:=,@%".utf8.contains($0) || isLetterOrDigit($0) }
     if isPlain { return self }
     guard unicodeScalars.contains(where: \.isControl) else { return "'" + replacing("'", with: "'\\''") + "'" }

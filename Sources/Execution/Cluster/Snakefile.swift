@@ -77,25 +77,26 @@ struct Snakefile {
   }
 
   var text: String {
+    let file = submission.script(for: .snakemake).shellQuoted
     let head = """
       # Makes what recipe '\(workflow.plan.recipe.onOneLine)' asks for and the store lacks. On this machine:
       #
-      #   snakemake -s \(submission.script(for: .snakemake)) --cores 8
+      #   snakemake -s \(file) --cores 8
       #
       # As jobs of Slurm, or by another command that submits a script and prints the job's number
       # (pip install snakemake-executor-plugin-cluster-generic):
       #
-      #   snakemake -s \(submission.script(for: .snakemake)) --jobs 100 --keep-going --executor cluster-generic \\
+      #   snakemake -s \(file) --jobs 100 --keep-going --executor cluster-generic \\
       #     --cluster-generic-submit-cmd 'sbatch --parsable --requeue --output=logs/%j.log --cpus-per-task={threads} --mem={resources.mem_mb}M --time={resources.runtime}' \\
-      #     --cluster-generic-status-cmd \(submission.folder)/slurm-status.sh --cluster-generic-cancel-cmd scancel
+      #     --cluster-generic-status-cmd \((submission.folder + "/slurm-status.sh").shellQuoted) --cluster-generic-cancel-cmd scancel
       #
       # On Kubernetes, with the store and the recipe's files on claimed volumes that this machine has at the same places, and
       # in an image that has Snakemake and this program (pip install snakemake-executor-plugin-kubernetes
       # snakemake-storage-plugin-fs):
       #
-      #   snakemake -s \(submission.script(for: .snakemake)) --jobs 100 --keep-going --executor kubernetes \\
-      #     --container-image REGISTRY/diffusionclip --kubernetes-persistent-volumes CLAIM:\(submission.store.folder) \\
-      #     --default-storage-provider fs --default-storage-prefix \(submission.folder)/storage \\
+      #   snakemake -s \(file) --jobs 100 --keep-going --executor kubernetes \\
+      #     --container-image REGISTRY/diffusionclip --kubernetes-persistent-volumes CLAIM:\(submission.store.folder.shellQuoted) \\
+      #     --default-storage-provider fs --default-storage-prefix \((submission.folder + "/storage").shellQuoted) \\
       #     --remote-job-local-storage-prefix /tmp/storage
       import json
       from pathlib import Path

@@ -52,73 +52,95 @@ public struct CostEstimate: Sendable {
   ///   - peak: measures this machine's, in FLOP/s with so many threads; asked where neither records nor `bench` tell.
   /// - Throws: `StoreError`.
   public init(
-    of forecast: Forecast, for plan: Plan, in store: Store, threads: Int, bench: BenchFigures? = nil,
-    peak: () -> Double
+    of forecast: Forecast, for plan: Plan, threads: Int, bench: BenchFigures? = nil, peak: () -> Double
   ) throws {
-    let experience = Experience(try store.records())
+    // Where there is nothing to run, nothing has to be known.
+    let experience = Experience(forecast.cached < forecast.actions.count ? try forecast.history.all() : [])
     let actions = Dictionary(grouping: forecast.actions) { $0.id.stage }
     var outputs: [OutputReference: OutputEstimate] = [:]
-    var stages: [Stage] = []
     var measured: Double?
-    for stage in plan.stages {
+    stages = plan.stages.map { stage in
       let inputs = stage.inputs.mapValues { input in input.references.uniqued.compactMap { outputs[$0] } }
-      let known = actions[stage.id] ?? []
-      var (count, runs) = (known.count, known.count { !$0.isCached })
-      // Items whose names are not known yet stand as one.
-      if known.count == 1, known[0].id.item == nil, case .items(let port) = stage.mapping {
-        count = inputs[port]?.first?.items ?? 1
-        runs = runs > 0 ? count : 0
+      let (count, runs) = Self.counts(stage, actions[stage.id] ?? [], inputs)
+      let estimate = stage.kind.estimate(
+        Foresight(
+          parameters: stage.parameters, inputs: inputs,
+          files: stage.sources.mapValues { $0.files.compactMap(\.path) }, actions: max(1, count),
+          outputs: stage.outputs))
+      outputs.merge(Self.outputs(of: stage, estimate, forecast)) { $1 }
+      let (seconds, basis) = Self.time(of: stage, estimate.work, threads, experience, bench) {
+        // Nobody waits for a measurement that nothing depends on.
+        if runs > 0, measured == nil { measured = peak() }
+        return measured ?? 1e9
       }
-      let foresight = Foresight(
-        parameters: stage.parameters, inputs: inputs,
-        files: stage.sources.mapValues { $0.files.compactMap(\.path) }, actions: max(1, count), outputs: stage.outputs)
-      let estimate = stage.kind.estimate(foresight)
-      for output in stage.outputs {
-        let reference = OutputReference(stage: stage.id, port: output.name, type: output.type)
-        var known = estimate.outputs[output.name]
-        if let artifact = forecast.artifacts[reference] {
-          let items = artifact.type.isItemSet ? artifact.items.count : 1
-          known?.items = items
-          known?.bytes = artifact.items.map(\.size).reduce(0, +) / max(1, items)
-        }
-        outputs[reference] = known
-      }
-      let kind = stage.kind.name
-      let (seconds, basis): (Double, Basis)
-      if let work = estimate.work, work.evaluations > 0 {
-        let each = work.flop / Double(work.evaluations)
-        if let speed = experience.speed(of: kind, flopPerEvaluation: each) {
-          (seconds, basis) = (work.flop / speed / Double(threads), .records)
-        } else if let speed = bench?.speed(of: kind, flopPerEvaluation: each) {
-          (seconds, basis) = (work.flop / speed / Double(threads), .bench)
-        } else {
-          let speed = runs == 0 ? 1e9 : measured ?? peak()
-          if runs > 0 { measured = speed }
-          (seconds, basis) = (work.flop / speed / Self.assumedRatio, .assumed)
-        }
-      } else if let known = experience.seconds(of: kind, stage: stage.name) {
-        (seconds, basis) = (known, .records)
-      } else {
-        (seconds, basis) = (Self.assumedSeconds, .assumed)
-      }
-      stages.append(
-        Stage(
-          stage: stage, actions: count, runs: runs, work: estimate.work, seconds: seconds, basis: basis,
-          megabytes: Self.megabytes(of: stage, inputs: inputs, experience)))
+      return Stage(
+        stage: stage, actions: count, runs: runs, work: estimate.work, seconds: seconds, basis: basis,
+        megabytes: Self.megabytes(of: stage, estimate.work, inputs, experience))
     }
-    (self.plan, self.stages, self.threads) = (plan, stages, threads)
+    (self.plan, self.threads) = (plan, threads)
   }
 
-  /// What an action takes: what such actions took, with something to spare, else what the kind declares.
+  /// How many actions a stage has, and how many of them are to run. Items whose names are not known yet stand as one.
+  private static func counts(
+    _ stage: PlannedStage, _ known: [PlannedAction], _ inputs: [String: [OutputEstimate]]
+  ) -> (all: Int, runs: Int) {
+    let runs = known.count { !$0.isCached }
+    guard known.count == 1, known[0].id.item == nil, case .items(let port) = stage.mapping else {
+      return (known.count, runs)
+    }
+    let count = inputs[port]?.first?.items ?? 1
+    return (count, runs * count)
+  }
+
+  /// What is known of each output: what there is, where it is there already.
+  private static func outputs(
+    of stage: PlannedStage, _ estimate: StageEstimate, _ forecast: Forecast
+  ) -> [OutputReference: OutputEstimate] {
+    let known = stage.outputs.compactMap { output -> (OutputReference, OutputEstimate)? in
+      let reference = OutputReference(stage: stage.id, port: output.name, type: output.type)
+      guard var known = estimate.outputs[output.name] else { return nil }
+      if let artifact = forecast.artifacts[reference] {
+        known.items = artifact.type.isItemSet ? artifact.items.count : 1
+        known.bytes = artifact.items.map(\.size).reduce(0, +) / max(1, known.items)
+      }
+      return (reference, known)
+    }
+    return Dictionary(known) { first, _ in first }
+  }
+
+  /// Of one action.
+  private static func time(
+    of stage: PlannedStage, _ work: Work?, _ threads: Int, _ experience: Experience, _ bench: BenchFigures?,
+    peak: () -> Double
+  ) -> (seconds: Double, basis: Basis) {
+    let kind = stage.kind.name
+    guard let work, let each = work.flopPerEvaluation else {
+      return experience.seconds(of: kind, stage: stage.name).map { ($0, .records) } ?? (assumedSeconds, .assumed)
+    }
+    if let speed = experience.speed(of: kind, flopPerEvaluation: each) {
+      return (work.flop / speed / Double(threads), .records)
+    }
+    if let speed = bench?.speed(of: kind, flopPerEvaluation: each) {
+      return (work.flop / speed / Double(threads), .bench)
+    }
+    return (work.flop / peak() / assumedRatio, .assumed)
+  }
+
+  /// What an action takes: what such actions with such networks took, with something to spare, else what the kind
+  /// declares.
   private static func megabytes(
-    of stage: PlannedStage, inputs: [String: [OutputEstimate]], _ experience: Experience
+    of stage: PlannedStage, _ work: Work?, _ inputs: [String: [OutputEstimate]], _ experience: Experience
   ) -> Double {
-    if let known = experience.megabytes(of: stage.kind.name, stage: stage.name) { return 1.25 * known }
     let sizes = stage.kind.inputs.map { port in
       let isItem = stage.mapping == .items(of: port.name) || port.isAligned && stage.mapping != .whole
       return (inputs[port.name] ?? []).reduce(0) { $0 + $1.bytes * (isItem ? 1 : $1.items) }
     }
-    return Double(stage.kind.memory.bytes(forInputs: sizes.reduce(0, +))) / 1_048_576
+    let declared = Double(stage.kind.memory.bytes(forInputs: sizes.reduce(0, +))) / 1_048_576
+    let known = experience.megabytes(
+      of: stage.kind.name, stage: stage.name, flopPerEvaluation: work?.flopPerEvaluation)
+    guard let known else { return declared }
+    // Of what no network tells the size, the inputs may have grown.
+    return work?.flopPerEvaluation == nil ? max(declared, 1.25 * known) : 1.25 * known
   }
 
   // MARK: Sums

@@ -2,56 +2,83 @@ import ArtifactStore
 import StageKit
 
 /// What a store's records tell about how long actions take, and how much memory.
-struct Experience: Sendable {
-  /// Records of a kind of stage in which a network worked.
-  private struct Speed: Sendable {
-    let flopPerEvaluation: Double
-    /// FLOP/s of one thread.
-    let perThread: Double
-  }
-
-  private struct Place: Hashable {
-    let kind: String
+final class Experience {
+  /// One record.
+  private struct Entry: Sendable {
     let stage: String
+    let seconds: Double
+    /// The largest resident set of the process, which may have done more besides.
+    let megabytes: Double
+    /// Where a diffusion network worked: FLOP/s of one thread.
+    let speed: Double
+    let flopPerEvaluation: Double?
   }
 
-  private var speeds: [String: [Speed]] = [:]
-  /// Seconds, by kind, and by kind and stage.
-  private var secondsOfKinds: [String: [Double]] = [:]
-  private var secondsOfStages: [Place: [Double]] = [:]
-  /// The smallest peak of a process that did such an action: others did more besides.
-  private var megabytes: [Place: Double] = [:]
+  /// By kind.
+  private let entries: [String: [Entry]]
 
   init(_ records: [ActionRecord]) {
-    for record in records {
-      let (provenance, place) = (record.provenance, Place(kind: record.kind, stage: record.stage))
-      guard provenance.seconds > 0 else { continue }
-      if provenance.evaluations > 0, provenance.flop > 0 {
-        speeds[record.kind, default: []].append(
-          Speed(
-            flopPerEvaluation: provenance.flop / Double(provenance.evaluations),
-            perThread: provenance.flop / provenance.seconds / Double(max(1, provenance.threads))))
+    let known = records.filter { $0.provenance.seconds > 0 }
+    entries = Dictionary(grouping: known, by: \.kind).mapValues { records in
+      records.map { record in
+        let made = record.provenance
+        let work = Work(evaluations: made.evaluations, flop: made.flop)
+        return Entry(
+          stage: record.stage, seconds: made.seconds, megabytes: made.peakMegabytes,
+          speed: made.flop / made.seconds / Double(max(1, made.threads)), flopPerEvaluation: work.flopPerEvaluation)
       }
-      secondsOfKinds[record.kind, default: []].append(provenance.seconds)
-      secondsOfStages[place, default: []].append(provenance.seconds)
-      megabytes[place] = min(megabytes[place] ?? .infinity, provenance.peakMegabytes)
     }
-    speeds = speeds.mapValues { $0.sorted { $0.perThread < $1.perThread } }
-    secondsOfKinds = secondsOfKinds.mapValues { $0.sorted() }
-    secondsOfStages = secondsOfStages.mapValues { $0.sorted() }
   }
+
+  /// Records of the kind, where a network is asked for those with one of about its size.
+  private func alike(_ kind: String, _ flopPerEvaluation: Double?) -> [Entry] {
+    (entries[kind] ?? []).filter { entry in
+      guard let flopPerEvaluation else { return true }
+      return entry.flopPerEvaluation.map { (0.5...2).contains($0 / flopPerEvaluation) } ?? false
+    }
+  }
+
+  private func median(_ values: [Double]) -> Double? { values.isEmpty ? nil : values.sorted()[values.count / 2] }
 
   /// FLOP/s of one thread: the median over records of the kind with networks of about the size.
   func speed(of kind: String, flopPerEvaluation: Double) -> Double? {
-    let alike = (speeds[kind] ?? []).filter { (0.5...2).contains($0.flopPerEvaluation / flopPerEvaluation) }
-    return alike.isEmpty ? nil : alike[alike.count / 2].perThread
+    answer(Question(about: .speed, kind: kind, stage: nil, flopPerEvaluation: flopPerEvaluation)) {
+      median(alike(kind, flopPerEvaluation).map(\.speed))
+    }
   }
 
   /// Seconds of an action: the median over records of the stage, else of the kind.
   func seconds(of kind: String, stage: String) -> Double? {
-    let known = secondsOfStages[Place(kind: kind, stage: stage)] ?? secondsOfKinds[kind] ?? []
-    return known.isEmpty ? nil : known[known.count / 2]
+    answer(Question(about: .seconds, kind: kind, stage: stage, flopPerEvaluation: nil)) {
+      let known = alike(kind, nil)
+      return median(known.filter { $0.stage == stage }.map(\.seconds)) ?? median(known.map(\.seconds))
+    }
   }
 
-  func megabytes(of kind: String, stage: String) -> Double? { megabytes[Place(kind: kind, stage: stage)] }
+  /// The smallest peak of a process that did such an action of the stage.
+  func megabytes(of kind: String, stage: String, flopPerEvaluation: Double?) -> Double? {
+    answer(Question(about: .megabytes, kind: kind, stage: stage, flopPerEvaluation: flopPerEvaluation)) {
+      alike(kind, flopPerEvaluation).filter { $0.stage == stage }.map(\.megabytes).min()
+    }
+  }
+
+  // MARK: Answers
+
+  /// The places of a sweep ask the same thousands of times.
+  private struct Question: Hashable {
+    enum Subject { case speed, seconds, megabytes }
+    let about: Subject
+    let kind: String
+    let stage: String?
+    let flopPerEvaluation: Double?
+  }
+
+  private var answers: [Question: Double?] = [:]
+
+  private func answer(_ question: Question, _ find: () -> Double?) -> Double? {
+    if let known = answers[question] { return known }
+    let found = find()
+    answers[question] = .some(found)
+    return found
+  }
 }

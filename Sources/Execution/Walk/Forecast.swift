@@ -10,6 +10,8 @@ public struct Forecast: Sendable {
   public let artifacts: [OutputReference: Artifact]
   /// By stage id, the steps of stages all of whose inputs are there, and what the store has for them.
   let known: [String: LookedUpStage]
+  /// What earlier actions tell.
+  let history: History
 
   public var cached: Int { actions.count(where: \.isCached) }
 
@@ -33,7 +35,7 @@ public struct Forecast: Sendable {
       if steps.allSatisfy(\.isReady) { known[stage.id] = looked }
       walk.settle(looked)
     }
-    (self.actions, self.artifacts, self.known) = (actions, walk.artifacts, known)
+    (self.actions, self.artifacts, self.known, self.history) = (actions, walk.artifacts, known, history)
   }
 
   private static func downloads(_ step: Step, in store: Store) throws -> [SourceFile] {

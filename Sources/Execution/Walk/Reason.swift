@@ -40,6 +40,9 @@ final class History: Sendable {
 
   init(of store: Store) { self.store = store }
 
+  /// Every record that can be read.
+  func all() throws -> [ActionRecord] { try grouped().values.flatMap(\.self) }
+
   /// Why `action` has to be executed, for which the store has nothing that can be used.
   func reason(for action: Action, _ miss: Lookup.Miss) throws -> Reason {
     guard case .neverDone = miss else { return .lost(miss) }
@@ -56,14 +59,16 @@ final class History: Sendable {
     return nearest.map { .changed($0.changes) } ?? .neverRun
   }
 
-  private func earlier(at place: Place) throws -> [ActionRecord] {
+  private func earlier(at place: Place) throws -> [ActionRecord] { try grouped()[place] ?? [] }
+
+  private func grouped() throws -> [Place: [ActionRecord]] {
     try records.withLock { records in
-      if let known = records { return known[place] ?? [] }
+      if let known = records { return known }
       let read = Dictionary(grouping: try store.records()) { record in
         Place(stage: record.stage, item: record.item)
       }
       records = read
-      return read[place] ?? []
+      return read
     }
   }
 }
