@@ -72,7 +72,7 @@ struct SubmitCommand: AsyncParsableCommand {
           cost,
           shape: Workflow.Shape(
             taskSeconds: task * 60, threads: machine.threads, bundlesQuickStages: engine == .slurm))
-        try submission.write(workflow, for: engine, options: sbatch)
+        try submission.write(workflow, for: engine, options: sbatch, by: forecast)
         let said = go ? try submission.submit() : ""
         guard wait else { return report(submission, workflow, cost, said) }
       }

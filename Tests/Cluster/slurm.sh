@@ -34,7 +34,7 @@ checkout killed
 recipe=(Recipes/continuous-transition.yaml --profile small --set passes=12)
 "$program" submit "${recipe[@]}" --task 0.02 --threads 1 --go
 submission=$(echo .diffusionclip/submissions/*)
-for _ in $(seq 300); do
+for _ in $(seq 900); do
   job=$(squeue --noheader --name=tanned.tuned --states=RUNNING --format=%A)
   if [[ -n $job ]] && ls .diffusionclip/attempts/* >/dev/null 2>&1; then break; fi
   sleep 0.1

@@ -192,6 +192,24 @@ struct SubmitTests {
     #expect(try cluster.repository.text("slurm/cancelled") == "1 2\n")
   }
 
+  /// Jobs may wait for days: until then `gc` keeps the plan, and what they build on.
+  @Test func whatWaitsIsNoGarbage() throws {
+    let cluster = try Cluster()
+    #expect(try cluster.repository.run("run", "recipe.yaml", "--only", "photos", "--only", "faces").status == 0)
+    try FileManager.default.removeItem(atPath: cluster.repository.path(".diffusionclip/runs"))
+    #expect(try cluster.submit("--go").status == 0)
+    let collected = try cluster.repository.run("gc", "--grace", "0", "--json")
+    #expect(collected.status == 0, "\(collected)")
+    #expect(try collected.lines[0]["actions"] == 0)
+    for job in 1...cluster.jobs { #expect(try cluster.execute(job).allSatisfy { $0 == 0 }, "\(job)") }
+    #expect(try cluster.submit("--status").status == 0)
+    // Once the recipe is gone, nothing of it is needed.
+    try FileManager.default.removeItem(atPath: cluster.repository.path("recipe.yaml"))
+    #expect(try cluster.repository.run("gc", "--grace", "0").status == 0)
+    #expect(cluster.repository.names(in: ".diffusionclip/submissions") == [])
+    #expect(cluster.repository.names(in: ".diffusionclip/receipts") == [])
+  }
+
   @Test func whatWasNotSubmitted() throws {
     let cluster = try Cluster()
     let status = try cluster.submit("--status")

@@ -37,6 +37,8 @@ public struct Submission: Sendable {
   }
 
   public var folder: String { "\(store.folder)/submissions/\(digest.hex)" }
+  /// No stage is called so.
+  private static let startReceipt = "start .json"
   /// Where receipts are.
   var receipts: String { "\(store.folder)/receipts/\(digest.hex)" }
   /// The script to run, or the Snakefile.
@@ -57,8 +59,9 @@ public struct Submission: Sendable {
   var finish: String { (["--finish"] + (runs.map { ["--runs", $0] } ?? [])).map(\.shellQuoted).joined(separator: " ") }
 
   /// Writes the folder for `workflow`. Receipts of what is to be done again are removed.
+  /// - Parameter forecast: what is done already.
   /// - Throws: `StoreError`.
-  public func write(_ workflow: Workflow, for engine: Engine, options: [String]) throws {
+  public func write(_ workflow: Workflow, for engine: Engine, options: [String], by forecast: Forecast) throws {
     try Files.makeFolder(folder + "/logs")
     try Files.makeFolder(receipts)
     let receipts = workflow.jobs.map { job in
@@ -67,6 +70,12 @@ public struct Submission: Sendable {
     for name in receipts.joined().joined() + [StageExecution.finishReceipt] {
       try Files.remove("\(self.receipts)/\(name)")
     }
+    // As a receipt of what is done already: while jobs wait in the queue, `gc` takes neither that nor the plan.
+    let start: JSON = [
+      "plan": .string(digest.hex), "recipe": .string(plan.recipe), "file": .string(plan.file),
+      "actions": .array(forecast.doneKeys.sorted().map { ["key": .string($0.hex)] }),
+    ]
+    try Files.replace("\(self.receipts)/\(Self.startReceipt)", with: start.prettyData)
     try Files.replace(folder + "/plan.json", with: data)
     try writeScript(execution, to: folder + "/exec.sh")
     let jobs = zip(workflow.jobs, receipts).map { job, receipts -> JSON in

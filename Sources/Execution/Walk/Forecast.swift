@@ -13,6 +13,9 @@ public struct Forecast: Sendable {
   /// What earlier actions tell.
   let history: History
 
+  /// The actions that are done, as far as all inputs of their stages are there.
+  var doneKeys: [Digest] { known.values.flatMap(\.records).compactMap { $0?.key } }
+
   public var cached: Int { actions.count(where: \.isCached) }
 
   /// Walks the plan, looking every action up in the store.
