@@ -92,7 +92,7 @@ struct Snakefile {
       #
       # On Kubernetes, with the store and the recipe's files on claimed volumes that this machine has at the same places, and
       # in an image that has Snakemake and this program (pip install snakemake-executor-plugin-kubernetes
-      # snakemake-storage-plugin-fs):
+      # snakemake-storage-plugin-fs, which takes rsync):
       #
       #   snakemake -s \(file) --jobs 100 --keep-going --executor kubernetes \\
       #     --container-image REGISTRY/diffusionclip --kubernetes-persistent-volumes CLAIM:\(submission.store.folder.shellQuoted) \\
