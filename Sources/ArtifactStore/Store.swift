@@ -91,6 +91,9 @@ public final class Store: Sendable {
     index.save()
   }
 
+  /// Where the receipts are of what was executed of the plan with this digest.
+  package func receipts(ofPlan digest: Digest) -> String { "\(folder)/receipts/\(digest.hex)" }
+
   func path(ofState key: Digest) -> String { "\(folder)/state/\(key.hex)" }
 
   /// The right to execute the action `key`; nil while somebody else has it. Held as long as the value lives. What the

@@ -76,12 +76,8 @@ public struct CacheExchange: Sendable {
     var walk = Walk(plan: plan, store: store)
     for stage in plan.stages {
       let steps = try walk.steps(of: stage)
-      let actions = steps.map { step in if case .ready(let action) = step.prospect { action } else { nil as Action? } }
-      let records = try actions.concurrentMap { action -> FinishedAction? in
-        guard let action, case .hit(let record) = try store.lookup(action.key) else { return nil }
-        return record
-      }
-      walk.settle(LookedUpStage(stage, steps: steps, records: try await visit(actions, records)))
+      let records = try steps.concurrentMap { try $0.finished(in: store) }
+      walk.settle(LookedUpStage(stage, steps: steps, records: try await visit(steps.map(\.action), records)))
     }
     store.saveCaches()
   }

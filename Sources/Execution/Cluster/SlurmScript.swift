@@ -32,12 +32,12 @@ struct SlurmScript {
 
       """
     for (number, job) in jobs.enumerated() { text += lines(of: job, number: number + 1) }
-    let finish = Resources(seconds: 0, megabytes: 1024, threads: 1)
+    let finish = resources(Workflow.Limits(seconds: 0, megabytes: 1024), threads: 1)
     return text + """
 
       # Whatever became of the others: is all there and whole, are the expectations met?
       submit finish --job-name=\("finish \(workflow.plan.recipe)".onOneLine.shellQuoted) \\
-        \(jobs.isEmpty ? "" : "--dependency=afterany:$(IFS=:; echo \"${job[*]}\") ")\(finish.options) --output=logs/finish.log <<'TASK'
+        \(jobs.isEmpty ? "" : "--dependency=afterany:$(IFS=:; echo \"${job[*]}\") ")\(finish) --output=logs/finish.log <<'TASK'
       #!/usr/bin/env bash
       exec ./exec.sh \(submission.finish)\(Self.threads)
       TASK
@@ -57,7 +57,7 @@ struct SlurmScript {
 
       # \(job.name.onOneLine): \(Readable.count(job.tasks.count, "task")) of about \(Readable.duration(job.seconds))
       submit \(number) \(options) \\
-        \(Resources(seconds: job.seconds, megabytes: job.megabytes, threads: job.threads).options) --output=logs/\(number)\(isArray ? "-%a" : "").log <<'TASK'
+        \(resources(job.limits, threads: job.threads)) --output=logs/\(number)\(isArray ? "-%a" : "").log <<'TASK'
       #!/usr/bin/env bash
       \(script(of: job))
       TASK
@@ -65,17 +65,8 @@ struct SlurmScript {
       """
   }
 
-  /// What a task asks Slurm for, with room for what an estimate cannot know.
-  private struct Resources {
-    let seconds: Double
-    let megabytes: Double
-    let threads: Int
-
-    var options: String {
-      let minutes = Int(((2 * seconds + 600) / 60).rounded(.up))
-      let memory = Int((1.1 * megabytes + 256).rounded(.up))
-      return "--cpus-per-task=\(threads) --mem=\(memory)M --time=\(minutes)"
-    }
+  private func resources(_ limits: Workflow.Limits, threads: Int) -> String {
+    "--cpus-per-task=\(threads) --mem=\(limits.megabytes)M --time=\(limits.minutes)"
   }
 
   private func dependency(of job: Workflow.Job) -> String? {

@@ -155,8 +155,8 @@ struct Snakefile {
             localrule: \(rule.isQuick ? "True" : "False")
             threads: \(rule.job.threads)
             resources:
-                mem_mb=\(Int((1.1 * rule.job.megabytes + 256).rounded(.up))),
-                runtime=\(Int(((2 * rule.job.seconds + 600) / 60).rounded(.up))),
+                mem_mb=\(rule.job.limits.megabytes),
+                runtime=\(rule.job.limits.minutes),
             shell:
                 "{EXEC} --action {params.stage:q} --part {wildcards.part}/{params.parts} --threads {threads} --receipt {output:q}"
 

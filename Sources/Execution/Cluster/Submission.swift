@@ -40,7 +40,7 @@ public struct Submission: Sendable {
   /// No stage is called so.
   private static let startReceipt = "start .json"
   /// Where receipts are.
-  var receipts: String { "\(store.folder)/receipts/\(digest.hex)" }
+  var receipts: String { store.receipts(ofPlan: digest) }
   /// The script to run, or the Snakefile.
   public func script(for engine: Engine) -> String { folder + (engine == .slurm ? "/submit.sh" : "/Snakefile") }
 

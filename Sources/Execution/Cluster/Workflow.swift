@@ -46,6 +46,19 @@ public struct Workflow: Sendable {
     public fileprivate(set) var threads: Int
     /// Jobs by their places, those before this one.
     public fileprivate(set) var needs: [Need] = []
+    /// What to ask an engine for.
+    var limits: Limits { Limits(seconds: seconds, megabytes: megabytes) }
+  }
+
+  /// Time and memory to ask an engine for, with room for what an estimate cannot know.
+  struct Limits {
+    let minutes: Int
+    let megabytes: Int
+
+    init(seconds: Double, megabytes: Double) {
+      minutes = Int(((2 * seconds + 600) / 60).rounded(.up))
+      self.megabytes = Int((1.1 * megabytes + 256).rounded(.up))
+    }
   }
 
   public let plan: Plan

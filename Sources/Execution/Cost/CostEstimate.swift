@@ -132,7 +132,7 @@ public struct CostEstimate: Sendable {
     of stage: PlannedStage, _ work: Work?, _ inputs: [String: [OutputEstimate]], _ experience: Experience
   ) -> Double {
     let sizes = stage.kind.inputs.map { port in
-      let isItem = stage.mapping == .items(of: port.name) || port.isAligned && stage.mapping != .whole
+      let isItem = stage.goesItemByItem(at: port)
       return (inputs[port.name] ?? []).reduce(0) { $0 + $1.bytes * (isItem ? 1 : $1.items) }
     }
     let declared = Double(stage.kind.memory.bytes(forInputs: sizes.reduce(0, +))) / 1_048_576

@@ -130,8 +130,9 @@ public struct Schedule: Sendable {
 extension PlannedStage {
   /// What an action for an item sees only its own item of.
   var itemwiseReferences: [OutputReference] {
-    guard case .items(let mapped) = mapping else { return [] }
-    return kind.inputs.filter { $0.name == mapped || $0.isAligned }.flatMap { inputs[$0.name]?.references ?? [] }
-      .filter(\.type.isItemSet)
+    kind.inputs.filter(goesItemByItem).flatMap { inputs[$0.name]?.references ?? [] }.filter(\.type.isItemSet)
   }
+
+  /// Whether an action for an item sees only its own item of the sets at a port.
+  func goesItemByItem(at port: Port) -> Bool { mapping == .items(of: port.name) || port.isAligned && mapping != .whole }
 }

@@ -1,3 +1,4 @@
+import ArtifactStore
 import Foundation
 import StageKit
 import Synchronization
@@ -15,6 +16,28 @@ public final class Interruption: Sendable {
   /// - Throws: `Cancelled`, once a stop was requested.
   func check() throws {
     if isRequested { throw Cancelled() }
+  }
+
+  /// What `attempt` finds in a store, once it is there: looked for again for so many seconds, as another machine may just
+  /// have made it, or be about to. Asked at least twice, the second time with nothing that was seen before taken for true.
+  /// - Parameter attempt: fails with what to say where something is missing.
+  /// - Throws: that, in the end; `Cancelled`, once a stop was requested; or what `attempt` throws.
+  func looking<Found>(
+    in store: Store, within patience: Double, for attempt: () throws -> Result<Found, any Error>
+  ) throws -> Found {
+    let deadline = ContinuousClock.now + .seconds(patience)
+    var isLast = false
+    while true {
+      let result = try attempt()
+      if isLast { return try result.get() }
+      if case .success(let found) = result { return found }
+      isLast = ContinuousClock.now >= deadline
+      if !isLast {
+        try check()
+        Thread.sleep(forTimeInterval: 1)
+      }
+      try store.lookAnew()
+    }
   }
 
   /// What `attempt` gives, once it gives something: asked again and again.

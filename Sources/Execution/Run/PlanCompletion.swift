@@ -23,7 +23,7 @@ public struct PlanCompletion: Sendable {
     environment: RunEnvironment, patience: Double = 0, interruption: Interruption = Interruption(),
     emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> RunOutcome {
-    let forecast = try complete(within: patience, interruption)
+    let forecast = try interruption.looking(in: store, within: patience, for: complete)
     for reference in file.plan.outputs {
       for item in forecast.artifacts[reference]?.items ?? [] { _ = try store.read(item.object) }
     }
@@ -31,24 +31,18 @@ public struct PlanCompletion: Sendable {
     return await run.perform(interruption: interruption, emit: emit)
   }
 
-  private func complete(within patience: Double, _ interruption: Interruption) throws -> Forecast {
-    let deadline = ContinuousClock.now + .seconds(patience)
-    while true {
-      let forecast = try Forecast(of: file.plan, in: store)
-      let missing = forecast.actions.filter { !$0.isCached }
-      if missing.isEmpty { return forecast }
-      guard ContinuousClock.now < deadline else {
-        throw UnfinishedPlan(missing: missing.map(\.id), of: forecast.actions.count)
-      }
-      try interruption.check()
-      Thread.sleep(forTimeInterval: 1)
-    }
+  /// What there is of the plan, or what is missing.
+  private func complete() throws -> Result<Forecast, any Error> {
+    let forecast = try Forecast(of: file.plan, in: store)
+    let missing = forecast.actions.filter { !$0.isCached }
+    return missing.isEmpty
+      ? .success(forecast) : .failure(UnfinishedPlan(missing: missing.map(\.id), of: forecast.actions.count))
   }
 
   /// Notes how the plan ended, in `path` or where `submit --status` looks for it.
   /// - Throws: `StoreError`.
   public func note(_ status: ExitStatus, to path: String? = nil) throws {
-    let folder = "\(store.folder)/receipts/\(file.digest.hex)"
+    let folder = store.receipts(ofPlan: file.digest)
     try Files.makeFolder(folder)
     let receipt: JSON = [
       "plan": .string(file.digest.hex), "recipe": .string(file.plan.recipe), "status": .int(Int(status.rawValue)),

@@ -58,7 +58,7 @@ public struct StageExecution: Sendable {
 
   /// Where the receipt goes unless another place is given: a changed recipe, whose plan is another, finds none of these.
   public var receiptPath: String {
-    "\(store.folder)/receipts/\(file.digest.hex)/\(Self.receiptName(stage.id, selection))"
+    "\(store.receipts(ofPlan: file.digest))/\(Self.receiptName(stage.id, selection))"
   }
 
   /// The name of the receipt that tells how a whole plan ended (see ``PlanCompletion``): no stage is called so.
@@ -95,7 +95,7 @@ public struct StageExecution: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
-    let actions = try chosen(within: patience, interruption)
+    let actions = try interruption.looking(in: store, within: patience, for: chosen)
     var outcomes: [ActionID: (word: String, record: FinishedAction)] = [:]
     var tasks: [Agenda.Task] = []
     for (place, action) in actions.enumerated() {
@@ -139,49 +139,28 @@ public struct StageExecution: Sendable {
     ]
   }
 
-  /// The actions meant, once their inputs are there: another machine may just have made them, or be about to.
-  private func chosen(within patience: Double, _ interruption: Interruption) throws -> [Action] {
-    let deadline = ContinuousClock.now + .seconds(patience)
-    var isLast = false
-    while true {
-      do { return try chosen() } catch let error as InputError {
-        if isLast { throw error }
-        isLast = ContinuousClock.now >= deadline
-        if !isLast {
-          try interruption.check()
-          Thread.sleep(forTimeInterval: 1)
-        }
-        try store.lookAnew()
-      }
-    }
-  }
-
-  /// The actions meant, whose inputs are all there.
-  private func chosen() throws -> [Action] {
+  /// The actions meant, or what their inputs lack.
+  private func chosen() throws -> Result<[Action], any Error> {
     let needed = file.plan.only([stage])
     var walk = Walk(plan: needed, store: store)
     var missing: [String] = []
     for other in needed.stages where other.id != stage.id {
       let steps = try walk.steps(of: other)
-      let records = try steps.concurrentMap { step -> FinishedAction? in
-        guard case .ready(let action) = step.prospect, case .hit(let record) = try store.lookup(action.key) else {
-          return nil
-        }
-        return record
-      }
+      let records = try steps.concurrentMap { try $0.finished(in: store) }
       let found = LookedUpStage(other, steps: steps, records: records)
       if !found.isComplete { missing.append(other.id) }
       walk.settle(found)
     }
     // Other items may still be in the making.
     let steps = try selected(walk.steps(of: stage))
-    let actions = steps.compactMap { step in if case .ready(let action) = step.prospect { action } else { nil } }
+    let actions = steps.compactMap(\.action)
     guard actions.count == steps.count else {
-      throw InputError(
-        "stage '\(stage.id)' needs what is not in the store \(store.folder) yet: execute these first: "
-          + missing.joined(separator: ", "))
+      return .failure(
+        InputError(
+          "stage '\(stage.id)' needs what is not in the store \(store.folder) yet: execute these first: "
+            + missing.joined(separator: ", ")))
     }
-    return actions
+    return .success(actions)
   }
 
   private func selected(_ steps: [Step]) throws -> [Step] {

@@ -43,5 +43,13 @@ struct Step: Sendable {
   let stage: PlannedStage
   let prospect: Prospect
 
-  var isReady: Bool { if case .ready = prospect { true } else { false } }
+  /// Nil where an input is not made yet.
+  var action: Action? { if case .ready(let action) = prospect { action } else { nil } }
+  var isReady: Bool { action != nil }
+
+  /// What the store has of it; nil where it is still to be done.
+  func finished(in store: Store) throws -> FinishedAction? {
+    guard let action, case .hit(let record) = try store.lookup(action.key) else { return nil }
+    return record
+  }
 }
