@@ -139,8 +139,8 @@ final class Program {
   private let errors: URL
 
   /// The program lies beside the tests.
-  private static let executable =
-    Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "diffusionclip")
+  static let executable =
+    Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "diffusionclip").path ?? ""
 
   /// - Parameter output: a file that is there, for its standard output to go to.
   fileprivate init(
@@ -153,7 +153,7 @@ final class Program {
       transcript.appendingPathExtension("err")
     )
     for file in output == nil ? [self.output, errors] : [errors] { try Data().write(to: file) }
-    process.executableURL = Self.executable
+    process.executableURL = URL(filePath: Self.executable)
     process.arguments = arguments
     process.currentDirectoryURL = URL(filePath: folder)
     process.environment = ProcessInfo.processInfo.environment.filter { variable in
