@@ -36,10 +36,12 @@ struct CommandInterface: Sendable {
   /// A command line at random.
   func commandLine(using random: inout some RandomNumberGenerator) -> CommandLine {
     let command = commands.randomElement(using: &random) ?? (name: "", arguments: [])
-    var line = CommandLine(words: [Array(command.name.utf8)])
+    var line = CommandLine(command.name)
     for argument in command.arguments where argument.isNeeded || argument.flag == nil || chance(0.22, &random) {
       // Measurements take minutes.
       if argument.flag == "--runner" { continue }
+      // Asked for these, the program looks at nothing else.
+      if ["--help", "--version"].contains(argument.flag), !chance(0.02, &random) { continue }
       if argument.isNeeded, chance(0.03, &random) { continue }
       for _ in 0..<(argument.repeats && chance(0.3, &random) ? 2 : 1) {
         add(argument, of: command.name, to: &line, using: &random)
@@ -101,6 +103,11 @@ struct CommandLine: Sendable, CustomStringConvertible {
   var microseconds: UInt32 = 0
   /// A device for its standard output.
   var output: String?
+
+  init(_ words: String..., named: String...) {
+    self.words = words.map { Array($0.utf8) }
+    self.named = named.map { Array($0.utf8) }
+  }
 
   /// As a shell would take it.
   var description: String {

@@ -18,6 +18,10 @@ struct CommandLineFuzzTests {
   private static let seed = UInt64(number("DIFFUSIONCLIP_COMMAND_SEED") ?? 1)
   /// How many command lines follow each other in one place: what one leaves behind, the next one finds.
   private static let roundLength = 50
+  private static let prelude = [
+    CommandLine("run", "recipe.yaml"), CommandLine("run", "sweep.yaml"),
+    CommandLine("plan", "recipe.yaml", "--out", "plan.json", named: "plan.json"),
+  ]
 
   /// What has been found so far, by rounds side by side.
   private final class Findings: Sendable {
@@ -74,7 +78,9 @@ struct CommandLineFuzzTests {
     var found: [String] = []
     for number in 0..<roundLength {
       var random = SeededGenerator(seed: seed << 32 &+ UInt64(round * roundLength + number))
-      let line = interface.commandLine(using: &random)
+      // Half of the places have a store, results and a plan from the beginning.
+      let line =
+        round % 2 == 0 && number < prelude.count ? prelude[number] : interface.commandLine(using: &random)
       let before = try place.snapshot()
       let ended = try place.perform(line)
       statuses[ended.status, default: 0] += 1
