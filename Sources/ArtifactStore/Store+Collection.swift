@@ -4,27 +4,27 @@ import Foundation
 public struct RegisteredRun: Sendable {
   /// The absolute path of the recipe.
   public let recipe: String
-  /// What `--set` said, each `name=value`.
-  public let overlays: [String]
+  /// What `--set` said: whoever registers a run knows how to read it again.
+  public let overlays: [JSON]
   /// The actions whose results the run used.
   public let keys: [Digest]
   /// When it was last done: seconds since 1970.
   public let date: Double
 
-  public init(recipe: String, overlays: [String], keys: [Digest], date: Double = 0) {
+  public init(recipe: String, overlays: [JSON], keys: [Digest], date: Double = 0) {
     (self.recipe, self.overlays, self.keys, self.date) = (recipe, overlays, keys, date)
   }
 
   /// The same for the same run.
   fileprivate var digest: Digest {
-    var bytes = Data((["run", recipe] + overlays).map { "\($0.utf8.count):\($0)" }.joined().utf8)
+    var bytes = Data((["run", recipe] + overlays.map(\.text)).map { "\($0.utf8.count):\($0)" }.joined().utf8)
     for key in keys { key.withBytes { bytes.append(contentsOf: $0) } }
     return Digest(of: bytes)
   }
 
   fileprivate var json: JSON {
     [
-      "recipe": .string(recipe), "overlays": .array(overlays.map(JSON.string)),
+      "recipe": .string(recipe), "overlays": .array(overlays),
       "keys": .array(keys.map { .string($0.hex) }),
     ]
   }
@@ -33,7 +33,7 @@ public struct RegisteredRun: Sendable {
     guard let recipe = json["recipe"]?.string, let overlays = json["overlays"]?.array, let keys = json["keys"]?.array
     else { return nil }
     self.init(
-      recipe: recipe, overlays: overlays.compactMap(\.string),
+      recipe: recipe, overlays: overlays,
       keys: keys.compactMap { $0.string.flatMap { Digest(hex: $0) } }, date: date)
   }
 }

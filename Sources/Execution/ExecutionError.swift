@@ -16,6 +16,8 @@ public enum ExecutionError: Error, Sendable {
   case unknownOutput(String, suggestion: String?, available: [String])
   /// A stage on the command line that is not in the recipe.
   case unknownStage(String, suggestion: String?, available: [String])
+  /// A name on the command line that leads nowhere in the recipe: what is wrong with it, and what there is.
+  case wrongAddress(String)
   /// `show` or `export` of something that has not been made.
   case notMade(String)
   case damagedTable(stage: String, problem: String)
@@ -23,7 +25,7 @@ public enum ExecutionError: Error, Sendable {
   /// Whether the recipe or an input is to blame, not the program.
   var isUsersOwn: Bool {
     switch self {
-    case .unmatchedItem, .unreadableSource, .changedSource, .unknownOutput, .unknownStage, .notMade: true
+    case .unmatchedItem, .unreadableSource, .changedSource, .unknownOutput, .unknownStage, .wrongAddress, .notMade: true
     case .brokenDeclaration, .damagedTable: false
     }
   }
@@ -47,6 +49,7 @@ extension ExecutionError: CustomStringConvertible {
     case .unknownStage(let name, let suggestion, let available):
       "the recipe has no stage '\(name)'; "
         + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")
+    case .wrongAddress(let message): message
     case .notMade(let name):
       "'\(name)' has not been made with these parameters and inputs; `run` the recipe first"
     case .damagedTable(let stage, let problem): "the numbers of stage '\(stage)' cannot be read: \(problem)"

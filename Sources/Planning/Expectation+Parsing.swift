@@ -3,8 +3,8 @@ import RecipeSyntax
 extension Expectation {
   /// An entry of `expect`; nil after reporting what is wrong with it.
   init?(_ key: Name, _ node: Node, into problems: inout Problems) {
-    let parts = key.text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.allSatisfy(Name.isIdentifier) else {
+    let parts = key.text.unicodeScalars.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.allSatisfy({ Name.isIdentifier(String($0)) }) else {
       problems.report(
         "'\(key.text)' is not the name of a measure", at: key.location, hint: "such names are s_dir, or judge.tanned")
       return nil
@@ -12,6 +12,7 @@ extension Expectation {
     guard let text = node.scalar?.text, let comparison = Comparison(text) else {
       problems.report(
         "the expectation of '\(key.text)' must be a comparison, not \(node.summary)", at: node.location,
+        suggestion: node.scalar.flatMap { Comparison.meant(by: $0.text) },
         hint: "write \"> 0.15\", \">= 0.15\", \"< 0.2\", \"<= 0.2\", \"== 1\", \"0.1..0.2\" or \"0.15 ± 0.01\"",
         notes: node.notes)
       return nil
@@ -27,32 +28,82 @@ extension Expectation.Comparison {
     let operators: [(String, @Sendable (Double) -> Self)] = [
       (">=", Self.atLeast), ("<=", Self.atMost), ("==", Self.equal), (">", Self.greater), ("<", Self.less),
     ]
-    for (sign, make) in operators where text.trimmed.hasPrefix(sign) {
-      guard let number = text.trimmed.dropFirst(sign.count).number else { return nil }
+    let text = Array(text.trimmed.utf8)
+    for (sign, make) in operators where text.starts(with: sign.utf8) {
+      guard let number = Self.number(text.dropFirst(sign.utf8.count)) else { return nil }
       self = make(number)
       return
     }
-    if let sign = text.firstRange(of: "..") {
-      guard let low = text[..<sign.lowerBound].number, let high = text[sign.upperBound...].number, low <= high else {
-        return nil
-      }
+    if let (low, high) = Self.numbers(text, around: "..") {
+      guard low <= high else { return nil }
       self = .within(low...high)
       return
     }
-    guard let sign = text.firstRange(of: "±") ?? text.firstRange(of: "+-"),
-      let target = text[..<sign.lowerBound].number,
-      let tolerance = text[sign.upperBound...].number, tolerance >= 0
+    guard let (target, tolerance) = Self.numbers(text, around: "±") ?? Self.numbers(text, around: "+-"), tolerance >= 0
     else { return nil }
     self = .near(target, tolerance: tolerance)
   }
-}
 
-extension StringProtocol {
-  /// The finite decimal number that this is, spaces around it aside.
-  fileprivate var number: Double? {
-    guard trimmed.allSatisfy({ "0123456789+-.eE".contains($0) }), let value = Double(trimmed), value.isFinite else {
-      return nil
-    }
+  /// The numbers on both sides of the only place of `sign`.
+  private static func numbers(_ text: [UInt8], around sign: String) -> (Double, Double)? {
+    guard let place = text.firstRange(of: Array(sign.utf8)), let first = number(text[..<place.lowerBound]),
+      let second = number(text[place.upperBound...])
+    else { return nil }
+    return (first, second)
+  }
+
+  /// A finite decimal number, spaces around it aside: as in YAML, but with a digit on both sides of the point, so that
+  /// no point too many is taken for one (`0...50`).
+  private static func number(_ bytes: some Collection<UInt8>) -> Double? {
+    let text = String(decoding: bytes, as: UTF8.self).trimmed
+    guard let value = Scalar(text, isPlain: true).value.double, value.isFinite else { return nil }
+    let unsigned = text.utf8.drop { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    // Neither `.5` nor `5.`, nor the octal and hexadecimal numbers of YAML.
+    let parts = unsigned.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    guard parts.allSatisfy({ digits.contains($0.first ?? 0) }),
+      unsigned.allSatisfy({ digits.contains($0) || ".eE+-".utf8.contains($0) })
+    else { return nil }
     return value
+  }
+
+  /// What was meant by a text that is no comparison, where that can be told.
+  static func meant(by text: String) -> String? {
+    func isComparison(_ text: String) -> Bool { Self(text) != nil }
+    // `0...50` and `0 to 50` for a range, `=> 1` and `=1` for a bound, `1e-3+/-1e-4` for a tolerance.
+    let slips = [
+      ("....", ".."), ("...", ".."), ("…", ".."), (" to ", ".."), ("=>", ">="), ("=<", "<="), ("≥", ">="), ("≤", "<="),
+      ("===", "=="), ("=", "=="), ("+/-", "±"), ("+-", "±"),
+    ]
+    let text = text.trimmed
+    for (slip, right) in slips {
+      let bytes = Array(text.utf8)
+      guard let place = bytes.firstRange(of: Array(slip.utf8)) else { continue }
+      let parts = [bytes[..<place.lowerBound], bytes[place.upperBound...]].map { String(decoding: $0, as: UTF8.self) }
+      let mended =
+        parts[0].trimmed + right + (right == ".." || right == "±" ? parts[1].trimmed : " " + parts[1].trimmed)
+      if isComparison(mended) { return mended }
+    }
+    return completed(text).flatMap { isComparison($0) ? $0 : nil }
+  }
+
+  /// The text with a zero beside every point that lacks a digit on one side.
+  private static func completed(_ text: String) -> String? {
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    let point = UInt8(ascii: ".")
+    let bytes = Array(text.utf8)
+    var made: [UInt8] = []
+    for (index, byte) in bytes.enumerated() {
+      let before = index > 0 ? bytes[index - 1] : 0
+      let after = index + 1 < bytes.count ? bytes[index + 1] : 0
+      guard byte == point, before != point, after != point else {
+        made.append(byte)
+        continue
+      }
+      if !digits.contains(before) { made.append(UInt8(ascii: "0")) }
+      made.append(byte)
+      if !digits.contains(after) { made.append(UInt8(ascii: "0")) }
+    }
+    return made == bytes ? nil : String(decoding: made, as: UTF8.self)
   }
 }

@@ -15,6 +15,13 @@ public enum Planner {
   public static func plan(
     recipeAt path: String, kinds: [StageKind], overlays: [String] = [], profile: String? = nil
   ) throws(Diagnostics) -> Plan {
+    try plan(recipeAt: path, kinds: kinds, setting: overlays.map(Overlay.written), profile: profile)
+  }
+
+  /// The same, with what the user or a record sets anew.
+  public static func plan(
+    recipeAt path: String, kinds: [StageKind], setting overlays: [Overlay], profile: String? = nil
+  ) throws(Diagnostics) -> Plan {
     var expansion = Expansion(of: try SourceText.read(path), overlays: overlays, profile: profile)
     guard let root = expansion.scopes.first else {
       throw Diagnostics(expansion.problems.errors, sources: expansion.sources)
@@ -42,9 +49,13 @@ private struct Graph {
     for circle in sorted.circles { Self.report(circle, of: resolver.dependencies, in: &expansion) }
     guard Self.settle(sorted.order, &resolver, repeated, &expansion) else { return }
     var drafts: [Draft] = []
+    var measures: [OutputReference: [String]] = [:]
     for number in sorted.order where number < repeated.count && !expansion.problems.isFull {
       var found = Problems()
-      drafts += Self.planned(number, repeated[number], resolver, sweeps: expansion.sweeps, into: &found)
+      let made = Self.planned(
+        number, repeated[number], resolver, sweeps: expansion.sweeps, measures: measures, into: &found)
+      for stage in made.map(\.stage) { measures.merge(stage.measures) { $1 } }
+      drafts += made
       expansion.report(found, in: repeated[number].stage.scope)
     }
     for binding in expansion.bindings where !expansion.problems.isFull {
@@ -178,7 +189,7 @@ private struct Graph {
   /// The stage at every place that it is repeated at.
   private static func planned(
     _ number: Int, _ repeated: RepeatedStage, _ resolver: ReferenceResolver, sweeps: Sweeps,
-    into problems: inout Problems
+    measures: [OutputReference: [String]], into problems: inout Problems
   ) -> [Draft] {
     guard let points = sweeps.points(along: resolver.reach[number]) else {
       repeated.reportTooMany(into: &problems)
@@ -187,7 +198,7 @@ private struct Graph {
     return points.compactMap { point in
       guard let outline = repeated[point] else { return nil }
       let inputs = resolver.inputs(of: outline, number, at: point, into: &problems)
-      check(outline, inputs: inputs, into: &problems)
+      check(outline, inputs: inputs, measures: measures, into: &problems)
       guard let kind = outline.kind, let parameters = outline.parameters, let outputs = outline.outputs else {
         return nil
       }
@@ -200,14 +211,18 @@ private struct Graph {
   }
 
   /// Applies the rules of the kind that reach over several parameters or ports, once each of these is right.
-  private static func check(_ outline: StageOutline, inputs: [String: PlannedInput], into problems: inout Problems) {
+  private static func check(
+    _ outline: StageOutline, inputs: [String: PlannedInput], measures: [OutputReference: [String]],
+    into problems: inout Problems
+  ) {
     guard !outline.isBroken, inputs.count == outline.inputs.count, let kind = outline.kind,
       let parameters = outline.parameters
     else { return }
-    let draft = StageDraft(parameters: parameters, inputs: inputs.mapValues { $0.references.map(\.type) })
+    let draft = StageDraft(
+      parameters, inputs: inputs, sources: outline.sources, expectations: outline.expectations, measures: measures)
     let complaints = kind.check(draft)
     for complaint in complaints {
-      let place = complaint.subject.flatMap { outline.places[$0] } ?? outline.kindName.location
+      let place = complaint.subject.flatMap { outline.place(of: $0) } ?? outline.kindName.location
       problems.report("'\(kind.name)' of stage '\(outline.syntax.name.text)': \(complaint.message)", at: place)
     }
     if complaints.isEmpty, outline.outputs?.isEmpty ?? false {

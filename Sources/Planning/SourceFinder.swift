@@ -5,8 +5,9 @@ import StageKit
 
 /// Finds the files that path parameters name. Nothing is read, nothing is downloaded.
 ///
-/// Paths are relative to the recipe's folder; `~` and variables of the shell mean nothing. A path that exists as
-/// written is taken literally, even if it has the signs of a glob in it. `{url: …, sha256: …}` is a file to download.
+/// Paths are relative to the recipe's folder; `~` and variables of the shell mean nothing. What a recipe writes may be a
+/// pattern, its folder never is. A path that exists as written is taken literally, even if it has the signs of a pattern
+/// in it, unless other files match; `[*]` is the sign itself. `{url: …, sha256: …}` is a file to download.
 struct SourceFinder {
   /// Absolute, without symbolic links, so that leading `..` can be resolved in the text.
   private let folder: String
@@ -17,19 +18,20 @@ struct SourceFinder {
   /// The files that a path parameter stands for; nil after reporting what is wrong.
   /// - Parameters:
   ///   - node: a text or a download, or a sequence of those.
+  ///   - endings: those of files that the parameter can mean; none where that is not known.
   ///   - subject: the parameter, as an error says it.
   func find(
-    _ node: Node, form: Parameter.PathKind, subject: String, into problems: inout Problems
+    _ node: Node, form: Parameter.PathKind, endings: [String] = [], subject: String, into problems: inout Problems
   ) -> PlannedSource? {
     guard let nodes = node.sequence else {
-      guard let found = found(node, form: form, subject: subject, into: &problems) else { return nil }
+      guard let found = found(node, form: form, endings, subject: subject, into: &problems) else { return nil }
       return unique(found.files.map { ($0, node) }, form: found.form, subject: subject, into: &problems)
     }
     guard !nodes.isEmpty else {
       problems.report("\(subject) names no file", at: node.location, notes: node.notes)
       return nil
     }
-    let finds = nodes.map { found($0, form: form, subject: subject, into: &problems) }
+    let finds = nodes.map { found($0, form: form, endings, subject: subject, into: &problems) }
     guard !finds.contains(where: { $0 == nil }) else { return nil }
     let files = zip(nodes, finds).flatMap { node, found in (found?.files ?? []).map { ($0, node) } }
     // Several downloads, where one file or a folder is asked for, are what the folder would hold.
@@ -54,6 +56,18 @@ struct SourceFinder {
       return order == 0 ? precedes(named[$0.index].text, named[$1.index].text) : order < 0
     }
     named = order.map { named[$0.index] }
+    // Names of the same letters, composed or not, are one to Swift, wherever they stand in the order of their bytes.
+    var composed: [String: Int] = [:]
+    for (place, entry) in named.enumerated() where !entry.file.name.utf8.allSatisfy({ $0 < 0x80 }) {
+      guard let other = composed.updateValue(place, forKey: entry.file.name),
+        !named[other].file.name.utf8.elementsEqual(entry.file.name.utf8)
+      else { continue }
+      problems.report(
+        "two files would be the item '\(entry.file.name)' in \(subject): their names differ only in how letters are composed",
+        at: entry.node.location, hint: "they are \(named[other].text) and \(entry.text): rename one",
+        notes: entry.node.notes)
+      return nil
+    }
     for (first, second) in zip(named, named.dropFirst()) where first.file.name == second.file.name {
       let isSame = first.file.place == second.file.place
       problems.report(
@@ -75,7 +89,7 @@ struct SourceFinder {
   private typealias Found = (form: PlannedSource.Form, files: [NamedPlace])
 
   private func found(
-    _ node: Node, form: Parameter.PathKind, subject: String, into problems: inout Problems
+    _ node: Node, form: Parameter.PathKind, _ endings: [String], subject: String, into problems: inout Problems
   ) -> Found? {
     if let entries = node.mapping {
       return download(entries, of: node, subject: subject, into: &problems).map { (.file, [$0]) }
@@ -89,7 +103,7 @@ struct SourceFinder {
       return nil
     }
     do throws(PathError) {
-      let found = try find(written, form: form)
+      let found = try find(written, form: form, endings)
       return (
         found.form,
         found.paths.map { path in
@@ -105,7 +119,7 @@ struct SourceFinder {
     }
   }
 
-  private struct PathError: Error {
+  struct PathError: Error {
     /// Says what is wrong in the parameter that it is given.
     let message: @Sendable (String) -> String
     var suggestion: String?
@@ -124,15 +138,27 @@ struct SourceFinder {
     }
   }
 
-  private typealias Paths = (form: PlannedSource.Form, paths: [String])
+  typealias Paths = (form: PlannedSource.Form, paths: [String])
 
-  private func find(_ written: String, form: Parameter.PathKind) throws(PathError) -> Paths {
+  func find(
+    _ written: String, form: Parameter.PathKind, _ endings: [String]
+  ) throws(PathError) -> Paths {
     let path = absolute(written)
-    switch Self.fileType(path) {
+    let type = Self.fileType(path)
+    if form == .files, let alternatives = try alternatives(written) {
+      guard type != nil else { return (.several, try matches(written, alternatives)) }
+      let others = ((try? matches(written, alternatives)) ?? []).filter { $0 != path }
+      guard others.isEmpty else {
+        throw PathError(
+          message: "'\(written)' is a file and matches \(others.count) more",
+          hint: "write '\(Glob.escaped(written))' for the file alone")
+      }
+    }
+    switch type {
     case .file: return (.file, [path])
     case .folder where form == .fileOrFolder:
-      let files = try entries(in: path).filter { !$0.name.hasPrefix(".") }
-        .map { FolderEntry(path: "\(path)/\($0.name)", isFile: $0.isFile) }.filter(\.isPlain).map(\.path)
+      var files: [String] = []
+      for entry in try visible(in: path) where try plain(path, entry, written) { files.append("\(path)/\(entry.name)") }
       guard !files.isEmpty else {
         throw PathError(hint: "looked in \(path)") { "the folder '\(written)' in \($0) has no files" }
       }
@@ -140,45 +166,52 @@ struct SourceFinder {
     case .folder:
       throw PathError(
         message: "'\(written)' is a folder, not a file,",
-        hint: form == .files ? "name files in it: '\(written)/*.png'" : "name a file in it")
-    case nil where form == .files && Glob.isPattern(written): return (.several, try matches(written))
+        hint: form == .files ? try pattern(in: path, written, endings) : "name a file in it")
+    case .other, .dangling: throw unfit(path, type, written)
     case nil: throw missing(written)
     }
   }
 
-  /// The files that a glob matches, folder by folder.
-  private func matches(_ written: String) throws(PathError) -> [String] {
-    guard !written.contains("**") else {
-      throw PathError(message: "'**' is not supported", hint: "a * stands for names in one folder: '*/*.png'")
-    }
-    let components = absolute(written).split(separator: "/")
-    let fixed = components.prefix { !Glob.isPattern($0) }
-    let start = "/" + fixed.joined(separator: "/")
-    guard Self.fileType(start) == .folder else { throw missing(written) }
-    var found = [FolderEntry(path: start, isFile: false)]
-    for component in components.dropFirst(fixed.count) {
-      let glob = Glob(component)
-      var deeper: [FolderEntry] = []
-      for folder in found where !folder.isFile && Self.fileType(folder.path) == .folder {
-        deeper += try entries(in: folder.path).filter { glob.matches($0.name) }
-          .map { FolderEntry(path: "\(folder.path)/\($0.name)", isFile: $0.isFile) }
+  /// Whether something in a folder is a file, not a folder.
+  /// - Throws: where it is neither, so that it is not left out in silence.
+  func plain(
+    _ folder: String, _ entry: (name: String, isFile: Bool), _ written: String
+  ) throws(PathError) -> Bool {
+    // Where bytes are no text, a sign stands for them by which no file is found.
+    let isText = !entry.name.utf8.contains(0xEF) || !entry.name.unicodeScalars.contains("\u{FFFD}")
+    if entry.isFile, isText { return true }
+    let path = "\(folder)/\(entry.name)"
+    switch Self.fileType(path) {
+    case .file: return true
+    case .folder: return false
+    case let type?: throw unfit(path, type, written)
+    case nil:
+      guard !isText, let name = Self.escapedName(entry.name, in: folder) else { return false }
+      throw PathError(hint: "rename it: \(folder)/\(name)") {
+        "the name of the file \(name), which '\(written)' takes in \($0), is not UTF-8"
       }
-      found = deeper
     }
-    let paths = found.filter(\.isPlain).map(\.path)
-    guard !paths.isEmpty else {
-      let names = try names(in: start).filter { !$0.hasPrefix(".") }.sorted(by: precedes)
-      let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
-      throw PathError(
-        message: "no file matches '\(written)'",
-        hint: names.isEmpty ? "the folder \(start) is empty" : "the folder \(start) has \(shown)", isMissing: true)
+  }
+
+  /// The error for what is there and can be neither file nor folder.
+  func unfit(_ path: String, _ type: FileType?, _ written: String) -> PathError {
+    guard type == .dangling else {
+      return PathError(hint: "put a file in its place: \(path)") {
+        "'\(written)' in \($0) takes what is neither a file nor a folder: \(path)"
+      }
     }
-    return paths
+    let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) ?? "nothing"
+    var error = PathError(hint: "mend the link, or remove it: \(path)") {
+      "'\(written)' in \($0) takes a link to what is not there: \(path) -> \(target)"
+    }
+    error.isMissing = true
+    return error
   }
 
   /// The error for a path that does not exist: which part of it is not there, and what is there instead.
-  private func missing(_ written: String) -> PathError {
-    let components = absolute(written).split(separator: "/").map(String.init)
+  func missing(_ written: String) -> PathError {
+    let (base, own) = resolved(written)
+    let components = base + own
     var existing = ""
     let index = components.firstIndex { component in
       guard Self.fileType("\(existing)/\(component)") != nil else { return true }
@@ -213,26 +246,44 @@ struct SourceFinder {
 
   // MARK: The file system
 
-  private enum FileType { case file, folder }
-
-  /// Something in a folder.
-  private struct FolderEntry {
-    let path: String
-    /// Whether the folder says that it is a plain file; a link to one is none here.
-    let isFile: Bool
-
-    var isPlain: Bool { isFile || SourceFinder.fileType(path) == .file }
+  enum FileType {
+    case file, folder
+    /// A pipe, a device, a socket.
+    case other
+    /// A link to what is not there.
+    case dangling
   }
 
   /// Follows symbolic links; nil where nothing is.
-  private static func fileType(_ path: String) -> FileType? {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
-    return isFolder.boolValue ? .folder : .file
+  static func fileType(_ path: String) -> FileType? {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK ? .dangling : nil
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return .file
+    case S_IFDIR: return .folder
+    default: return .other
+    }
+  }
+
+  /// A name that is not UTF-8 with its wrong bytes by their numbers; nil where the folder has none that reads so.
+  private static func escapedName(_ name: String, in folder: String) -> String? {
+    guard let listing = opendir(folder) else { return nil }
+    defer { closedir(listing) }
+    while let entry = readdir(listing) {
+      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      guard String(decoding: bytes, as: UTF8.self).utf8.elementsEqual(name.utf8),
+        String(validating: bytes, as: UTF8.self) == nil
+      else { continue }
+      return bytes.map { $0 < 0x80 ? String(Unicode.Scalar($0)) : "\\x" + String($0, radix: 16, uppercase: true) }
+        .joined()
+    }
+    return nil
   }
 
   /// A file's name without its extension; a leading dot starts none.
-  private static func stem(_ name: some StringProtocol) -> String {
+  static func stem(_ name: some StringProtocol) -> String {
     let name = Substring(name)
     guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else { return String(name) }
     return String(name[..<dot])
@@ -240,21 +291,35 @@ struct SourceFinder {
 
   private func names(in folder: String) throws(PathError) -> [String] { try entries(in: folder).map(\.name) }
 
-  private func entries(in folder: String) throws(PathError) -> [(name: String, isFile: Bool)] {
+  func entries(in folder: String) throws(PathError) -> [(name: String, isFile: Bool)] {
     do throws(StoreError) { return try Files.entries(in: folder) } catch {
       throw PathError(message: "cannot list the folder \(folder)", hint: "\(error)")
     }
   }
 
+  /// Without hidden ones.
+  func visible(in folder: String) throws(PathError) -> [(name: String, isFile: Bool)] {
+    try entries(in: folder).filter { $0.name.utf8.first != UInt8(ascii: ".") }
+  }
+
   /// The absolute form of a path as written: `.` and leading `..` are resolved, the rest stays as it is.
-  private func absolute(_ written: String) -> String {
-    var parts = written.split(separator: "/").filter { $0 != "." }[...]
-    var base = written.hasPrefix("/") ? [] : folder.split(separator: "/")
+  func absolute(_ written: String) -> String {
+    let (base, parts) = resolved(written)
+    return "/" + (base + parts).joined(separator: "/")
+  }
+
+  /// The same in parts: those that the recipe does not write, and those that it does.
+  func resolved(_ written: String) -> (base: [String], parts: [String]) {
+    func split(_ path: String) -> [String] {
+      path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+    }
+    var parts = split(written).filter { $0 != "." }[...]
+    var base = written.utf8.first == UInt8(ascii: "/") ? [] : split(folder)
     while parts.first == ".." {
       _ = base.popLast()
       parts.removeFirst()
     }
-    return "/" + (base + parts).joined(separator: "/")
+    return (base, Array(parts))
   }
 }
 

@@ -18,7 +18,7 @@ struct StageOutline {
   /// Nil where they cannot be known because of an error that has been reported.
   private(set) var outputs: [OutputPort]?
   /// The place of each given parameter and port.
-  private(set) var places: [String: SourceLocation] = [:]
+  private var places: [String: SourceLocation] = [:]
   /// Whether something has been reported about the stage, so that rules over the whole of it need not be tried.
   private(set) var isBroken = false
   /// What is to be said of files that are not there, if the stage is needed.
@@ -46,6 +46,11 @@ struct StageOutline {
     guard let kind else { return .whole }
     if case .files(let parameter) = kind.mapping, sources[parameter]?.form != .several { return .whole }
     return kind.mapping
+  }
+
+  /// Where a parameter or a port is given, or something is expected of a measure.
+  func place(of subject: String) -> SourceLocation? {
+    places[subject] ?? expectations.first { $0.measure == subject }?.location
   }
 
   // MARK: Kind
@@ -128,7 +133,7 @@ struct StageOutline {
       if let port {
         inputs.append((port, entry.key, value))
       } else if let parameter = kind.parameters.first(where: { $0.name == name }) {
-        values[name] = decoder.decode(value, as: parameter.kind, path: name)
+        values[name] = decoder.decode(value, as: parameter.kind, path: name, endings: parameter.endings)
         if values[name] == nil { isWhole = false }
       }
     }

@@ -9,7 +9,7 @@ struct Sweep {
   let values: [[Value]]
   /// How many of the names tell the places apart: of zipped sweeps the first, mostly.
   let labels: Int
-  /// For each name, the places that have a value.
+  /// For each name, the places that have a value, by all that can mean it.
   private let places: [[Value: [Int]]]
 
   init(names: [String], values: [[Value]]) {
@@ -18,18 +18,16 @@ struct Sweep {
       (1...max(1, names.count)).first { count in Set(values.map { Array($0.prefix(count)) }).count == values.count }
       ?? names.count
     places = names.indices.map { column in
-      Dictionary(grouping: values.indices) { Self.key(values[$0][column].text) }
+      values.indices.reduce(into: [:]) { places, place in
+        for key in values[place][column].referenceKeys { places[key, default: []].append(place) }
+      }
     }
   }
 
-  /// The places where the axis `name` has a value that reads `text`, or the same number.
+  /// The places where the axis `name` has the value that `text` means.
   func places(where name: String, is text: String) -> [Int] {
-    names.firstIndex(of: name).flatMap { places[$0][Self.key(text)] } ?? []
-  }
-
-  private static func key(_ text: String) -> Value {
-    let value = Scalar(text, isPlain: true).value.normalised
-    return value.double == nil ? .string(text) : value
+    guard let column = names.firstIndex(of: name) else { return [] }
+    return Value.referenceKeys(for: text).lazy.compactMap { places[column][$0] }.first ?? []
   }
 }
 
@@ -88,7 +86,7 @@ struct Sweeps {
   /// The names of the axes along these sweeps.
   func names(along sweeps: Set<Int>) -> [String] { sweeps.sorted().flatMap { all[$0].names } }
 
-  /// The places along `sweep` where the axis `name` has a value that reads `text`.
+  /// The places along `sweep` where the axis `name` has the value that `text` means.
   func places(along sweep: Int, where name: String, is text: String) -> [Point] {
     all[sweep].places(where: name, is: text).map { Point(places: [sweep: $0]) }
   }

@@ -14,7 +14,14 @@ extension SourceText {
       let folder = url.deletingLastPathComponent().path
       let siblings = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       let suggestion = Suggestion.nearest(to: url.lastPathComponent, in: siblings.sorted())
-      throw Diagnostics([Diagnostic("no such recipe file", at: whole, suggestion: suggestion)], sources: [])
+      // What the command line, or a folder, says in another encoding comes with signs that stand for its bytes.
+      let isText = !path.unicodeScalars.contains("\u{FFFD}")
+      throw Diagnostics(
+        [
+          Diagnostic(
+            "no such recipe file", at: whole, suggestion: suggestion,
+            hint: isText ? nil : "its name is not UTF-8: rename the file")
+        ], sources: [])
     }
     guard !isFolder.boolValue else {
       throw Diagnostics([Diagnostic("a folder, not a recipe", at: whole)], sources: [])

@@ -126,6 +126,11 @@ public struct Port: Sendable {
   }
 }
 
+extension JSON {
+  /// In `metrics`, in a number's place: there was nothing to measure, which is neither a mistake nor a failure.
+  public static let nothingToMeasure: JSON = "nothing to measure"
+}
+
 /// An output of a stage kind.
 public struct OutputPort: Sendable, Equatable {
   public let name: String
@@ -180,10 +185,14 @@ public struct Parameter: Sendable {
   public let help: String
   /// Whether results depend on it, so that it belongs into the key. Threads and progress do not.
   public let isSemantic: Bool
+  /// How the names of files end that a path can mean, in small letters: for help with folders, not a rule.
+  public let endings: [String]
 
-  public init(_ name: String, _ kind: Kind, _ presence: Presence, isSemantic: Bool = true, help: String) {
+  public init(
+    _ name: String, _ kind: Kind, _ presence: Presence, isSemantic: Bool = true, endings: [String] = [], help: String
+  ) {
     (self.name, self.kind, self.presence) = (name, kind, presence)
-    (self.isSemantic, self.help) = (isSemantic, help)
+    (self.isSemantic, self.endings, self.help) = (isSemantic, endings, help)
   }
 }
 
@@ -202,14 +211,37 @@ public struct Parameters: Sendable, Hashable {
   public func bool(_ name: String) -> Bool { values[name]!.bool! }
 }
 
-/// What a kind's own check sees before anything runs: decoded parameters, and the types at the given ports.
+/// What a kind's own check sees before anything runs: decoded parameters, and what is known of the given ports.
 public struct StageDraft: Sendable {
+  /// What stands at a port.
+  public struct Member: Sendable {
+    public let label: String
+    /// Where it stands in the sweeps that the port collects.
+    public let axes: [Axis]
+    /// The measures that it has, in the order of its output; nil where they are not known yet, or it has none.
+    public let measures: [String]?
+
+    public init(label: String, axes: [Axis] = [], measures: [String]? = nil) {
+      (self.label, self.axes, self.measures) = (label, axes, measures)
+    }
+  }
+
   public let parameters: Parameters
   /// Input ports that the recipe gives, with the type at each (for lists and mixtures, of each member).
   public let inputs: [String: [ArtifactType]]
+  /// What stands at each given list port.
+  public let members: [String: [Member]]
+  /// How many files each given path parameter names.
+  public let fileCounts: [String: Int]
+  /// The measures of which something is expected.
+  public let expected: [String]
 
-  public init(parameters: Parameters, inputs: [String: [ArtifactType]]) {
-    (self.parameters, self.inputs) = (parameters, inputs)
+  public init(
+    parameters: Parameters, inputs: [String: [ArtifactType]], members: [String: [Member]] = [:],
+    fileCounts: [String: Int] = [:], expected: [String] = []
+  ) {
+    (self.parameters, self.inputs, self.members) = (parameters, inputs, members)
+    (self.fileCounts, self.expected) = (fileCounts, expected)
   }
 
   /// Complaints about those of these list parameters that are given and hold nothing.
@@ -220,7 +252,8 @@ public struct StageDraft: Sendable {
   }
 }
 
-/// Something wrong with a stage, about its parameter or port `subject` (or the whole stage where nil).
+/// Something wrong with a stage, about its parameter, its port or the measure of its expectation `subject` (or the whole
+/// stage where nil).
 public struct Complaint: Sendable, Hashable {
   public let subject: String?
   /// What is wrong, then what to do.

@@ -13,7 +13,7 @@ let load = StageKind(
   parameters: sources.map { type in
     Parameter(
       type.rawValue, .path([.images, .latents, .table].contains(type) ? .files : .fileOrFolder), .optional,
-      help: sourceHelp(type))
+      endings: sourceEndings(type), help: sourceHelp(type))
   } + [
     Parameter(
       "size", .int(8...4096), .optional,
@@ -78,6 +78,13 @@ let load = StageKind(
     if let pin = draft.parameters["sha256"]?.string, Digest(hex: pin) == nil {
       complaints.append(Complaint(about: "sha256", "expected 64 hexadecimal digits"))
     }
+    if draft.parameters["sha256"] != nil, let type = given.first?.rawValue, let count = draft.fileCounts[type],
+      count > 1
+    {
+      complaints.append(
+        Complaint(
+          about: "sha256", "'sha256' pins one file, but '\(type)' names \(count): name one file, or leave it out"))
+    }
     return complaints
   },
   run: { context in
@@ -111,6 +118,15 @@ private let modelHints: [(String, [ArtifactType])] = [
   ("head_channels", [.diffusion]), ("attention_order", [.diffusion]), ("class", [.diffusion]),
   ("activation", [.clip]),
 ]
+
+private func sourceEndings(_ type: ArtifactType) -> [String] {
+  switch type {
+  case .images: ["jpeg", "jpg", "png"]
+  case .latents: ["safetensors"]
+  case .table: ["csv"]
+  default: []
+  }
+}
 
 private func sourceHelp(_ type: ArtifactType) -> String {
   switch type {

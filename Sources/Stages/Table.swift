@@ -6,7 +6,7 @@ import StageKit
 let table = StageKind(
   name: "table",
   summary: "Collects the means of several metric stages, one row per stage and per place in its sweeps.",
-  revision: 2,
+  revision: 3,
   inputs: [Port("rows", .metrics, arity: .list, help: "Metrics; a mapping gives the rows other headings.")],
   parameters: [
     Parameter("measures", .list(.string), .optional, help: "Columns; every measure that occurs unless given."),
@@ -25,6 +25,7 @@ let table = StageKind(
     let trends = measures.flatMap { measure in Trend.allCases.map { $0.name(for: measure) } }
     return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: measures.isEmpty ? nil : trends)]
   },
+  check: { draft in tableComplaints(draft) },
   run: { context in
     let members = try context.inputs("rows").map { (member: $0, means: try context.means(of: $0.artifact)) }
     let given = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
@@ -97,13 +98,15 @@ private enum Trend: String, CaseIterable {
   func name(for measure: String) -> String { "\(measure).\(rawValue)" }
 }
 
-/// The trends of each measure, as far as there are rows to compare.
+/// The trends of each measure, as far as there are rows to compare. Along a sweep of one place there is no step to
+/// compare, and so none that is wrong.
 private func trends(of measures: [String], over rows: [TableRow]) -> [JSON.Member] {
   let leaders = rows.filter { $0.label == rows[0].label }
   let others = rows.filter { $0.label != rows[0].label }
   let pairs = leaders.flatMap { leader in others.filter(leader.isBeside).map { (leader: leader, other: $0) } }
   return measures.flatMap { measure in
-    let means = rows.compactMap { $0.means[measure] }
+    let measured = rows.filter { $0.means[measure] != nil }
+    let means = measured.compactMap { $0.means[measure] }
     let rises = zip(means, means.dropFirst()).map { $1 - $0 }
     let leads = pairs.compactMap { pair in
       pair.leader.means[measure].flatMap { leader in pair.other.means[measure].map { leader - $0 } }
@@ -115,7 +118,63 @@ private func trends(of measures: [String], over rows: [TableRow]) -> [JSON.Membe
         case .least_lead: leads.min()
         case .greatest_lead: leads.max()
         }
+      if value == nil, trend == .least_rise, measured.count == 1, !measured[0].axes.isEmpty {
+        return JSON.Member(trend.name(for: measure), .nothingToMeasure)
+      }
       return value.map { JSON.Member(trend.name(for: measure), .double($0)) }
     }
   }
+}
+
+// MARK: - Before it runs
+
+/// What is wrong with a table as far as its rows' measures are known: columns that no row has, sweeps that none stands in,
+/// expectations of which there will be nothing to measure.
+private func tableComplaints(_ draft: StageDraft) -> [Complaint] {
+  var complaints: [Complaint] = []
+  for measure in draft.expected where !Trend.allCases.contains(where: { measure.utf8.hasEnd(".\($0.rawValue)") }) {
+    complaints.append(
+      Complaint(
+        about: measure,
+        "of a table, expectations are about how its rows compare, such as '\(measure).least_lead': give it that, or "
+          + "expect '\(measure)' of the stage that measures"))
+  }
+  let members = draft.members["rows"] ?? []
+  let known = members.compactMap(\.measures)
+  guard known.count == members.count, complaints.isEmpty else { return complaints }
+  let names = known.flatMap(\.self).uniqued
+  let given = (draft.parameters["measures"]?.list ?? []).compactMap(\.string)
+  for measure in given where !names.contains(measure) {
+    complaints.append(
+      Complaint(about: "measures", "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))"))
+  }
+  // The same as for the numbers themselves, with any numbers.
+  var rows = members.map { member in
+    TableRow(
+      label: member.label, axes: member.axes,
+      means: Dictionary((member.measures ?? []).map { ($0, 0) }) { first, _ in first })
+  }
+  if draft.parameters["join"]?.bool ?? false { rows = joined(rows) }
+  for name in (draft.parameters["average"]?.list ?? []).compactMap(\.string) {
+    do { rows = try averaged(rows, over: name) } catch {
+      return complaints + [Complaint(about: "average", "\(error)")]
+    }
+  }
+  guard complaints.isEmpty, !rows.isEmpty else { return complaints }
+  let possible = trends(of: given.isEmpty ? names : given, over: rows).map(\.name)
+  for measure in draft.expected where !possible.contains(measure) {
+    let trend = Trend.allCases.map { ".\($0.rawValue)" }.first { measure.utf8.hasEnd($0) } ?? ""
+    let subject = String(decoding: measure.utf8.dropLast(trend.utf8.count), as: UTF8.self)
+    complaints.append(
+      Complaint(
+        about: measure,
+        names.contains(subject)
+          ? "'\(measure)' compares rows, and there are none to compare: give the table more rows, or leave it out"
+          : "no row has the measure '\(subject)': they have \(names.joined(separator: ", "))"))
+  }
+  return complaints
+}
+
+extension Collection<UInt8> where Self: BidirectionalCollection {
+  fileprivate func hasEnd(_ text: String) -> Bool { suffix(text.utf8.count).elementsEqual(text.utf8) }
 }

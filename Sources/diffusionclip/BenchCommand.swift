@@ -21,7 +21,8 @@ struct BenchCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Compare the ratios with those in a JSON file, and end with status 3 where one has fallen.", valueName: "file"))
+      "Compare the ratios with those in a JSON file, and end with status 3 where one has fallen.", valueName: "file"),
+    transform: path)
   var against: String?
 
   @Flag(help: "Measure instead how long the program takes where there is next to nothing to do.")

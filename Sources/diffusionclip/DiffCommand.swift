@@ -6,10 +6,12 @@ struct DiffCommand: AsyncParsableCommand {
     commandName: "diff", abstract: "Compare two runs: parameters, numbers, and which artifacts differ.",
     discussion: "Keep a run to compare with by giving `run` another folder: `run R --runs before`.")
 
-  @Argument(help: ArgumentHelp("The folder of a run, or its run.json.", valueName: "run"), completion: .directory)
+  @Argument(
+    help: ArgumentHelp("The folder of a run, or its run.json.", valueName: "run"), completion: .directory,
+    transform: path)
   var first: String
 
-  @Argument(help: ArgumentHelp("Another.", valueName: "other run"), completion: .directory)
+  @Argument(help: ArgumentHelp("Another.", valueName: "other run"), completion: .directory, transform: path)
   var second: String
 
   @OptionGroup var output: OutputOptions

@@ -12,7 +12,8 @@ struct DoctorCommand: AsyncParsableCommand {
       left as it was found.
       """)
 
-  @Argument(help: ArgumentHelp("The store's folder by default.", valueName: "folder"), completion: .directory)
+  @Argument(
+    help: ArgumentHelp("The store's folder by default.", valueName: "folder"), completion: .directory, transform: path)
   var folder: String?
 
   @Option(

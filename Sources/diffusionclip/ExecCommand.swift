@@ -15,7 +15,8 @@ struct ExecCommand: AsyncParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("A plan as `plan --out` writes it.", valueName: "file"), completion: .file(extensions: ["json"]))
+    help: ArgumentHelp("A plan as `plan --out` writes it.", valueName: "file"), completion: .file(extensions: ["json"]),
+    transform: path)
   var plan: String
 
   @Option(
@@ -34,10 +35,11 @@ struct ExecCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the receipt goes besides the store, where it lies under the plan's digest.", valueName: "file"))
+      "Where the receipt goes besides the store, where it lies under the plan's digest.", valueName: "file"),
+    transform: path)
   var receipt: String?
 
-  @Option(help: ArgumentHelp("With --finish: where results go, as for `run`.", valueName: "folder"))
+  @Option(help: ArgumentHelp("With --finish: where results go, as for `run`.", valueName: "folder"), transform: path)
   var runs: String?
 
   @Option(

@@ -12,7 +12,7 @@ struct ExportCommand: AsyncParsableCommand {
   @Argument(help: ArgumentHelp("The stage, or one output of it.", valueName: "stage[.port]"))
   var name: String
 
-  @Option(name: .customLong("to"), help: ArgumentHelp("The folder to write to.", valueName: "folder"))
+  @Option(name: .customLong("to"), help: ArgumentHelp("The folder to write to.", valueName: "folder"), transform: path)
   var folder: String
 
   @Flag(help: "Write networks in half precision: half the size, 11 significant bits.")

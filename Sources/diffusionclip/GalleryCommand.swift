@@ -6,10 +6,10 @@ struct GalleryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "gallery", abstract: "Write a page of Markdown with the figures and tables of runs, to be checked in.")
 
-  @Argument(help: ArgumentHelp("The folders of runs.", valueName: "run"), completion: .directory)
+  @Argument(help: ArgumentHelp("The folders of runs.", valueName: "run"), completion: .directory, transform: path)
   var runs: [String]
 
-  @Option(name: .customLong("to"), help: ArgumentHelp("The folder to write to.", valueName: "folder"))
+  @Option(name: .customLong("to"), help: ArgumentHelp("The folder to write to.", valueName: "folder"), transform: path)
   var folder: String
 
   @Option(help: ArgumentHelp("The heading of the page.", valueName: "text"))

@@ -7,8 +7,8 @@ struct InspectCommand: AsyncParsableCommand {
     commandName: "inspect",
     abstract: "Say what is inside a file of weights, which model it is, and what it lacks.")
 
-  @Argument(help: ArgumentHelp("A file of weights, or a folder with one.", valueName: "file"))
-  var path: String
+  @Argument(help: ArgumentHelp("A file of weights, or a folder with one.", valueName: "file"), transform: path)
+  var file: String
 
   @Flag(help: "List every tensor.")
   var tensors = false
@@ -17,7 +17,7 @@ struct InspectCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let report = try ModelReport(path: path)
+      let report = try ModelReport(path: file)
       if output.json { printLine(report.json) } else { printText(report.text(listing: tensors)) }
     }
   }

@@ -6,9 +6,16 @@ import Planning
 import RecipeSyntax
 import StageKit
 
+/// A path on the command line. An empty one is a slip, most likely of a variable in a script: as a name of the current
+/// folder, or of `/`, it would be taken for something else.
+func path(_ text: String) throws -> String {
+  guard !text.isEmpty else { throw ValidationError("a path must not be empty.") }
+  return text
+}
+
 /// Which recipe, and what to change in it.
 struct RecipeOptions: ParsableArguments {
-  @Argument(help: "The recipe file.", completion: .file(extensions: ["yaml", "yml"]))
+  @Argument(help: "The recipe file.", completion: .file(extensions: ["yaml", "yml"]), transform: path)
   var recipe: String
 
   @Option(
@@ -29,7 +36,8 @@ struct RecipeOptions: ParsableArguments {
       return [try plan()]
     }
     let names = try FileManager.default.contentsOfDirectory(atPath: recipe).sorted()
-      .filter { ["yaml", "yml"].contains(($0 as NSString).pathExtension) }
+      // Hidden files are what editors and file systems leave beside recipes: `.#a.yaml`, `._a.yaml`.
+      .filter { $0.utf8.first != UInt8(ascii: ".") && ["yaml", "yml"].contains(($0 as NSString).pathExtension) }
     guard !names.isEmpty else { throw InputError("\(recipe): no recipe (a file that ends in .yaml) in this folder") }
     var problems = Diagnostics([], sources: [])
     let plans = names.compactMap { name -> Plan? in
@@ -52,7 +60,7 @@ struct StoreOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The folder of the store; else $DIFFUSIONCLIP_STORE, else .diffusionclip in the recipe's repository.",
-      valueName: "folder"))
+      valueName: "folder"), transform: path)
   var store: String?
 
   func open(for plan: Plan, access: Store.Access = .shared) throws -> Store {

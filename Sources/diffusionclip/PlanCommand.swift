@@ -15,7 +15,8 @@ struct PlanCommand: AsyncParsableCommand {
 
   @Option(
     name: .customLong("out"),
-    help: ArgumentHelp("Write the plan as well, for `exec` to execute it elsewhere.", valueName: "file"))
+    help: ArgumentHelp("Write the plan as well, for `exec` to execute it elsewhere.", valueName: "file"),
+    transform: path)
   var file: String?
 
   @Flag(help: "Tell instead what it would take: network evaluations, FLOP, time, memory, and time on some workers.")
@@ -35,7 +36,8 @@ struct PlanCommand: AsyncParsableCommand {
   var workers: [Int] = (0...8).map { 1 << $0 }
 
   @Option(
-    help: ArgumentHelp("With --cost: draw the time over the number of workers, as .png or .svg.", valueName: "file"))
+    help: ArgumentHelp("With --cost: draw the time over the number of workers, as .png or .svg.", valueName: "file"),
+    transform: path)
   var plot: String?
 
   func validate() throws {
@@ -69,7 +71,7 @@ struct MachineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "What `bench --json` printed there; without it, what the store's records do not tell is guessed from the speed of this machine.",
-      valueName: "file"))
+      valueName: "file"), transform: path)
   var bench: String?
 
   func validate() throws {

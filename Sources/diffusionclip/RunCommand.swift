@@ -26,7 +26,9 @@ struct RunCommand: AsyncParsableCommand {
     ))
   var cacheTrust: CacheSettings.Trust?
 
-  @Option(help: ArgumentHelp("Where results go: runs in the recipe's repository by default.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Where results go: runs in the recipe's repository by default.", valueName: "folder"),
+    transform: path)
   var runs: String?
 
   @Option(help: "How many threads to compute with: one for each processor by default.")
@@ -43,7 +45,7 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp("Write the expectations as a JUnit report, for CI dashboards.", valueName: "file"),
-    completion: .file(extensions: ["xml"]))
+    completion: .file(extensions: ["xml"]), transform: path)
   var junit: String?
 
   @Flag(help: "Finish what a failure does not touch.")

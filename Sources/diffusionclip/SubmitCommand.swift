@@ -43,7 +43,9 @@ struct SubmitCommand: AsyncParsableCommand {
       "An option for every sbatch, such as --partition=cpu; may be given several times.", valueName: "option"))
   var sbatch: [String] = []
 
-  @Option(help: ArgumentHelp("Where results go: runs in the recipe's repository by default.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Where results go: runs in the recipe's repository by default.", valueName: "folder"),
+    transform: path)
   var runs: String?
 
   func validate() throws {

@@ -177,4 +177,80 @@ struct BadInputTests {
     #expect(try outcome.finished["failed"] == 1, sourceLocation: place)
     #expect(repository.names(in: ".diffusionclip/attempts").isEmpty, sourceLocation: place)
   }
+
+  /// An empty path is a slip of a script, never the current folder or `/`.
+  @Test(arguments: [
+    ["run", ""], ["check", ""], ["run", "recipe.yaml", "--store", ""], ["run", "recipe.yaml", "--runs", ""],
+    ["run", "recipe.yaml", "--junit", ""], ["export", "recipe.yaml", "faces", "--to", ""],
+    ["plan", "recipe.yaml", "--out", ""],
+    ["plan", "recipe.yaml", "--cost", "--plot", ""], ["plan", "recipe.yaml", "--cost", "--bench", ""],
+    ["exec", "--plan", "", "--action", "faces"], ["exec", "--plan", "p", "--action", "faces", "--receipt", ""],
+    ["exec", "--plan", "p", "--finish", "--runs", ""], ["gallery", "", "--to", "x"], ["gallery", "runs", "--to", ""],
+    ["diff", "", "runs"], ["diff", "runs", ""], ["inspect", ""], ["doctor", ""], ["gc", "--store", ""],
+    ["verify", "--store", ""],
+    ["bench", "--against", ""], ["submit", "recipe.yaml", "--runs", ""], ["pull", ""],
+    ["push", "recipe.yaml", "--store", ""],
+  ])
+  func emptyPaths(arguments: [String]) throws {
+    let repository = try Repository("recipe: r\nstages: { faces: { load: { images: faces/*.png } } }", faces: ["ada"])
+    let outcome = try repository.run(arguments)
+    #expect(outcome.status == 64, "\(outcome)")
+    #expect(outcome.errors.contains("a path must not be empty"))
+    #expect(repository.names(in: "") == [".git", "faces", "recipe.yaml"])
+  }
+
+  /// Hidden files are what editors and file systems leave behind.
+  @Test func hiddenFilesAreNoRecipes() throws {
+    let repository = try Repository("recipe: r")
+    try FileManager.default.createDirectory(atPath: repository.path("recipes"), withIntermediateDirectories: true)
+    try repository.write("recipe: a\nstages: { faces: { load: { images: ../faces/*.png } } }", to: "recipes/a.yaml")
+    try repository.write(Data([0, 5, 22, 7]), to: "recipes/._a.yaml")
+    try repository.write(Data([0, 5, 22, 7]), to: "faces/._ada.png")
+    let link = repository.path("recipes/.#a.yaml")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "me@host.1234")
+    let outcome = try repository.run("run", "recipes")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("3 ran"))
+  }
+
+  /// What is known before a run is said before it.
+  @Test func whatTheStagesCannotDoIsSaidByCheck() throws {
+    let repository = try Repository("recipe: r")
+    func errors(_ stages: String, set overlays: String...) throws -> [String] {
+      try repository.write("recipe: r\nparams: { size: { sweep: [16, 24] } }\nstages:\n\(stages)", to: "recipe.yaml")
+      let outcome = try repository.run(["check", "recipe.yaml"] + overlays.flatMap { ["--set", $0] })
+      return outcome.errors.split(separator: "\n").filter { $0.contains(": error: ") }.map(String.init)
+    }
+    let pin = String(repeating: "a0", count: 32)
+    #expect(
+      try errors("  faces: { load: { images: faces/*.png, sha256: \(pin) } }") == [
+        "recipe.yaml:4:41: error: 'load' of stage 'faces': 'sha256' pins one file, but 'images' names 3: name one file, or leave it out"
+      ])
+    #expect(try errors("  faces: { load: { clip: faces, sha256: \(pin) } }")[0].contains("'clip' names 3"))
+    let stages = """
+        faces: { load: { images: faces/*.png, size: "${size}" } }
+        more: { load: { images: faces/ada.png } }
+        scores: { metric: { images: faces, reference: faces, measures: [mae] } }
+
+      """
+    func table(_ text: String) -> String { stages + "  t: { table: { \(text) } }" }
+    #expect(try errors(table("rows: [scores] }, expect: { mae.least_rise: \"> 0\" ")) == [])
+    #expect(
+      try errors(table("rows: [scores] }, expect: { mea.least_rise: \"> 0\" "))[0].contains(
+        "no row has the measure 'mea': they have mae"))
+    #expect(try errors(table("rows: [scores] }, expect: { mae: \"> 0\" "))[0].contains("such as 'mae.least_lead'"))
+    #expect(
+      try errors(table("rows: [scores] }, expect: { mae.least_lead: \"> 0\" "))[0].contains("there are none to compare")
+    )
+    #expect(try errors(table("rows: [scores], measures: [ssim]"))[0].contains("no row has the measure 'ssim'"))
+    #expect(try errors(table("rows: [scores], average: [sise]"))[0].contains("sise"))
+    let single = table("rows: [scores] }, expect: { mae.least_rise: \"> 0\" ")
+      .replacing("size: \"${size}\"", with: "size: 16")
+    #expect(try errors(single)[0].contains("there are none to compare"))
+    // Along a sweep of one place, nothing is compared, and nothing is wrong.
+    #expect(try errors(table("rows: [scores] }, expect: { mae.least_rise: \"> 0\" "), set: "size=16") == [])
+    let outcome = try repository.run("run", "recipe.yaml", "--set", "size=16")
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(outcome.output.contains(/held +t +mae.least_rise +nothing to compare +expected > 0/))
+  }
 }

@@ -9,7 +9,7 @@ struct InspectionTests {
     let repository = try Repository("recipe: r")
     let names = [
       "load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "metric", "figure", "plot", "table",
-      "survey", "tally",
+      "survey", "tally", "use",
     ]
     let listed = try repository.run("kinds").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
     #expect(listed == names)
@@ -19,6 +19,17 @@ struct InspectionTests {
     let invert = try repository.run("kinds", "invert").output
     #expect(invert.contains("One action for each item of 'images'."))
     #expect(invert.contains(/return_step +integer 1...999 +default 500/))
+    #expect(invert.contains(/Outputs\n +latents +latents *\n +effort +metrics/))
+    let load = try repository.run("kinds", "load").output
+    #expect(load.contains(/\n +clip +clip +with 'clip'\n/))
+    let tuned = try repository.run("kinds", "finetune").output
+    #expect(
+      tuned.contains(/\n +latents +latents +with method: latent\n/) && tuned.contains("unless with method: latent"))
+    let trained = try #require(kinds.first { $0["kind"] == "train" }?["outputs"]?.array)
+    #expect(trained.map { $0["name"] } == ["model", "losses"])
+    #expect((trained[0]["types"]?.array?.count ?? 0) > 3)
+    let use = try repository.run("kinds", "use").output
+    for word in ["recipe", "repeat", "carry", "${round}"] { #expect(use.contains(word)) }
     let unknown = try repository.run("kinds", "inverse")
     #expect(unknown.status == 2)
     #expect(unknown.errors.hasPrefix("there is no stage kind 'inverse'; did you mean 'invert'? there are load, "))

@@ -27,10 +27,26 @@ struct ExpectationTests {
 
   @Test(arguments: [
     "", ">", "> x", ">> 1", "=> 1", "= 1", "0.2..0.1", "1..", "1 ± -1", "± 1", "0.5", "> nan", "> inf", "> 0x10",
-    "< 1 2",
+    "< 1 2", "0...50", "0....50", "1.. .5", ".5..1", "> .5", "> 5.", "> 0o7", "0..1..2", "> 1e999", ">\u{301} 1",
+    "> \u{661}",
+    "1 ± ±2", "> 1_000", "> 1,5", "> +-1",
   ])
   func refused(text: String) {
     #expect(Expectation.Comparison(text) == nil)
+  }
+
+  @Test(arguments: [
+    ("0...50", "0..50"), ("0…50", "0..50"), ("0 to 50", "0..50"), ("=> 1", ">= 1"), ("= 1", "== 1"), ("≥ 2", ">= 2"),
+    ("0.2+/-0.1", "0.2±0.1"), ("> .5", "> 0.5"),
+  ])
+  func slips(text: String, meant: String) throws {
+    let errors = try folder.errors(
+      stages: """
+        p: { load: { images: faces/a.png } }
+        m: { metric: { images: p, measures: [mae] }, expect: { mae: "\(text)" } }
+        """)
+    #expect(errors.contains("r.yaml:4:63: error: the expectation of 'mae' must be a comparison"))
+    #expect(errors.contains("did you mean '\(meant)'?"), "\(errors)")
   }
 
   @Test func errors() throws {

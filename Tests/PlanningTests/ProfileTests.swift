@@ -28,7 +28,7 @@ struct ProfileTests {
     #expect(plan["m[step=500]"]?.parameters["layers"] == .list([.int(0)]))
     #expect(plan["m[step=500]"]?.parameters.string("target") == "zombie")
     #expect(plan.overlays == ["steps": .int(4), "step": .list([.int(500), .int(600)]), "layers": .list([.int(0)])])
-    #expect(try folder.plan(recipe, profile: "one")["m"]?.parameters.string("target") == "a, b's")
+    #expect(try folder.plan(recipe, profile: "one")["m[step=200]"]?.parameters.string("target") == "a, b's")
     #expect(try folder.plan(recipe).overlays.isEmpty)
   }
 
@@ -46,6 +46,17 @@ struct ProfileTests {
     #expect(
       try folder.errors(recipe.replacing("target: \"a, b's\"", with: "target: [a, b]"))
         .hasPrefix("r.yaml:5:29: error: 'target' is a text in the recipe, and '[a, b]' is not\n"))
+  }
+
+  /// What does not run is not in the way of what does.
+  @Test func aProfileThatIsNotTakenVetoesNothing() throws {
+    let plan = try folder.plan(recipe, set: ["step=400"])
+    #expect(plan.stages.filter { $0.name == "l" }.map(\.id) == ["l[step=400]"])
+    #expect(try folder.plan(recipe, set: ["step=400"], profile: "ci")["l[step=400]"]?.parameters.int("steps") == 4)
+    // Whatever is set, what is wrong with a profile is wrong by itself.
+    #expect(
+      try folder.errors(recipe.replacing("step: [500, 600]", with: "step: [many]"), set: ["step=400"])
+        .hasPrefix("r.yaml:4:25: error: 'step' is a whole number in the recipe, and 'many' in '[many]' is not"))
   }
 
   @Test func errors() throws {

@@ -1,5 +1,7 @@
+import ArtifactStore
 import Planning
 import StageKit
+import TestSupport
 import Testing
 
 /// `params`, `${name}` and `--set`.
@@ -36,6 +38,78 @@ struct RecipeParameterTests {
     #expect(plan["l"]?.inputs["model"] == .one(OutputReference(stage: "base", port: "diffusion", type: .diffusion)))
     #expect(Array(plan.parameters.keys) == ["word", "steps", "rate", "fast", "layers", "which", "none"])
     #expect(plan.overlays.isEmpty)
+  }
+
+  @Test(arguments: [
+    ("$${word}", "${word}"), ("$$${word}", "$angry"), ("$$$${word}", "$${word}"), ("costs $5", "costs $5"),
+    ("$$5 $$", "$$5 $$"), ("a$", "a$"), ("${word}$", "angry$"), ("$ {word}", "$ {word}"),
+    ("$\u{301}{x}", "$\u{301}{x}"),
+    ("${word}\u{301}", "angry\u{301}"),
+  ])
+  func dollarsThatStay(written: String, text: String) throws {
+    let plan = try folder.plan(recipe.replacing("${word} face at ${steps}, not $${word}", with: "'\(written)'"))
+    #expect(plan["m"]?.parameters.string("target").unicodeScalars.elementsEqual(text.unicodeScalars) == true)
+    // The same in a value that takes no parameter in.
+    guard !["$$${word}", "${word}$", "${word}\u{301}"].contains(written) else { return }
+    let declared = try folder.plan(
+      recipe.replacing("word: angry", with: "word: '\(written)'").replacing(" face at ${steps}, not $${word}", with: "")
+    )
+    #expect(declared["m"]?.parameters.string("target").unicodeScalars.elementsEqual(text.unicodeScalars) == true)
+  }
+
+  @Test func numbersThatAreNone() throws {
+    #expect(
+      try folder.errors(recipe.replacing("rate: 0.5", with: "rate: .inf")) == """
+        r.yaml:2:41: error: the value of parameter 'rate' must be a finite number, not .inf
+           2 | params: { word: angry, steps: 40, rate: .inf, fast: false, layers: [1, 2], which: base, none: null }
+             |                                         ^
+        """)
+    for overlay in [
+      "rate=1e400", "rate=-1e400", "rate=.nan", "rate=.inf", "steps=99999999999999999999", "layers=[1e400]",
+    ] {
+      let errors = try folder.errors(recipe, set: [overlay])
+      #expect(errors.hasPrefix("--set:1:"), "\(overlay): \(errors)")
+    }
+    #expect(try folder.errors(recipe, set: ["steps=99999999999999999999"]).contains("whole numbers go from "))
+    #expect(try folder.errors(recipe, set: ["none=.nan"]).hasPrefix("--set:1:6: error: "))
+  }
+
+  /// Any text at any parameter is taken or refused where it stands.
+  @Test func anyTextAtAnyParameter() throws {
+    var random = SeededGenerator(seed: 11)
+    let pieces = [
+      "0", "1", "9", "-", "+", ".", "e", "E", "x", "o", "_", "9223372036854775807", "9223372036854775808", "1e308",
+      "1e309",
+      ".inf", ".nan", "true", "null", "~", "\u{301}", "\u{600}", "\u{661}", "é", "$", "${", "}", "${rate}", "[", "]",
+      ",", "{",
+      "a", "*", "?", "/", "..", " ", "\u{85}", "\u{2028}", "\\", "0x8000000000000000", "%",
+    ]
+    for _ in 0..<400 {
+      let text = (0..<Int.random(in: 1...5, using: &random)).map { _ in pieces.randomElement(using: &random) ?? "" }
+        .joined()
+      // Quoted by JSON's rules, which are YAML's.
+      let quoted = String(decoding: JSON.string(text).bytes, as: UTF8.self)
+      for scalar in [quoted, text.contains(/[\n:#{}\[\],&*!|>'"%@`?]/) ? quoted : text] {
+        let errors = try folder.errors(
+          """
+          recipe: r
+          params: { rate: 0.5, any: \(scalar) }
+          stages:
+            base: { load: { diffusion: base.pt } }
+            p: { load: { images: \(scalar), size: \(scalar) } }
+            q: { load: { images: faces/*.png } }
+            l: { invert: { images: q, model: base, steps: \(scalar), return_step: "${any}" } }
+            m:
+              finetune:
+                { model: base, latents: l, target: \(scalar), rate: \(scalar), efficient: \(scalar), schedule: \(scalar),
+                  layers: [\(scalar)], losses: { a: \(scalar) }, adam: { beta: \(scalar), log: \(scalar) } }
+            k: { metric: { images: q, measures: [mae] }, expect: { mae: \(scalar) } }
+          """)
+        #expect(errors == "no errors" || errors.hasPrefix("r.yaml:"), "\(scalar): \(errors)")
+        let set = try folder.errors(recipe, set: ["word=\(text)", "steps=\(text)", "rate=\(text)", "layers=\(text)"])
+        #expect(set == "no errors" || set.hasPrefix("--set:") || set.hasPrefix("r.yaml:"), "\(text): \(set)")
+      }
+    }
   }
 
   @Test func overlaysAreTypedLikeWhatTheyReplace() throws {
@@ -192,7 +266,7 @@ struct RecipeParameterTests {
         r.yaml:4:9: error: the value of a parameter cannot use another parameter
            4 |   name: "${size}"
              |         ^
-             help: use both where they are needed: "${a} ${b}"
+             help: use both where they are needed: "${a} ${b}"; write $${ for the text '${'
         r.yaml:5:8: error: parameter 'map' must be a value, a list of values, or a sweep, not a mapping
            5 |   map: { a: 1 }
              |        ^

@@ -50,9 +50,102 @@ struct SourceTests {
     ("*s/*.png", ["[x]", "a", "b"]), ("faces/1*0.jpg", ["10"]), ("faces/*a*.*", ["a"]), ("\u{E9}/?1.png", ["\u{E9}1"]),
     // A path that exists is no pattern.
     ("faces/[x].png", ["[x]"]), ("faces/[[]x].png", ["[x]"]),
+    ("faces/*.{png,jpg}", ["10", "[x]", "a", "b"]), ("faces/{a,b}.png", ["a", "b"]),
+    ("{faces,other}/{a*,d*}.png", ["a", "d.v2"]),
+    ("faces/{[ab],{1,2}0}.*", ["10", "a", "b"]), ("faces/{*,a}.png", ["[x]", "a", "b"]),
   ])
   func globs(pattern: String, names: [String]) throws {
     #expect(try source("images", "\"\(pattern)\"")?.files.map(\.name) == names)
+  }
+
+  /// Only what the recipe writes is a pattern, not the folder that it stands in.
+  @Test func theFolderOfTheRecipeIsLiteral() throws {
+    for name in ["proj [v2]", "proj 2", "p*", "{a,b}", "a"] {
+      try folder.add("\(name)/pics/\(name.utf8.count).png")
+      try folder.add(
+        "\(name)/r.yaml",
+        Data(
+          "recipe: r\nstages: { a: { load: { images: pics/*.png } }, b: { load: { images: ../a/pics/1.png } } }".utf8))
+    }
+    for name in ["proj [v2]", "proj 2", "p*", "{a,b}", "a"] {
+      let plan = try Planner.plan(recipeAt: "\(folder.path)/\(name)/r.yaml", kinds: TestKinds.all)
+      #expect(plan["a"]?.sources["images"]?.files.map(\.path) == ["\(folder.path)/\(name)/pics/\(name.utf8.count).png"])
+      #expect(plan["b"]?.sources["images"]?.files.map(\.path) == ["\(folder.path)/a/pics/1.png"])
+    }
+  }
+
+  @Test func lettersAreScalars() throws {
+    try folder.add("marks/e\u{301}.png")
+    try folder.add("marks/\u{E9}.png")
+    try folder.add("marks/._x.png")
+    try folder.add("marks/*.txt")
+    try folder.add("marks/b.txt")
+    func found(_ pattern: String) throws -> [[UInt8]]? {
+      try source("images", "\"\(pattern)\"")?.files.map { Array($0.name.utf8) }
+    }
+    #expect(try found("marks/?.png") == [Array("\u{E9}".utf8)])
+    #expect(try found("marks/e*.png") == [Array("e\u{301}".utf8)])
+    // Items of names that are the same letters would be taken for each other.
+    #expect(try error("images", "marks/*.png")[0].contains("their names differ only in how letters are composed"))
+    #expect(try found("marks/[*].txt") == [Array("*".utf8)])
+    #expect(
+      try error("images", "\"marks/*.txt\"") == [
+        "r.yaml:3:24: error: 'marks/*.txt' is a file and matches 1 more in 'images' of 'load'",
+        "     help: write 'marks/[*].txt' for the file alone",
+      ])
+  }
+
+  @Test func whatIsNoFileIsNotLeftOut() throws {
+    try folder.add("mixed/a.png")
+    let link = "\(folder.path)/mixed/b.png"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "gone/b.png")
+    let dangling = [
+      "r.yaml:3:24: error: 'mixed/*.png' in 'images' of 'load' takes a link to what is not there: mixed/b.png -> gone/b.png",
+      "     help: mend the link, or remove it: mixed/b.png",
+    ]
+    #expect(try error("images", "mixed/*.png") == dangling)
+    #expect(try error("images", "mixed/b.png")[0].contains("takes a link to what is not there"))
+    #expect(try error("clip", "mixed")[0].contains("takes a link to what is not there"))
+    try FileManager.default.removeItem(atPath: link)
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "a.png")
+    #expect(try source("images", "mixed/*.png")?.files.count == 2)
+    try FileManager.default.removeItem(atPath: link)
+    #expect(mkfifo(link, 0o600) == 0)
+    #expect(try error("images", "mixed/*.png")[0].contains("takes what is neither a file nor a folder: mixed/b.png"))
+    try FileManager.default.removeItem(atPath: link)
+    let bytes: [CChar] = Array("\(folder.path)/mixed/caf".utf8CString.dropLast()) + [-23] + Array(".png".utf8CString)
+    let file = open(bytes, O_CREAT | O_WRONLY, 0o600)
+    try #require(file >= 0)
+    close(file)
+    #expect(
+      try error("images", "mixed/*.png") == [
+        "r.yaml:3:24: error: the name of the file caf\\xE9.png, which 'mixed/*.png' takes in 'images' of 'load', is not UTF-8",
+        "     help: rename it: mixed/caf\\xE9.png",
+      ])
+    unlink(bytes)
+  }
+
+  @Test func helpForAFolderTakesAllItsPictures() throws {
+    for name in ["1.png", "2.png", "3.JPG", "4.jpeg", "notes.txt", ".hidden.png"] {
+      try folder.add("photos [1]/\(name)")
+    }
+    #expect(
+      try error("images", "\"photos [1]\"") == [
+        "r.yaml:3:24: error: 'photos [1]' is a folder, not a file, in 'images' of 'load'",
+        "     help: name files in it: 'photos [[]1]/*.{JPG,jpeg,png}' takes 4 of its 5, and leaves out notes.txt",
+      ])
+    #expect(try source("images", "\"photos [[]1]/*.{JPG,jpeg,png}\"")?.files.count == 4)
+    try folder.add("texts/a.txt")
+    #expect(
+      try error("images", "texts")[1] == "     help: it has no file that ends in jpeg, jpg, png")
+  }
+
+  @Test func bracesAreBounded() throws {
+    let many = String(repeating: "{a,b}", count: 30)
+    #expect(try error("images", "\"\(many)\"")[0].contains("stands for more than 1000 patterns"))
+    #expect(
+      try error("images", "\"faces/{a,c}.png\"")[0].contains("no such file 'faces/c.png'"),
+      "what is written out is there")
   }
 
   @Test func mappingFollowsTheForm() throws {
@@ -85,7 +178,10 @@ struct SourceTests {
         "images", "\"~/*.png\"", "no such file '~/*.png'",
         ["'~' is not expanded: write the path from the recipe's folder, or an absolute one"]
       ),
-      ("images", "faces", "'faces' is a folder, not a file,", ["name files in it: 'faces/*.png'"]),
+      (
+        "images", "faces", "'faces' is a folder, not a file,",
+        ["name files in it: 'faces/*.{jpg,png}' takes 4 of its 4"]
+      ),
       ("diffusion", "clip", "'clip' is a folder, not a file,", ["name a file in it"]),
       ("diffusion", "base.pt/x", "no such file 'base.pt/x'", ["base.pt is not a folder"]),
       ("diffusion", "/nowhere/x", "no such file '/nowhere/x'", ["there is no folder /nowhere"]),

@@ -127,10 +127,97 @@ struct SweepTests {
 
   @Test func overlaysOfSweeps() throws {
     let one = try folder.plan(recipe(head, stages), set: ["step=500", "target=clown"])
-    #expect(one.stages.map(\.id) == ["base", "p", "l", "m", "s", "f"])
+    #expect(
+      one.stages.map(\.id) == [
+        "base", "p", "l[step=500]", "m[step=500,target=clown]", "s[step=500,target=clown]", "f",
+      ])
     #expect(one.overlays == ["step": .int(500), "target": .string("clown")])
     let others = try folder.plan(recipe(head, stages), set: ["step=[500, 600, 700]", "target=clown"])
     #expect(others.stages.filter { $0.name == "l" }.map(\.id) == ["l[step=500]", "l[step=600]", "l[step=700]"])
+  }
+
+  /// A sweep of one value has its axis: what picks a place from it, or collects it, goes on as before.
+  @Test func aNarrowedSweepKeepsItsAxis() throws {
+    let picking = stages + "one: { metric: { images: \"s[step=400]\", measures: [mae] } }"
+    let plan = try folder.plan(recipe(head, picking), set: ["step=400"])
+    #expect(plan["one[target=clown]"]?.inputs["images"]?.references.map(\.stage) == ["s[step=400,target=clown]"])
+    #expect(members(plan, "f").last == "after [step=400, target=zombie] s[step=400,target=zombie]")
+    #expect(
+      try folder.errors(recipe(head, picking), set: ["step=500"])
+        .hasPrefix("r.yaml:10:28: error: 'step' of 's' is never '400'\n"))
+    let lists = "params: { layers: { sweep: [[1, 2], [3]] } }"
+    let tuned = """
+      base: { load: { diffusion: base.pt } }
+      p: { load: { images: faces/*.png } }
+      l: { invert: { images: p, model: base, steps: 3 } }
+      m: { finetune: { model: base, latents: l, target: x, layers: "${layers}" } }
+      """
+    #expect(try folder.plan(recipe(lists, tuned), set: ["layers=[4, 5]"]).stages.last?.id == "m[layers=[4, 5]]")
+    #expect(
+      try folder.plan(recipe(lists, tuned), set: ["layers=[[4], [5, 6]]"]).stages.suffix(2).map(\.id) == [
+        "m[layers=[4]]", "m[layers=[5, 6]]",
+      ])
+  }
+
+  /// No two stages have one id, whatever the values of sweeps read like.
+  @Test(arguments: [
+    (#"["1", 1]"#, [#""1""#, "1"]), (#"["true", true, "null"]"#, [#""true""#, "true", #""null""#]),
+    (#"["a, b", "a", "b"]"#, [#""a, b""#, "a", "b"]),
+    (#"["x]", "[x", "x=1", '"x"']"#, [#""x]""#, #""[x""#, #""x=1""#, #""\"x\"""#]),
+    ("[\"caf\u{E9}\", \"cafe\u{301}\"]", ["caf\u{E9}", #""cafe\u0301""#]),
+    ("[\"\u{301}a\", a, \"a\u{200B}\", \"a\\n\"]", [#""\u0301a""#, "a", #""a\u200b""#, #""a\u000a""#]),
+    ("[man/woman, man_woman]", ["man/woman", "man_woman"]),
+  ])
+  func idsAreInjective(values: String, spelled: [String]) throws {
+    let plan = try folder.plan(
+      recipe(
+        "params: { word: { sweep: \(values) } }",
+        """
+        base: { load: { diffusion: base.pt } }
+        p: { load: { images: faces/*.png } }
+        l: { invert: { images: p, model: base, steps: 3 } }
+        m: { finetune: { model: base, latents: l, target: "${word}!" } }
+        """))
+    let made = plan.stages.filter { $0.name == "m" }
+    #expect(made.map(\.id) == spelled.map { "m[word=\($0)]" })
+    #expect(Set(plan.stages.map(\.id)).count == plan.stages.count)
+    // Each id leads back to its stage, in a recipe's reference too.
+    for (spelling, stage) in zip(spelled, made) {
+      let picked = try folder.plan(
+        recipe(
+          "params: { word: { sweep: \(values) } }",
+          """
+          base: { load: { diffusion: base.pt } }
+          p: { load: { images: faces/*.png } }
+          l: { invert: { images: p, model: base, steps: 3 } }
+          m: { finetune: { model: base, latents: l, target: "${word}!" } }
+          s: { sample: { latents: l, model: 'm[word=\(spelling)]' } }
+          """))
+      #expect(picked["s"]?.inputs["model"]?.references.map(\.stage) == [stage.id], "\(spelling)")
+    }
+  }
+
+  @Test func valuesAreMeantByWhatTheyReadLike() throws {
+    func picked(_ values: String, by text: String) throws -> String {
+      let recipe = recipe(
+        "params: { word: { sweep: \(values) } }",
+        """
+        base: { load: { diffusion: base.pt } }
+        p: { load: { images: faces/*.png } }
+        l: { invert: { images: p, model: base, steps: 3 } }
+        m: { finetune: { model: base, latents: l, target: "${word}!" } }
+        s: { sample: { latents: l, model: '\(text)' } }
+        """)
+      let errors = try folder.errors(recipe)
+      guard errors == "no errors" else { return String(errors.split(separator: "\n")[0]) }
+      return try folder.plan(recipe)["s"]?.inputs["model"]?.references[0].stage ?? ""
+    }
+    #expect(try picked("[500, 600]", by: "m[word=5e2]") == "m[word=500]")
+    #expect(try picked("[0.5, 1]", by: "m[word=1.0]") == "m[word=1]")
+    #expect(try picked("[\"1\", 2]", by: "m[word=1]") == #"m[word="1"]"#)
+    #expect(try picked("[\"a, b\", c]", by: "m[word=a, b]") == #"m[word="a, b"]"#)
+    #expect(try picked("[\"a, b\", c]", by: #"m[word="c"]"#) == "m[word=c]")
+    #expect(try picked("[\"1\", 1]", by: "m[word=1.0]") == "m[word=1]")
   }
 
   @Test func expectationsHoldAtEveryPlace() throws {

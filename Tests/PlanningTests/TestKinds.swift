@@ -8,7 +8,7 @@ enum TestKinds {
   static let load = StageKind(
     name: "load", summary: "Brings something in.", revision: 1,
     parameters: [
-      Parameter("images", .path(.files), .optional, help: "pictures"),
+      Parameter("images", .path(.files), .optional, endings: ["jpeg", "jpg", "png"], help: "pictures"),
       Parameter("diffusion", .path(.file), .optional, help: "a checkpoint"),
       Parameter("clip", .path(.fileOrFolder), .optional, help: "a checkpoint, or a folder of one"),
       Parameter("size", .int(8...1024), .defaulting(.int(64)), help: "pixels a side"),

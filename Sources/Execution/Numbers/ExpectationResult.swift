@@ -7,6 +7,8 @@ public struct ExpectationResult: Sendable {
   public enum Verdict: Sendable, Hashable {
     case held(Double)
     case failed(Double)
+    /// The stage says that there was nothing to measure, as in a comparison along a sweep of one place. It holds.
+    case idle
     /// There is no such measure; what was probably meant.
     case unknown(suggestion: String?, available: [String])
   }
@@ -16,20 +18,28 @@ public struct ExpectationResult: Sendable {
   public let expectation: Expectation
   public let verdict: Verdict
 
-  public var held: Bool { if case .held = verdict { true } else { false } }
+  public var held: Bool {
+    switch verdict {
+    case .held, .idle: true
+    case .failed, .unknown: false
+    }
+  }
 
   /// The measured value, if there is one.
   public var value: Double? {
     switch verdict {
     case .held(let value), .failed(let value): value
-    case .unknown: nil
+    case .idle, .unknown: nil
     }
   }
+
+  /// What stands for the value where there is none.
+  var absence: String { verdict == .idle ? "nothing to compare" : "no such measure" }
 
   /// What went wrong, where something did.
   var complaint: String? {
     switch verdict {
-    case .held: return nil
+    case .held, .idle: return nil
     case .failed(let value):
       return "\(expectation.location): error: expected \(expectation.measure) \(expectation.text), got \(value)"
     case .unknown(let suggestion, let available):
@@ -62,6 +72,8 @@ public struct ExpectationResult: Sendable {
     (self.stage, self.expectation) = (stage, expectation)
     if let value = measured.lazy.compactMap({ $0.mean(expectation.measure) }).first {
       verdict = expectation.holds(value) ? .held(value) : .failed(value)
+    } else if measured.contains(where: { $0.untaken.contains(expectation.measure) }) {
+      verdict = .idle
     } else {
       let available = measured.flatMap(\.measures)
       verdict = .unknown(

@@ -14,9 +14,11 @@ public struct Measurements: Sendable, Hashable {
   public let rows: [Row]
   /// Every measure that some row has, in the order met.
   public let measures: OrderedSet<String>
+  /// Those that are listed without a number: there was nothing to measure.
+  public let untaken: Set<String>
 
-  init(rows: [Row]) {
-    self.rows = rows
+  init(rows: [Row], untaken: Set<String> = []) {
+    (self.rows, self.untaken) = (rows, untaken)
     measures = rows.reduce(into: []) { $0.formUnion($1.values.keys) }
   }
 
@@ -31,10 +33,11 @@ public struct Measurements: Sendable, Hashable {
   init?(of artifact: Artifact, stage: String, in store: Store) throws {
     switch artifact.type {
     case .metrics:
+      var untaken: Set<String> = []
       self.init(
         rows: try artifact.items.map { item in
-          Row(item: item.name, values: try Self.values(in: store.read(item.object), stage: stage))
-        })
+          Row(item: item.name, values: try Self.values(in: store.read(item.object), stage: stage, &untaken))
+        }, untaken: untaken)
     case .table:
       guard let table = CSV(try store.read(artifact.items[0].object)),
         table.header.count == 2
@@ -48,7 +51,9 @@ public struct Measurements: Sendable, Hashable {
   }
 
   /// A flat object `{measure: number}`; a measure that is null was not taken.
-  private static func values(in data: Data, stage: String) throws -> OrderedDictionary<String, Double> {
+  private static func values(
+    in data: Data, stage: String, _ untaken: inout Set<String>
+  ) throws -> OrderedDictionary<String, Double> {
     let json: JSON
     do { json = try JSON(parsing: data) } catch {
       throw ExecutionError.damagedTable(stage: stage, problem: error.description)
@@ -56,6 +61,7 @@ public struct Measurements: Sendable, Hashable {
     guard let members = json.members else {
       throw ExecutionError.damagedTable(stage: stage, problem: "expected an object {measure: number}")
     }
+    untaken.formUnion(members.filter { $0.value == .nothingToMeasure }.map(\.name))
     return OrderedDictionary(members.compactMap { member in member.value.double.map { (member.name, $0) } }) {
       first, _ in first
     }

@@ -13,10 +13,13 @@ public enum Summary {
   /// The actions of one stage: how many are cached, and why the others will run, the same reason once.
   static func text(of actions: [PlannedAction]) -> String {
     let cached = actions.count(where: \.isCached)
-    var text = "\(actions[0].id.stage): \(cached) cached, \(actions.count - cached) to run\n"
+    var text = "\(actions[0].id.stage): \(cached) cached, \(actions.count - cached) to run"
+    // Of a stage that is new to the store, its own line says all there is to say.
+    let isNew = actions.allSatisfy { $0.status == .run(.neverRun) }
+    text += isNew ? ", \(Reason.neverRun)\n" : "\n"
     var items: OrderedDictionary<String, [ActionID]> = [:]
     for action in actions {
-      if case .run(let reason) = action.status { items[reason.description, default: []].append(action.id) }
+      if !isNew, case .run(let reason) = action.status { items[reason.description, default: []].append(action.id) }
     }
     for (reason, ids) in items {
       let names = ids.prefix(3).compactMap(\.item).joined(separator: ", ") + (ids.count > 3 ? ", …" : "")
@@ -47,7 +50,7 @@ public enum Summary {
     let rows = expectations.map { result in
       [
         result.held ? "held" : "FAILED", result.stage, result.expectation.measure,
-        result.value.map(Readable.number) ?? "no such measure", "expected \(result.expectation.text)",
+        result.value.map(Readable.number) ?? result.absence, "expected \(result.expectation.text)",
       ]
     }
     return aligned(rows) + "\n"

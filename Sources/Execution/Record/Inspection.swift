@@ -24,24 +24,10 @@ public struct Inspection: Sendable {
   }
 
   /// The outputs that `name` means: `stage` is all of a stage's at every place of its sweeps, `stage.port` one of
-  /// them, `stage[axis=value]` all at one place.
+  /// them, `stage[axis=value]` all at the places where the axis has the value.
   /// - Throws: ``ExecutionError`` where the recipe has no such output or it has not been made.
   public func outputs(called name: String) throws -> [Output] {
-    let outputs = plan.stages.flatMap { stage in
-      stage.outputs.map { output in
-        (
-          reference: OutputReference(stage: stage.id, port: output.name, type: output.type),
-          names: [stage.id, stage.name].flatMap { [$0, "\($0).\(output.name)"] }
-        )
-      }
-    }
-    let meant = outputs.filter { $0.names.contains(name) }.map(\.reference)
-    guard !meant.isEmpty else {
-      throw ExecutionError.unknownOutput(
-        name, suggestion: Suggestion.nearest(to: name, in: outputs.flatMap(\.names)),
-        available: plan.stages.map(\.id))
-    }
-    return try meant.map { reference in
+    try plan.outputs(called: name).map { reference in
       guard let artifact = forecast.artifacts[reference] else { throw ExecutionError.notMade(name) }
       return Output(name: plan.name(of: reference), reference: reference, artifact: artifact)
     }

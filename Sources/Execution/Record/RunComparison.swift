@@ -22,7 +22,7 @@ public struct RunComparison: Sendable {
     ) -> (title: String, differences: [Difference]) {
       let old = OrderedDictionary(facts(runs.0)) { first, _ in first }
       let new = OrderedDictionary(facts(runs.1)) { first, _ in first }
-      let subjects = OrderedSet(old.keys).union(new.keys).filter { old[$0] != new[$0] }
+      let subjects = OrderedSet(old.keys).union(new.keys).filter { old[$0]?.bytes != new[$0]?.bytes }
       return (title, subjects.map { Difference(subject: $0, first: old[$0] ?? .null, second: new[$0] ?? .null) })
     }
     sections = [

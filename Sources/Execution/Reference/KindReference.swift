@@ -7,7 +7,22 @@ import StageKit
 public struct KindReference: Sendable {
   private let kinds: [StageKind]
 
-  public init(_ kinds: [StageKind]) { self.kinds = kinds }
+  /// - Parameter kinds: those of the catalog; ``use`` stands behind them.
+  public init(_ kinds: [StageKind]) { self.kinds = kinds + [Self.use] }
+
+  /// What a stage can be besides the kinds of the catalog: another recipe. It has that one's inputs, parameters and
+  /// outputs, too.
+  static let use = StageKind(
+    name: "use", summary: "Puts another recipe, with its inputs and parameters by their names, in the stage's place.",
+    revision: 1,
+    parameters: [
+      Parameter("recipe", .string, .required, help: "The recipe's file, relative to this one."),
+      Parameter(
+        "repeat", .int(1...1000), .optional,
+        help: "How many rounds, each on what the one before made; ${round} is the number of the round."),
+      Parameter("carry", .map(.string), .optional, help: "With repeat: inputs to outputs of the round before."),
+    ],
+    outputs: { _ in [] }, run: { _ in })
 
   /// The kind called `name`.
   /// - Throws: `InputError` that lists the kinds there are.
@@ -40,6 +55,17 @@ public struct KindReference: Sendable {
     if !kind.parameters.isEmpty {
       text += "\nParameters\n" + Summary.aligned(kind.parameters.flatMap { $0.rows(indent: "  ") })
     }
+    let outputs = kind.possibleOutputs
+    if !outputs.isEmpty {
+      text += "\nOutputs\n"
+      text += Summary.aligned(
+        outputs.map { ["  \($0.name)", $0.types.map(\.rawValue).joined(separator: "|"), $0.condition ?? ""] })
+    }
+    if kind.name == Self.use.name {
+      text +=
+        "\nInputs, parameters and outputs are those that the recipe declares: give the former beside 'recipe', and\n"
+      text += "refer to the latter as 'stage.output'. Its stages are called 'stage.NAME'.\n"
+    }
     return text
   }
 
@@ -56,6 +82,13 @@ public struct KindReference: Sendable {
           ]
         }),
       "parameters": .array(kind.parameters.map(\.json)),
+      "outputs": .array(
+        kind.possibleOutputs.map { output in
+          [
+            "name": .string(output.name), "types": .array(output.types.map { .string($0.rawValue) }),
+            "when": .optional(output.condition),
+          ]
+        }),
     ]
   }
 }

@@ -87,18 +87,9 @@ public struct RecipeSchema: Sendable {
     ]
   ]
 
-  private static let use: JSON = [
-    "description": "Uses another recipe: its inputs and parameters by name.", "type": "object",
-    "properties": [
-      "recipe": ["description": "The recipe's file, relative to this one.", "type": "string"],
-      "repeat": orExpression(["type": "integer", "minimum": 1, "maximum": 1000]),
-      "carry": [
-        "description": "Inputs to outputs of the round before.", "type": "object",
-        "additionalProperties": ["type": "string"],
-      ],
-    ],
-    "required": ["recipe"],
-  ]
+  /// Inputs and parameters of the other recipe stand beside what is declared.
+  private static let use = JSON.object(
+    (schema(of: KindReference.use).members ?? []).filter { $0.name != "additionalProperties" })
 
   // MARK: Kinds
 

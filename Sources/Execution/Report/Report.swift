@@ -86,7 +86,7 @@ struct Report {
     let rows = record.expectations.map { result in
       [
         HTML.escaped(result.stage), HTML.escaped(result.expectation.measure), HTML.escaped(result.expectation.text),
-        result.value.map(Readable.number) ?? "no such measure",
+        result.value.map(Readable.number) ?? result.absence,
         result.held ? "<span class=\"held\">held</span>" : "<span class=\"failed\">failed</span>",
       ]
     }

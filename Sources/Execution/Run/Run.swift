@@ -81,7 +81,7 @@ public struct Run: Sendable {
 
   /// Tells the store what the run used, so that it is not taken for garbage.
   private func register(_ actions: [ActionResult]) throws {
-    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }
+    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { Overlay.value($0.key, $0.value).json }
     try store.register(RegisteredRun(recipe: plan.file, overlays: overlays, keys: actions.map(\.key)))
   }
 

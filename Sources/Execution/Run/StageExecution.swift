@@ -48,9 +48,8 @@ public struct StageExecution: Sendable {
   private static func action(_ id: String, in plan: Plan) throws -> (stage: PlannedStage, item: String?) {
     if let stage = plan[id] { return (stage, nil) }
     // A stage's id may have slashes in it, in a swept text.
-    let slashes = id.indices.filter { id[$0] == "/" }.reversed()
-    for slash in slashes {
-      if let stage = plan[String(id[..<slash])] { return (stage, String(id[id.index(after: slash)...])) }
+    for slash in id.utf8.indices.filter({ id.utf8[$0] == UInt8(ascii: "/") }).reversed() {
+      if let stage = plan[String(id[..<slash])] { return (stage, String(id[id.utf8.index(after: slash)...])) }
     }
     let names = plan.stages.map(\.id)
     throw ExecutionError.unknownStage(id, suggestion: Suggestion.nearest(to: id, in: names), available: names)

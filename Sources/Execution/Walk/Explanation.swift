@@ -56,16 +56,6 @@ public struct Explanation: Sendable {
 }
 
 extension Plan {
-  /// The stages that `name` means: one by its id, or all places of its sweeps, or all stages of a recipe in use.
-  /// - Throws: ``ExecutionError`` where there are none.
-  public func stages(called name: String) throws -> [PlannedStage] {
-    let meant = stages.filter { $0.id == name || $0.name == name || $0.name.hasPrefix(name + ".") }
-    guard meant.isEmpty else { return meant }
-    let names = stages.flatMap { [$0.name, $0.id] }.uniqued
-    throw ExecutionError.unknownStage(
-      name, suggestion: Suggestion.nearest(to: name, in: names), available: stages.map(\.name).uniqued)
-  }
-
   /// The plan of these stages and of all that they need.
   public func only(_ wanted: [PlannedStage]) -> Plan {
     let needed = stages.needed(for: wanted.map(\.id))

@@ -41,7 +41,7 @@ public struct PlanFile: Sendable {
   }
 
   static func named(_ name: String, _ value: Value) -> JSON {
-    ["name": .string(name), "value": .string(value.canonical)]
+    Overlay.value(name, value).json
   }
 }
 

@@ -48,14 +48,16 @@ struct PlanReader {
   func plan(kinds: [StageKind]) throws -> Plan {
     var stages: [PlannedStage] = []
     var known: [String: PlannedStage] = [:]
+    var measures: [OutputReference: [String]] = [:]
     for part in try parts("stages") {
-      let stage = try part.stage(kinds: kinds)
+      let stage = try part.stage(kinds: kinds, measures: measures)
       // Each stands behind those that it depends on.
       for reference in stage.references {
         let output = known[reference.stage]?.outputs.first { $0.name == reference.port }
         guard output?.type == reference.type else { throw part.fail("inputs") }
       }
       guard known.updateValue(stage, forKey: stage.id) == nil else { throw part.fail("name") }
+      measures.merge(stage.measures) { $1 }
       stages.append(stage)
     }
     let outputs = try parts("outputs").map { try $0.reference() }
@@ -68,7 +70,7 @@ struct PlanReader {
   }
 
   /// A stage that its kind could have been given in a recipe.
-  func stage(kinds: [StageKind]) throws -> PlannedStage {
+  func stage(kinds: [StageKind], measures: [OutputReference: [String]]) throws -> PlannedStage {
     let name = try string("kind")
     guard let kind = kinds.first(where: { $0.name == name }), try int("revision") == kind.revision else {
       throw InputError("\(place): the kind '\(name)' is of another version of diffusionclip: make the plan anew")
@@ -81,11 +83,13 @@ struct PlanReader {
     let parameters = Parameters(values)
     let inputs = Dictionary(uniqueKeysWithValues: try members("inputs").map { ($0.name, try $0.part.input()) })
     let ports = Dictionary(uniqueKeysWithValues: kind.inputs.map { ($0.name, $0) })
-    guard inputs.allSatisfy({ ports[$0.key]?.takes($0.value) ?? false }),
-      kind.inputs.allSatisfy({ !$0.arity.isRequired || inputs[$0.name] != nil }),
-      kind.check(StageDraft(parameters: parameters, inputs: inputs.mapValues { $0.references.map(\.type) })).isEmpty
-    else { throw fail("inputs") }
     let sources = Dictionary(uniqueKeysWithValues: try members("sources").map { ($0.name, try $0.part.source()) })
+    let expectations = try parts("expectations").map { try $0.expectation() }
+    let draft = StageDraft(
+      parameters, inputs: inputs, sources: sources, expectations: expectations, measures: measures)
+    guard inputs.allSatisfy({ ports[$0.key]?.takes($0.value) ?? false }),
+      kind.inputs.allSatisfy({ !$0.arity.isRequired || inputs[$0.name] != nil }), kind.check(draft).isEmpty
+    else { throw fail("inputs") }
     let mapping = try wanted(Mapping(try string("mapping")), "mapping")
     guard mapping == kind.mapping || mapping == .whole, kind.pathParameters(in: parameters) == Set(sources.keys) else {
       throw fail("sources")
@@ -93,7 +97,7 @@ struct PlanReader {
     return PlannedStage(
       name: try string("name"), axes: try axes(), kind: kind, mapping: mapping,
       description: json["description"]?.string, parameters: parameters, inputs: inputs, sources: sources,
-      expectations: try parts("expectations").map { try $0.expectation() }, outputs: kind.outputs(parameters),
+      expectations: expectations, outputs: kind.outputs(parameters),
       location: try part("location").location())
   }
 

@@ -14,7 +14,10 @@ struct ParameterDecoder {
 
   /// The value, or nil after reporting what is wrong. A file that is not there is reported, but what the recipe says of
   /// it is right. `path` is the parameter's name, and what leads to a part of it.
-  mutating func decode(_ node: Node, as type: Parameter.Kind, path: String) -> Value? {
+  /// - Parameter endings: those of the files that it can mean; none where that is not known.
+  mutating func decode(
+    _ node: Node, as type: Parameter.Kind, path: String, endings: [String] = []
+  ) -> Value? {
     let subject = "'\(path)' of '\(kind)'"
     func fail(suggestion: String? = nil, hint: String? = nil) -> Value? {
       problems.report(
@@ -68,7 +71,7 @@ struct ParameterDecoder {
         }
       guard isFit else { return fail() }
       var found = Problems()
-      sources[path] = finder.find(node, form: form, subject: subject, into: &found)
+      sources[path] = finder.find(node, form: form, endings: endings, subject: subject, into: &found)
       found.errors.forEach { problems.report($0) }
       return found.errors.allSatisfy { $0.missing != nil } ? Self.written(node) : nil
     }
@@ -101,7 +104,7 @@ struct ParameterDecoder {
         continue
       }
       if entry.value.isNull { continue }
-      values[field.name] = decode(entry.value, as: field.kind, path: "\(path).\(field.name)")
+      values[field.name] = decode(entry.value, as: field.kind, path: "\(path).\(field.name)", endings: field.endings)
       if values[field.name] == nil {
         isWhole = false
         slips.insert(field.name)

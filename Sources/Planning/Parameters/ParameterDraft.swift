@@ -20,8 +20,10 @@ struct ParameterDraft {
   }
 
   let name: Name
-  /// A value of the type that the parameter has.
+  /// A value of the type that the parameter has; null where the values of its sweep are of several.
   let sample: Value
+  /// Whether it is declared as a sweep: whatever it is set to, it has an axis.
+  let isSwept: Bool
   var form: Form
   /// Where it is declared.
   let origin: Diagnostic.Note
@@ -44,13 +46,14 @@ struct ParameterDraft {
     origin = Self.origin(entry.key, entry.value)
     guard let entries = entry.value.mapping else {
       guard let value = Self.value(entry.value, of: name.text, into: &problems) else { return nil }
-      (sample, form) = (value, .one(Definition(value: value, node: entry.value, origin: origin)))
+      let node = entry.value.literal(into: &problems) ?? entry.value
+      (sample, isSwept, form) = (value, false, .one(Definition(value: value, node: node, origin: origin)))
       return
     }
     switch entries.first?.key.text {
     case "sweep" where entries.count == 1:
       guard let sweep = Self.sweep(entries[0].value, of: name.text, into: &problems) else { return nil }
-      (sample, form) = (sweep[0].value, .sweep(sweep))
+      (sample, isSwept, form) = (Self.sample(of: sweep.map(\.value)), true, .sweep(sweep))
     case "type" where entries.count == 1:
       let word = entries[0].value.scalar?.text ?? ""
       guard let type = Self.types.first(where: { $0.word == word }) else {
@@ -60,7 +63,7 @@ struct ParameterDraft {
           suggestion: Suggestion.nearest(to: word, in: words), hint: "the types are " + words.joined(separator: ", "))
         return nil
       }
-      (sample, form) = (type.sample, .required)
+      (sample, isSwept, form) = (type.sample, false, .required)
     default:
       problems.report(
         "parameter '\(name.text)' must be a value, a list of values, or a sweep, not \(entry.value.summary)",
@@ -77,12 +80,22 @@ struct ParameterDraft {
         at: node.location, hint: "write {sweep: [300, 400, 500]}")
       return nil
     }
-    let definitions = nodes.map { node in
-      value(node, of: name, into: &problems).map {
-        Definition(value: $0, node: node, origin: .init("the value of '\(name)' is from here", at: node.location))
+    let definitions = nodes.map { node -> Definition? in
+      guard let value = value(node, of: name, into: &problems), let literal = node.literal(into: &problems) else {
+        return nil
       }
+      return Definition(
+        value: value, node: literal, origin: .init("the value of '\(name)' is from here", at: node.location))
     }
     return definitions.contains { $0 == nil } ? nil : definitions.compactMap(\.self)
+  }
+
+  /// What all values of a sweep are like: the first; a fraction among whole numbers makes all of them numbers.
+  private static func sample(of values: [Value]) -> Value {
+    let numbers = values.compactMap(\.double)
+    if numbers.count == values.count { return values.first { $0.int == nil } ?? values[0] }
+    return values.allSatisfy { $0.typeName == values[0].typeName || $0.list != nil && values[0].list != nil }
+      ? values[0] : .null
   }
 
   private static func value(_ node: Node, of name: String, into problems: inout Problems) -> Value? {
@@ -94,13 +107,13 @@ struct ParameterDraft {
       let values = nodes.map { value($0, of: name, into: &problems) }
       return values.contains(nil) ? nil : .list(values.compactMap(\.self))
     case .scalar(let scalar):
-      if scalar.text.contains("${") {
+      guard let literal = node.literal(into: &problems)?.scalar else { return nil }
+      guard scalar.value.double?.isFinite ?? true else {
         problems.report(
-          "the value of a parameter cannot use another parameter", at: node.location,
-          hint: "use both where they are needed: \"${a} ${b}\"")
+          "the value of parameter '\(name)' must be a finite number, not \(scalar.text)", at: node.location)
         return nil
       }
-      return scalar.value
+      return literal.value
     }
   }
 }
@@ -109,54 +122,55 @@ struct ParameterDraft {
 
 extension ParameterDraft {
   /// Replaces the value by what the command line says: nil, or what is wrong with that. A swept parameter becomes a
-  /// single value, or, for a list `[a, b]`, another sweep.
+  /// sweep of a single value, or, for a list `[a, b]`, another sweep.
   mutating func set(_ text: String, at place: SourceLocation) -> String? {
-    guard isSweep && text.hasPrefix("[") || sample.list != nil else { return set(scalar: text, at: place) }
-    guard let nodes = Self.list(text) else {
-      return text.hasPrefix("[") && !text.hasSuffix("]") ? "'\(text)' is not a closed list" : "'\(text)' is not"
+    let isList = text.utf8.first == UInt8(ascii: "[")
+    guard isSwept && isList || sample.list != nil else {
+      let isPlain = sample.string == nil
+      // Among values of several types, quotes tell a text from what it reads like.
+      let text =
+        isPlain && isSwept ? Value(quoted: text).map { ($0.string ?? text, false) } ?? (text, true) : (text, isPlain)
+      return set(Node(.scalar(Scalar(text.0, isPlain: text.1)), at: place), writtenAs: text.0)
     }
-    return set(nodes, written: text, at: place)
+    guard let nodes = Self.list(text) else {
+      return isList && text.utf8.last != UInt8(ascii: "]") ? "'\(text)' is not a closed list" : "'\(text)' is not"
+    }
+    return set(Node(.sequence(nodes), at: place), writtenAs: text)
   }
 
-  /// The same by what a profile says, a scalar or a list of scalars.
-  mutating func set(_ node: Node) -> String? {
-    let text = node.listing ?? node.summary
-    if let scalar = node.scalar, sample.list == nil { return set(scalar: scalar.text, at: node.location) }
-    guard let nodes = node.sequence, isSweep || sample.list != nil else { return "'\(text)' is not" }
-    return set(nodes, written: text, at: node.location)
-  }
-
-  /// Whether it is swept, so that a list of values is another sweep.
-  private var isSweep: Bool { if case .sweep = form { sample.list == nil } else { false } }
-
-  private func definition(_ typed: Typed, at place: SourceLocation) -> Definition {
-    Definition(value: typed.value, node: typed.node, origin: .init("'\(name.text)' is set here", at: place))
-  }
-
-  private mutating func set(scalar text: String, at place: SourceLocation) -> String? {
-    let node = Node(.scalar(Scalar(text, isPlain: sample.string == nil)), at: place)
-    guard let typed = Self.typed(node, like: sample, at: place) else { return "'\(text)' is not" }
-    form = .one(definition(typed, at: place))
-    return nil
-  }
-
-  private mutating func set(_ nodes: [Node], written text: String, at place: SourceLocation) -> String? {
-    let isSweep = isSweep
-    if isSweep, nodes.isEmpty { return "the list '\(text)' is empty" }
+  /// The same by what a profile or a record says.
+  /// - Parameter text: as it is written, for errors.
+  mutating func set(_ node: Node, writtenAs text: String) -> String? {
+    let place = node.location
+    guard let nodes = node.sequence, isSwept || sample.list != nil else {
+      guard let typed = Self.typed(node, like: sample, at: place) else { return "'\(text)' is not" }
+      let definition = definition(typed, at: place)
+      form = isSwept ? .sweep([definition]) : .one(definition)
+      return nil
+    }
+    if nodes.isEmpty, isSwept { return "the list '\(text)' is empty" }
+    // Where the values themselves are lists, one list is one value.
+    let isSweep = isSwept && (sample.list == nil || nodes.allSatisfy { $0.sequence != nil })
+    let like = isSweep ? (sample == .null ? nil : sample) : sample.element
     var values: [Typed] = []
     for node in nodes {
-      let like = isSweep ? sample : sample.element
       guard let typed = Self.typed(node, like: like, at: place) else {
         let element = node.scalar.map { "'\($0.text)'" } ?? node.summary
         return "\(element) in '\(text)' is not \(like?.typeName ?? "a value")"
       }
       values.append(typed)
     }
-    form =
-      isSweep
-      ? .sweep(values.map { definition($0, at: place) })
-      : .one(definition((.list(values.map(\.value)), Node(.sequence(values.map(\.node)), at: place)), at: place))
+    if isSweep {
+      form = .sweep(values.map { definition($0, at: place) })
+    } else {
+      let whole = definition((.list(values.map(\.value)), Node(.sequence(values.map(\.node)), at: place)), at: place)
+      form = isSwept ? .sweep([whole]) : .one(whole)
+    }
     return nil
+  }
+
+  private func definition(_ typed: Typed, at place: SourceLocation) -> Definition {
+    Definition(value: typed.value, node: typed.node, origin: .init("'\(name.text)' is set here", at: place))
   }
 
   /// `node` as a value of the parameter's type, given by a recipe that uses this one; nil where it is none.
@@ -187,6 +201,8 @@ extension ParameterDraft {
       return (.list(pairs.map(\.value)), Node(.sequence(pairs.map(\.node)), at: place))
     case (.string?, .scalar(let scalar)):
       return (.string(scalar.text), Node(.scalar(Scalar(scalar.text, isPlain: false)), at: place))
+    case (_, .scalar(let scalar)) where !(scalar.value.double?.isFinite ?? true) && old?.string == nil:
+      return nil
     case (.double?, .scalar(let scalar)):
       guard let number = scalar.value.double else { return nil }
       return (.double(number), Node(.scalar(scalar), at: place))
@@ -201,6 +217,37 @@ extension ParameterDraft {
 }
 
 extension Node {
+  /// A value as a node of its own.
+  init(_ value: Value, at place: SourceLocation) {
+    switch value {
+    case .list(let values): self.init(.sequence(values.map { Node($0, at: place) }), at: place)
+    case .map(let entries):
+      self.init(
+        .mapping(entries.map { Entry(key: Name($0.key, at: place), value: Node($0.value, at: place)) }), at: place)
+    case .string(let text): self.init(.scalar(Scalar(text, isPlain: false)), at: place)
+    case .null, .bool, .int, .double: self.init(.scalar(Scalar(value.spelling, isPlain: true)), at: place)
+    }
+  }
+
+  /// The node with what stands in its texts for `$`; nil after reporting that it uses parameters, which what is given
+  /// to a parameter cannot.
+  func literal(into problems: inout Problems) -> Node? {
+    switch content {
+    case .scalar(let scalar):
+      guard let literal = scalar.literal else {
+        problems.report(
+          "the value of a parameter cannot use another parameter", at: location,
+          hint: "use both where they are needed: \"${a} ${b}\"; write $${ for the text '${'")
+        return nil
+      }
+      return Node(.scalar(literal), at: location, notes: notes)
+    case .sequence(let nodes):
+      let made = nodes.map { $0.literal(into: &problems) }
+      return made.contains { $0 == nil } ? nil : Node(.sequence(made.compactMap(\.self)), at: location, notes: notes)
+    case .mapping: return self
+    }
+  }
+
   /// A scalar, or a list of scalars, as a line says it; nil for anything else.
   var listing: String? {
     if let scalar { return scalar.text }

@@ -13,8 +13,8 @@ struct RecipeParameters {
 
   /// Who gives values for those in the recipe.
   enum Giver {
-    /// The command line: texts `name=value`, and the name of a profile, which gives what these leave out.
-    case overlays([String], profile: String?)
+    /// The command line or a record, and the name of a profile, which gives what these leave out.
+    case overlays([Overlay], profile: String?)
     /// A stage of another recipe, with the names of parameters that it means to give by wrong names.
     case use(Name, [Argument], slips: Set<String>)
   }
@@ -43,8 +43,13 @@ struct RecipeParameters {
   var values: OrderedDictionary<String, Value> { parameters.compactMapValues { $0?.value } }
 
   /// The text that stands for the command line in messages: a line for each `--set`.
-  static func overlaySource(_ overlays: [String]) -> SourceText {
-    SourceText(file: "--set", text: overlays.map { $0.replacing("\n", with: " ") }.joined(separator: "\n"))
+  static func overlaySource(_ overlays: [Overlay]) -> SourceText {
+    let lines = overlays.map { overlay in
+      var line = String.UnicodeScalarView()
+      line.append(contentsOf: overlay.text.unicodeScalars.map { Character($0).isNewline ? " " : $0 })
+      return String(line)
+    }
+    return SourceText(file: "--set", text: lines.joined(separator: "\n"))
   }
 
   /// - Parameters:
@@ -59,6 +64,7 @@ struct RecipeParameters {
     var given: [String: Parameter?] = [:]
     switch giver {
     case .overlays(let overlays, let profile):
+      check(document.profiles, of: drafts, into: &problems)
       for (index, overlay) in overlays.enumerated() { set(overlay, line: index + 1, in: &drafts, into: &problems) }
       take(profile, of: document.profiles, in: &drafts, into: &problems)
       for case let draft? in drafts.values where draft.isRequired {
@@ -185,22 +191,32 @@ struct RecipeParameters {
   // MARK: --set
 
   private mutating func set(
-    _ overlay: String, line: Int, in drafts: inout OrderedDictionary<String, ParameterDraft?>,
+    _ overlay: Overlay, line: Int, in drafts: inout OrderedDictionary<String, ParameterDraft?>,
     into problems: inout Problems
   ) {
     let start = SourceLocation(file: "--set", line: line, column: 1)
-    guard let equals = overlay.firstIndex(of: "=") else {
-      problems.report("'--set \(overlay)' gives no value", at: start, hint: "write --set name=value")
-      return
+    let (name, text): (String, String)
+    switch overlay {
+    case .written(let written):
+      guard let equals = written.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+        problems.report("'--set \(written)' gives no value", at: start, hint: "write --set name=value")
+        return
+      }
+      (name, text) = (String(written[..<equals]), String(written[written.utf8.index(after: equals)...]))
+    case .value(let given, let value): (name, text) = (given, value.spelling)
     }
-    let name = String(overlay[..<equals])
-    let text = String(overlay[overlay.index(after: equals)...])
     guard overlays[name] == nil else {
       problems.report("'\(name)' is set twice", at: start)
       return
     }
     let place = SourceLocation(file: "--set", line: line, column: name.unicodeScalars.count + 2)
-    set(Name(name, at: start), to: text, at: place, in: &drafts, into: &problems) { $0.set(text, at: place) }
+    set(Name(name, at: start), to: text, at: place, in: &drafts, into: &problems) { draft in
+      if case .value(_, let value) = overlay {
+        draft.set(Node(value, at: place), writtenAs: text)
+      } else {
+        draft.set(text, at: place)
+      }
+    }
   }
 
   /// - Parameters:
@@ -232,7 +248,9 @@ struct RecipeParameters {
     switch draft.form {
     case .required: break
     case .one(let definition): overlays[name] = definition.value
-    case .sweep(let definitions): overlays[name] = .list(definitions.map(\.value))
+    // A sweep of one value is set by that value alone.
+    case .sweep(let definitions):
+      overlays[name] = definitions.count == 1 ? definitions[0].value : .list(definitions.map(\.value))
     }
     drafts[name] = draft
   }
@@ -241,15 +259,22 @@ struct RecipeParameters {
 // MARK: - Profiles
 
 extension RecipeParameters {
-  /// Sets what a profile says and the command line leaves out. Profiles that are not taken are checked all the same.
+  /// Reports what is wrong with any profile, each taken by itself, whatever the command line says.
+  private func check(
+    _ profiles: [(name: Name, entries: [Entry])], of drafts: OrderedDictionary<String, ParameterDraft?>,
+    into problems: inout Problems
+  ) {
+    for profile in profiles {
+      var (trial, unused) = (self, drafts)
+      trial.set(profile.entries, in: &unused, into: &problems)
+    }
+  }
+
+  /// Sets what a profile says and the command line leaves out.
   private mutating func take(
     _ chosen: String?, of profiles: [(name: Name, entries: [Entry])],
     in drafts: inout OrderedDictionary<String, ParameterDraft?>, into problems: inout Problems
   ) {
-    for profile in profiles where profile.name.text != chosen {
-      var (trial, unused) = (self, drafts)
-      trial.set(profile.entries, in: &unused, into: &problems)
-    }
     guard let chosen else { return }
     guard let profile = profiles.first(where: { $0.name.text == chosen }) else {
       let names = profiles.map(\.name.text)
@@ -274,7 +299,10 @@ extension RecipeParameters {
           at: entry.value.location)
         continue
       }
-      set(entry.key, to: text, at: entry.value.location, in: &drafts, into: &problems) { $0.set(entry.value) }
+      guard let value = entry.value.literal(into: &problems) else { continue }
+      set(entry.key, to: text, at: entry.value.location, in: &drafts, into: &problems) {
+        $0.set(value, writtenAs: text)
+      }
     }
   }
 }
@@ -284,7 +312,10 @@ extension RecipeParameters {
   private static func hint(for scalar: Scalar, of draft: ParameterDraft) -> String? {
     let name = draft.name.text
     if draft.sample.bool != nil { return scalar.oldBoolean.map { "write \(name)=\($0)" } }
-    guard let old = draft.sample.int, case .double(let number)? = scalar.value as Value? else { return nil }
+    guard draft.sample.double != nil, case .double(let number) = scalar.value else { return nil }
+    guard number.isFinite else { return "numbers are finite, and no larger than \(Double.greatestFiniteMagnitude)" }
+    guard let old = draft.sample.int else { return nil }
+    if abs(number) >= 0x1p63 { return "whole numbers go from \(Int.min) to \(Int.max)" }
     if let whole = Int(exactly: number) { return "write \(name)=\(whole)" }
     return draft.isRequired
       ? "to allow fractions, declare it {type: number}"
@@ -417,40 +448,5 @@ extension RecipeParameters {
       "unknown parameter '${\(name)}'", at: location, suggestion: suggestion.map { "${\($0)}" },
       hint: suggestion == nil ? hint : nil)
     return nil
-  }
-}
-
-extension Scalar {
-  fileprivate enum Piece {
-    case text(Substring)
-    case placeholder(String)
-    /// A `${` without `}`, and the name behind it.
-    case unclosed(Substring)
-  }
-
-  /// The text cut at each `${name}`, with each `$${` as the text `${`.
-  fileprivate var pieces: [Piece] {
-    var pieces: [Piece] = []
-    var rest = text[...]
-    while let start = rest.firstRange(of: "${") {
-      if rest[..<start.lowerBound].hasSuffix("$") {
-        pieces += [.text(rest[..<start.lowerBound].dropLast()), .text("${")]
-        rest = rest[start.upperBound...]
-        continue
-      }
-      pieces.append(.text(rest[..<start.lowerBound]))
-      guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
-        return pieces + [.unclosed(rest[start.upperBound...].prefix { Name.isIdentifier("_\($0)") })]
-      }
-      pieces.append(.placeholder(String(rest[start.upperBound..<end])))
-      rest = rest[rest.index(after: end)...]
-    }
-    return pieces + [.text(rest)]
-  }
-
-  /// The names in it that stand for parameters.
-  fileprivate var placeholders: [String] {
-    guard text.utf8.contains(UInt8(ascii: "$")) else { return [] }
-    return pieces.compactMap { if case .placeholder(let name) = $0 { name } else { nil } }
   }
 }

@@ -1,6 +1,7 @@
 import RecipeSyntax
+import StageKit
 
-/// A reference as it is written: `stage`, `stage.port`, `stage[axis=value].port`, `use.output`.
+/// A reference as it is written in a recipe: `stage`, `stage.port`, `stage[axis=value].port`, `use.output`.
 struct Reference {
   let name: String
   /// What it picks from sweeps.
@@ -8,41 +9,33 @@ struct Reference {
   /// What stands behind the point.
   let port: String?
 
-  /// Nil for a text with brackets that do not close, that are behind a point, or that have no `axis=value` in them.
+  /// Nil for a text that is no address, or has its brackets behind a point.
   init?(_ text: String) {
-    guard let open = text.firstIndex(of: "[") else {
-      let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      (name, selection, port) = (parts[0], [], parts.count > 1 ? parts[1] : nil)
+    guard let address = Address(text) else { return nil }
+    selection = address.selection
+    let parts = address.base.unicodeScalars.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count > 1 else {
+      (name, port) = (address.base, address.port)
       return
     }
-    guard let close = text.lastIndex(of: "]"), open < close, !text[..<open].contains(".") else { return nil }
-    let rest = text[text.index(after: close)...]
-    guard rest.isEmpty || (rest.first == "." && rest.count > 1) else { return nil }
-    // A comma in front of something without `=` belongs to the value before it.
-    var pieces: [String] = []
-    for piece in text[text.index(after: open)..<close].split(separator: ",", omittingEmptySubsequences: false) {
-      if piece.contains("=") {
-        pieces.append(String(piece))
-      } else if pieces.isEmpty {
-        return nil
-      } else {
-        pieces[pieces.count - 1] += "," + piece
-      }
-    }
-    name = String(text[..<open])
-    selection = pieces.map { piece in
-      let parts = piece.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(\.trimmed)
-      return (String(parts[0]), String(parts[1]))
-    }
-    port = rest.isEmpty ? nil : String(rest.dropFirst())
+    guard selection.isEmpty, address.port == nil else { return nil }
+    (name, port) = (String(parts[0]), String(parts[1]))
   }
 }
 
-extension StringProtocol {
-  /// Without the white space around it.
-  var trimmed: SubSequence {
-    let start = self.drop(while: \.isWhitespace)
-    let count = start.reversed().drop(while: \.isWhitespace).count
-    return self[start.startIndex..<start.index(start.startIndex, offsetBy: count)]
+extension Value {
+  /// All by which a reference can mean this value, as keys to look it up by.
+  package var referenceKeys: Set<Value> {
+    var keys: Set<Value> = [.string(spelling), .list([.string(text)])]
+    if double != nil { keys.insert(normalised) }
+    return keys
+  }
+
+  /// What a text in a reference can mean, the best first: a value that is spelled so, the same number written otherwise,
+  /// a value that people read so.
+  package static func referenceKeys(for written: String) -> [Value] {
+    if let quoted = Value(quoted: written) { return [.string(quoted.spelling)] }
+    let number = Scalar(written, isPlain: true).value.normalised
+    return [.string(written)] + (number.double == nil ? [] : [number]) + [.list([.string(written)])]
   }
 }

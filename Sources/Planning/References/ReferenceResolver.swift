@@ -371,7 +371,7 @@ struct ReferenceResolver {
       picked[sweep] = picked[sweep].map { $0.filter(places.contains) } ?? places
       if places.isEmpty {
         let column = sweeps.all[sweep].names.firstIndex(of: axis) ?? 0
-        let values = sweeps.all[sweep].values.map { $0[column].text }
+        let values = sweeps.all[sweep].values.map { $0[column].spelling }
         problems.report(
           "'\(written)' of '\(reference.name)' is never '\(value)'", at: node.location,
           suggestion: Suggestion.nearest(to: value, in: values), hint: "it is " + Suggestion.list(values),
@@ -385,13 +385,21 @@ struct ReferenceResolver {
         "no place of '\(reference.name)' has \(wanted); the sweeps are zipped", at: node.location, notes: node.notes)
       return nil
     }
-    // In a sweep of one parameter, a value stands twice only after an error.
-    guard let ambiguous = picked.first(where: { $0.value.count > 1 && sweeps.all[$0.key].names.count > 1 }) else {
+    guard let ambiguous = picked.first(where: { $0.value.count > 1 }) else {
       return picked.values.reduce(point) { $0.moved(to: $1[0]) }
+    }
+    let sweep = sweeps.all[ambiguous.key]
+    guard sweep.names.count > 1 else {
+      // Values that read alike; a value itself stands twice only after an error.
+      let values = ambiguous.value.compactMap { $0.places[ambiguous.key].map { sweep.values[$0][0].spelling } }
+      problems.report(
+        "'\(reference.name)' picks \(ambiguous.value.count) places of the sweep of '\(sweep.names[0])'",
+        at: node.location, hint: "write which: " + Suggestion.list(values), notes: node.notes)
+      return nil
     }
     problems.report(
       "'\(reference.name)' picks \(ambiguous.value.count) places of a zipped sweep", at: node.location,
-      hint: "pick by all of " + sweeps.all[ambiguous.key].names.joined(separator: ", "), notes: node.notes)
+      hint: "pick by all of " + sweep.names.joined(separator: ", "), notes: node.notes)
     return nil
   }
 

@@ -40,7 +40,7 @@ struct Expansion {
     let scope: Int
   }
 
-  init(of source: SourceText, overlays: [String], profile: String?) {
+  init(of source: SourceText, overlays: [Overlay], profile: String?) {
     sources = [RecipeParameters.overlaySource(overlays), SourceText(file: "--profile", text: profile ?? ""), source]
     guard let file = RecipeFile(source, into: &problems) else { return }
     let parameters = RecipeParameters(
