@@ -84,7 +84,7 @@ private struct Trial {
   /// Whether the second method stands on the left.
   var isSwapped = false
 
-  var group: String { place.map(\.value.text).joined(separator: ", ") }
+  var group: String { place.map(\.value.spelling).joined(separator: ", ") }
 
   /// Blind: nothing in it says which method is which. Numbers such as return steps tell people nothing.
   var shown: SurveyPage.Trial {
