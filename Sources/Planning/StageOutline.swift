@@ -41,6 +41,11 @@ struct StageOutline {
     if isBroken { errors.forEach { problems.report($0) } } else { missingFiles = errors }
   }
 
+  /// Where a parameter, a port or an expected measure stands; nil for one that is not given.
+  func place(of subject: String) -> SourceLocation? {
+    places[subject] ?? expectations.first { $0.measure == subject }?.location
+  }
+
   /// How this stage falls apart into actions.
   var mapping: Mapping {
     guard let kind else { return .whole }

@@ -207,9 +207,36 @@ public struct StageDraft: Sendable {
   public let parameters: Parameters
   /// Input ports that the recipe gives, with the type at each (for lists and mixtures, of each member).
   public let inputs: [String: [ArtifactType]]
+  /// What is known of all that is bound to each given port, in the recipe's order.
+  public let members: [String: [Member]]
+  /// The measures of which the stage expects something. A complaint may be about one of them.
+  public let expected: [String]
 
-  public init(parameters: Parameters, inputs: [String: [ArtifactType]]) {
-    (self.parameters, self.inputs) = (parameters, inputs)
+  /// What is bound to a port, as far as it is known before anything runs.
+  public struct Member: Sendable, Hashable {
+    public let label: String
+    public let axes: [Axis]
+    /// The names of a set's items; nil where they are not known yet.
+    public let items: [String]?
+    /// What metrics measure; nil where it is not known yet.
+    public let measures: [String]?
+
+    public init(label: String, axes: [Axis] = [], items: [String]?, measures: [String]? = nil) {
+      self.label = label
+      self.axes = axes
+      self.items = items
+      self.measures = measures
+    }
+  }
+
+  public init(
+    parameters: Parameters, inputs: [String: [ArtifactType]], members: [String: [Member]] = [:],
+    expected: [String] = []
+  ) {
+    self.parameters = parameters
+    self.inputs = inputs
+    self.members = members
+    self.expected = expected
   }
 
   /// Complaints about those of these list parameters that are given and hold nothing.

@@ -16,6 +16,7 @@ let table = StageKind(
     Parameter(
       "average", .list(.string), .optional,
       help: "Sweeps over whose places rows are averaged. The last part of a name will do."),
+    ComparedItems.parameter,
   ],
   // `trend` gives `expect` something to hold on to where the order of the rows means something:
   // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next, and
@@ -25,22 +26,32 @@ let table = StageKind(
     let trends = measures.flatMap { measure in Trend.allCases.map { $0.name(for: measure) } }
     return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: measures.isEmpty ? nil : trends)]
   },
+  check: { draft in
+    let given = draft.parameters["measures"]?.list?.compactMap(\.string)
+    let complaints = draft.complaints(aboutMeansAt: "rows", of: given)
+    return complaints.isEmpty ? trendComplaints(draft) : complaints
+  },
   run: { context in
-    let members = try context.inputs("rows").map { (member: $0, means: try context.means(of: $0.artifact)) }
+    let members = try context.inputs("rows").map {
+      (label: $0.label, axes: $0.axes, means: try context.means(of: $0.artifact))
+    }
     let given = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
     let columns = given.isEmpty ? members.flatMap(\.means.measures).uniqued : given
-    var rows = members.map { TableRow(label: $0.member.label, axes: $0.member.axes, means: $0.means.values) }
-    if context.parameters.bool("join") { rows = joined(rows) }
-    for name in (context.parameters["average"]?.list ?? []).compactMap(\.string) {
-      rows = try averaged(rows, over: name)
-    }
+    let compared = try ComparedMeans(members, of: columns, context)
+    let rows = try arranged(
+      members.enumerated().map { place, member in
+        TableRow(
+          label: member.label, axes: member.axes, means: compared.values[place], items: compared.counts?[place])
+      }, by: context.parameters)
 
     let axes = rows.flatMap { $0.axes.map(\.name) }.uniqued
     let cells = rows.map { row in
       let place = axes.map { name in row.axes.first { $0.name == name }?.value.text ?? "" }
-      return [row.label] + place + columns.map { name in row.means[name].map { "\($0)" } ?? "" }
+      let count = compared.counts == nil ? [] : [row.items.map(String.init) ?? ""]
+      return [row.label] + place + count + columns.map { name in row.means[name].map { CSV.cell($0) } ?? "" }
     }
-    try context.write(Data(CSV(header: ["name"] + axes + columns, rows: cells).text.utf8), item: "", to: "table")
+    let header = ["name"] + axes + (compared.counts == nil ? [] : ["items"]) + columns
+    try context.write(Data(CSV(header: header, rows: cells).text.utf8), item: "", to: "table")
     try context.write(Data(JSON.object(trends(of: columns, over: rows)).bytes), item: "rows", to: "trend")
   })
 
@@ -49,10 +60,43 @@ private struct TableRow: Hashable {
   let label: String
   let axes: [Axis]
   var means: [String: Double]
+  /// How many items the means are over, where rows differ in that.
+  var items: Int?
 
   /// Whether no axis says that this row and the other one stand at different places.
   func isBeside(_ other: TableRow) -> Bool {
     axes.allSatisfy { axis in other.axes.allSatisfy { $0.name != axis.name || $0 == axis } }
+  }
+}
+
+/// The rows, joined and averaged as a stage asks for.
+private func arranged(_ rows: [TableRow], by parameters: Parameters) throws -> [TableRow] {
+  var rows = parameters.bool("join") ? joined(rows) : rows
+  for name in (parameters["average"]?.list ?? []).compactMap(\.string) { rows = try averaged(rows, over: name) }
+  return rows
+}
+
+/// Complaints about trends that are expected of a table without the rows for them.
+private func trendComplaints(_ draft: StageDraft) -> [Complaint] {
+  guard let members = draft.members["rows"], !members.isEmpty else { return [] }
+  let rows: [TableRow]
+  do {
+    rows = try arranged(members.map { TableRow(label: $0.label, axes: $0.axes, means: [:]) }, by: draft.parameters)
+  } catch { return [Complaint(about: "average", "\(error)")] }
+  let (leaders, others) = (rows.filter { $0.label == rows[0].label }, rows.filter { $0.label != rows[0].label })
+  let hasPairs = leaders.contains { leader in others.contains(where: leader.isBeside) }
+  return draft.expected.compactMap { measure in
+    guard let trend = measure.split(separator: ".").last.flatMap({ Trend(rawValue: String($0)) }) else { return nil }
+    switch trend {
+    case .least_rise:
+      return rows.count > 1
+        ? nil : Complaint(about: measure, "'\(measure)' needs a second row to rise to: the table has one")
+    case .least_lead, .greatest_lead:
+      return hasPairs
+        ? nil
+        : Complaint(
+          about: measure, "'\(measure)' compares '\(rows[0].label)' with other sets: the table has rows of no other")
+    }
   }
 }
 
@@ -73,11 +117,12 @@ private func joined(_ rows: [TableRow]) -> [TableRow] {
 private func averaged(_ rows: [TableRow], over name: String) throws -> [TableRow] {
   let axis = try meant(name, among: rows.flatMap { $0.axes.map(\.name) }.uniqued, what: "swept axis", of: "rows")
   func place(of row: TableRow) -> TableRow {
-    TableRow(label: row.label, axes: row.axes.filter { $0.name != axis }, means: [:])
+    TableRow(label: row.label, axes: row.axes.filter { $0.name != axis }, means: [:], items: nil)
   }
   let groups = Dictionary(grouping: rows) { place(of: $0) }
   return rows.map(place).uniqued.map { place in
     var averaged = place
+    averaged.items = (groups[place] ?? []).compactMap(\.items).reduce(nil) { ($0 ?? 0) + $1 }
     let sets = (groups[place] ?? []).map(\.means)
     for measure in sets.flatMap(\.keys).uniqued {
       let values = sets.compactMap { $0[measure] }
@@ -104,18 +149,24 @@ private func trends(of measures: [String], over rows: [TableRow]) -> [JSON.Membe
   let pairs = leaders.flatMap { leader in others.filter(leader.isBeside).map { (leader: leader, other: $0) } }
   return measures.flatMap { measure in
     let means = rows.compactMap { $0.means[measure] }
-    let rises = zip(means, means.dropFirst()).map { $1 - $0 }
+    let rises = zip(means, means.dropFirst()).map { difference($1, $0) }
     let leads = pairs.compactMap { pair in
-      pair.leader.means[measure].flatMap { leader in pair.other.means[measure].map { leader - $0 } }
+      pair.leader.means[measure].flatMap { leader in pair.other.means[measure].map { difference(leader, $0) } }
     }
     return Trend.allCases.compactMap { trend in
       let value =
         switch trend {
-        case .least_rise: rises.min()
-        case .least_lead: leads.min()
-        case .greatest_lead: leads.max()
+        case .least_rise: least(rises)
+        case .least_lead: least(leads)
+        case .greatest_lead: least(leads.map { -$0 }).map { -$0 }
         }
       return value.map { JSON.Member(trend.name(for: measure), .double($0)) }
     }
   }
 }
+
+/// a − b; 0 where both are the same, also where they are infinite.
+private func difference(_ a: Double, _ b: Double) -> Double { a == b ? 0 : a - b }
+
+/// The smallest of all; no number where one of them is none, which `min` might pass over.
+private func least(_ values: [Double]) -> Double? { values.first(where: \.isNaN) ?? values.min() }
