@@ -28,11 +28,14 @@ public enum JSON: Sendable, Hashable {
   public var int: Int? { if case .int(let value) = self { value } else { nil } }
   public var array: [JSON]? { if case .array(let values) = self { values } else { nil } }
   public var members: [Member]? { if case .object(let members) = self { members } else { nil } }
-  /// The number, written with or without a fraction.
+  /// The number, written with or without a fraction, or as one of the texts for what JSON has no number for.
   public var double: Double? {
     switch self {
     case .double(let value): value
     case .int(let value): Double(value)
+    case .string("Infinity"): .infinity
+    case .string("-Infinity"): -.infinity
+    case .string("NaN"): .nan
     default: nil
     }
   }
@@ -53,7 +56,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
 // MARK: - Writing
 
 extension JSON {
-  /// The value on one line. A number that JSON cannot hold (infinite, not a number) is null.
+  /// The value on one line. A number that JSON cannot hold is the text "Infinity", "-Infinity" or "NaN".
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 
   /// ``text`` in UTF-8.
@@ -94,7 +97,12 @@ private struct JSONWriter {
     case .null: append("null")
     case .bool(let value): append(value ? "true" : "false")
     case .int(let value): bytes.append(contentsOf: value.description.utf8)
-    case .double(let value): bytes.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
+    case .double(let value):
+      if value.isFinite {
+        bytes.append(contentsOf: value.description.utf8)
+      } else {
+        append(value.isNaN ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"")
+      }
     case .string(let value): write(value)
     case .written(let text): bytes.append(contentsOf: text)
     case .array(let values):

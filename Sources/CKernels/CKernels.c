@@ -82,6 +82,7 @@ void ck_clamp_gradient(int dtype, const void *x, double low, double high, const 
 }
 double ck_sum(int dtype, const void *x, size_t n) { return DISPATCH(sum, x, n); }
 double ck_dot(int dtype, const void *x, const void *y, size_t n) { return DISPATCH(dot, x, y, n); }
+int ck_all_below(int dtype, const void *x, double limit, size_t n) { return DISPATCH(all_below, x, limit, n); }
 void ck_add_row(int dtype, const void *x, const void *b, void *y, size_t rows, size_t columns) {
   DISPATCH(add_row, x, b, y, rows, columns);
 }

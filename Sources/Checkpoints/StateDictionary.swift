@@ -39,7 +39,7 @@ extension TensorFile {
   ///   "ema_state_dict" or "params_ema".
   ///
   /// Tensors that an average lacks (it has only what is trained) are the model's. A prefix "module." that all names
-  /// have is dropped.
+  /// have is dropped, and so is the part "_orig_mod" of a name.
   /// - Throws: ``CheckpointError/noModel(file:found:)``.
   public func stateDictionary() throws(CheckpointError) -> StateDictionary {
     guard !entries.isEmpty else { throw .noModel(file: source, found: "no tensors") }
@@ -66,7 +66,7 @@ extension TensorFile {
   private typealias Tensors = OrderedDictionary<String, StoredTensor>
 
   private var whole: StateDictionary {
-    let (tensors, note) = Self.withoutModule(entries)
+    let (tensors, note) = Self.unwrapped(entries)
     return StateDictionary(tensors: tensors, note: note, source: source, metadata: metadata)
   }
 
@@ -96,13 +96,30 @@ extension TensorFile {
     let own = entries.elements[part.entries].map { name, tensor in
       (String(Substring(name.utf8.dropFirst(prefix))), tensor)
     }
-    return Self.withoutModule(Tensors(own) { first, _ in first })
+    return Self.unwrapped(Tensors(own) { first, _ in first })
   }
 
-  private static func withoutModule(_ tensors: Tensors) -> (Tensors, note: String?) {
+  /// The tensors by the names that they have without what PyTorch wraps a model in: the part "_orig_mod" of
+  /// torch.compile, wherever it is in a name, and the "module." of DataParallel before all of them.
+  private static func unwrapped(_ tensors: Tensors) -> (Tensors, note: String?) {
+    let compiled = "_orig_mod"
+    var notes: [String] = []
+    var names = tensors.keys.map { name in
+      name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        .filter { !$0.elementsEqual(compiled.utf8) }.map { String(Substring($0)) }.joined(separator: ".")
+    }
+    // Of two that would have one name, neither is renamed.
+    if names != Array(tensors.keys), Set(names).count == names.count {
+      notes.append("dropped '\(compiled).' in names")
+    } else {
+      names = Array(tensors.keys)
+    }
     let prefix = "module."
-    guard !tensors.isEmpty, tensors.keys.allSatisfy({ $0.hasPrefix(prefix) }) else { return (tensors, nil) }
-    let short = tensors.map { (String(Substring($0.key.utf8.dropFirst(prefix.utf8.count))), $0.value) }
-    return (Tensors(short) { first, _ in first }, "dropped '\(prefix)' before each name")
+    if !names.isEmpty, names.allSatisfy({ $0.utf8.starts(with: prefix.utf8) }) {
+      names = names.map { String(Substring($0.utf8.dropFirst(prefix.utf8.count))) }
+      notes.append("dropped '\(prefix)' before each name")
+    }
+    guard !notes.isEmpty else { return (tensors, nil) }
+    return (Tensors(zip(names, tensors.values)) { first, _ in first }, notes.joined(separator: "; "))
   }
 }

@@ -8,6 +8,13 @@ public struct LossValue {
   public let terms: [(name: String, value: Double)]
 
   public init(total: Tensor, terms: [(name: String, value: Double)]) { (self.total, self.terms) = (total, terms) }
+
+  /// What is wrong with a loss from which no gradient can come; nil where nothing is.
+  var problem: String? {
+    guard !total.isFinite || terms.contains(where: { !$0.value.isFinite }) else { return nil }
+    let parts = terms.filter { $0.name != "loss" }.map { "\($0.name) is \($0.value.isNaN ? .nan : $0.value)" }
+    return "the loss is not finite" + (parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))")
+  }
 }
 
 /// What fine-tuning minimises: from generated images and the images they came from, [N, H, W, C] in [−1, 1].
@@ -103,13 +110,14 @@ public struct FineTuning {
   }
 
   /// One iteration on the example whose turn it is. `examples` are in the order of training.
-  public mutating func iterate(over examples: [Example]) -> Report {
+  /// - Throws: ``Divergence`` at the first loss or gradient that is not finite, before anything changes by it.
+  public mutating func iterate(over examples: [Example]) throws(Divergence) -> Report {
     let example = examples[iteration % examples.count]
     let rate = settings.learningRate * settings.schedule.factor(iteration: iteration, imagesPerPass: examples.count)
     let terms =
       switch settings.method {
-      case .full: fullStep(example, rate: rate)
-      case .efficient, .efficientOfficial: efficientSteps(example, rate: rate)
+      case .full: try fullStep(example, rate: rate)
+      case .efficient, .efficientOfficial: try efficientSteps(example, rate: rate)
       }
     iteration += 1
     return Report(iteration: iteration, rate: rate, terms: terms)
@@ -118,23 +126,35 @@ public struct FineTuning {
   /// What Adam changes.
   public var learned: [Tensor] { adaptation?.learned ?? parameters }
 
-  private mutating func update(rate: Double) {
+  /// - Parameter isFirst: whether it is the first update of the iteration.
+  private mutating func update(rate: Double, isFirst: Bool = true) throws(Divergence) {
     adaptation?.takeGradients()
+    if let problem = Adam.problem(ofGradientsOf: learned) { throw divergence(problem, isIntact: isFirst) }
     optimizer.update(learned, rate: rate)
+    guard learned.allSatisfy(\.isFinite) else { throw divergence("the weights are not finite", isIntact: false) }
     adaptation?.apply()
   }
 
-  private mutating func fullStep(_ example: Example, rate: Double) -> [(name: String, value: Double)] {
+  private func divergence(_ problem: String, isIntact: Bool) -> Divergence {
+    Divergence(iteration: iteration + 1, problem, isIntact: isIntact)
+  }
+
+  private mutating func fullStep(
+    _ example: Example, rate: Double
+  ) throws(Divergence) -> [(name: String, value: Double)] {
     let states = trajectory.states(from: example.latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
     let loss = objective(generated, example.image, generated)
+    if let problem = loss.problem { throw divergence(problem, isIntact: true) }
     loss.total.backward()
     if let gradient = generated.gradient { _ = trajectory.backward(gradient, through: states, with: model) }
-    update(rate: rate)
+    try update(rate: rate)
     return loss.terms
   }
 
-  private mutating func efficientSteps(_ example: Example, rate: Double) -> [(name: String, value: Double)] {
+  private mutating func efficientSteps(
+    _ example: Example, rate: Double
+  ) throws(Divergence) -> [(name: String, value: Double)] {
     var x = example.latent.detached
     var sums: [(name: String, value: Double)] = []
     let ddim = trajectory.ddim
@@ -144,8 +164,9 @@ public struct FineTuning {
       let next = ddim.step(x, noise: noise.detached, from: pair.t, to: pair.next)
       let foreseen = ddim.predictedImage(x, noise: noise, at: pair.t)
       let loss = objective(foreseen, example.image, settings.method == .efficient ? foreseen : next)
+      if let problem = loss.problem { throw divergence(problem, isIntact: sums.isEmpty) }
       loss.total.backward()
-      update(rate: rate)
+      try update(rate: rate, isFirst: sums.isEmpty)
       if sums.isEmpty { sums = loss.terms.map { ($0.name, 0) } }
       for (index, term) in loss.terms.enumerated() { sums[index].value += term.value * share }
       x = next
@@ -161,6 +182,7 @@ public struct LatentOptimization {
   private let objective: Objective
   private let rate: Double
   private var optimizer = Adam()
+  private var iteration = 0
   /// The latent as it stands, [1, H, W, C].
   public let latent: Tensor
   private let image: Tensor
@@ -174,13 +196,19 @@ public struct LatentOptimization {
   }
 
   /// One Adam step on the latent; returns the loss's terms before it.
-  public mutating func iterate() -> [(name: String, value: Double)] {
+  /// - Throws: ``Divergence`` at the first loss or gradient that is not finite.
+  public mutating func iterate() throws(Divergence) -> [(name: String, value: Double)] {
+    iteration += 1
     let states = trajectory.states(from: latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
     let loss = objective(generated, image, generated)
+    if let problem = loss.problem { throw Divergence(iteration: iteration, problem, isIntact: true) }
     loss.total.backward()
     if let gradient = generated.gradient {
       latent.gradient = trajectory.backward(gradient, through: states, with: model)
+      if let problem = Adam.problem(ofGradientsOf: [latent]) {
+        throw Divergence(iteration: iteration, problem, isIntact: true)
+      }
       optimizer.update([latent], rate: rate)
     }
     return loss.terms

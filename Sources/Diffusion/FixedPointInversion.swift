@@ -40,7 +40,7 @@ public struct FixedPointInversion: Sendable {
       let (solution, residual) = solve(x, pair, model, &report)
       x = solution
       report.residuals.append(residual)
-      if residual > tolerance { report.unconverged += 1 }
+      if !(residual <= tolerance) { report.unconverged += 1 }
       try progress(report.residuals.count, residual)
     }
     return (x, report)

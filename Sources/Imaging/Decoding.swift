@@ -4,8 +4,8 @@ extension Image {
   /// Decodes a PNG or JPEG file, told apart by content.
   ///
   /// The result is 8-bit RGB as seen on a screen: 16-bit channels are rounded, gray is repeated, palettes are looked
-  /// up, alpha is composited over white, and a JPEG is turned upright as its EXIF orientation says. Embedded colour
-  /// profiles are ignored. A file that is damaged or ends early gives no picture at all.
+  /// up, alpha is composited over white, and the picture is turned upright as its EXIF orientation says. Embedded colour
+  /// profiles and gammas are ignored: samples are what they are in the file. A file that is damaged or ends early gives no picture at all.
   ///
   /// - Parameter name: the file as its user knows it, for error messages.
   /// - Throws: ``ImagingError``.
@@ -29,7 +29,7 @@ extension Image {
 }
 
 /// What a file that is neither PNG nor JPEG seems to be.
-private func describeFormat(of bytes: [UInt8]) -> String {
+func describeFormat(of bytes: [UInt8]) -> String {
   func has(_ text: String, at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: text.utf8) }
   if has("GIF8") { return "it is a GIF" }
   if has("RIFF"), has("WEBP", at: 8) { return "it is a WebP" }

@@ -29,6 +29,8 @@ public struct FigureLayout: Sendable {
   /// Above the columns, from the left; fewer or none will do.
   public var columns: [String]
   public var rows: [Row]
+  /// Below the grid, such as what is missing in it.
+  public var notes: [String] = []
   /// The longer side of the largest tile is within these bounds.
   public var tileSide = 128...256
 
@@ -96,6 +98,11 @@ public struct FigureLayout: Sendable {
         draw(tile, x: grid.x(of: column), y: grid.y[index], in: grid, onto: &canvas)
       }
     }
+    for (index, line) in grid.noteLines.enumerated() {
+      canvas.draw(
+        TextLine(
+          line, x: grid.left, y: grid.bottom + Self.headingGap + index * TextStyle.caption.lineHeight, style: .caption))
+    }
     return canvas
   }
 
@@ -126,7 +133,10 @@ public struct FigureLayout: Sendable {
     /// The top of each row of cells.
     let y: [Int]
     let width, height: Int
+    /// Where the cells end.
+    let bottom: Int
     let titleLines: [String]
+    let noteLines: [String]
     /// The lines of each column's heading above each row.
     let columnHeadings: [[[String]]]
     let rowHeadings: [[String]]
@@ -166,7 +176,10 @@ public struct FigureLayout: Sendable {
         next += cellHeight + captionHeight + gap
       }
       self.y = y
-      height = max(next - gap, margin + titleHeight) + margin
+      bottom = max(next - gap, margin + titleHeight)
+      noteLines = figure.notes.flatMap { [width, left] note in TextStyle.caption.wrap(note, width: width - left - margin) }
+      let noteHeight = noteLines.isEmpty ? 0 : headingGap + noteLines.count * TextStyle.caption.lineHeight
+      height = bottom + noteHeight + margin
     }
 
     func x(of column: Int) -> Int { left + column * (cellWidth + gap) }

@@ -16,8 +16,9 @@ public struct LinePlot: Sendable {
     }
   }
 
-  /// One curve, from point to point in the order given. A point that is not finite (or on a logarithmic axis not
-  /// positive) interrupts it. Of many points, about a thousand are drawn.
+  /// One curve, from point to point in the order given. A value that is not finite (or on a logarithmic axis not
+  /// positive) interrupts it and is marked by a cross: at the upper edge where it is infinite, else at the lower one,
+  /// with the value beside the first such cross. Of many points, about a thousand are drawn.
   public struct Curve: Sendable {
     /// For the legend.
     public let name: String
@@ -170,6 +171,34 @@ public struct LinePlot: Sendable {
     let runs = places.split(separator: nil).map { $0.compactMap(\.self) }
     canvas.draw(
       Polyline(runs: runs, color: color, thickness: 1.6, dotDiameter: curve.hasDots ? 5 : nil, bounds: bounds))
+    drawMarks(of: curve, color, in: frame, within: bounds, onto: &canvas)
+  }
+
+  /// A cross for each value that has no place on the axis.
+  private func drawMarks(
+    of curve: Curve, _ color: Color, in frame: Frame, within bounds: Rectangle, onto canvas: inout Drawing
+  ) {
+    var told: Set<String> = []
+    for point in curve.thinned {
+      guard let x = frame.x.position(of: point.x), (0...1).contains(x), frame.y.position(of: point.y) == nil else {
+        continue
+      }
+      let (column, size) = (frame.column(x), 3.0)
+      let isAbove = point.y > 0
+      let row = Double(isAbove ? frame.top : frame.bottom)
+      let cross = [-1.0, 1].map { slope in
+        [Point(x: column - size, y: row - slope * size), Point(x: column + size, y: row + slope * size)]
+      }
+      canvas.draw(Polyline(runs: cross, color: color, thickness: 1.6, dotDiameter: nil, bounds: bounds))
+      let text = point.y.isNaN ? "NaN" : isAbove ? "inf" : point.y.isInfinite ? "−inf" : "≤ 0"
+      guard told.insert(text).inserted else { continue }
+      let place = Int(column.rounded())
+      let isNearRight = place > (frame.left + frame.right) / 2
+      canvas.draw(
+        TextLine(
+          text, x: place + (isNearRight ? -6 : 6), y: (isAbove ? frame.top + 4 : frame.bottom - 12), style: .caption,
+          align: isNearRight ? .trailing : .leading))
+    }
   }
 
   /// The plot's rectangle in pixels. Ticks give positions from 0 to 1 along the axes.

@@ -5,7 +5,7 @@ enum Orientation: Int, CaseIterable {
 
   /// The orientation that the EXIF segment of a JPEG tells; `upright` where there is none or it makes no sense.
   init(ofJPEG bytes: [UInt8]) {
-    self = Self.exifSegment(of: bytes).flatMap(Self.tag(inTIFF:)) ?? .upright
+    self = Self.exifSegment(of: bytes).flatMap(Self.init(inTIFF:)) ?? .upright
   }
 
   /// The TIFF structure inside of the first APP1 segment that is EXIF, before the picture's data.
@@ -23,8 +23,10 @@ enum Orientation: Int, CaseIterable {
     return nil
   }
 
-  /// The orientation in the first directory of a TIFF structure.
-  private static func tag(inTIFF tiff: ArraySlice<UInt8>) -> Orientation? {
+  /// The orientation in the first directory of a TIFF structure, which is what EXIF is; nil where there is none. Some
+  /// programs put the head of a JPEG's segment before it in PNGs too.
+  init?(inTIFF bytes: ArraySlice<UInt8>) {
+    let tiff = bytes.starts(with: "Exif\0\0".utf8) ? bytes.dropFirst(6) : bytes
     var reader = ByteReader(bytes: tiff)
     switch reader.uint16(at: 0) {
     case 0x4D4D: reader.isBigEndian = true
@@ -36,7 +38,9 @@ enum Orientation: Int, CaseIterable {
       let offset = directory + 2 + entry * 12
       // A SHORT (type 3) stands left-aligned in the value field.
       if reader.uint16(at: offset) == 0x0112, reader.uint16(at: offset + 2) == 3 {
-        return reader.uint16(at: offset + 8).flatMap(Orientation.init(rawValue:))
+        guard let value = reader.uint16(at: offset + 8), let found = Orientation(rawValue: value) else { return nil }
+        self = found
+        return
       }
     }
     return nil

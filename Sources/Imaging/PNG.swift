@@ -7,10 +7,34 @@ enum PNG {
 
   /// - Throws: ``ImagingError``; never gives a picture of which a part is missing.
   static func decode(_ bytes: [UInt8], name: String) throws(ImagingError) -> Image {
-    try checkChunks(bytes, name: name)
+    let chunks = try chunks(of: bytes, name: name)
     let (width, height) = try readSize(bytes, name: name)
     try Image.checkSize(width: width, height: height, name: name)
-    return try bytes.withUnsafeBufferPointer { bytes throws(ImagingError) in
+    return try pixels(withoutColorSpace(bytes, chunks), width: width, height: height, name: name)
+      .upright(from: orientation(bytes, chunks))
+  }
+
+  private static func orientation(_ bytes: [UInt8], _ chunks: [Chunk]) -> Orientation {
+    chunks.first { $0.type == "eXIf" }.flatMap { Orientation(inTIFF: bytes[$0.content]) } ?? .upright
+  }
+
+  /// The orientation that a file tells before its end or before `bytes` end.
+  static func orientation(ofFileBeginning bytes: [UInt8]) -> Orientation {
+    let reader = ByteReader(bytes: bytes[...])
+    var chunks: [Chunk] = []
+    var offset = signature.count
+    while let length = reader.uint32(at: offset), offset + 12 + length <= bytes.count {
+      let type = String(decoding: bytes[offset + 4..<offset + 8], as: UTF8.self)
+      chunks.append(Chunk(type: type, whole: offset..<offset + 12 + length))
+      offset += 12 + length
+    }
+    return orientation(bytes, chunks)
+  }
+
+  private static func pixels(
+    _ bytes: [UInt8], width: Int, height: Int, name: String
+  ) throws(ImagingError) -> Image {
+    try bytes.withUnsafeBufferPointer { bytes throws(ImagingError) in
       let png = Picture()
       guard png_image_begin_read_from_memory(png.image, bytes.baseAddress, bytes.count) != 0 else {
         throw .corrupt(name: name, format: .png, detail: png.message)
@@ -51,9 +75,27 @@ enum PNG {
     return file.prefix(count)
   }
 
-  /// Walks over all chunks, so that a file cut anywhere is told from a damaged one.
-  private static func checkChunks(_ bytes: [UInt8], name: String) throws(ImagingError) {
+  private struct Chunk {
+    let type: String
+    /// With its length, its type and its checksum.
+    let whole: Range<Int>
+    var content: Range<Int> { whole.lowerBound + 8..<whole.upperBound - 4 }
+  }
+
+  /// What says how the samples are to look on a screen. Samples are taken as they are stored, as Pillow does and so all
+  /// code that networks are trained with; libpng would turn those with a gamma of their own into others.
+  private static let colorSpaceTypes: Set = ["gAMA", "cHRM", "sRGB", "iCCP", "cICP"]
+
+  private static func withoutColorSpace(_ bytes: [UInt8], _ chunks: [Chunk]) -> [UInt8] {
+    var kept = bytes
+    for chunk in chunks.reversed() where colorSpaceTypes.contains(chunk.type) { kept.removeSubrange(chunk.whole) }
+    return kept
+  }
+
+  /// All chunks up to the last, so that a file cut anywhere is told from a damaged one.
+  private static func chunks(of bytes: [UInt8], name: String) throws(ImagingError) -> [Chunk] {
     let reader = ByteReader(bytes: bytes[...])
+    var chunks: [Chunk] = []
     var offset = signature.count
     while true {
       guard let length = reader.uint32(at: offset), offset + 8 <= bytes.count else {
@@ -70,7 +112,8 @@ enum PNG {
           name: name, format: .png,
           detail: "the chunk \(type) at byte \(offset) lacks \(missing) of its \(length + 12) bytes")
       }
-      if type == "IEND" { return }
+      chunks.append(Chunk(type: type, whole: offset..<end))
+      if type == "IEND" { return chunks }
       offset = end
     }
   }

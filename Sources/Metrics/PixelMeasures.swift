@@ -18,12 +18,15 @@ public enum PixelMeasures {
     return mse == 0 ? .infinity : -10 * logMath10(mse)
   }
 
+  /// Rows and columns of SSIM's window: pictures have at least as many.
+  public static let ssimWindow = 7
+
   /// Structural similarity (Wang et al. 2004) with scikit-image's defaults: a uniform window of 7×7, unbiased
   /// covariances, K₁ = 0.01, K₂ = 0.03, data range 1; the mean over all whole windows and channels.
   public static func ssim(_ a: Tensor, _ b: Tensor) -> Double {
     precondition(a.shape == b.shape && a.rank == 4 && a.shape[0] == 1, "pictures \(a.shape) and \(b.shape)")
     let (h, w, c) = (a.shape[1], a.shape[2], a.shape[3])
-    let side = 7
+    let side = ssimWindow
     precondition(h >= side && w >= side, "SSIM needs pictures of at least \(side)×\(side) pixels")
     let (x, y) = (unit(a), unit(b))
     let n = Double(side * side)

@@ -17,6 +17,8 @@ public enum NetworkError: Error, Sendable, CustomStringConvertible {
 
   /// The names or shapes in a checkpoint are not those of the network.
   case parametersDoNotFit(source: String, [Difference])
+  /// A value of a network is infinite or not a number.
+  case notFinite(source: String, tensor: String, place: [Int], value: Double)
   /// A checkpoint does not say what network it is for, or names another one.
   case wrongArchitecture(source: String, expected: [String], found: String?)
   /// A checkpoint's description of its network cannot be read or cannot be built.
@@ -48,6 +50,9 @@ public enum NetworkError: Error, Sendable, CustomStringConvertible {
       "\(source): the parameters are not those of this network\n"
         + differences.map { "  \($0)" }.joined(separator: "\n")
         + "\ncheck that the file is for this architecture and configuration"
+    case .notFinite(let source, let tensor, let place, let value):
+      "\(source): tensor '\(tensor)' is \(value.isNaN ? "nan" : "\(value)") at \(place): the network is of no use; "
+        + "fetch the file again, or take weights from before the training went wrong"
     case .wrongArchitecture(let source, let expected, let found):
       "\(source): expected a network of architecture \(expected.map { "'\($0)'" }.joined(separator: " or ")), found "
         + (found.map { "'\($0)'" } ?? "no description (metadata entry \"architecture\")")

@@ -49,12 +49,11 @@ private struct Graph {
     for circle in sorted.circles { Self.report(circle, of: resolver.dependencies, in: &expansion) }
     guard Self.settle(sorted.order, &resolver, repeated, &expansion) else { return }
     var drafts: [Draft] = []
-    var measures: [OutputReference: [String]] = [:]
+    var known = KnownItems()
     for number in sorted.order where number < repeated.count && !expansion.problems.isFull {
       var found = Problems()
-      let made = Self.planned(
-        number, repeated[number], resolver, sweeps: expansion.sweeps, measures: measures, into: &found)
-      for stage in made.map(\.stage) { measures.merge(stage.measures) { $1 } }
+      let made = Self.planned(number, repeated[number], resolver, known, sweeps: expansion.sweeps, into: &found)
+      for draft in made { known.settle(draft.stage) }
       drafts += made
       expansion.report(found, in: repeated[number].stage.scope)
     }
@@ -188,8 +187,8 @@ private struct Graph {
 
   /// The stage at every place that it is repeated at.
   private static func planned(
-    _ number: Int, _ repeated: RepeatedStage, _ resolver: ReferenceResolver, sweeps: Sweeps,
-    measures: [OutputReference: [String]], into problems: inout Problems
+    _ number: Int, _ repeated: RepeatedStage, _ resolver: ReferenceResolver, _ known: KnownItems, sweeps: Sweeps,
+    into problems: inout Problems
   ) -> [Draft] {
     guard let points = sweeps.points(along: resolver.reach[number]) else {
       repeated.reportTooMany(into: &problems)
@@ -198,7 +197,7 @@ private struct Graph {
     return points.compactMap { point in
       guard let outline = repeated[point] else { return nil }
       let inputs = resolver.inputs(of: outline, number, at: point, into: &problems)
-      check(outline, inputs: inputs, measures: measures, into: &problems)
+      check(outline, inputs: inputs, known, into: &problems)
       guard let kind = outline.kind, let parameters = outline.parameters, let outputs = outline.outputs else {
         return nil
       }
@@ -212,15 +211,14 @@ private struct Graph {
 
   /// Applies the rules of the kind that reach over several parameters or ports, once each of these is right.
   private static func check(
-    _ outline: StageOutline, inputs: [String: PlannedInput], measures: [OutputReference: [String]],
-    into problems: inout Problems
+    _ outline: StageOutline, inputs: [String: PlannedInput], _ known: KnownItems, into problems: inout Problems
   ) {
     guard !outline.isBroken, inputs.count == outline.inputs.count, let kind = outline.kind,
       let parameters = outline.parameters
     else { return }
     let draft = StageDraft(
-      parameters, inputs: inputs, sources: outline.sources, expectations: outline.expectations, measures: measures)
-    let complaints = kind.check(draft)
+      parameters, inputs: inputs, members: known.members, sources: outline.sources, expectations: outline.expectations)
+    let complaints = kind.check(draft) + known.complaints(about: kind, outline.mapping, inputs)
     for complaint in complaints {
       let place = complaint.subject.flatMap { outline.place(of: $0) } ?? outline.kindName.location
       problems.report("'\(kind.name)' of stage '\(outline.syntax.name.text)': \(complaint.message)", at: place)

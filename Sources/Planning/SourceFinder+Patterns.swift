@@ -80,7 +80,10 @@ extension SourceFinder {
     let found = Set(taken.compactMap(ending)).sorted(by: precedes).map(Glob.escaped)
     let pattern = Glob.escaped(written) + "/*." + (found.count == 1 ? found[0] : "{\(found.joined(separator: ","))}")
     let left = Set(names).subtracting(taken).sorted(by: precedes)
-    let rest = left.isEmpty ? "" : ", and leaves out " + Suggestion.list(left, upTo: 3)
-    return "name files in it: '\(pattern)' takes \(taken.count) of its \(names.count)\(rest)"
+    let taking =
+      left.isEmpty
+      ? names.count == 1 ? "its only file" : "all its \(names.count) files"
+      : "\(taken.count) of its \(names.count) files, and leaves out " + Suggestion.list(left, upTo: 3)
+    return "name files in it: '\(pattern)' takes \(taking)"
   }
 }

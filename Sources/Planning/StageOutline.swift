@@ -41,16 +41,16 @@ struct StageOutline {
     if isBroken { errors.forEach { problems.report($0) } } else { missingFiles = errors }
   }
 
+  /// Where a parameter, a port or an expected measure stands; nil for one that is not given.
+  func place(of subject: String) -> SourceLocation? {
+    places[subject] ?? expectations.first { $0.measure == subject }?.location
+  }
+
   /// How this stage falls apart into actions.
   var mapping: Mapping {
     guard let kind else { return .whole }
     if case .files(let parameter) = kind.mapping, sources[parameter]?.form != .several { return .whole }
     return kind.mapping
-  }
-
-  /// Where a parameter or a port is given, or something is expected of a measure.
-  func place(of subject: String) -> SourceLocation? {
-    places[subject] ?? expectations.first { $0.measure == subject }?.location
   }
 
   // MARK: Kind

@@ -35,10 +35,39 @@ public struct OutputEstimate: Sendable, Hashable {
   public var side: Int?
   /// FLOP of one evaluation of a diffusion model on one picture; nil for anything else, and where it cannot be told.
   public var flopPerEvaluation: Double?
+  /// Of each picture or latent, by item; nil where it is not known.
+  public var sizes: [String: PictureSize]?
+  /// Pixels on a side of the pictures that a model takes; nil for anything else, and where it is not known.
+  public var resolution: Int?
+  /// Which texts a model takes; nil for anything else, and where it is not known.
+  public var texts: TextRequirement?
 
   public init(items: Int = 1, bytes: Int, side: Int? = nil, flopPerEvaluation: Double? = nil) {
     (self.items, self.bytes, self.side, self.flopPerEvaluation) = (items, bytes, side, flopPerEvaluation)
   }
+}
+
+/// Columns and rows of a picture.
+public struct PictureSize: Sendable, Hashable, CustomStringConvertible {
+  public let width: Int
+  public let height: Int
+  public init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+  public var description: String { "\(width)×\(height)" }
+}
+
+/// What a model demands of texts.
+public final class TextRequirement: Sendable {
+  /// What is wrong with a text; nil where nothing is.
+  public let problem: @Sendable (_ text: String) -> String?
+  public init(problem: @escaping @Sendable (_ text: String) -> String?) { self.problem = problem }
+}
+
+extension TextRequirement: Hashable {
+  public static func == (a: TextRequirement, b: TextRequirement) -> Bool { a === b }
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
 
 /// What can be told of a stage before it runs.
@@ -47,8 +76,17 @@ public struct StageEstimate: Sendable, Hashable {
   public var work: Work?
   /// By port.
   public var outputs: [String: OutputEstimate]
+  /// What is sure to go wrong.
+  public var complaints: [Complaint] = []
 
   public init(work: Work?, outputs: [String: OutputEstimate]) { (self.work, self.outputs) = (work, outputs) }
+
+  /// The same, with what is sure to go wrong.
+  public func complaining(_ complaints: [Complaint]) -> StageEstimate {
+    var estimate = self
+    estimate.complaints += complaints
+    return estimate
+  }
 }
 
 /// What a kind sees of a stage that is to be estimated.
@@ -81,20 +119,29 @@ public struct Foresight: Sendable {
   ///   - bytes: of an item of the first output.
   ///   - side: of the pictures of the first output.
   ///   - flopPerEvaluation: of a diffusion model among the outputs.
+  ///   - sizes: of the pictures or latents of the first output; those of the pictures or latents at the inputs unless
+  ///     given.
+  ///   - resolution: of a model among the outputs.
+  ///   - texts: of a model among the outputs.
   public func estimate(
     work: Work? = Work.none, items: Int? = nil, bytes: Int? = nil, side: Int? = nil,
-    flopPerEvaluation: Double? = nil
+    flopPerEvaluation: Double? = nil, sizes: [String: PictureSize]? = nil, resolution: Int? = nil,
+    texts: TextRequirement? = nil
   ) -> StageEstimate {
     let largest = inputs.values.joined().max { $0.items < $1.items }
     let made = outputs.enumerated().map { place, port in
       let count = port.type.isItemSet ? items ?? (actions > 1 ? actions : largest?.items ?? 1) : 1
       let size = place == 0 ? bytes ?? largest?.bytes : nil
-      return (
-        port.name,
-        OutputEstimate(
-          items: count, bytes: size ?? 100_000, side: place == 0 ? side : nil,
-          flopPerEvaluation: port.type == .diffusion ? flopPerEvaluation : nil)
-      )
+      var output = OutputEstimate(
+        items: count, bytes: size ?? 100_000, side: place == 0 ? side : nil,
+        flopPerEvaluation: port.type == .diffusion ? flopPerEvaluation : nil)
+      if place == 0, [.images, .latents].contains(port.type) {
+        output.sizes = sizes ?? self["images"]?.sizes ?? self["latents"]?.sizes
+        output.side = side ?? self["images"]?.side ?? self["latents"]?.side
+      }
+      if place == 0, port.type == .diffusion { output.resolution = resolution ?? self["model"]?.resolution }
+      if place == 0 { output.texts = texts }
+      return (port.name, output)
     }
     return StageEstimate(work: work, outputs: Dictionary(made) { first, _ in first })
   }

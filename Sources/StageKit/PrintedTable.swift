@@ -30,10 +30,11 @@ public struct PrintedTable: Sendable {
     }
   }
 
-  /// A cell with a finite number: with three significant digits, an integer as it is; nil for any other cell.
+  /// A cell with a number: with three significant digits, an integer as it is, `∞`, `−∞` or `NaN`; nil for any other.
   private static func number(_ cell: String) -> String? {
     if Int(cell) != nil { return cell }
-    guard let value = Double(cell), value.isFinite else { return nil }
+    guard let value = CSV.number(cell) else { return nil }
+    guard value.isFinite else { return value.isNaN ? "NaN" : value > 0 ? "∞" : "−∞" }
     // The exponent of the rounded number, as 9.996 is 10.0.
     let rounded = String(format: "%.2e", value).split(separator: "e")
     guard rounded.count == 2, let exponent = Int(rounded[1]) else { return nil }
@@ -77,6 +78,12 @@ public struct PrintedTable: Sendable {
 
   /// `1.20 \times 10^{-5}` for `1.20e-5`
   private static func power(_ number: String) -> String {
+    switch number {
+    case "∞": return "\\infty"
+    case "−∞": return "-\\infty"
+    case "NaN": return "\\mathrm{NaN}"
+    default: break
+    }
     let parts = number.split(separator: "e")
     return parts.count == 2 ? "\(parts[0]) \\times 10^{\(parts[1])}" : number
   }

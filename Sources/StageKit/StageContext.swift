@@ -107,6 +107,13 @@ public struct InputError: Error, Sendable, CustomStringConvertible {
   public init(_ description: String) { self.description = description }
 }
 
+/// What a stage computed is of no use, though no file and no input is wrong. `run` prints the message as it is.
+public struct ResultError: Error, Sendable, CustomStringConvertible {
+  /// Names the item or the place, what was found and what to do.
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
 /// A run was interrupted.
 public struct Cancelled: Error, Sendable {
   public init() {}

@@ -213,35 +213,42 @@ public struct Parameters: Sendable, Hashable {
 
 /// What a kind's own check sees before anything runs: decoded parameters, and what is known of the given ports.
 public struct StageDraft: Sendable {
-  /// What stands at a port.
-  public struct Member: Sendable {
-    public let label: String
-    /// Where it stands in the sweeps that the port collects.
-    public let axes: [Axis]
-    /// The measures that it has, in the order of its output; nil where they are not known yet, or it has none.
-    public let measures: [String]?
-
-    public init(label: String, axes: [Axis] = [], measures: [String]? = nil) {
-      (self.label, self.axes, self.measures) = (label, axes, measures)
-    }
-  }
-
   public let parameters: Parameters
   /// Input ports that the recipe gives, with the type at each (for lists and mixtures, of each member).
   public let inputs: [String: [ArtifactType]]
-  /// What stands at each given list port.
+  /// What is known of all that is bound to each given port, in the recipe's order.
   public let members: [String: [Member]]
   /// How many files each given path parameter names.
   public let fileCounts: [String: Int]
-  /// The measures of which something is expected.
+  /// The measures of which the stage expects something. A complaint may be about one of them.
   public let expected: [String]
+
+  /// What is bound to a port, as far as it is known before anything runs.
+  public struct Member: Sendable, Hashable {
+    public let label: String
+    public let axes: [Axis]
+    /// The names of a set's items; nil where they are not known yet.
+    public let items: [String]?
+    /// What metrics measure; nil where it is not known yet.
+    public let measures: [String]?
+
+    public init(label: String, axes: [Axis] = [], items: [String]?, measures: [String]? = nil) {
+      self.label = label
+      self.axes = axes
+      self.items = items
+      self.measures = measures
+    }
+  }
 
   public init(
     parameters: Parameters, inputs: [String: [ArtifactType]], members: [String: [Member]] = [:],
     fileCounts: [String: Int] = [:], expected: [String] = []
   ) {
-    (self.parameters, self.inputs, self.members) = (parameters, inputs, members)
-    (self.fileCounts, self.expected) = (fileCounts, expected)
+    self.parameters = parameters
+    self.inputs = inputs
+    self.members = members
+    self.fileCounts = fileCounts
+    self.expected = expected
   }
 
   /// Complaints about those of these list parameters that are given and hold nothing.

@@ -169,7 +169,7 @@ public struct Benchmark: Sendable {
         trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
         settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
         objective: { generated, original, _ in LossValue(total: (generated - original).absolute().mean(), terms: []) })
-      let body = { limited { _ = tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
+      let body = { limited { _ = try? tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
       return (3 * Double(steps) * forward, { body })
     }
   }

@@ -19,8 +19,10 @@ extension Catalog {
   /// PNG and SVG for figures, CSV for tables and unless they are long Markdown and LaTeX, HTML for pages, safetensors
   /// for latents, and networks in `format`, in half precision where asked. A diffusion model that is a change to another
   /// one is written as one model.
+  /// - Parameter origin: what a network's file says of how it was made.
   public static func exported(
-    _ objects: [Data], _ type: ArtifactType, _ name: String, format: ExportFormat = .safetensors, half: Bool = false
+    _ objects: [Data], _ type: ArtifactType, _ name: String, origin: [String: String] = [:],
+    format: ExportFormat = .safetensors, half: Bool = false
   ) throws -> [(name: String, data: Data)] {
     guard let data = objects.first else { return [] }
     switch type {
@@ -31,7 +33,7 @@ extension Catalog {
     case .metrics: return [(name + ".json", data)]
     case .latents: return [(name + ".safetensors", data)]
     case .clip, .diffusion, .identity, .segmenter, .perceptual, .judge:
-      return try exportedNetwork(objects, type, name, format, precision: half ? .float16 : .float32)
+      return try exportedNetwork(objects, type, name, origin, format, precision: half ? .float16 : .float32)
     }
   }
 
@@ -48,21 +50,25 @@ extension Catalog {
   }
 
   private static func exportedNetwork(
-    _ objects: [Data], _ type: ArtifactType, _ name: String, _ format: ExportFormat,
+    _ objects: [Data], _ type: ArtifactType, _ name: String, _ origin: [String: String], _ format: ExportFormat,
     precision: Safetensors.Precision
   ) throws -> [(name: String, data: Data)] {
     var checkpoint =
       objects.count > 1
       ? try Model.diffusion(objects, from: name).checkpoint() : try Safetensors.read(objects[0], from: name)
+    let origin = Dictionary(origin.map { (ModelOrigin.prefix + $0.key, $0.value) }) { first, _ in first }
+    checkpoint.metadata.merge(origin) { $1 }
     switch format {
     case .torch:
-      let data = try PyTorchFile.data(ofStateDictionary: checkpoint.tensors, precision: precision, source: name)
+      let data = try PyTorchFile.data(
+        ofStateDictionary: checkpoint.tensors, metadata: origin, precision: precision, source: name)
       return [(name + ".pt", data)]
     case .diffusers:
       guard type == .diffusion, let network = try Model.diffusion(objects, from: name) as? DDPMUNet else {
         throw InputError("\(name): diffusers has a layout for diffusion models of DDPM's architecture alone")
       }
-      let folder = try network.diffusersFolder()
+      var folder = try network.diffusersFolder()
+      folder.weights.metadata.merge(origin) { $1 }
       let weights = try Safetensors.data(of: folder.weights, precision: precision)
       return [
         (name + "/config.json", Data(folder.configuration.utf8)),
@@ -70,7 +76,7 @@ extension Catalog {
       ]
     case .safetensors:
       guard type == .clip else {
-        let isAsStored = objects.count == 1 && precision == .float32
+        let isAsStored = objects.count == 1 && precision == .float32 && origin.isEmpty
         return [
           (name + ".safetensors", isAsStored ? objects[0] : try Safetensors.data(of: checkpoint, precision: precision))
         ]

@@ -16,6 +16,11 @@ let figure = StageKind(
     Parameter("title", .string, .defaulting(.string("")), help: "Above the grid."),
     Parameter(
       "items", .int(1...1000), .optional, help: "How many pictures of each set, the first ones; all unless given."),
+    Parameter(
+      "align", .choice(["name", "order"]), .defaulting(.string("name")),
+      help:
+        "What stands below each other. name: pictures of the same name, with a gap where a set has none. order: the first ones of all sets, whatever they are called."
+    ),
     Parameter("columns", .list(.string), .optional, help: "Headings of the columns; none unless given."),
     Parameter(
       "wrap", .int(1...100), .defaulting(.int(12)),
@@ -23,22 +28,107 @@ let figure = StageKind(
   ],
   outputs: { _ in [OutputPort("figure", .figure)] },
   memory: MemoryNeed(megabytes: 128, perInputByte: 6),
+  check: { draft in
+    let sets = (draft.members["rows"] ?? []).map { (label: Axis.placed($0.label, $0.axes), items: $0.items) }
+    guard draft.parameters["align"]?.string == "name", sets.allSatisfy({ $0.items != nil }) else { return [] }
+    return strangers(sets.map { ($0.label, $0.items ?? []) }).map { [Complaint(about: "rows", $0)] } ?? []
+  },
   run: { context in
-    let limit = context.parameters["items"]?.int ?? Int.max
-    let members = try context.inputs("rows").map { row in
+    let rows = context.inputs("rows")
+    let shown = try ShownItems(rows, context.parameters)
+    let members = try zip(rows, shown.places).map { row, places in
       GridMember(
         label: row.label, axes: row.axes,
-        tiles: try row.artifact.items.prefix(limit).map { item in
-          FigureLayout.Tile(try tileImage(context.read(item), row.artifact.type, name: item.name))
+        tiles: try places.map { place in
+          try place.map { place in
+            let item = row.artifact.items[place]
+            return FigureLayout.Tile(try tileImage(context.read(item), row.artifact.type, name: item.name))
+          }
         })
     }
+    for gap in shown.gaps { context.log(gap) }
     let grid = FigureGrid(members)
     let columns = (context.parameters["columns"]?.list ?? []).compactMap(\.string)
-    let layout = FigureLayout(
+    var layout = FigureLayout(
       title: context.parameters.string("title"), columns: columns.isEmpty ? grid.columns : columns, rows: grid.rows)
+    layout.notes = shown.gaps
     let wrapped = layout.wrapped(at: context.parameters.int("wrap"), block: columns.isEmpty ? grid.block : 1)
     try context.write(wrapped.drawing(), to: "figure")
   })
+
+/// Which picture of each row stands in each column.
+private struct ShownItems {
+  /// For each row and column, the place of the picture in its set; nil for a gap.
+  let places: [[Int?]]
+  /// What each row lacks.
+  let gaps: [String]
+
+  init(_ rows: [LabelledArtifact], _ parameters: Parameters) throws {
+    let limit = parameters["items"]?.int ?? Int.max
+    let sets = rows.map { (label: Axis.placed($0.label, $0.axes), items: $0.artifact.items.map(\.name)) }
+    guard parameters["align"]?.string == "name" else {
+      (places, gaps) = (sets.map { Array($0.items.indices.prefix(limit)) }, [])
+      return
+    }
+    if let complaint = strangers(sets) { throw InputError(complaint) }
+    var places: [[Int?]] = Array(repeating: [], count: sets.count)
+    var gaps: [String] = []
+    // Sets of other pictures, as a sweep over sets makes them, have columns of their own.
+    for group in Self.groups(sets.map { Set($0.items) }) {
+      let columns = Array(Self.merged(group.map { sets[$0].items }).prefix(limit))
+      for row in group {
+        let known = Dictionary(sets[row].items.enumerated().map { ($1, $0) }) { first, _ in first }
+        places[row] = columns.map { known[$0] }
+        let missing = columns.filter { known[$0] == nil }
+        if !missing.isEmpty { gaps.append("'\(sets[row].label)' has no picture \(missing.quoted)") }
+      }
+    }
+    (self.places, self.gaps) = (places, gaps)
+  }
+
+  /// The sets that share names, directly or by others between them.
+  private static func groups(_ sets: [Set<String>]) -> [[Int]] {
+    var groups: [(members: [Int], names: Set<String>)] = []
+    for (number, names) in sets.enumerated() {
+      let touched = groups.indices.filter { !groups[$0].names.isDisjoint(with: names) }
+      let members = touched.flatMap { groups[$0].members } + [number]
+      let union = touched.reduce(names) { $0.union(groups[$1].names) }
+      for index in touched.reversed() { groups.remove(at: index) }
+      groups.append((members.sorted(), union))
+    }
+    return groups.map(\.members)
+  }
+
+  /// The names of all sets, each once; those that the first has not behind those that they stand behind elsewhere.
+  private static func merged(_ sets: [[String]]) -> [String] {
+    var names = sets.first ?? []
+    var known = Set(names)
+    for set in sets.dropFirst() where !set.allSatisfy(known.contains) {
+      var next = 0
+      var places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
+      for name in set {
+        if known.insert(name).inserted {
+          names.insert(name, at: next)
+          places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
+        }
+        next = (places[name] ?? next) + 1
+      }
+    }
+    return names
+  }
+}
+
+/// What is wrong with rows one of which shares no picture's name with any other; nil where each does.
+private func strangers(_ sets: [(label: String, items: [String])]) -> String? {
+  let names = sets.map { Set($0.items) }
+  guard sets.count > 1,
+    let alone = sets.indices.first(where: { one in
+      sets.indices.allSatisfy { $0 == one || names[one].isDisjoint(with: names[$0]) }
+    })
+  else { return nil }
+  return "the row '\(sets[alone].label)' has no picture of a name that another row has: "
+    + "show them in their order by `align: order`, or make figures of their own"
+}
 
 /// Latents are shown as they are, clipped to the range of pictures.
 private func tileImage(_ data: Data, _ type: ArtifactType, name: String) throws -> Image {
@@ -49,7 +139,7 @@ private func tileImage(_ data: Data, _ type: ArtifactType, name: String) throws 
 private struct GridMember {
   let label: String
   let axes: [Axis]
-  let tiles: [FigureLayout.Tile]
+  let tiles: [FigureLayout.Tile?]
 }
 
 /// The rows and columns that sets of pictures make. One sweep is rows below each other. Of several, the last goes from

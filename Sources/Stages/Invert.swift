@@ -1,3 +1,4 @@
+import ArtifactStore
 import Diffusion
 import Foundation
 import Networks
@@ -43,7 +44,8 @@ let invert = StageKind(
     let method = InversionMethod(rawValue: parameters.string("method")) ?? .ddim
     return foresight.estimate(
       work: foresight.forward(method.evaluations(parameters)),
-      bytes: foresight["images"].map { latentBytes(ofPicture: $0.bytes) })
+      bytes: foresight["images"].map { latentBytes(ofPicture: $0.bytes) }
+    ).complaining(foresight.complaints(aboutSizesAt: "images", takenBy: "model"))
   },
   check: { draft in
     guard draft.parameters["method"]?.string == InversionMethod.coupled.rawValue,
@@ -67,7 +69,7 @@ let invert = StageKind(
     let inverted = try method.invert(images, with: model.predictor, contexts)
     for (context, (latent, effort)) in zip(contexts, inverted) {
       context.count(.forward(effort.evaluations, of: model.flopPerEvaluation))
-      try context.write(latent.data(), item: context.item ?? "", to: "latents")
+      try context.write(latent.data(name: context.item ?? ""), item: context.item ?? "", to: "latents")
       try context.write(effort.data, item: context.item ?? "", to: "effort")
     }
   })
@@ -165,15 +167,16 @@ private struct Effort {
 
   init(_ report: FixedPointInversion.Report) {
     (evaluations, residual) = (report.evaluations, report.residuals.max() ?? 0)
-    let residualText = residual.isFinite ? "\(residual)" : "null"
-    data = Data(
-      "{\"\(Self.evaluations)\":\(report.evaluations),\"residual\":\(residualText),\"unconverged\":\(report.unconverged)}"
-        .utf8)
+    let values: [JSON] = [.int(report.evaluations), .double(residual), .int(report.unconverged)]
+    let names = [Self.evaluations] + Self.convergence
+    data = Data(JSON.object(zip(names, values).map { JSON.Member($0, $1) }).bytes)
   }
 }
 
 /// - Throws: where pictures [N, H, W, C] do not have the model's size.
-func requireSize(_ shape: [Int], of model: any DiffusionModel, _ context: any StageContext) throws {
+func requireSize(
+  _ shape: [Int], of model: any DiffusionModel, _ context: any StageContext, item: String? = nil
+) throws {
   guard shape[3] == model.pictureChannels else {
     throw InputError(
       "the diffusion model is for pictures of \(model.pictureChannels) channels, not of \(shape[3]): choose another")
@@ -181,7 +184,7 @@ func requireSize(_ shape: [Int], of model: any DiffusionModel, _ context: any St
   let side = model.resolution
   guard shape[1] == side, shape[2] == side else {
     throw InputError(
-      "picture '\(context.item ?? "")' is \(shape[2])×\(shape[1]), but the diffusion model takes \(side)×\(side): load it with `size: \(side)`"
+      "\((item ?? context.item).map { "picture '\($0)' is" } ?? "the pictures are") \(shape[2])×\(shape[1]), but the diffusion model takes \(side)×\(side): load it with `size: \(side)`"
     )
   }
 }

@@ -55,10 +55,15 @@ let load = StageKind(
   estimate: { foresight in
     let files = foresight.files.values.flatMap(\.self)
     let side = foresight.parameters["size"]?.int
-    let isModel = foresight.parameters[ArtifactType.diffusion.rawValue] != nil
+    func isGiven(_ type: ArtifactType) -> Bool { foresight.parameters[type.rawValue] != nil }
+    let network = isGiven(.diffusion) ? diffusionNetwork(files, foresight.parameters) : nil
+    var (sizes, complaints) = isGiven(.images) ? pictureSizes(files) : (nil, [])
+    if let side { sizes = sizes?.mapValues { _ in PictureSize(width: side, height: side) } }
     return foresight.estimate(
       bytes: side.map(pictureBytes) ?? fileBytes(files) / foresight.actions, side: side,
-      flopPerEvaluation: isModel ? diffusionNetwork(files, foresight.parameters)?.flopPerEvaluation : nil)
+      flopPerEvaluation: network?.flopPerEvaluation, sizes: sizes, resolution: network?.resolution,
+      texts: isGiven(.clip) ? textRequirement(files) : nil
+    ).complaining(complaints)
   },
   check: { draft in
     let given = sources.filter { draft.parameters[$0.rawValue] != nil }
@@ -203,8 +208,12 @@ private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: a
     }
     let merges = try (model.network as? CLIP).map { try found.merges(for: $0) }
     let isOwn = found.state.architecture != nil
-    if isOwn, files.count == 1, merges == found.state.metadata[Tokenizer.mergesEntry] { return (nil, []) }
-    var metadata = isOwn ? found.state.metadata : ["description": "read from a \(model.format)"]
+    let own = found.state.metadata.filter { !ModelOrigin.isPart($0.key) }
+    if isOwn, files.count == 1, merges == own[Tokenizer.mergesEntry], own.count == found.state.metadata.count {
+      try model.checkValues()
+      return (nil, [])
+    }
+    var metadata = isOwn ? own : ["description": "read from a \(model.format)"]
     metadata[Tokenizer.mergesEntry] = merges
     if merges != nil { metadata.merge(model.cleaning.metadata) { $1 } }
     return (try model.checkpointData(metadata: metadata), [found.state.note].compactMap { $0 } + model.notes)

@@ -9,7 +9,7 @@ import Tensors
 let metric = StageKind(
   name: "metric",
   summary: "Measures pictures, alone or against a reference.",
-  revision: 1,
+  revision: 2,
   inputs: [
     Port("images", .images, help: "The pictures to measure."),
     Port(
@@ -37,6 +37,18 @@ let metric = StageKind(
   },
   mapping: .items(of: "images"),
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
+  estimate: { foresight in
+    let measures = (foresight.parameters["measures"]?.list ?? []).compactMap(\.string)
+    var complaints =
+      measures.contains(Measure.s_dir.rawValue) ? foresight.complaints(aboutTexts: foresight.directionPrompts) : []
+    let sizes = foresight["images"]?.sizes ?? [:]
+    let side = PixelMeasures.ssimWindow
+    let small = sizes.filter { min($0.value.width, $0.value.height) < side }.map(\.key).sorted()
+    if measures.contains(Measure.ssim.rawValue), let name = small.first, let size = sizes[name] {
+      complaints.append(Complaint(about: "measures", "picture '\(name)' is \(size), but \(ssimRequirement)"))
+    }
+    return foresight.estimate().complaining(complaints)
+  },
   check: { draft in
     let measures = (draft.parameters["measures"]?.list ?? []).compactMap { $0.string.flatMap(Measure.init(rawValue:)) }
     var complaints = draft.complaints(aboutEmpty: ["measures"])
@@ -62,14 +74,14 @@ let metric = StageKind(
     let measures = (context.parameters["measures"]?.list ?? []).compactMap {
       $0.string.flatMap(Measure.init(rawValue:))
     }
-    var members: [String] = []
-    for measure in measures {
-      let value = try Gradients.off { try measure.value(image, context) }
-      // JSON has no infinity: the PSNR of equal pictures is left out of means.
-      members.append("\"\(measure.rawValue)\":\(value.isFinite ? "\(value)" : "null")")
+    let members = try measures.map { measure in
+      JSON.Member(measure.rawValue, .double(try Gradients.off { try measure.value(image, context) }))
     }
-    try context.write(Data(("{" + members.joined(separator: ",") + "}").utf8), item: context.item ?? "", to: "metrics")
+    try context.write(Data(JSON.object(members).bytes), item: context.item ?? "", to: "metrics")
   })
+
+private let ssimRequirement =
+  "'ssim' needs at least \(PixelMeasures.ssimWindow)×\(PixelMeasures.ssimWindow) pixels, its window: load larger pictures, or leave 'ssim' out"
 
 /// What `metric` can measure.
 private enum Measure: String, CaseIterable {
@@ -78,7 +90,7 @@ private enum Measure: String, CaseIterable {
   var help: String {
     switch self {
     case .mae: "mean absolute error on [0, 1]."
-    case .psnr: "peak signal-to-noise ratio in dB."
+    case .psnr: "peak signal-to-noise ratio in dB; infinite for equal pictures."
     case .ssim: "structural similarity, 7×7 uniform window, data range 1."
     case .perceptual: "distance of the perceptual network's features."
     case .diversity: "mean distance of the perceptual network's features from the other pictures of `among`."
@@ -111,7 +123,14 @@ private enum Measure: String, CaseIterable {
     switch self {
     case .mae: return PixelMeasures.mae(image, try reference(for: image, context))
     case .psnr: return PixelMeasures.psnr(image, try reference(for: image, context))
-    case .ssim: return PixelMeasures.ssim(image, try reference(for: image, context))
+    case .ssim:
+      let side = PixelMeasures.ssimWindow
+      guard image.shape[1] >= side, image.shape[2] >= side else {
+        throw InputError(
+          "picture '\(context.item ?? "")' is \(image.shape[2])×\(image.shape[1]), but \(ssimRequirement)"
+        )
+      }
+      return PixelMeasures.ssim(image, try reference(for: image, context))
     case .perceptual:
       let network = try required(context.network(.perceptual, "perceptual"))
       try context.require(network, takes: image, for: rawValue)
@@ -120,6 +139,7 @@ private enum Measure: String, CaseIterable {
       let network = try required(context.network(.perceptual, "perceptual"))
       let others = (context.input("among")?.items ?? []).filter { $0.name != context.item }
       guard !others.isEmpty else { throw InputError("'diversity' needs at least two pictures in 'among'") }
+      try context.require(network, takes: image, for: rawValue)
       let distances = try others.map { other in
         let picture = try Picture.tensor(context.read(other), name: other.name)
         try require(picture, "'\(other.name)' of 'among'", isAsLargeAs: image, context)

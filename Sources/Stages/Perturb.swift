@@ -24,8 +24,9 @@ let perturb = StageKind(
     let noise = try context.freshNoise(image.shape, steps: 1, for: "images")(0)
     let level = context.parameters.string("level") == "official" ? max(0, returnStep - 1) : returnStep
     let latent = DDPM(schedule: noiseSchedule).perturb(image, noise: noise, at: level)
+    let name = context.item ?? ""
     try context.write(
-      Latent(latent: latent, image: image, returnStep: returnStep).data(), item: context.item ?? "", to: "latents")
+      Latent(latent: latent, image: image, returnStep: returnStep).data(name: name), item: name, to: "latents")
   })
 
 /// t₀, for every stage that makes latents.

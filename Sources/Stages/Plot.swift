@@ -22,9 +22,13 @@ let plot = StageKind(
     Parameter("y_label", .string, .optional, help: "Beside the plot; the measure, where it is one, unless given."),
     Parameter("x_scale", .choice(scales), .defaulting(.string(scales[0])), help: "How x goes from left to right."),
     Parameter("y_scale", .choice(scales), .defaulting(.string(scales[0])), help: "How values go upwards."),
+    ComparedItems.parameter,
   ],
   outputs: { _ in [OutputPort("figure", .figure)] },
-  check: { $0.complaints(aboutEmpty: ["measures"]) },
+  check: { draft in
+    draft.complaints(aboutEmpty: ["measures"])
+      + draft.complaints(aboutMeansAt: "curves", of: draft.parameters["measures"]?.list?.compactMap(\.string))
+  },
   run: { context in
     let parameters = context.parameters
     let x = parameters.string("x")
@@ -75,18 +79,25 @@ private func names(of curves: [PlotCurve]) -> [String] {
 
 /// The means of metrics along the axis `x`. Members that differ in their label or at other axes are several curves.
 private func measuredCurves(_ context: any StageContext, _ x: String, _ measures: [String]?) throws -> [PlotCurve] {
-  let places = try context.inputs("curves").filter { $0.artifact.type == .metrics }.map { member in
+  let members = try context.inputs("curves").filter { $0.artifact.type == .metrics }.map { member in
+    (label: member.label, axes: member.axes, means: try context.means(of: member.artifact))
+  }
+  let names = try members.map { member in
+    try measures?.map { try meant($0, among: member.means.measures, what: "measure", of: member.label) }
+      ?? member.means.measures
+  }
+  let compared = try ComparedMeans(members, of: names.flatMap(\.self).uniqued, context)
+  let places = try members.enumerated().map { place, member in
     let name = try meant(x, among: member.axes.map(\.name), what: "swept axis", of: member.label)
     let (along, others) = (member.axes.filter { $0.name == name }, member.axes.filter { $0.name != name })
     guard let number = along[0].value.double else {
       throw InputError(
         "'\(member.label)' is swept along '\(name)' over \(along[0].value.text), which is no number")
     }
-    let means = try context.means(of: member.artifact)
-    let drawn = try measures?.map { try meant($0, among: means.measures, what: "measure", of: member.label) }
+    guard number.isFinite else { throw InputError("'\(member.label)' is swept along '\(name)' over \(CSV.cell(number))") }
     return MeasuredPlace(
-      label: member.label, along: along, x: number, others: others, measures: drawn ?? means.measures,
-      means: means.values)
+      label: member.label, along: along, x: number, others: others, measures: names[place],
+      means: compared.values[place])
   }
   // What goes along with x (zipped sweeps), or does not change, tells no curves apart.
   let telling = Set(
@@ -139,7 +150,7 @@ private func tabulatedCurves(_ context: any StageContext, _ x: String, _ measure
       guard CSV.areNumeric(cells) else {
         throw InputError("the column '\(column)' of '\(member.label)' is not made of numbers")
       }
-      return cells.map { Double($0) }
+      return cells.map(CSV.number)
     }
     func column(_ name: String) throws -> String {
       try meant(name, among: table.header, what: "column", of: member.label)

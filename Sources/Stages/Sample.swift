@@ -48,7 +48,8 @@ let sample = StageKind(
     let evaluations = foresight.parameters.int("steps") * models.count
     return foresight.estimate(
       work: flop.isNaN || models.isEmpty ? nil : .forward(evaluations, of: flop / Double(models.count)),
-      bytes: foresight["latents"].map { $0.bytes / latentBytes(ofPicture: 1) })
+      bytes: foresight["latents"].map { $0.bytes / latentBytes(ofPicture: 1) }
+    ).complaining(foresight.complaints(aboutSizesAt: "latents", takenBy: "model", "models"))
   },
   check: { draft in
     let given = ["model", "models"].filter { draft.inputs[$0] != nil }
@@ -66,7 +67,7 @@ let sample = StageKind(
       for (context, image) in zip(contexts, images.each) {
         let flop = members.reduce(0) { $0 + $1.flopPerEvaluation } / Double(members.count)
         context.count(.forward(context.parameters.int("steps") * members.count, of: flop))
-        try context.write(Picture.data(image), item: context.item ?? "", to: "images")
+        try context.write(Picture.data(image, name: context.item ?? ""), item: context.item ?? "", to: "images")
       }
     }
   })

@@ -29,6 +29,10 @@ let survey = StageKind(
     Parameter(
       "seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the order, the sides and the choice of pairs."),
     Parameter(
+      "items", .choice(["same", "common"]), .defaulting(.string("same")),
+      help: "Which pictures are shown. same: all, and each must be there of both methods. common: those that both have."
+    ),
+    Parameter(
       "trials", .int(1...10_000), .optional,
       help: "How many pairs to show at most, as many of each place of the sweeps; all unless given."),
   ],
@@ -36,6 +40,11 @@ let survey = StageKind(
   // Pictures are held as PNG, as text, and as the text of a page.
   memory: MemoryNeed(megabytes: 64, perInputByte: 8),
   check: { draft in
+    let isSame = draft.parameters["items"]?.string == "same"
+    let sets = ["first", "second", "images"].map { PlacedNames.sets(draft.members[$0] ?? []) }
+    if isSame, let sets = sets.unwrapped(), let complaint = PlacedNames.complaint(sets[0], sets[1], originals: sets[2]) {
+      return [complaint]
+    }
     guard let names = draft.parameters["names"]?.list?.compactMap(\.string) else { return [] }
     return names.count == 2 && names[0] != names[1] && !names.contains("")
       ? [] : [Complaint(about: "names", "'names' must be two different names, such as [ours, theirs]")]
@@ -84,7 +93,7 @@ private struct Trial {
   /// Whether the second method stands on the left.
   var isSwapped = false
 
-  var group: String { place.map(\.value.text).joined(separator: ", ") }
+  var group: String { place.map(\.value.spelling).joined(separator: ", ") }
 
   /// Blind: nothing in it says which method is which. Numbers such as return steps tell people nothing.
   var shown: SurveyPage.Trial {
@@ -98,40 +107,30 @@ private struct Trial {
   static func all(_ context: any StageContext) throws -> [Trial] {
     let (first, second) = (PlacedSet.sets(at: "first", context), PlacedSet.sets(at: "second", context))
     let originals = PlacedSet.sets(at: "images", context)
-    for (mine, port, others, other) in [(first, "first", second, "second"), (second, "second", first, "first")] {
-      let places = Dictionary(uniqueKeysWithValues: others.map { (Set($0.place), $0.names) })
-      try require(mine, of: port, in: other) { name, place in places[Set(place)]?.contains(name) ?? false }
+    let complaint = PlacedNames.complaint(
+      first.map(\.placed), second.map(\.placed), originals: originals.map(\.placed))
+    if let complaint {
+      guard context.parameters.string("items") == "common" else { throw InputError(complaint.message) }
+      context.log("shown are the pictures that both have: \(complaint.message)")
     }
     let partners = Dictionary(uniqueKeysWithValues: second.map { (Set($0.place), $0.items) })
     func original(_ name: String, _ place: [Axis]) -> Artifact.Item? {
       originals.lazy.filter { Set($0.place).isSubset(of: place) }.compactMap { $0.items[name] }.first
     }
-    if !originals.isEmpty {
-      try require(first, of: "first", in: "images") { name, place in original(name, place) != nil }
-    }
     var trials: [Trial] = []
     for set in first {
       for name in set.names {
         guard let one = set.items[name], let other = partners[Set(set.place)]?[name] else { continue }
+        let before = original(name, set.place)
+        guard originals.isEmpty || before != nil else { continue }
         trials.append(
-          Trial(
-            number: trials.count, item: name, place: set.place, original: original(name, set.place), first: one,
-            second: other))
+          Trial(number: trials.count, item: name, place: set.place, original: before, first: one, second: other))
       }
     }
+    guard !trials.isEmpty else {
+      throw InputError("the two methods have no picture in common: give them pictures of the same names")
+    }
     return trials
-  }
-
-  /// - Throws: ``InputError`` that names what of `sets` the port `other` has no picture for.
-  private static func require(
-    _ sets: [PlacedSet], of port: String, in other: String, has: (_ name: String, _ place: [Axis]) -> Bool
-  ) throws {
-    let missing = sets.flatMap { set in set.names.filter { !has($0, set.place) }.map { set.text(of: $0) } }
-    guard !missing.isEmpty else { return }
-    let shown = missing.prefix(5).joined(separator: "; ") + (missing.count > 5 ? "; and \(missing.count - 5) more" : "")
-    throw InputError(
-      "'\(other)' has no picture for \(shown) of '\(port)': give it pictures of the same names, at the same places of the sweeps"
-    )
   }
 
   /// At most `trials` of them, as many of each group, in random order. The methods stand on random sides, in each group
@@ -153,19 +152,65 @@ private struct Trial {
 
 /// A set of pictures at a list port, and where it stands.
 private struct PlacedSet {
-  /// In the sweeps; where a port lists several stages, their labels are one more axis, without a name.
-  let place: [Axis]
-  let names: [String]
+  let placed: PlacedNames
   let items: [String: Artifact.Item]
+
+  var place: [Axis] { placed.place }
+  var names: [String] { placed.names }
 
   static func sets(at port: String, _ context: any StageContext) -> [PlacedSet] {
     let members = context.inputs(port)
+    let placed = PlacedNames.sets(
+      members.map { .init(label: $0.label, axes: $0.axes, items: $0.artifact.items.map(\.name)) })
+    return zip(members, placed ?? []).map { member, placed in
+      PlacedSet(
+        placed: placed, items: Dictionary(uniqueKeysWithValues: member.artifact.items.map { ($0.name, $0) }))
+    }
+  }
+}
+
+/// The names of a set of pictures, and where it stands.
+private struct PlacedNames {
+  /// In the sweeps; where a port lists several stages, their labels are one more axis, without a name.
+  let place: [Axis]
+  let names: [String]
+
+  /// Nil where the names of some are not known.
+  static func sets(_ members: [StageDraft.Member]) -> [PlacedNames]? {
     let isLabelled = Set(members.map(\.label)).count > 1
     return members.map { member in
       let label = isLabelled ? [Axis(name: "", value: .string(member.label))] : []
-      return PlacedSet(
-        place: label + member.axes, names: member.artifact.items.map(\.name),
-        items: Dictionary(uniqueKeysWithValues: member.artifact.items.map { ($0.name, $0) }))
+      return member.items.map { PlacedNames(place: label + member.axes, names: $0) }
+    }.unwrapped()
+  }
+
+  /// What one method has no picture for that the other has, or the originals; nil where all fits together.
+  static func complaint(
+    _ first: [PlacedNames], _ second: [PlacedNames], originals: [PlacedNames]
+  ) -> Complaint? {
+    func missing(
+      _ sets: [PlacedNames], of port: String, in other: String, has: (_ name: String, _ place: [Axis]) -> Bool
+    ) -> Complaint? {
+      let missing = sets.flatMap { set in set.names.filter { !has($0, set.place) }.map { set.text(of: $0) } }
+      guard !missing.isEmpty else { return nil }
+      let shown =
+        missing.prefix(5).joined(separator: "; ") + (missing.count > 5 ? "; and \(missing.count - 5) more" : "")
+      return Complaint(
+        about: other,
+        "'\(other)' has no picture for \(shown) of '\(port)': give it pictures of the same names, at the same places of the sweeps"
+      )
+    }
+    for (mine, port, others, other) in [(first, "first", second, "second"), (second, "second", first, "first")] {
+      let places = Dictionary(others.map { (Set($0.place), Set($0.names)) }) { $0.union($1) }
+      let complaint = missing(mine, of: port, in: other) { name, place in
+        places[Set(place)]?.contains(name) ?? false
+      }
+      if let complaint { return complaint }
+    }
+    guard !originals.isEmpty else { return nil }
+    let known = originals.map { (place: Set($0.place), names: Set($0.names)) }
+    return missing(first, of: "first", in: "images") { name, place in
+      known.contains { $0.place.isSubset(of: place) && $0.names.contains(name) }
     }
   }
 
@@ -173,5 +218,13 @@ private struct PlacedSet {
   func text(of name: String) -> String {
     let axes = place.map { $0.name.isEmpty ? $0.value.text : $0.description }.joined(separator: ", ")
     return axes.isEmpty ? "'\(name)'" : "'\(name)' at \(axes)"
+  }
+}
+
+extension Array {
+  /// The elements, where there is none missing.
+  fileprivate func unwrapped<Wrapped>() -> [Wrapped]? where Element == Wrapped? {
+    let there = compactMap(\.self)
+    return there.count == count ? there : nil
   }
 }

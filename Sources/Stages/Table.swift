@@ -16,6 +16,7 @@ let table = StageKind(
     Parameter(
       "average", .list(.string), .optional,
       help: "Sweeps over whose places rows are averaged. The last part of a name will do."),
+    ComparedItems.parameter,
   ],
   // `trend` gives `expect` something to hold on to where the order of the rows means something:
   // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next, and
@@ -25,23 +26,32 @@ let table = StageKind(
     let trends = measures.flatMap { measure in Trend.allCases.map { $0.name(for: measure) } }
     return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: measures.isEmpty ? nil : trends)]
   },
-  check: { draft in tableComplaints(draft) },
+  check: { draft in
+    let given = draft.parameters["measures"]?.list?.compactMap(\.string)
+    let complaints = draft.complaints(aboutMeansAt: "rows", of: given)
+    return complaints.isEmpty ? trendComplaints(draft) : complaints
+  },
   run: { context in
-    let members = try context.inputs("rows").map { (member: $0, means: try context.means(of: $0.artifact)) }
+    let members = try context.inputs("rows").map {
+      (label: $0.label, axes: $0.axes, means: try context.means(of: $0.artifact))
+    }
     let given = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
     let columns = given.isEmpty ? members.flatMap(\.means.measures).uniqued : given
-    var rows = members.map { TableRow(label: $0.member.label, axes: $0.member.axes, means: $0.means.values) }
-    if context.parameters.bool("join") { rows = joined(rows) }
-    for name in (context.parameters["average"]?.list ?? []).compactMap(\.string) {
-      rows = try averaged(rows, over: name)
-    }
+    let compared = try ComparedMeans(members, of: columns, context)
+    let rows = try arranged(
+      members.enumerated().map { place, member in
+        TableRow(
+          label: member.label, axes: member.axes, means: compared.values[place], items: compared.counts?[place])
+      }, by: context.parameters)
 
     let axes = rows.flatMap { $0.axes.map(\.name) }.uniqued
     let cells = rows.map { row in
       let place = axes.map { name in row.axes.first { $0.name == name }?.value.text ?? "" }
-      return [row.label] + place + columns.map { name in row.means[name].map { "\($0)" } ?? "" }
+      let count = compared.counts == nil ? [] : [row.items.map(String.init) ?? ""]
+      return [row.label] + place + count + columns.map { name in row.means[name].map { CSV.cell($0) } ?? "" }
     }
-    try context.write(Data(CSV(header: ["name"] + axes + columns, rows: cells).text.utf8), item: "", to: "table")
+    let header = ["name"] + axes + (compared.counts == nil ? [] : ["items"]) + columns
+    try context.write(Data(CSV(header: header, rows: cells).text.utf8), item: "", to: "table")
     try context.write(Data(JSON.object(trends(of: columns, over: rows)).bytes), item: "rows", to: "trend")
   })
 
@@ -50,11 +60,64 @@ private struct TableRow: Hashable {
   let label: String
   let axes: [Axis]
   var means: [String: Double]
+  /// How many items the means are over, where rows differ in that.
+  var items: Int?
 
   /// Whether no axis says that this row and the other one stand at different places.
   func isBeside(_ other: TableRow) -> Bool {
     axes.allSatisfy { axis in other.axes.allSatisfy { $0.name != axis.name || $0 == axis } }
   }
+}
+
+/// The rows, joined and averaged as a stage asks for.
+private func arranged(_ rows: [TableRow], by parameters: Parameters) throws -> [TableRow] {
+  var rows = parameters.bool("join") ? joined(rows) : rows
+  for name in (parameters["average"]?.list ?? []).compactMap(\.string) { rows = try averaged(rows, over: name) }
+  return rows
+}
+
+/// Complaints about measures that no row has, and about trends that are expected of a table without the rows for them.
+private func trendComplaints(_ draft: StageDraft) -> [Complaint] {
+  guard let members = draft.members["rows"], !members.isEmpty else { return [] }
+  let rows: [TableRow]
+  do {
+    rows = try arranged(
+      members.map { TableRow(label: $0.label, axes: $0.axes, means: [:], items: nil) }, by: draft.parameters)
+  } catch { return [Complaint(about: "average", "\(error)")] }
+  let known = members.compactMap(\.measures)
+  let names = known.flatMap(\.self).uniqued
+  func missing(_ measure: String, about subject: String) -> Complaint? {
+    guard known.count == members.count, !names.contains(measure) else { return nil }
+    return Complaint(about: subject, "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))")
+  }
+  let given = (draft.parameters["measures"]?.list ?? []).compactMap(\.string)
+  let (leaders, others) = (rows.filter { $0.label == rows[0].label }, rows.filter { $0.label != rows[0].label })
+  let hasPairs = leaders.contains { leader in others.contains(where: leader.isBeside) }
+  return given.compactMap { missing($0, about: "measures") }
+    + draft.expected.compactMap { expected in
+      let scalars = expected.unicodeScalars
+      guard let point = scalars.lastIndex(of: "."),
+        let trend = Trend(rawValue: String(scalars[scalars.index(after: point)...]))
+      else {
+        return Complaint(
+          about: expected,
+          "of a table, expectations are about how its rows compare, such as '\(expected).least_lead': give it that, or "
+            + "expect '\(expected)' of the stage that measures")
+      }
+      if let complaint = missing(String(scalars[..<point]), about: expected) { return complaint }
+      switch trend {
+      case .least_rise:
+        // Along a sweep of one place there is nothing to compare, which is no mistake.
+        return rows.count > 1 || !rows[0].axes.isEmpty
+          ? nil : Complaint(about: expected, "'\(expected)' needs a second row to rise to: the table has one")
+      case .least_lead, .greatest_lead:
+        return hasPairs
+          ? nil
+          : Complaint(
+            about: expected, "'\(expected)' compares '\(rows[0].label)' with other sets: the table has rows of no other"
+          )
+      }
+    }
 }
 
 /// Those at the same place as one row, called like the first of them.
@@ -74,11 +137,12 @@ private func joined(_ rows: [TableRow]) -> [TableRow] {
 private func averaged(_ rows: [TableRow], over name: String) throws -> [TableRow] {
   let axis = try meant(name, among: rows.flatMap { $0.axes.map(\.name) }.uniqued, what: "swept axis", of: "rows")
   func place(of row: TableRow) -> TableRow {
-    TableRow(label: row.label, axes: row.axes.filter { $0.name != axis }, means: [:])
+    TableRow(label: row.label, axes: row.axes.filter { $0.name != axis }, means: [:], items: nil)
   }
   let groups = Dictionary(grouping: rows) { place(of: $0) }
   return rows.map(place).uniqued.map { place in
     var averaged = place
+    averaged.items = (groups[place] ?? []).compactMap(\.items).reduce(nil) { ($0 ?? 0) + $1 }
     let sets = (groups[place] ?? []).map(\.means)
     for measure in sets.flatMap(\.keys).uniqued {
       let values = sets.compactMap { $0[measure] }
@@ -107,16 +171,16 @@ private func trends(of measures: [String], over rows: [TableRow]) -> [JSON.Membe
   return measures.flatMap { measure in
     let measured = rows.filter { $0.means[measure] != nil }
     let means = measured.compactMap { $0.means[measure] }
-    let rises = zip(means, means.dropFirst()).map { $1 - $0 }
+    let rises = zip(means, means.dropFirst()).map { difference($1, $0) }
     let leads = pairs.compactMap { pair in
-      pair.leader.means[measure].flatMap { leader in pair.other.means[measure].map { leader - $0 } }
+      pair.leader.means[measure].flatMap { leader in pair.other.means[measure].map { difference(leader, $0) } }
     }
     return Trend.allCases.compactMap { trend in
       let value =
         switch trend {
-        case .least_rise: rises.min()
-        case .least_lead: leads.min()
-        case .greatest_lead: leads.max()
+        case .least_rise: least(rises)
+        case .least_lead: least(leads)
+        case .greatest_lead: least(leads.map { -$0 }).map { -$0 }
         }
       if value == nil, trend == .least_rise, measured.count == 1, !measured[0].axes.isEmpty {
         return JSON.Member(trend.name(for: measure), .nothingToMeasure)
@@ -126,55 +190,8 @@ private func trends(of measures: [String], over rows: [TableRow]) -> [JSON.Membe
   }
 }
 
-// MARK: - Before it runs
+/// a − b; 0 where both are the same, also where they are infinite.
+private func difference(_ a: Double, _ b: Double) -> Double { a == b ? 0 : a - b }
 
-/// What is wrong with a table as far as its rows' measures are known: columns that no row has, sweeps that none stands in,
-/// expectations of which there will be nothing to measure.
-private func tableComplaints(_ draft: StageDraft) -> [Complaint] {
-  var complaints: [Complaint] = []
-  for measure in draft.expected where !Trend.allCases.contains(where: { measure.utf8.hasEnd(".\($0.rawValue)") }) {
-    complaints.append(
-      Complaint(
-        about: measure,
-        "of a table, expectations are about how its rows compare, such as '\(measure).least_lead': give it that, or "
-          + "expect '\(measure)' of the stage that measures"))
-  }
-  let members = draft.members["rows"] ?? []
-  let known = members.compactMap(\.measures)
-  guard known.count == members.count, complaints.isEmpty else { return complaints }
-  let names = known.flatMap(\.self).uniqued
-  let given = (draft.parameters["measures"]?.list ?? []).compactMap(\.string)
-  for measure in given where !names.contains(measure) {
-    complaints.append(
-      Complaint(about: "measures", "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))"))
-  }
-  // The same as for the numbers themselves, with any numbers.
-  var rows = members.map { member in
-    TableRow(
-      label: member.label, axes: member.axes,
-      means: Dictionary((member.measures ?? []).map { ($0, 0) }) { first, _ in first })
-  }
-  if draft.parameters["join"]?.bool ?? false { rows = joined(rows) }
-  for name in (draft.parameters["average"]?.list ?? []).compactMap(\.string) {
-    do { rows = try averaged(rows, over: name) } catch {
-      return complaints + [Complaint(about: "average", "\(error)")]
-    }
-  }
-  guard complaints.isEmpty, !rows.isEmpty else { return complaints }
-  let possible = trends(of: given.isEmpty ? names : given, over: rows).map(\.name)
-  for measure in draft.expected where !possible.contains(measure) {
-    let trend = Trend.allCases.map { ".\($0.rawValue)" }.first { measure.utf8.hasEnd($0) } ?? ""
-    let subject = String(decoding: measure.utf8.dropLast(trend.utf8.count), as: UTF8.self)
-    complaints.append(
-      Complaint(
-        about: measure,
-        names.contains(subject)
-          ? "'\(measure)' compares rows, and there are none to compare: give the table more rows, or leave it out"
-          : "no row has the measure '\(subject)': they have \(names.joined(separator: ", "))"))
-  }
-  return complaints
-}
-
-extension Collection<UInt8> where Self: BidirectionalCollection {
-  fileprivate func hasEnd(_ text: String) -> Bool { suffix(text.utf8.count).elementsEqual(text.utf8) }
-}
+/// The smallest of all; no number where one of them is none, which `min` might pass over.
+private func least(_ values: [Double]) -> Double? { values.first(where: \.isNaN) ?? values.min() }

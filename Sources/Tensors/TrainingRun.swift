@@ -48,12 +48,20 @@ public struct TrainingRun {
   }
 
   /// One step: `loss` builds the loss, of shape [], drawing what it needs from the step's own stream. Returns its value.
-  public mutating func advance(_ loss: (inout RandomSource) -> Tensor) -> Double {
+  /// - Throws: ``Divergence`` at the first loss or gradient that is not finite, before anything changes by it.
+  public mutating func advance(_ loss: (inout RandomSource) -> Tensor) throws(Divergence) -> Double {
     var random = RandomSource(seed: settings.seed, name: "step \(step)")
     let value = loss(&random)
+    guard value.isFinite else { throw Divergence(iteration: step + 1, "the loss is not finite", isIntact: true) }
     value.backward()
     clipGradients()
+    if let problem = Adam.problem(ofGradientsOf: parameters) {
+      throw Divergence(iteration: step + 1, problem, isIntact: true)
+    }
     optimizer.update(parameters, rate: rate)
+    guard parameters.allSatisfy(\.isFinite) else {
+      throw Divergence(iteration: step + 1, "the weights are not finite", isIntact: false)
+    }
     step += 1
     average.update(parameters, decay: min(settings.averageDecay, Double(1 + step) / Double(10 + step)))
     return value.item

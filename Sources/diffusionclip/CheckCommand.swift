@@ -12,7 +12,9 @@ struct CheckCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       do {
-        let check = Check(of: try recipe.plan())
+        let plan = try recipe.plan()
+        if let problems = plan.problemsAhead() { throw problems }
+        let check = Check(of: plan)
         if output.json { printLine(check.json) } else { printText(check.text) }
       } catch let errors as Diagnostics where output.json {
         printLine(Check.json(of: errors))

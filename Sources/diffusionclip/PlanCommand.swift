@@ -50,6 +50,7 @@ struct PlanCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
+      if let problems = plan.problemsAhead() { throw problems }
       let store = try store.open(for: plan, access: .reading)
       let forecast = try Forecast(of: plan, in: store)
       if let file { try Files.replace(file, with: PlanFile.data(of: plan)) }

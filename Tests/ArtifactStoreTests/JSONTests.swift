@@ -18,8 +18,12 @@ import Testing
     #expect(try JSON(parsing: Data(text.utf8)).text == text)
   }
 
-  @Test func whatIsNotANumberIsNull() {
-    #expect(JSON.array([.double(.nan), .double(.infinity)]).text == "[null,null]")
+  @Test func whatJSONHasNoNumberForIsText() throws {
+    let text = JSON.array([.double(.nan), .double(.infinity), .double(-.infinity), .double(-.nan)]).text
+    #expect(text == #"["NaN","Infinity","-Infinity","NaN"]"#)
+    let read = try #require(JSON(parsing: Data(text.utf8)).array).map(\.double)
+    #expect(read[1...2] == [.infinity, -.infinity] && read[0]?.isNaN == true && read[3]?.isNaN == true)
+    #expect(JSON.string("inf").double == nil)
   }
 
   @Test func escapesAreUnderstood() throws {

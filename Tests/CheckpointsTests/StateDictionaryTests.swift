@@ -86,6 +86,14 @@ import Testing
   @Test func dropsThePrefixOnlyWhereAllHaveIt() throws {
     let all = try state(PyTorchBytes.dictionary([("module.a", tensor), ("module.module.b", tensor)]))
     #expect(all.tensors.keys == ["a", "module.b"] && all.note == "dropped 'module.' before each name")
+    for compiled in [
+      ["_orig_mod.a", "_orig_mod.b.c"], ["a", "b._orig_mod.c"], ["module._orig_mod.a", "module._orig_mod.b.c"],
+      ["_orig_mod.module.a", "_orig_mod.module.b.c"],
+    ] {
+      #expect(try state(PyTorchBytes.dictionary(compiled.map { ($0, tensor) })).tensors.keys == ["a", "b.c"])
+    }
+    let both = try state(PyTorchBytes.dictionary([("_orig_mod.a", tensor), ("a", tensor)]))
+    #expect(both.tensors.keys == ["_orig_mod.a", "a"] && both.note == nil)
     let some = try state(PyTorchBytes.dictionary([("module.a", tensor), ("b", tensor)]))
     #expect(some.tensors.keys == ["module.a", "b"] && some.note == nil)
   }

@@ -35,12 +35,12 @@ import Testing
   }
 
   @Test(arguments: [FineTuning.Method.full, .efficient])
-  func agrees(_ method: FineTuning.Method) {
+  func agrees(_ method: FineTuning.Method) throws {
     let model = oracle.model("base")
     let recording = RecordingPredictor(model)
     let examples = examples(.float64)
     var tuning = tuning(recording, model.parameters, method)
-    let reports = (0..<5).map { _ in tuning.iterate(over: examples) }
+    let reports = try (0..<5).map { _ in try tuning.iterate(over: examples) }
     #expect(reports.map(\.iteration) == [1, 2, 3, 4, 5] && tuning.iteration == 5)
     #expect(reports.allSatisfy { $0.terms.map(\.name) == ["loss", "l1"] })
     oracle.expect(Tensor(reports.map { $0.terms[0].value }, shape: [5]), "\(method)/losses", within: stored)
@@ -53,23 +53,23 @@ import Testing
   }
 
   @Test(arguments: [FineTuning.Method.full, .efficient])
-  func goesOnWithTheSameBytes(_ method: FineTuning.Method) {
+  func goesOnWithTheSameBytes(_ method: FineTuning.Method) throws {
     let whole = oracle.model("base", .float32)
     let examples = examples(.float32)
     var uninterrupted = tuning(whole, whole.parameters, method)
-    for _ in 0..<5 { _ = uninterrupted.iterate(over: examples) }
+    for _ in 0..<5 { _ = try uninterrupted.iterate(over: examples) }
 
     let begun = oracle.model("base", .float32)
     var first = tuning(begun, begun.parameters, method)
-    for _ in 0..<3 { _ = first.iterate(over: examples) }
+    for _ in 0..<3 { _ = try first.iterate(over: examples) }
     let saved = first.optimizer.moments.map { ($0.first.parameterCopy().detached, $0.second.parameterCopy().detached) }
     let resumed = SmallPredictor(parameters: begun.parameters.map { $0.parameterCopy() })
     // What happens to the first run afterwards is of no importance.
-    _ = first.iterate(over: examples)
+    _ = try first.iterate(over: examples)
     var second = tuning(
       resumed, resumed.parameters, method, iteration: 3,
       optimizer: Adam(step: method == .full ? 3 : 9, moments: saved))
-    for _ in 0..<2 { _ = second.iterate(over: examples) }
+    for _ in 0..<2 { _ = try second.iterate(over: examples) }
     #expect(second.iteration == 5)
     #expect(resumed.parameters.map(\.values) == whole.parameters.map(\.values))
   }
@@ -92,7 +92,7 @@ import Testing
     var tuning = FineTuning(
       LearnedVariance(model), parameters: model.parameters, trajectory: trajectory, settings: constantRate,
       objective: objective)
-    let losses = (0..<5).map { _ in tuning.iterate(over: examples).terms[0].value }
+    let losses = try (0..<5).map { _ in try tuning.iterate(over: examples).terms[0].value }
     oracle.expect(Tensor(losses, shape: [5]), "learned-full/losses", within: stored)
     oracle.expect(model.parameters, under: "learned-full", within: stored)
   }
@@ -100,7 +100,7 @@ import Testing
   /// What the official code's efficient variant sees is the next state, without a gradient; ours sees the image.
   @Test func efficientOfficialAgrees() throws {
     let (oracle, examples) = try options()
-    func run(_ method: FineTuning.Method) -> (losses: [Double], model: SmallPredictor) {
+    func run(_ method: FineTuning.Method) throws -> (losses: [Double], model: SmallPredictor) {
       let model = oracle.model("base")
       var settings = constantRate
       settings.method = method
@@ -110,12 +110,12 @@ import Testing
           let total = objective(generated, original, seen).total + (seen - original).square().mean()
           return LossValue(total: total, terms: [("loss", total.item)])
         })
-      return ((0..<5).map { _ in tuning.iterate(over: examples).terms[0].value }, model)
+      return (try (0..<5).map { _ in try tuning.iterate(over: examples).terms[0].value }, model)
     }
-    let (losses, model) = run(.efficientOfficial)
+    let (losses, model) = try run(.efficientOfficial)
     oracle.expect(Tensor(losses, shape: [5]), "efficient-official/losses", within: stored)
     oracle.expect(model.parameters, under: "efficient-official", within: stored)
-    #expect(run(.efficient).losses[4] != losses[4])
+    #expect(try run(.efficient).losses[4] != losses[4])
   }
 
   private func adapter(_ oracle: OracleFixture, _ model: SmallPredictor, after: String = "") -> LowRankAdapter {
@@ -136,7 +136,7 @@ import Testing
     var tuning = FineTuning(
       model, parameters: model.parameters, adaptation: adapter, trajectory: trajectory, settings: constantRate,
       objective: objective)
-    let losses = (0..<5).map { _ in tuning.iterate(over: examples).terms[0].value }
+    let losses = try (0..<5).map { _ in try tuning.iterate(over: examples).terms[0].value }
     oracle.expect(Tensor(losses, shape: [5]), "low-rank/losses", within: stored)
     for (layer, name) in zip(adapter.layers, ["input.weight", "output.weight"]) {
       oracle.expect(SmallPredictor.toCheckpoint(layer.down), "low-rank/\(name)/down/after", within: stored)
@@ -168,17 +168,48 @@ import Testing
     }
   }
 
-  @Test func latentOptimizationAgrees() {
+  @Test func latentOptimizationAgrees() throws {
     let model = oracle.model("base")
     let example = examples(.float64)[0]
     for parameter in model.parameters { parameter.setRequiresGradient(false) }
     var optimization = LatentOptimization(
       model, latent: example.latent, image: example.image, trajectory: trajectory, rate: 0.02, objective: objective)
-    let losses = (0..<5).map { _ in optimization.iterate()[0].value }
+    let losses = try (0..<5).map { _ in try optimization.iterate()[0].value }
     oracle.expect(Tensor(losses, shape: [5]), "optimized/losses", within: stored)
     oracle.expect(optimization.latent, "optimized/latent", within: stored)
     // The latent it began with, and the model, are as they were.
     #expect(example.latent.doubleValues == examples(.float64)[0].latent.doubleValues)
     oracle.expect(model.parameters, under: "base", within: 0)
+  }
+
+  /// The first loss or gradient that is not finite changes nothing.
+  @Test(arguments: [FineTuning.Method.full, .efficient])
+  func stopsBeforeANumberThatIsNotFinite(_ method: FineTuning.Method) throws {
+    let model = oracle.model("base", .float32)
+    let examples = examples(.float32)
+    func tuning(_ factor: @escaping (Int) -> Double) -> FineTuning {
+      var calls = 0
+      return FineTuning(
+        model, parameters: model.parameters, trajectory: trajectory,
+        settings: .init(method: method, learningRate: 0.01, schedule: .perPass(1)),
+        objective: { generated, original, _ in
+          calls += 1
+          let loss = (generated - original).square().mean() * factor(calls)
+          return LossValue(total: loss, terms: [("loss", loss.item), ("l1", loss.item), ("clip", 0.5)])
+        })
+    }
+    let perIteration = method == .full ? 1 : trajectory.pairs.count
+    var nan = tuning { $0 == perIteration + 1 ? .nan : 1 }
+    _ = try nan.iterate(over: examples)
+    let before = model.parameters.map(\.values)
+    let found = #expect(throws: Divergence.self) { _ = try nan.iterate(over: examples) }
+    #expect(
+      found == Divergence(iteration: 2, "the loss is not finite (l1 is nan, clip is 0.5)", isIntact: true))
+    #expect(model.parameters.map(\.values) == before && nan.iteration == 1)
+    // A loss near the end of the range has a gradient beyond it.
+    var large = tuning { _ in 1e38 }
+    let finding = #expect(throws: Divergence.self) { _ = try large.iterate(over: examples) }
+    #expect(finding?.isIntact == true && finding?.iteration == 1)
+    #expect(model.parameters.map(\.values) == before && model.parameters.allSatisfy { $0.gradient == nil })
   }
 }

@@ -28,6 +28,33 @@ import Testing
     expectEqual(try Fixture.image(name), expected, tolerance: 1, name)
   }
 
+  /// The chunk that a PNG has for EXIF is followed as a JPEG's segment is, in both byte orders.
+  @Test(arguments: [UInt8](1...8), [true, false]) func turnsPNGsUpright(orientation: UInt8, isBigEndian: Bool) throws {
+    let entry: [UInt8] =
+      isBigEndian
+      ? [0x4D, 0x4D, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0]
+      : [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]
+    let stored = try Fixture.image("rgb.png")
+    let turned = try Image(decoding: Fixture.data("rgb.png", adding: "eXIf", entry), name: "turned")
+    let jpeg = orientation < 5
+    #expect((turned.width, turned.height) == (jpeg ? 13 : 9, jpeg ? 9 : 13))
+    // Where the first stored pixel comes to lie.
+    let (right, bottom) = (turned.width - 1, turned.height - 1)
+    let place = [(0, 0), (right, 0), (right, bottom), (0, bottom), (0, 0), (right, 0), (right, bottom), (0, bottom)]
+    let (x, y) = place[Int(orientation) - 1]
+    #expect(turned[x, y] == stored[0, 0])
+  }
+
+  /// As Pillow has it, samples are what is stored.
+  @Test(arguments: ["rgb.png", "rgba.png", "gray.png", "palette.png", "rgb-16-bit.png"])
+  func gammasChangeNothing(name: String) throws {
+    for gamma: UInt32 in [100_000, 45_455, 22_727] {
+      let bytes = (0..<4).map { UInt8(truncatingIfNeeded: gamma >> (24 - 8 * $0)) }
+      let marked = try Image(decoding: Fixture.data(name, adding: "gAMA", bytes), name: name)
+      #expect(try marked == Fixture.image(name))
+    }
+  }
+
   @Test(arguments: [("astronaut", 224), ("photographer", 192)])
   func decodesTheProjectsPhotographs(name: String, side: Int) throws {
     let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")

@@ -136,6 +136,24 @@ import Testing
     }
   }
 
+  /// What has no place on the axis leaves a gap, a cross at its edge and a word, and the axes stay as they were.
+  @Test(arguments: [
+    (Double.infinity, LinePlot.Axis.Scale.linear, "inf"), (-.infinity, .linear, "−inf"), (.nan, .linear, "NaN"),
+    (0, .logarithmic, "≤ 0"), (-3, .logarithmic, "≤ 0"),
+  ])
+  func marksWhatIsNotFinite(value: Double, scale: LinePlot.Axis.Scale, word: String) throws {
+    func svg(_ values: [Double]) throws -> String {
+      let points = values.enumerated().map { (x: Double($0), y: $1) }
+      return try LinePlot(x: axis, y: .init("y", scale: scale), curves: [.init("", points)]).drawing().svg()
+    }
+    func words(_ svg: String) -> [String] { svg.matches(of: />([^<\n]+)<\/text>/).map { String($0.1) } }
+    let (whole, torn) = (try svg([1, 2, 3, 4]), try svg([1, value, value, 4]))
+    #expect(whole.matches(of: /<polyline/).count == 1)
+    #expect(torn.matches(of: /<polyline/).count == 2 + 2 * 2)
+    #expect(words(torn).filter { $0 == word }.count == 1)
+    #expect(words(torn).filter { $0 != word } == words(whole))
+  }
+
   @Test func makesRoomForTitleAndLegend() throws {
     let curves = (0..<40).map { LinePlot.Curve("a curve with a long name, number \($0)", [(0, 0), (1, Double($0))]) }
     var plot = LinePlot(title: String(repeating: "long title ", count: 40), x: axis, y: axis, curves: curves)

@@ -8,6 +8,18 @@ enum Fixture {
     try Data(contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)"))
   }
 
+  /// A PNG with one more chunk behind its header.
+  static func data(_ name: String, adding type: String, _ content: [UInt8]) throws -> Data {
+    func number(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
+    let checked = Array(type.utf8) + content
+    let sum = checked.reduce(UInt32.max) { sum, byte in
+      (0..<8).reduce(sum ^ UInt32(byte)) { sum, _ in sum & 1 == 0 ? sum >> 1 : sum >> 1 ^ 0xEDB8_8320 }
+    }
+    var file = try data(name)
+    file.insert(contentsOf: number(UInt32(content.count)) + checked + number(~sum), at: 33)
+    return file
+  }
+
   static func image(_ name: String) throws -> Image { try Image(decoding: data(name), name: name) }
 
   /// The pixels that `name.rgb` holds.

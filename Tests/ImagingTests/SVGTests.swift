@@ -124,8 +124,11 @@ private final class Elements: NSObject, XMLParserDelegate {
     let drawing = try LinePlot(x: .init("x"), y: .init("y"), curves: curves).drawing()
     let svg = try Elements(drawing.svg())
     let lines = svg.called("polyline").map { $0.attributes["points"]?.split(separator: " ") ?? [] }
-    #expect(lines.map(\.count) == [4, 2, 3], "the first point of each part twice")
-    #expect(svg.called("polyline").map { $0.attributes["stroke"] } == ["#0072b2", "#d55e00", "#d55e00"])
+    // The first point of each part twice, and a cross for each value that is no number.
+    #expect(lines.map(\.count) == [4, 2, 3, 3, 3, 3, 3])
+    #expect(
+      svg.called("polyline").map { $0.attributes["stroke"] }
+        == ["#0072b2", "#d55e00", "#d55e00", "#d55e00", "#d55e00", "#009e73", "#009e73"])
     let dots = svg.called("circle").compactMap { dot in
       dot.attributes["cx"].flatMap { Double($0) }.flatMap { x in
         dot.attributes["cy"].flatMap { Double($0) }.map { (x: x, y: $0) }

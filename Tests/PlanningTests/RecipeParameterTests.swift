@@ -266,7 +266,7 @@ struct RecipeParameterTests {
         r.yaml:4:9: error: the value of a parameter cannot use another parameter
            4 |   name: "${size}"
              |         ^
-             help: use both where they are needed: "${a} ${b}"; write $${ for the text '${'
+             help: use both where they are needed: "${a} ${b}"
         r.yaml:5:8: error: parameter 'map' must be a value, a list of values, or a sweep, not a mapping
            5 |   map: { a: 1 }
              |        ^

@@ -132,7 +132,7 @@ struct SourceTests {
     #expect(
       try error("images", "\"photos [1]\"") == [
         "r.yaml:3:24: error: 'photos [1]' is a folder, not a file, in 'images' of 'load'",
-        "     help: name files in it: 'photos [[]1]/*.{JPG,jpeg,png}' takes 4 of its 5, and leaves out notes.txt",
+        "     help: name files in it: 'photos [[]1]/*.{JPG,jpeg,png}' takes 4 of its 5 files, and leaves out notes.txt",
       ])
     #expect(try source("images", "\"photos [[]1]/*.{JPG,jpeg,png}\"")?.files.count == 4)
     try folder.add("texts/a.txt")
@@ -180,7 +180,7 @@ struct SourceTests {
       ),
       (
         "images", "faces", "'faces' is a folder, not a file,",
-        ["name files in it: 'faces/*.{jpg,png}' takes 4 of its 4"]
+        ["name files in it: 'faces/*.{jpg,png}' takes all its 4 files"]
       ),
       ("diffusion", "clip", "'clip' is a folder, not a file,", ["name a file in it"]),
       ("diffusion", "base.pt/x", "no such file 'base.pt/x'", ["base.pt is not a folder"]),

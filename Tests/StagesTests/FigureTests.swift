@@ -51,6 +51,37 @@ struct FigureTests {
     #expect(words(two) == ["tanned face", "zombie", "portraits", "edited", "step = 300"])
   }
 
+  /// Where the pictures of a figure stand, row by row: x and y of each.
+  private func tiles(_ svg: String) -> [[Int]] {
+    svg.matches(of: /<image x="(\d+)" y="(\d+)"/).map { [Int($0.1) ?? 0, Int($0.2) ?? 0] }
+  }
+
+  @Test func picturesOfOneNameStandBelowEachOther() throws {
+    func row(_ label: String, _ names: String...) throws -> Member {
+      (label, [], .images, try names.map { (name: $0, data: try plainPicture(100)) })
+    }
+    func columns(_ members: [Member], _ values: [String: Value] = [:]) throws -> [[Int]] {
+      let places = tiles(try svg("figure", "rows", values, members))
+      let left = Set(places.map { $0[0] }).sorted()
+      return Dictionary(grouping: places) { $0[1] }.sorted { $0.key < $1.key }
+        .map { $0.value.map { left.firstIndex(of: $0[0]) ?? -1 }.sorted() }
+    }
+    let (whole, less) = (try row("ours", "a", "b", "c"), try row("theirs", "a", "c"))
+    #expect(try columns([whole, less]) == [[0, 1, 2], [0, 2]])
+    #expect(try columns([less, whole]) == [[0, 2], [0, 1, 2]])
+    #expect(try columns([less, whole], ["items": .int(2)]) == [[0], [0, 1]])
+    #expect(try columns([whole, less], ["align": .string("order")]) == [[0, 1, 2], [0, 1]])
+    #expect(words(try svg("figure", "rows", [:], [whole, less])).contains { $0.contains("has no picture") })
+    // Sets that share no name with each other, but with sets of their own, begin at the left.
+    let others = [try row("x", "p", "q"), try row("y", "q")]
+    #expect(try columns([whole, less] + others) == [[0, 1, 2], [0, 2], [0, 1], [1]])
+    #expect(
+      complaint { _ = try columns([whole, others[0]]) }
+        == "the row 'ours' has no picture of a name that another row has: show them in their order by `align: order`, or make figures of their own"
+    )
+    #expect(try columns([whole, others[0]], ["align": .string("order")]) == [[0, 1, 2], [0, 1]])
+  }
+
   // MARK: plot of metrics
 
   private func metrics(_ label: String, _ axes: [Axis], _ items: String...) -> Member {

@@ -115,6 +115,41 @@ struct FinetuneTests {
     #expect(second.lines == ["goes on after 2 images"])
   }
 
+  /// A rate that no network survives stops a fine-tuning where a number is not finite, and what was saved before it is.
+  @Test(arguments: [
+    [:], ["adapter": .string("lora"), "rank": .int(2)], ["method": .string("efficient")], ["method": .string("latent")],
+  ] as [[String: Value]])
+  func stopsWhereANumberIsNotFinite(_ values: [String: Value]) throws {
+    let wild: [String: Value] = ["learning_rate": .double(1), "rate_factor": .double(10), "passes": .int(400)]
+    let isLatent = values["method"] == .string("latent")
+    let context = try tuning(
+      wild.merging(values) { $1 }.merging(isLatent ? ["learning_rate": .double(1e300)] : [:]) { $1 })
+    let error = try #require(throws: ResultError.self) { try context.run() }
+    #expect(error.description.contains(isLatent ? "latent 'a', iteration " : "iteration "), "\(error)")
+    #expect(error.description.contains(" of 400: "))
+    #expect(error.description.contains("lower 'learning_rate' (it is \(isLatent ? "1e+300" : "1.0"))"))
+    #expect(isLatent || error.description.contains("or 'rate_factor' (it is 10.0)"))
+    #expect(context.written.isEmpty)
+    if let state = context.state {
+      #expect(try Safetensors.read(state, from: "state").tensors.values.allSatisfy(\.isFinite))
+    }
+  }
+
+  @Test func latentsOfAnotherSizeAreNamed() throws {
+    let small = Tensor.zeros([8, 8, 3])
+    let other = try Safetensors.data(
+      of: CheckpointTensors(tensors: ["latent": small, "image": small], metadata: ["return_step": "500"]))
+    let context = try BenchContext(
+      "finetune", ["target": .string("zombie")],
+      inputs: [
+        "model": .one(.diffusion, [("", world.model)]), "latents": .one(.latents, [("a", latent), ("b", other)]),
+        "clip": .one(.clip, [("", world.clip)]),
+      ])
+    #expect(
+      complaint { try context.run() }
+        == "picture 'b' is 8×8, but the diffusion model takes 16×16: load it with `size: 16`")
+  }
+
   @Test func latentsHaveNoAdapter() throws {
     #expect(
       try tuning(lora.merging(["method": .string("latent")]) { $1 }).complaints()

@@ -17,7 +17,67 @@ struct MeasuringTests {
     let context = try metric(["mae", "psnr", "ssim"], picture, reference: picture)
     let text = try #require(context.run()["metrics"]?.first)
     #expect(text.name == "a")
-    #expect(String(decoding: text.data, as: UTF8.self) == "{\"mae\":0.0,\"psnr\":null,\"ssim\":1.0}")
+    #expect(String(decoding: text.data, as: UTF8.self) == "{\"mae\":0.0,\"psnr\":\"Infinity\",\"ssim\":1.0}")
+  }
+
+  @Test(arguments: [1, 6]) func ssimNeedsItsWindow(side: Int) throws {
+    let picture = try plainPicture(100, side: side)
+    #expect(
+      complaint { try metric(["ssim"], picture, reference: picture).run() }
+        == "picture 'a' is \(side)×\(side), but 'ssim' needs at least 7×7 pixels, its window: load larger pictures, or leave 'ssim' out"
+    )
+    try metric(["mae", "psnr"], picture, reference: picture).run()
+    let large = try plainPicture(100, side: 7)
+    try metric(["ssim"], large, reference: large).run()
+  }
+
+  /// The means of items with these numbers, of two rows.
+  private func means(_ rows: [(label: String, items: [(String, String)])], _ values: [String: Value] = [:]) throws
+    -> (table: CSV, trend: JSON, lines: [String])
+  {
+    let context = try BenchContext(
+      "table", values,
+      inputs: [
+        "rows": .list(
+          .metrics, rows.map { ($0.label, $0.items.map { ($0.0, Data("{\"psnr\": \($0.1)}".utf8)) }) })
+      ])
+    let trend = try JSON(parsing: #require(context.run()["trend"]?.first).data)
+    return (try context.table("table"), trend, context.lines)
+  }
+
+  @Test func whatIsNotFiniteStaysInTheMean() throws {
+    let made = try means([
+      ("ours", [("a", "30"), ("b", "\"Infinity\"")]), ("theirs", [("a", "20"), ("b", "\"NaN\"")]),
+      ("others", [("a", "\"-Infinity\""), ("b", "1")]),
+    ])
+    #expect(made.table.rows == [["ours", "inf"], ["theirs", "nan"], ["others", "-inf"]])
+    // What is no number leads nobody.
+    #expect(made.trend["psnr.least_lead"]?.double?.isNaN == true && made.trend["psnr.least_rise"]?.double?.isNaN == true)
+    let same = try means([("ours", [("a", "\"Infinity\"")]), ("theirs", [("a", "\"Infinity\"")])])
+    #expect(same.trend["psnr.least_lead"] == 0)
+    #expect(
+      complaint { _ = try means([("ours", [("a", "\"much\"")])]) }
+        == "'psnr' of 'a' is \"much\", which is no number: measure it again")
+  }
+
+  @Test func meansOverOtherItemsAreNotCompared() throws {
+    let rows = [
+      (label: "ours", items: [("a", "1"), ("b", "2"), ("c", "9")]), (label: "theirs", items: [("a", "3"), ("c", "5")]),
+    ]
+    #expect(
+      complaint { _ = try means(rows) }
+        == "the means of 'psnr' are over different items: 'theirs' has no 'b', which 'ours' has: complete the sets, "
+        + "or compare `items: common`, those that all have, or `items: any`")
+    let common = try means(rows, ["items": .string("common")])
+    #expect(common.table.rows == [["ours", "5.0"], ["theirs", "4.0"]])
+    #expect(common.lines.last == "means of 'psnr' are over the 2 items that all have")
+    let any = try means(rows, ["items": .string("any")])
+    #expect(any.table.header == ["name", "items", "psnr"])
+    #expect(any.table.rows == [["ours", "3", "4.0"], ["theirs", "2", "4.0"]])
+    #expect(any.lines == ["'psnr' is over different items: 'theirs' has no 'b', which 'ours' has"])
+    #expect(
+      complaint { _ = try means([rows[0], ("theirs", [("d", "1")])], ["items": .string("common")]) }
+        == "the sets have no item in common that has 'psnr': compare `items: any`")
   }
 
   @Test func aReferenceHasTheSameSize() throws {
@@ -149,7 +209,9 @@ struct MeasuringTests {
       ("ours", [("step", .int(300))], 1), ("ours", [("step", .int(400))], 2),
     ]
     #expect(try trend(rows) == #"{"mae.least_rise":1.0}"#)
-    #expect(try trend([rows[0]]) == "{}")
+    // Along a sweep of one place, nothing rises or falls; without a sweep there is nothing of the kind.
+    #expect(try trend([rows[0]]) == #"{"mae.least_rise":"nothing to measure"}"#)
+    #expect(try trend([("ours", [], 1)]) == "{}")
   }
 
   @Test func trendsAreKnownToPlanning() throws {

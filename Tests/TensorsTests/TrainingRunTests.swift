@@ -11,20 +11,20 @@ import Testing
   }
 
   /// A linear model of noisy data.
-  private func advance(_ run: inout TrainingRun) -> Double {
+  private func advance(_ run: inout TrainingRun) throws -> Double {
     let parameters = run.parameters
-    return run.advance { random in
+    return try run.advance { random in
       let x = random.normal([8, 4])
       return (x.matmul(parameters[0]) + parameters[1] - random.normal([8, 3])).square().mean()
     }
   }
 
-  @Test func rateRisesAndFalls() {
+  @Test func rateRisesAndFalls() throws {
     var run = TrainingRun(parameters(), settings: settings)
     var rates: [Double] = []
     while !run.isFinished {
       rates.append(run.rate)
-      _ = advance(&run)
+      _ = try advance(&run)
     }
     #expect(rates.count == 12 && run.step == 12)
     // Up in equal parts over the warm-up, then half a cosine down to a hundredth.
@@ -34,29 +34,29 @@ import Testing
     #expect(abs(run.rate - 0.0001) < 1e-15)
   }
 
-  @Test func goesOnWithTheSameBytes() {
+  @Test func goesOnWithTheSameBytes() throws {
     var whole = TrainingRun(parameters(), settings: settings)
-    let losses = (0..<12).map { _ in advance(&whole) }
+    let losses = try (0..<12).map { _ in try advance(&whole) }
 
     var first = TrainingRun(parameters(), settings: settings)
-    for _ in 0..<5 { _ = advance(&first) }
+    for _ in 0..<5 { _ = try advance(&first) }
     let saved = Dictionary(uniqueKeysWithValues: first.state().map { ($0.name, $0.tensor.parameterCopy().detached) })
     #expect(saved.count == 8)
-    _ = advance(&first)
+    _ = try advance(&first)
 
     // Where it begins is overwritten.
     var second = TrainingRun([Tensor.zeros([4, 3]).parameterCopy(), .zeros([3]).parameterCopy()], settings: settings)
     let fits = second.restore(saved, step: 5)
     #expect(fits && second.step == 5)
-    let rest = (5..<12).map { _ in advance(&second) }
+    let rest = try (5..<12).map { _ in try advance(&second) }
     #expect(rest == Array(losses[5...]))
     #expect(second.parameters.map(\.values) == whole.parameters.map(\.values))
     #expect(second.average.values.map(\.values) == whole.average.values.map(\.values))
   }
 
-  @Test func refusesStateThatDoesNotFit() {
+  @Test func refusesStateThatDoesNotFit() throws {
     var run = TrainingRun(parameters(), settings: settings)
-    _ = advance(&run)
+    _ = try advance(&run)
     let saved = Dictionary(uniqueKeysWithValues: run.state().map { ($0.name, $0.tensor) })
     var fresh = TrainingRun(parameters(), settings: settings)
     let before = fresh.parameters.map(\.values)
@@ -71,15 +71,39 @@ import Testing
     #expect(fresh.step == 0 && fresh.parameters.map(\.values) == before)
   }
 
-  @Test func longGradientsAreCutToTheirLimit() {
+  @Test func longGradientsAreCutToTheirLimit() throws {
     // The first step of Adam is as long for any gradient, so the cut shows in the moments.
     let parameters = [Tensor.zeros([2]).parameterCopy(), Tensor.zeros([1]).parameterCopy()]
     var run = TrainingRun(parameters, settings: settings)
-    _ = run.advance { _ in
+    _ = try run.advance { _ in
       (parameters[0] * Tensor([3, 0] as [Float], shape: [2])).sum() + (parameters[1] * 4).sum()
     }
     // (3, 0, 4)/5, times 1 − β₁.
     let moments = run.optimizer.moments.flatMap(\.first.values)
     for (found, expected) in zip(moments, [0.06, 0, 0.08] as [Float]) { #expect(abs(found - expected) < 1e-7) }
+  }
+
+  @Test func stopsBeforeANumberThatIsNotFinite() throws {
+    var run = TrainingRun(parameters(), settings: settings)
+    _ = try advance(&run)
+    let before = run.parameters.map(\.values)
+    let parameter = run.parameters[0]
+    for factor in [Double.nan, .infinity] {
+      let found = #expect(throws: Divergence.self) {
+        try run.advance { _ in parameter.square().sum() * factor }
+      }
+      #expect(found?.iteration == 2 && found?.isIntact == true)
+    }
+    #expect(run.step == 1 && run.parameters.map(\.values) == before)
+    #expect(run.state().allSatisfy { $0.tensor.isFinite })
+  }
+
+  @Test func theFirstValueThatIsNotFiniteIsNamed() throws {
+    var values = [Float](repeating: 3e38, count: 24)
+    #expect(Tensor(values, shape: [2, 3, 4]).isFinite)
+    values[17] = -.infinity
+    values[20] = .nan
+    let found = try #require(Tensor(values, shape: [2, 3, 4]).firstNonFinite)
+    #expect(found.place == [1, 1, 1] && found.value == -.infinity)
   }
 }

@@ -50,6 +50,8 @@ void ck_clamp_gradient(int dtype, const void *x, double low, double high, const 
 double ck_sum(int dtype, const void *x, size_t n);
 /// Σ x y in double precision.
 double ck_dot(int dtype, const void *x, const void *y, size_t n);
+/// Whether |x| < limit for every element; an element that is not a number is not.
+int ck_all_below(int dtype, const void *x, double limit, size_t n);
 
 /// y[r, c] = x[r, c] + b[c] over `rows` rows of `columns`.
 void ck_add_row(int dtype, const void *x, const void *b, void *y, size_t rows, size_t columns);

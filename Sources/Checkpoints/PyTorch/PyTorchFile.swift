@@ -4,13 +4,16 @@ import Tensors
 
 /// Files that `torch.load(…, weights_only=True)` reads: a zip of a pickle and of the storages that it refers to.
 public enum PyTorchFile {
+  /// The entry of the zip that holds metadata, as an object of texts. `torch.load` does not look at it.
+  static let metadataEntry = "extra/metadata.json"
+
   /// A state dict, an ordered dictionary of tensors under their names, as torch ≥ 1.6 saves it. The same bytes for the
   /// same tensors.
   /// - Throws: ``CheckpointError/notRepresentable(file:tensor:value:type:)``, or ``CheckpointError/unwritable(file:reason:)``
   ///   for what a zip file of 32 bits cannot hold.
   public static func data(
-    ofStateDictionary tensors: OrderedDictionary<String, Tensor>, precision: Safetensors.Precision = .float32,
-    source: String = "state dict"
+    ofStateDictionary tensors: OrderedDictionary<String, Tensor>, metadata: [String: String] = [:],
+    precision: Safetensors.Precision = .float32, source: String = "state dict"
   ) throws(CheckpointError) -> Data {
     let root = "archive"
     let bytes = tensors.values.reduce(0) { $0 + $1.count * precision.type.size }
@@ -23,6 +26,13 @@ public enum PyTorchFile {
     for (index, (name, tensor)) in tensors.enumerated() {
       writer.add(
         "\(root)/data/\(index)", try Safetensors.bytes(of: tensor, precision, name: name, source: source))
+    }
+    if !metadata.isEmpty {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      do { writer.add("\(root)/\(metadataEntry)", try encoder.encode(metadata)) } catch {
+        throw .unwritable(file: source, reason: "\(error)")
+      }
     }
     writer.add("\(root)/version", Data("3\n".utf8))
     return writer.finished()

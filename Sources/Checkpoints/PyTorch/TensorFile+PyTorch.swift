@@ -1,3 +1,5 @@
+import Foundation
+
 extension TensorFile {
   /// A zip file of torch.save (torch ≥ 1.6) or of torch.jit.save: a folder of any name with data.pkl, a pickle that
   /// refers to the storages data/0, data/1, ….
@@ -34,6 +36,10 @@ extension TensorFile {
     }
     var contents = flattening.contents
     contents.format = isScript ? .torchScript : .pyTorch
+    if let entry = archive.entries[root + PyTorchFile.metadataEntry] {
+      let text = try file.read(try archive.content(entry)) { Data($0.prefix(1 << 20)) }
+      contents.metadata = (try? JSONDecoder().decode([String: String].self, from: text)) ?? [:]
+    }
     return contents
   }
 

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Planning
 import RecipeSyntax
+import StageKit
 
 /// Whether what a recipe expects of a stage came true.
 public struct ExpectationResult: Sendable {
@@ -41,7 +42,7 @@ public struct ExpectationResult: Sendable {
     switch verdict {
     case .held, .idle: return nil
     case .failed(let value):
-      return "\(expectation.location): error: expected \(expectation.measure) \(expectation.text), got \(value)"
+      return "\(expectation.location): error: expected \(expectation.measure) \(expectation.text), got \(CSV.cell(value))"
     case .unknown(let suggestion, let available):
       let meant = suggestion.map { "did you mean '\($0)'? " } ?? ""
       let list = available.isEmpty ? "it measures nothing" : "it measures " + available.joined(separator: ", ")

@@ -22,7 +22,8 @@ public struct Measurements: Sendable, Hashable {
     measures = rows.reduce(into: []) { $0.formUnion($1.values.keys) }
   }
 
-  /// The mean of a measure over the items that have it; nil where none has. Summed in the items' order.
+  /// The mean of a measure over the items that have it; nil where none has. Summed in the items' order: one infinite
+  /// number makes it infinite, one that is no number makes it none.
   public func mean(_ measure: String) -> Double? {
     let values = rows.compactMap { $0.values[measure] }
     return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
@@ -43,7 +44,7 @@ public struct Measurements: Sendable, Hashable {
         table.header.count == 2
       else { return nil }
       let pairs = table.rows.compactMap { row in
-        row.count == 2 ? Double(row[1]).map { (row[0], $0) } : nil
+        row.count == 2 ? CSV.number(row[1]).map { (row[0], $0) } : nil
       }
       self.init(rows: [Row(item: "", values: OrderedDictionary(pairs) { first, _ in first })])
     default: return nil
@@ -62,15 +63,24 @@ public struct Measurements: Sendable, Hashable {
       throw ExecutionError.damagedTable(stage: stage, problem: "expected an object {measure: number}")
     }
     untaken.formUnion(members.filter { $0.value == .nothingToMeasure }.map(\.name))
-    return OrderedDictionary(members.compactMap { member in member.value.double.map { (member.name, $0) } }) {
-      first, _ in first
+    var values: OrderedDictionary<String, Double> = [:]
+    for member in members
+    where member.value != .null && member.value != .nothingToMeasure
+      && values[member.name] == nil
+    {
+      guard let value = member.value.double else {
+        throw ExecutionError.damagedTable(
+          stage: stage, problem: "expected a number for '\(member.name)', found \(member.value.text)")
+      }
+      values[member.name] = value
     }
+    return values
   }
 
   /// A row for each item and a column for each measure.
   var table: CSV {
     CSV(
       header: ["item"] + measures,
-      rows: rows.map { row in [row.item] + measures.map { row.values[$0].map { "\($0)" } ?? "" } })
+      rows: rows.map { row in [row.item] + measures.map { row.values[$0].map { CSV.cell($0) } ?? "" } })
   }
 }

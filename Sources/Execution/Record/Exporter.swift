@@ -9,17 +9,19 @@ struct Exporter: Sendable {
   /// The files of an artifact, by path relative to the folder they go to. A set is a folder of its items; metrics are
   /// one table.
   /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
-  func files(of artifact: Artifact, called name: String) throws -> [(path: String, data: Data)] {
+  func files(
+    of artifact: Artifact, called name: String, origin: [String: String] = [:]
+  ) throws -> [(path: String, data: Data)] {
     let name = FileName.safe(name)
     if let measured = artifact.type == .metrics ? try Measurements(of: artifact, stage: name, in: store) : nil {
       return [("\(name).csv", Data(measured.table.text.utf8))]
     }
     guard artifact.type.isItemSet else {
-      return try formats.exported(artifact.items.map { try store.read($0.object) }, artifact.type, name)
+      return try formats.exported(artifact.items.map { try store.read($0.object) }, artifact.type, name, origin)
         .map { (path: $0.name == FileName.report ? "_" + $0.name : $0.name, data: $0.data) }
     }
     return try artifact.items.flatMap { item in
-      try formats.exported([try store.read(item.object)], artifact.type, FileName.safe(item.name)).map { file in
+      try formats.exported([try store.read(item.object)], artifact.type, FileName.safe(item.name), [:]).map { file in
         (path: "\(name)/\(file.name)", data: file.data)
       }
     }
@@ -27,7 +29,7 @@ struct Exporter: Sendable {
 
   /// An image, figure or the like as PNG.
   func picture(_ item: Artifact.Item, type: ArtifactType) throws -> Data? {
-    try formats.exported([try store.read(item.object)], type, "picture").first { $0.name.hasSuffix(".png") }?.data
+    try formats.exported([try store.read(item.object)], type, "picture", [:]).first { $0.name.hasSuffix(".png") }?.data
   }
 }
 

@@ -36,12 +36,36 @@ public struct Inspection: Sendable {
   /// Writes an output's files into `folder`: their paths.
   /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
   public func export(_ output: Output, to folder: String, formats: ArtifactFormats) throws -> [String] {
-    try Exporter(store: store, formats: formats).files(of: output.artifact, called: output.name).map { file in
+    let files = try Exporter(store: store, formats: formats)
+      .files(of: output.artifact, called: output.name, origin: origin(of: output))
+    return try files.map { file in
       let path = folder + "/" + file.path
       try Files.makeFolder((path as NSString).deletingLastPathComponent)
       try Files.replace(path, with: file.data)
       return path
     }
+  }
+
+  /// How an output was made: what the file of a network says of it.
+  private func origin(of output: Output) -> [String: String] {
+    guard let stage = plan[output.reference.stage] else { return [:] }
+    var origin = ["recipe": plan.recipe, "stage": stage.id, "kind": stage.kind.name]
+    origin["key"] = forecast.known[stage.id]?.records.first??.key.hex
+    origin["digest"] = output.artifact.digest.hex
+    func parameters(of stage: PlannedStage) -> JSON { Value.map(stage.parameters.values).json }
+    for (name, value) in stage.parameters.values { origin["parameter.\(name)"] = value.text }
+    // What it was made from, such as the base model and the latents with their return step.
+    for (port, input) in stage.inputs {
+      let sources = input.references.uniqued.map { reference -> JSON in
+        [
+          "stage": .string(reference.stage), "kind": .optional(plan[reference.stage]?.kind.name),
+          "digest": .optional(forecast.artifacts[reference]?.digest.hex),
+          "parameters": plan[reference.stage].map(parameters) ?? .null,
+        ]
+      }
+      origin["input.\(port)"] = (sources.count == 1 ? sources[0] : .array(sources)).text
+    }
+    return origin
   }
 
   /// What an output is and holds, for people.

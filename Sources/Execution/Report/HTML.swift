@@ -49,7 +49,8 @@ enum Readable {
     switch abs(value) {
     case 1e4..<1e9: String(format: "%.0f", value)
     case ..<Double.infinity: String(format: "%.4g", value)
-    default: "\(value)"
+    case .infinity: value > 0 ? "∞" : "−∞"
+    default: value.isNaN ? "NaN" : "\(value)"
     }
   }
 

@@ -9,7 +9,7 @@ extension LinePlot {
     else { return nil }
     let curves = table.header.indices.dropFirst().compactMap { column -> Curve? in
       let points = table.rows.compactMap { row -> (x: Double, y: Double)? in
-        guard let x = Double(row[0]), let y = Double(row[column]) else { return nil }
+        guard let x = CSV.number(row[0]), let y = CSV.number(row[column]) else { return nil }
         return (x, y)
       }
       return points.count > 1 ? Curve(table.header[column], points) : nil

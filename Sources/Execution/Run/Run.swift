@@ -41,6 +41,7 @@ public struct Run: Sendable {
       let forecast = try Forecast(of: plan, in: store, history: history)
       store.saveCaches()
       emit(.planned(actions: forecast.actions.count, cached: forecast.cached))
+      if let problems = problemsAhead(forecast) { throw problems }
       let uploads = cache.flatMap { $0.takesUploads ? CacheUploads(to: $0, from: store) : nil }
       let executor = Executor(
         plan: plan, store: store, forecast: forecast, options: options,
@@ -68,6 +69,14 @@ public struct Run: Sendable {
     outcome.seconds = (clock.now - start).seconds
     emit(.finished(outcome.summary))
     return outcome
+  }
+
+  /// What is sure to go wrong with stages that are to run. What a file brings in by itself is said of its item, once
+  /// that is loaded; and who asks to go on after failures has what they do not touch done.
+  private func problemsAhead(_ forecast: Forecast) -> (any Error)? {
+    guard forecast.cached < forecast.actions.count, !options.keepsGoing else { return nil }
+    let stages = Set(forecast.actions.filter { !$0.isCached }.map(\.id.stage))
+    return plan.problemsAhead { !$0.inputs.isEmpty && stages.contains($0.id) }
   }
 
   /// Waits for uploads, and says what is left of them.

@@ -68,23 +68,46 @@ public struct PublishedModel {
 
   /// A file's bytes that describe the network and hold its values as float32. Besides them, one tensor at a time is in
   /// memory.
-  /// - Throws: ``NetworkError/parametersDoNotFit(source:_:)``, which lists every difference; ``CheckpointError``.
+  /// - Throws: ``NetworkError/parametersDoNotFit(source:_:)``, which lists every difference;
+  ///   ``NetworkError/notFinite(source:tensor:place:value:)``; ``CheckpointError``.
   public func checkpointData(metadata: [String: String] = [:]) throws -> Data {
     guard differences.isEmpty else { throw NetworkError.parametersDoNotFit(source: source, differences) }
     let description = try network.description(metadata: metadata)
+    var problem: NetworkError?
     let entries = network.parameters.parameters.map { name, parameter in
       let shape = parameter.layout.checkpointShape(parameter.tensor.shape)
       return Safetensors.LazyTensor(name: name, shape: shape) {
         // Large tensors of many sizes would each leave a block in the pool.
         if shape.reduce(1, *) > 1 << 20 { MemoryPool.shared.trim() }
-        return parameters[name]?.tensor.reshaped(shape) ?? .zeros(shape)
+        guard problem == nil, let found = parameters[name] else { return .zeros(shape) }
+        do throws(NetworkError) { return try finite(found).reshaped(shape) } catch {
+          problem = error
+          return .zeros(shape)
+        }
       }
     }
-    return try Safetensors.data(of: entries, metadata: description, source: source)
+    let data = try Safetensors.data(of: entries, metadata: description, source: source)
+    if let problem { throw problem }
+    return data
+  }
+
+  /// The values of a parameter.
+  /// - Throws: ``NetworkError/notFinite(source:tensor:place:value:)``.
+  private func finite(_ parameter: PublishedTensors.Parameter) throws(NetworkError) -> Tensor {
+    let tensor = parameter.tensor
+    guard let (place, value) = tensor.firstNonFinite else { return tensor }
+    throw .notFinite(source: source, tensor: parameter.names.joined(separator: " + "), place: place, value: value)
+  }
+
+  /// Sees that all values are numbers, one tensor at a time.
+  /// - Throws: ``NetworkError/notFinite(source:tensor:place:value:)``.
+  public func checkValues() throws(NetworkError) {
+    for parameter in parameters.values { _ = try finite(parameter) }
   }
 
   /// The network with its values.
-  /// - Throws: ``NetworkError/parametersDoNotFit(source:_:)``, which lists every difference.
+  /// - Throws: ``NetworkError/parametersDoNotFit(source:_:)``, which lists every difference;
+  ///   ``NetworkError/notFinite(source:tensor:place:value:)``.
   public func loaded() throws(NetworkError) -> any Network {
     guard differences.isEmpty else { throw .parametersDoNotFit(source: source, differences) }
     let network = try network.unset()
@@ -92,7 +115,7 @@ public struct PublishedModel {
       guard let found = parameters[name] else { continue }
       let shape = parameter.layout.checkpointShape(parameter.tensor.shape)
       parameter.tensor.assign(
-        parameter.layout.fromCheckpoint(found.tensor.reshaped(shape)).converted(to: parameter.tensor.type))
+        parameter.layout.fromCheckpoint(try finite(found).reshaped(shape)).converted(to: parameter.tensor.type))
     }
     return network
   }

@@ -48,16 +48,16 @@ struct PlanReader {
   func plan(kinds: [StageKind]) throws -> Plan {
     var stages: [PlannedStage] = []
     var known: [String: PlannedStage] = [:]
-    var measures: [OutputReference: [String]] = [:]
+    var items = KnownItems()
     for part in try parts("stages") {
-      let stage = try part.stage(kinds: kinds, measures: measures)
+      let stage = try part.stage(kinds: kinds, items)
       // Each stands behind those that it depends on.
       for reference in stage.references {
         let output = known[reference.stage]?.outputs.first { $0.name == reference.port }
         guard output?.type == reference.type else { throw part.fail("inputs") }
       }
       guard known.updateValue(stage, forKey: stage.id) == nil else { throw part.fail("name") }
-      measures.merge(stage.measures) { $1 }
+      items.settle(stage)
       stages.append(stage)
     }
     let outputs = try parts("outputs").map { try $0.reference() }
@@ -70,7 +70,7 @@ struct PlanReader {
   }
 
   /// A stage that its kind could have been given in a recipe.
-  func stage(kinds: [StageKind], measures: [OutputReference: [String]]) throws -> PlannedStage {
+  func stage(kinds: [StageKind], _ items: KnownItems) throws -> PlannedStage {
     let name = try string("kind")
     guard let kind = kinds.first(where: { $0.name == name }), try int("revision") == kind.revision else {
       throw InputError("\(place): the kind '\(name)' is of another version of diffusionclip: make the plan anew")
@@ -86,7 +86,7 @@ struct PlanReader {
     let sources = Dictionary(uniqueKeysWithValues: try members("sources").map { ($0.name, try $0.part.source()) })
     let expectations = try parts("expectations").map { try $0.expectation() }
     let draft = StageDraft(
-      parameters, inputs: inputs, sources: sources, expectations: expectations, measures: measures)
+      parameters, inputs: inputs, members: items.members, sources: sources, expectations: expectations)
     guard inputs.allSatisfy({ ports[$0.key]?.takes($0.value) ?? false }),
       kind.inputs.allSatisfy({ !$0.arity.isRequired || inputs[$0.name] != nil }), kind.check(draft).isEmpty
     else { throw fail("inputs") }

@@ -237,7 +237,7 @@ extension Node {
       guard let literal = scalar.literal else {
         problems.report(
           "the value of a parameter cannot use another parameter", at: location,
-          hint: "use both where they are needed: \"${a} ${b}\"; write $${ for the text '${'")
+          hint: "use both where they are needed: \"${a} ${b}\"")
         return nil
       }
       return Node(.scalar(literal), at: location, notes: notes)

@@ -15,35 +15,28 @@ extension Scalar {
   /// The text cut at each `${name}`.
   var pieces: [Piece] {
     let dollar = UInt8(ascii: "$")
+    let bytes = text.utf8
     var pieces: [Piece] = []
-    var plain: [UInt8] = []
-    var rest = Array(text.utf8)[...]
-    func cut() {
-      pieces.append(.text(String(decoding: plain, as: UTF8.self)))
-      plain = []
-    }
-    while let byte = rest.first {
-      guard byte == dollar else {
-        plain.append(byte)
-        rest = rest.dropFirst()
-        continue
-      }
-      let count = rest.prefix { $0 == dollar }.count
-      rest = rest.dropFirst(count)
-      let isBraced = rest.first == UInt8(ascii: "{")
-      plain += repeatElement(dollar, count: isBraced ? count / 2 : count)
-      guard isBraced, !count.isMultiple(of: 2) else { continue }
-      cut()
+    var start = bytes.startIndex
+    var rest = bytes[...]
+    while let first = rest.firstIndex(of: dollar) {
+      let end = rest[first...].firstIndex { $0 != dollar } ?? bytes.endIndex
+      rest = rest[end...]
+      guard rest.first == UInt8(ascii: "{") else { continue }
+      let count = bytes.distance(from: first, to: end)
+      pieces.append(.text(String(text[start..<first]) + String(repeating: "$", count: count / 2)))
+      start = end
+      guard !count.isMultiple(of: 2) else { continue }
       rest = rest.dropFirst()
-      guard let end = rest.firstIndex(of: UInt8(ascii: "}")) else {
-        let name = String(decoding: rest, as: UTF8.self).unicodeScalars.prefix { Name.isIdentifier("_\($0)") }
+      guard let close = rest.firstIndex(of: UInt8(ascii: "}")) else {
+        let name = Substring(rest).unicodeScalars.prefix { Name.isIdentifier("_\($0)") }
         return pieces + [.unclosed(String(name))]
       }
-      pieces.append(.placeholder(String(decoding: rest[..<end], as: UTF8.self)))
-      rest = rest[(end + 1)...]
+      pieces.append(.placeholder(String(text[rest.startIndex..<close])))
+      start = bytes.index(after: close)
+      rest = rest[start...]
     }
-    cut()
-    return pieces
+    return pieces + [.text(String(text[start...]))]
   }
 
   /// The names in it that stand for parameters.

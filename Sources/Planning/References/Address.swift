@@ -12,12 +12,14 @@ package struct Address {
   /// Nil for a text with brackets that do not close, that have something else behind them than an output, or that have no
   /// `axis=value` in them.
   package init?(_ text: String) {
-    let scalars = Array(text.unicodeScalars)
-    guard let open = scalars.firstIndex(of: "[") else {
+    guard text.utf8.contains(UInt8(ascii: "[")) else {
       (base, selection, port) = (text, [], nil)
       return
     }
-    guard let (pieces, end) = Self.pieces(of: scalars[(open + 1)...]) else { return nil }
+    let scalars = Array(text.unicodeScalars)
+    guard let open = scalars.firstIndex(of: "["), let (pieces, end) = Self.pieces(of: scalars[(open + 1)...]) else {
+      return nil
+    }
     let rest = scalars[end...]
     guard rest.isEmpty || (rest.first == "." && rest.count > 1) else { return nil }
     var selection: [(axis: String, value: String)] = []

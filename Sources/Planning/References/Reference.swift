@@ -13,13 +13,13 @@ struct Reference {
   init?(_ text: String) {
     guard let address = Address(text) else { return nil }
     selection = address.selection
-    let parts = address.base.unicodeScalars.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count > 1 else {
-      (name, port) = (address.base, address.port)
+    let base = address.base
+    guard let point = base.utf8.firstIndex(of: UInt8(ascii: ".")) else {
+      (name, port) = (base, address.port)
       return
     }
     guard selection.isEmpty, address.port == nil else { return nil }
-    (name, port) = (String(parts[0]), String(parts[1]))
+    (name, port) = (String(base[..<point]), String(base[base.utf8.index(after: point)...]))
   }
 }
 

@@ -84,7 +84,12 @@ let finetune = StageKind(
     let isLatent = parameters.string("method") == "latent"
     return foresight.estimate(
       work: flop.map { .learning(evaluations, of: $0) }, bytes: foresight[isLatent ? "latents" : "model"]?.bytes,
-      flopPerEvaluation: flop)
+      flopPerEvaluation: flop
+    ).complaining(
+      foresight.complaints(aboutSizesAt: "latents", takenBy: "model")
+        + foresight.complaints(
+          aboutTexts: parameters["loss"]?.string == "global"
+            ? [("target", ["a \(parameters.string("target"))"])] : foresight.directionPrompts))
   },
   check: { draft in
     guard draft.parameters["method"]?.string == "latent", draft.parameters["adapter"]?.string == "lora" else {
@@ -124,13 +129,20 @@ private func tuneModel(_ context: any StageContext) throws {
 
   var random = RandomSource(seed: UInt64(parameters.int("seed")), name: "order of the images")
   let examples = items.shuffled(using: &random).map { FineTuning.Example(latent: $0.latent, image: $0.image) }
-  try requireSize(examples[0].image.shape, of: model, context)
+  for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
   let total = parameters.int("passes") * examples.count
   let evaluations = (total - tuning.iteration) * parameters.int("steps")
   var timer = SaveTimer(parameters)
   while tuning.iteration < total {
     try context.checkCancellation()
-    let report = limited(parameters) { tuning.iterate(over: examples) }
+    let report: FineTuning.Report
+    do { report = try limited(parameters) { try tuning.iterate(over: examples) } } catch let divergence as Divergence {
+      // What was learned before is kept, but where an update has spoiled it.
+      if divergence.isIntact, tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
+      throw ResultError(
+        "\(divergence.description(of: total)); \(ratesToLower(parameters)), or see whether the model and the CLIP are right"
+      )
+    }
     losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
     context.progress(
       report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
@@ -146,6 +158,17 @@ private func tuneModel(_ context: any StageContext) throws {
     try context.write(Model.data(model, metadata: ["description": note]), item: "", to: "model")
   }
   try context.write(losses.data, item: "", to: "losses")
+}
+
+/// What to lower where a fine-tuning diverges.
+private func ratesToLower(_ parameters: Parameters) -> String {
+  let (rate, factor) = (parameters.double("learning_rate"), parameters.double("rate_factor"))
+  return "lower 'learning_rate' (it is \(rate))" + (factor > 1 ? " or 'rate_factor' (it is \(factor))" : "")
+}
+
+extension Divergence {
+  /// `iteration 4 of 20: the loss is not finite`
+  func description(of total: Int) -> String { "iteration \(iteration) of \(total): \(finding)" }
 }
 
 /// Runs `body` in the memory that the parameter `memory` allows.

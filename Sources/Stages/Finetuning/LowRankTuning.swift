@@ -73,6 +73,9 @@ struct LowRankChange {
       let (outputs, rank) = (weight.rank == 4 ? weight.size(-1) : weight.shape[0], layer.up.shape[1])
       let shape = weight.rank == 4 ? Array(weight.shape.dropLast()) + [rank] : [rank] + weight.shape.dropFirst()
       guard layer.up.shape[0] == outputs, layer.down.shape == shape else { throw misfit(name) }
+      guard layer.up.isFinite, layer.down.isFinite else {
+        throw InputError("\(file.source): the low-rank change to '\(name)' is not finite: make it again")
+      }
       return LowRankAdapter.Layer(weight, down: layer.down, up: layer.up)
     }
     adapter = LowRankAdapter(layers, scale: scale)

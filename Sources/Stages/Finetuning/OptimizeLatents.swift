@@ -8,7 +8,7 @@ func optimizeLatents(_ context: any StageContext) throws {
   let parameters = context.parameters
   let (items, returnStep) = try trainingLatents(context)
   guard let model = try context.diffusionModel("model") else { return }
-  try requireSize(items[0].image.shape, of: model, context)
+  for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
   let trajectory = Trajectory(
     ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
   let objective = try tuningObjective(context, for: items[0].image)
@@ -17,13 +17,21 @@ func optimizeLatents(_ context: any StageContext) throws {
   var timer = SaveTimer(parameters)
   let evaluations = (items.count - finished.count) * passes * parameters.int("steps")
   for (index, item) in items.enumerated().dropFirst(finished.count) {
+    // A latent that was not finished begins anew, with its losses.
+    losses.keep(index * passes)
     var run = LatentOptimization(
       model.predictor, latent: item.latent, image: item.image, trajectory: trajectory,
       rate: parameters.double("learning_rate"),
       objective: objective)
     for pass in 0..<passes {
       try context.checkCancellation()
-      let terms = limited(parameters) { run.iterate() }
+      let terms: [(name: String, value: Double)]
+      do { terms = try limited(parameters) { try run.iterate() } } catch let divergence as Divergence {
+        if !finished.isEmpty { try saveLatents(finished, losses, context) }
+        throw ResultError(
+          "latent '\(item.name)', \(divergence.description(of: passes)); lower 'learning_rate' (it is \(parameters.double("learning_rate")))"
+        )
+      }
       losses.add(index * passes + pass + 1, terms)
       context.progress(
         index * passes + pass + 1, of: items.count * passes, unit: "update",
@@ -35,7 +43,7 @@ func optimizeLatents(_ context: any StageContext) throws {
   context.count(.learning(evaluations, of: model.flopPerEvaluation))
   for (item, latent) in zip(items, finished) {
     let result = Latent(latent: latent, image: item.image, returnStep: returnStep)
-    try context.write(result.data(), item: item.name, to: "latents")
+    try context.write(result.data(name: item.name), item: item.name, to: "latents")
   }
   try context.write(losses.data, item: "", to: "losses")
 }

@@ -75,7 +75,14 @@ struct Latent {
 
   /// Safetensors with `latent` and `image` [H, W, 3], and the return step in the metadata. Where only one scheme brings
   /// the image back, also its name and steps in the metadata, and `second` [H, W, 3] or `additions` [steps, H, W, 3].
-  func data() throws -> Data {
+  /// - Throws: `ResultError` where a value is not finite; `name` is the item.
+  func data(name: String) throws -> Data {
+    for tensor in [latent, image] + scheme.kept {
+      if let place = nonFinitePlace(in: tensor) {
+        throw ResultError(
+          "latent '\(name)' came out \(place): \(nonFiniteAdvice)")
+      }
+    }
     var file = CheckpointTensors(
       tensors: ["latent": Self.picture(latent), "image": Self.picture(image)],
       metadata: ["return_step": "\(returnStep)"])
@@ -97,10 +104,15 @@ struct Latent {
 
   init(_ file: CheckpointTensors, name: String) throws {
     guard let latent = file.tensors["latent"], let image = file.tensors["image"], latent.rank == 3,
-      latent.shape == image.shape, let step = file.metadata["return_step"].flatMap(Int.init), (0...999).contains(step)
+      latent.shape == image.shape, latent.shape[2] == 3, latent.count > 0, let step = file.metadata["return_step"].flatMap(Int.init), (0...999).contains(step)
     else {
       throw InputError(
         "\(name): expected a latent, safetensors with 'latent' and 'image' [H, W, 3] and the metadata 'return_step'")
+    }
+    for part in ["latent", "image", "second", "additions"] {
+      if let place = file.tensors[part].flatMap(nonFinitePlace(in:)) {
+        throw InputError("\(name): its tensor '\(part)' is \(place): make the latent again")
+      }
     }
     func damaged(_ expected: String) -> InputError {
       InputError("\(name): expected \(expected) beside the latent, as its metadata say")
@@ -135,8 +147,11 @@ struct Noise {
   let steps: [Tensor]
 
   init(_ file: CheckpointTensors, name: String) throws {
-    guard let noise = file.tensors["noise"], noise.rank == 4, noise.shape[3] == 3, noise.shape[0] > 0 else {
+    guard let noise = file.tensors["noise"], noise.rank == 4, noise.shape[3] == 3, noise.count > 0 else {
       throw InputError("\(name): expected noise, safetensors with 'noise' [steps, H, W, 3]")
+    }
+    if let place = nonFinitePlace(in: noise) {
+      throw InputError("\(name): its tensor 'noise' is \(place): make the noise again")
     }
     steps = noise.each
   }

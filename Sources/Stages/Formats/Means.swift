@@ -5,22 +5,47 @@ import StageKit
 struct Means {
   /// In the order in which they were measured; of some there may be no number.
   let measures: [String]
-  let values: [String: Double]
+  /// The numbers of each item, by measure.
+  private let numbers: [String: [String: Double]]
+  /// The items, in their order.
+  private let order: [String]
+
+  fileprivate init(measures: [String], numbers: [String: [String: Double]], order: [String]) {
+    self.measures = measures
+    self.numbers = numbers
+    self.order = order
+  }
+
+  /// The items that have a number for a measure.
+  func items(of measure: String) -> Set<String> { Set(numbers[measure, default: [:]].keys) }
+
+  /// The means of all measures; one infinite number makes its mean infinite, one that is none makes it none.
+  /// - Parameter items: over which items, where they have a number; all unless given.
+  func values(over items: (_ measure: String) -> Set<String>? = { _ in nil }) -> [String: Double] {
+    numbers.reduce(into: [:]) { means, entry in
+      let chosen = items(entry.key)
+      let values = order.compactMap { name in chosen?.contains(name) ?? true ? entry.value[name] : nil }
+      if !values.isEmpty { means[entry.key] = values.reduce(0, +) / Double(values.count) }
+    }
+  }
 }
 
 extension StageContext {
   /// The means of an artifact of type `metrics`.
   func means(of artifact: Artifact) throws -> Means {
     var measures: [String] = []
-    var sums: [String: (total: Double, count: Int)] = [:]
+    var numbers: [String: [String: Double]] = [:]
     for item in artifact.items {
       for member in try JSON(parsing: read(item)).members ?? [] {
         measures.append(member.name)
-        guard let value = member.value.double else { continue }
-        sums[member.name, default: (0, 0)].total += value
-        sums[member.name, default: (0, 0)].count += 1
+        // What is null was not measured.
+        guard member.value != .null else { continue }
+        guard let value = member.value.double else {
+          throw InputError("'\(member.name)' of '\(item.name)' is \(member.value.text), which is no number: measure it again")
+        }
+        numbers[member.name, default: [:]][item.name] = value
       }
     }
-    return Means(measures: measures.uniqued, values: sums.mapValues { $0.total / Double($0.count) })
+    return Means(measures: measures.uniqued, numbers: numbers, order: artifact.items.map(\.name))
   }
 }

@@ -69,6 +69,7 @@ public struct ModelReport {
       "holds: \(tensors.count) tensors, \(numbers) numbers (\(types))",
     ]
     if let note = files.state.note { lines.append("note: \(note)") }
+    lines += ModelOrigin.entries(of: files.state.metadata).map { "made: \($0.name): \($0.value)" }
     switch model {
     case .success(let model):
       let count = model.network.parameters.count
@@ -92,6 +93,8 @@ public struct ModelReport {
       JSON.Member("path", .string(path)), JSON.Member("bytes", .int(bytes)),
       JSON.Member("formats", .array(Set(files.formats.map(\.rawValue)).sorted().map(JSON.string))),
       JSON.Member("note", files.state.note.map(JSON.string) ?? .null),
+      JSON.Member(
+        "made", .object(ModelOrigin.entries(of: files.state.metadata).map { JSON.Member($0.name, .string($0.value)) })),
     ]
     switch model {
     case .success(let model):

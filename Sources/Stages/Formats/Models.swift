@@ -60,8 +60,13 @@ enum Model {
     return model
   }
 
+  /// - Throws: `ResultError` where a weight is not finite.
   static func data(_ network: some Network, metadata: [String: String] = [:]) throws -> Data {
-    try Safetensors.data(of: network.checkpoint(metadata: metadata))
+    for (name, parameter) in network.parameters.parameters {
+      guard let (place, value) = parameter.tensor.firstNonFinite else { continue }
+      throw ResultError("the network's tensor '\(name)' came out \(CSV.cell(value)) at \(place): lower the learning rate")
+    }
+    return try Safetensors.data(of: network.checkpoint(metadata: metadata))
   }
 }
 

@@ -10,8 +10,12 @@ import Tensors
 /// As tensors they are [1, H, W, 3] in [−1, 1].
 enum Picture {
   /// The bytes of a computed picture: safetensors with one tensor `image` [H, W, 3], so that nothing is lost.
-  static func data(_ picture: Tensor) throws -> Data {
-    try Safetensors.data(of: CheckpointTensors(tensors: ["image": picture.reshaped(Array(picture.shape.dropFirst()))]))
+  /// - Throws: `ResultError` where a value is not finite; `name` is the item.
+  static func data(_ picture: Tensor, name: String) throws -> Data {
+    if let place = nonFinitePlace(in: picture) {
+      throw ResultError("picture '\(name)' came out \(place): \(nonFiniteAdvice)")
+    }
+    return try Safetensors.data(of: CheckpointTensors(tensors: ["image": picture.reshaped(Array(picture.shape.dropFirst()))]))
   }
 
   /// The bytes of an 8-bit picture: PNG.
@@ -21,9 +25,10 @@ enum Picture {
   static func tensor(_ data: Data, name: String) throws -> Tensor {
     if isPNG(data) { return tensor(try Image(decoding: data, name: name)) }
     let file = try Safetensors.read(data, from: name)
-    guard let image = file.tensors["image"], image.rank == 3, image.shape[2] == 3 else {
+    guard let image = file.tensors["image"], image.rank == 3, image.shape[2] == 3, image.count > 0 else {
       throw InputError("\(name): expected a picture, a PNG or safetensors with a tensor 'image' [H, W, 3]")
     }
+    if let place = nonFinitePlace(in: image) { throw InputError("\(name): the picture is \(place): make it again") }
     return image.reshaped([1] + image.shape)
   }
 
@@ -42,6 +47,20 @@ enum Picture {
 
   private static func isPNG(_ data: Data) -> Bool { data.starts(with: [0x89, 0x50, 0x4E, 0x47]) }
 }
+
+/// Where the first value of pictures, [H, W, C] or [N, H, W, C], is that is infinite or not a number: `nan in row 3,
+/// column 4`; nil where there is none.
+func nonFinitePlace(in pictures: Tensor) -> String? {
+  pictures.firstNonFinite.map { place, value in
+    let rank = place.count
+    let text = CSV.cell(value)
+    return rank < 3 ? "\(text) at \(place)" : "\(text) in row \(place[rank - 3]), column \(place[rank - 2])"
+  }
+}
+
+/// What to do where something was computed that is not finite, though all that went into it is.
+let nonFiniteAdvice =
+  "see whether the models are right; one that was trained or fine-tuned wants a lower learning rate or fewer steps"
 
 extension StageContext {
   /// The only item at a port, in an action of a stage that maps over it.

@@ -43,11 +43,30 @@ func newDiffusionNetwork(_ parameters: Parameters, side: Int) -> DDPMUNet.Config
     groups: parameters["groups"]?.int ?? 8)
 }
 
+/// The most numbers that a network which is to be trained may have: 16 GB, with its gradient and what Adam keeps.
+private let largestNetwork = 1 << 30
+
+/// - Throws: `InputError` for a network too large to be trained.
+func requireHandled(_ network: DDPMUNet) throws {
+  let count = network.parameters.count
+  guard count <= largestNetwork else {
+    throw InputError(
+      "the network would have \(count) weights, more than the \(largestNetwork) that are handled: choose fewer 'channels' or smaller 'multipliers'"
+    )
+  }
+}
+
 private func diffusionLesson(_ set: TrainingSet, _ context: any StageContext) throws -> Lesson {
   let parameters = context.parameters
-  let network: any DiffusionModel =
-    try context.diffusionModel("model")?.copy()
-    ?? DDPMUNet(newDiffusionNetwork(parameters, side: set.side), seed: seed(parameters))
+  let configuration = newDiffusionNetwork(parameters, side: set.side)
+  let network: any DiffusionModel
+  if let given = try context.diffusionModel("model") {
+    network = try given.copy()
+  } else {
+    // Without values it takes no memory, whatever its size.
+    try requireHandled(DDPMUNet(configuration, .described))
+    network = try DDPMUNet(configuration, seed: seed(parameters))
+  }
   try requireSize([1, set.side, set.side, 3], of: network, context)
   network.parameters.setRequiresGradient(true)
   let process = DDPM(schedule: noiseSchedule)
@@ -216,6 +235,13 @@ private func identityLesson(_ set: TrainingSet, _ parameters: Parameters) throws
     checkpoint: { try network.checkpoint() })
 }
 
+/// - Throws: `InputError` where a network that is to be trained cannot take the pictures.
+private func require(_ network: any PictureNetwork, takes set: TrainingSet) throws {
+  guard let requirement = network.requirement(unmetByHeight: set.side, width: set.side) else { return }
+  throw InputError(
+    "the pictures are \(set.side)×\(set.side), but this network needs pictures \(requirement): load them with `size`")
+}
+
 private func segmenterLesson(_ set: TrainingSet, _ context: any StageContext) throws -> Lesson {
   let parameters = context.parameters
   let classes = parameters["classes"]?.list?.compactMap(\.string) ?? []
@@ -232,6 +258,7 @@ private func segmenterLesson(_ set: TrainingSet, _ context: any StageContext) th
     return labels
   }
   let network = try SegmentationNetwork(SegmentationNetwork.Configuration(classes: classes), seed: seed(parameters))
+  try require(network, takes: set)
   let batch = parameters.int("batch")
   return Lesson(
     learned: network.parameters.tensors,
@@ -265,6 +292,7 @@ private func perceptualLesson(_ set: TrainingSet, _ parameters: Parameters) thro
   let heads = try heads(set, parameters)
   let batch = parameters.int("batch")
   let network = try PerceptualNetwork(PerceptualNetwork.Configuration(heads: heads.map(\.head)), seed: seed(parameters))
+  try require(network, takes: set)
   return Lesson(
     learned: network.parameters.tensors,
     loss: { random, _ in
@@ -278,6 +306,7 @@ private func judgeLesson(_ set: TrainingSet, _ parameters: Parameters) throws ->
   let heads = try heads(set, parameters)
   let batch = parameters.int("batch")
   let network = try Judge(Judge.Configuration(heads: heads.map(\.head)), seed: seed(parameters))
+  try require(network, takes: set)
   return Lesson(
     learned: network.parameters.tensors,
     loss: { random, _ in

@@ -17,8 +17,11 @@ struct LossTable {
 
   mutating func add(_ count: Int, _ values: [(name: String, value: Double)]) {
     if header.isEmpty { header = [counter] + values.map(\.name) }
-    rows.append(["\(count)"] + values.map { "\(Float($0.value))" })
+    rows.append(["\(count)"] + values.map { CSV.cell(Float($0.value)) })
   }
+
+  /// Drops all but the first `count` rows.
+  mutating func keep(_ count: Int) { rows = Array(rows.prefix(count)) }
 
   var text: String { CSV(header: header.isEmpty ? [counter] : header, rows: rows).text }
   var data: Data { Data(text.utf8) }

@@ -18,13 +18,17 @@ struct SavedState {
   init?(_ context: any StageContext) throws {
     guard let data = try context.savedState() else { return nil }
     let state = try Safetensors.read(data, from: Self.source)
-    guard let losses = LossTable(state.metadata[Self.lossesEntry] ?? "") else { return nil }
+    guard let losses = LossTable(state.metadata[Self.lossesEntry] ?? ""),
+      state.tensors.values.allSatisfy(\.isFinite)
+    else { return nil }
     self.losses = losses
     tensors = Dictionary(uniqueKeysWithValues: state.tensors.map { ($0.key, $0.value) })
     numbers = state.metadata.compactMapValues(Int.init)
   }
 
+  /// Saves it, but where a number is not finite: then what was saved before is better.
   func save(_ context: any StageContext) throws {
+    guard tensors.values.allSatisfy(\.isFinite) else { return }
     var state = CheckpointTensors(tensors: [:], source: Self.source)
     for (name, tensor) in tensors { state.tensors[name] = tensor }
     state.metadata = numbers.mapValues(String.init)

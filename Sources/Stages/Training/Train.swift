@@ -76,7 +76,8 @@ let train = StageKind(
     let flop = foresight["model"]?.flopPerEvaluation ?? network?.flopPerEvaluation
     return foresight.estimate(
       work: flop.map { .learning(parameters.int("steps") * parameters.int("batch"), of: $0) },
-      bytes: foresight["model"]?.bytes ?? network.map { 4 * $0.parameters.count }, flopPerEvaluation: flop)
+      bytes: foresight["model"]?.bytes ?? network.map { 4 * $0.parameters.count }, flopPerEvaluation: flop,
+      resolution: foresight["images"]?.side)
   },
   check: { draft in
     let network = draft.parameters["network"]?.string ?? ""
@@ -105,6 +106,8 @@ let train = StageKind(
       if channels % groups != 0 {
         complaints.append(
           Complaint(about: "groups", "\(channels) channels do not fall into \(groups) groups: choose a divisor"))
+      } else if draft.inputs["model"] == nil, complaints.isEmpty {
+        complaints += networkComplaints(draft.parameters)
       }
     }
     return complaints
@@ -126,7 +129,13 @@ let train = StageKind(
       try context.checkCancellation()
       let rate = run.rate
       let progress = Double(run.step) / Double(run.settings.steps)
-      sum += run.advance { lesson.loss(&$0, progress) }
+      do throws(Divergence) { sum += try run.advance { lesson.loss(&$0, progress) } } catch {
+        // Only between rows of the table are the losses of all steps in it.
+        if error.isIntact, counted == 0, run.step > 0 { try save(run, losses, context) }
+        throw ResultError(
+          "\(error.description(of: run.settings.steps)); lower 'learning_rate' (it is \(run.settings.rate)) or raise 'warmup' (it is \(run.settings.warmup))"
+        )
+      }
       counted += 1
       // One row for every ten steps, so that what is saved in between needs no half-finished mean.
       guard run.step % 10 == 0 || run.isFinished else { continue }
@@ -142,6 +151,18 @@ let train = StageKind(
     try context.write(Safetensors.data(of: lesson.checkpoint()), item: "", to: "model")
     try context.write(losses.data, item: "", to: "losses")
   })
+
+/// What is wrong with the diffusion network that a stage describes, whatever the size of its pictures.
+private func networkComplaints(_ parameters: Parameters) -> [Complaint] {
+  // Pictures as small as the levels allow.
+  let levels = parameters["multipliers"]?.list?.count ?? 4
+  do {
+    try requireHandled(DDPMUNet(newDiffusionNetwork(parameters, side: 1 << min(levels - 1, 15)), .described))
+    return []
+  } catch let NetworkError.badConfiguration(_, reason) {
+    return [Complaint(about: parameters["multipliers"] == nil ? "channels" : "multipliers", reason)]
+  } catch { return [Complaint(about: "channels", "\(error)")] }
+}
 
 private let stepsDone = "step"
 

@@ -1,0 +1,44 @@
+import Foundation
+
+extension Image {
+  /// How many bytes of a file tell its picture's size, but for odd ones.
+  public static let headerLength = 1 << 18
+
+  /// The size of the picture whose file begins so, turned upright; nil where that does not tell.
+  /// - Parameter name: the file as its user knows it, for error messages.
+  /// - Throws: ``ImagingError`` where it is no picture that is read.
+  public static func size(ofFileBeginning data: Data, name: String) throws(ImagingError) -> (width: Int, height: Int)? {
+    let bytes = [UInt8](data)
+    if bytes.isEmpty { throw .empty(name: name) }
+    let reader = ByteReader(bytes: bytes[...])
+    if bytes.starts(with: PNG.signature) {
+      guard bytes.count >= 33 else {
+        throw .truncated(name: name, format: .png, detail: "after \(bytes.count) bytes there is no header")
+      }
+      guard let width = reader.uint32(at: 16), let height = reader.uint32(at: 20), width > 0, height > 0 else {
+        throw .corrupt(name: name, format: .png, detail: "it has no pixels")
+      }
+      try checkSize(width: width, height: height, name: name)
+      return turned(width, height, by: PNG.orientation(ofFileBeginning: bytes))
+    }
+    guard bytes.starts(with: JPEG.signature) else { throw .unknownFormat(name: name, seen: describeFormat(of: bytes)) }
+    var offset = 2
+    while let marker = reader.uint16(at: offset), let length = reader.uint16(at: offset + 2), length >= 2 {
+      // A start of frame, of any kind of coding, and not one of the tables that have such numbers too.
+      if (0xFFC0...0xFFCF).contains(marker), ![0xFFC4, 0xFFC8, 0xFFCC].contains(marker) {
+        guard let height = reader.uint16(at: offset + 5), let width = reader.uint16(at: offset + 7) else { return nil }
+        // A height of 0 stands in a later segment.
+        guard width > 0, height > 0 else { return nil }
+        try checkSize(width: width, height: height, name: name)
+        return turned(width, height, by: Orientation(ofJPEG: bytes))
+      }
+      guard marker >= 0xFFC0, marker != 0xFFDA else { return nil }
+      offset += 2 + length
+    }
+    return nil
+  }
+
+  private static func turned(_ width: Int, _ height: Int, by orientation: Orientation) -> (width: Int, height: Int) {
+    orientation.swapsSides ? (height, width) : (width, height)
+  }
+}

@@ -1,0 +1,29 @@
+import RecipeSyntax
+import StageKit
+
+extension Plan {
+  /// What is sure to go wrong, as far as the files on this machine tell before anything runs; nil where that is nothing.
+  /// Of pictures, models and tokenizers no more is read than that takes.
+  /// - Parameter isMeant: the stages that it is about.
+  public func problemsAhead(in isMeant: (PlannedStage) -> Bool = { _ in true }) -> Diagnostics? {
+    var outputs: [OutputReference: OutputEstimate] = [:]
+    var errors: [Diagnostic] = []
+    for stage in stages {
+      let files = stage.sources.mapValues { $0.files.compactMap(\.path) }
+      let count = if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
+      let estimate = stage.kind.estimate(
+        Foresight(
+          parameters: stage.parameters,
+          inputs: stage.inputs.mapValues { $0.references.uniqued.compactMap { outputs[$0] } }, files: files,
+          actions: count, outputs: stage.outputs))
+      for output in stage.outputs {
+        outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
+      }
+      guard isMeant(stage) else { continue }
+      errors += estimate.complaints.map { Diagnostic("stage '\(stage.id)': \($0.message)", at: stage.location) }
+    }
+    guard !errors.isEmpty else { return nil }
+    let sources = Set(errors.map(\.location.file)).sorted().compactMap { try? SourceText.read($0) }
+    return Diagnostics(errors, sources: sources)
+  }
+}

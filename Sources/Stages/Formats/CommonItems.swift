@@ -1,0 +1,104 @@
+import StageKit
+
+/// Over which items the means of several sets are compared.
+enum ComparedItems: String, CaseIterable {
+  case same, common, any
+
+  var help: String {
+    switch self {
+    case .same: "all must be over the same items."
+    case .common: "over those items that all have."
+    case .any: "each over its own, which may differ."
+    }
+  }
+
+  /// The parameter of a kind that compares means.
+  static let parameter = Parameter(
+    "items", .choice(allCases.map(\.rawValue)), .defaulting(.string(same.rawValue)),
+    help: "Over which items means are compared. "
+      + allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
+
+  init(_ parameters: Parameters) { self = parameters[Self.parameter.name]?.string.flatMap(Self.init) ?? .same }
+
+  /// How the items of some sets differ from those of the largest one; nil where they do not.
+  static func difference(_ sets: [(label: String, items: Set<String>)]) -> String? {
+    guard let most = sets.max(by: { $0.items.count < $1.items.count }),
+      let other = sets.first(where: { $0.items != most.items })
+    else { return nil }
+    let (missing, extra) = (most.items.subtracting(other.items).sorted(), other.items.subtracting(most.items).sorted())
+    return "'\(other.label)' has no \(missing.quoted), which '\(most.label)' has"
+      + (extra.isEmpty ? "" : ", but \(extra.quoted)")
+  }
+
+  /// What is wrong with comparing the means of `measure` of these sets.
+  func complaint(_ measure: String, _ sets: [(label: String, items: Set<String>)]) -> String? {
+    guard self == .same, let difference = Self.difference(sets) else { return nil }
+    return "the means of '\(measure)' are over different items: \(difference): complete the sets, "
+      + "or compare `items: common`, those that all have, or `items: any`"
+  }
+}
+
+extension StageDraft {
+  /// Complaints about metrics at a list port whose means are over different items, as far as that is known.
+  func complaints(aboutMeansAt port: String, of measures: [String]?) -> [Complaint] {
+    let members = members[port] ?? []
+    let names = measures ?? members.flatMap { $0.measures ?? [] }.uniqued
+    let complaint = names.lazy.compactMap { measure in
+      ComparedItems(parameters).complaint(
+        measure,
+        members.compactMap { member in
+          guard let items = member.items, member.measures?.contains(measure) ?? false else { return nil }
+          return (member.placedLabel, Set(items))
+        })
+    }.first
+    return complaint.map { [Complaint(about: port, $0)] } ?? []
+  }
+}
+
+extension StageDraft.Member {
+  /// The label, and where it stands in sweeps: `edited[return_step=300]`
+  fileprivate var placedLabel: String { Axis.placed(label, axes) }
+}
+
+extension Axis {
+  /// What stands somewhere in sweeps, as a message names it: `edited[return_step=300]`
+  static func placed(_ label: String, _ axes: [Axis]) -> String {
+    axes.isEmpty ? label : "\(label)[\(axes.map(\.description).joined(separator: ","))]"
+  }
+}
+
+/// The means of several sets, over the items that a stage compares.
+struct ComparedMeans {
+  /// By member, in their order.
+  let values: [[String: Double]]
+  /// Of each member, how many items its means are over; nil where that is the same for all.
+  let counts: [Int]?
+
+  /// - Throws: ``InputError`` where the items differ and must not.
+  init(
+    _ members: [(label: String, axes: [Axis], means: Means)], of measures: [String], _ context: any StageContext
+  ) throws {
+    let compared = ComparedItems(context.parameters)
+    var common: [String: Set<String>] = [:]
+    var differing: Set<String> = []
+    for measure in measures {
+      let sets = members.map { (label: Axis.placed($0.label, $0.axes), items: $0.means.items(of: measure)) }
+        .filter { !$0.items.isEmpty }
+      if let complaint = compared.complaint(measure, sets) { throw InputError(complaint) }
+      guard let difference = ComparedItems.difference(sets), let first = sets.first else { continue }
+      differing.insert(measure)
+      context.log("'\(measure)' is over different items: \(difference)")
+      guard compared == .common else { continue }
+      let shared = sets.reduce(first.items) { $0.intersection($1.items) }
+      guard !shared.isEmpty else {
+        throw InputError("the sets have no item in common that has '\(measure)': compare `items: any`")
+      }
+      context.log("means of '\(measure)' are over the \(shared.count) items that all have")
+      common[measure] = shared
+    }
+    values = members.map { member in member.means.values { common[$0] } }
+    counts =
+      compared == .any && !differing.isEmpty
+      ? members.map { member in differing.map { member.means.items(of: $0).count }.max() ?? 0 } : nil
+  }
+}

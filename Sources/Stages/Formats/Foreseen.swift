@@ -1,0 +1,109 @@
+import Foundation
+import Imaging
+import Metrics
+import Networks
+import StageKit
+
+// What kinds see coming: that pictures or texts do not suit a network, as far as files tell.
+
+extension Foresight {
+  /// Complaints about pictures or latents at `port` that the diffusion models at `models` do not take.
+  func complaints(aboutSizesAt port: String, takenBy models: String...) -> [Complaint] {
+    let taken = models.flatMap { inputs[$0] ?? [] }.compactMap(\.resolution)
+    func advice(_ side: Int) -> String { "but the diffusion model takes \(side)×\(side): load it with `size: \(side)`" }
+    guard let sizes = self[port]?.sizes else {
+      guard let found = self[port]?.side, let side = taken.first(where: { $0 != found }) else { return [] }
+      return [Complaint(about: port, "the pictures are \(found)×\(found), \(advice(side))")]
+    }
+    guard
+      let side = taken.first(where: { side in
+        sizes.values.contains { $0 != PictureSize(width: side, height: side) }
+      })
+    else { return [] }
+    let misfits = sizes.filter { $0.value != PictureSize(width: side, height: side) }
+      .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    let more = misfits.count > 1 ? " (and \(misfits.count - 1) more)" : ""
+    return [
+      Complaint(
+        about: port,
+        "picture '\(misfits[0].key)' is \(misfits[0].value)\(more), \(advice(side))"
+      )
+    ]
+  }
+
+  /// Complaints about texts that the CLIP at `port` does not take.
+  /// - Parameter prompts: what becomes of each parameter's text.
+  func complaints(aboutTexts prompts: [(parameter: String, texts: [String])], at port: String = "clip") -> [Complaint] {
+    guard let requirement = self[port]?.texts else { return [] }
+    return prompts.compactMap { prompt in
+      prompt.texts.lazy.compactMap(requirement.problem).first.map { Complaint(about: prompt.parameter, "'\(prompt.parameter)': \($0)") }
+    }
+  }
+
+  /// What a directional CLIP loss or measure asks CLIP of the stage's `source` and `target`.
+  var directionPrompts: [(parameter: String, texts: [String])] {
+    ["source", "target"].compactMap { name in
+      parameters[name]?.string.map { text in (name, PromptTemplates.imageNet.map { PromptTemplates.fill($0, with: text) }) }
+    }
+  }
+}
+
+/// The sizes of the pictures in files, as far as their headers tell, and complaints about files that are no pictures.
+func pictureSizes(_ paths: [String]) -> (sizes: [String: PictureSize]?, complaints: [Complaint]) {
+  var sizes: [String: PictureSize] = [:]
+  var complaints: [Complaint] = []
+  for path in paths {
+    // Nothing but a plain file is opened: others may never answer.
+    guard isPlainFile(path), let file = FileHandle(forReadingAtPath: path)
+    else { continue }
+    defer { try? file.close() }
+    guard let data = try? file.read(upToCount: Image.headerLength) ?? Data() else { continue }
+    do throws(ImagingError) {
+      if let size = try Image.size(ofFileBeginning: data, name: path) {
+        let name = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
+        sizes[name] = PictureSize(width: size.width, height: size.height)
+      }
+    } catch { complaints.append(Complaint(about: "images", "\(error)")) }
+  }
+  return (sizes.count == paths.count ? sizes : nil, complaints)
+}
+
+private func isPlainFile(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+}
+
+/// What the CLIP in files demands of texts. Its tokenizer is made when a text is asked about, once.
+func textRequirement(_ paths: [String]) -> TextRequirement {
+  let clip = DeferredTokenizer(paths)
+  return TextRequirement { clip.problem(with: $0) }
+}
+
+/// The tokenizer of a CLIP in files; its lock guards what is made of it.
+private final class DeferredTokenizer: @unchecked Sendable {
+  private let paths: [String]
+  private let lock = NSLock()
+  private var made: (tokenizer: Tokenizer, contextLength: Int)??
+
+  init(_ paths: [String]) { self.paths = paths }
+
+  func problem(with text: String) -> String? {
+    lock.withLock {
+      if made == nil { made = .some(make()) }
+      guard let (tokenizer, length) = made ?? nil else { return nil }
+      do throws(NetworkError) {
+        _ = try tokenizer.tokens(text, contextLength: length)
+        return nil
+      } catch { return "\(error)" }
+    }
+  }
+
+  /// Nil where the files hold none: that is told when they are loaded.
+  private func make() -> (tokenizer: Tokenizer, contextLength: Int)? {
+    guard let files = try? ModelFiles(paths.map { (($0 as NSString).lastPathComponent, $0) }),
+      let model = try? files.model(), let clip = model.network as? CLIP, let merges = try? files.merges(for: clip),
+      let tokenizer = try? Tokenizer(merges: merges, from: "merges")
+    else { return nil }
+    return (tokenizer, clip.configuration.contextLength)
+  }
+}
