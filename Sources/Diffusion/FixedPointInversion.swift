@@ -57,6 +57,11 @@ public struct FixedPointInversion: Sendable {
       report.evaluations += 1
       let image = (y - noise * shift) * (1 / scale)
       let residual = scale * (x - image).square().mean().item.squareRoot()
+      guard residual.isFinite else {
+        // Nothing better is to be had from here; where nothing was, what comes out is as bad as it is.
+        if least == .infinity { (best, least) = (image, residual) }
+        break
+      }
       if residual < least { (best, least) = (x, residual) }
       if residual <= tolerance { break }
       x = image

@@ -177,7 +177,9 @@ public struct FigureLayout: Sendable {
       }
       self.y = y
       bottom = max(next - gap, margin + titleHeight)
-      noteLines = figure.notes.flatMap { [width, left] note in TextStyle.caption.wrap(note, width: width - left - margin) }
+      noteLines = figure.notes.flatMap { [width, left] note in
+        TextStyle.caption.wrap(note, width: width - left - margin)
+      }
       let noteHeight = noteLines.isEmpty ? 0 : headingGap + noteLines.count * TextStyle.caption.lineHeight
       height = bottom + noteHeight + margin
     }

@@ -3,9 +3,13 @@ import Tensors
 
 /// Measures that look through a network. Pictures are [1, H, W, 3] in [−1, 1].
 public enum NetworkMeasures {
-  /// SC: the share of pixels whose segmentation label stays the same (paper Sec. 4.3).
+  /// SC: the share of pixels whose segmentation label stays the same (paper Sec. 4.3); no number where the network gives
+  /// none.
   public static func segmentationConsistency(_ a: Tensor, _ b: Tensor, by network: any SegmentationModel) -> Double {
-    let (x, y) = (labels(network(a)), labels(network(b)))
+    let logits = (network(a), network(b))
+    // The largest of numbers that are none would be any.
+    guard logits.0.isFinite, logits.1.isFinite else { return .nan }
+    let (x, y) = (labels(logits.0), labels(logits.1))
     return Double(zip(x, y).count { $0 == $1 }) / Double(x.count)
   }
 

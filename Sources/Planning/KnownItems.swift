@@ -37,7 +37,9 @@ struct KnownItems {
 
   /// What is wrong with a stage that goes through the items at one port and takes those of the same names at others.
   func complaints(about kind: StageKind, _ mapping: Mapping, _ inputs: [String: PlannedInput]) -> [Complaint] {
-    guard case .items(let mapped) = mapping, case .one(let set) = inputs[mapped], let names = items[set] else { return [] }
+    guard case .items(let mapped) = mapping, case .one(let set) = inputs[mapped], let names = items[set] else {
+      return []
+    }
     return kind.inputs.filter(\.isAligned).compactMap { port in
       guard case .one(let other) = inputs[port.name], let found = items[other] else { return nil }
       let missing = names.missing(from: Set(found))

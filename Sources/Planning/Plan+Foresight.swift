@@ -10,7 +10,8 @@ extension Plan {
     var errors: [Diagnostic] = []
     for stage in stages {
       let files = stage.sources.mapValues { $0.files.compactMap(\.path) }
-      let count = if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
+      let count =
+        if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
       let estimate = stage.kind.estimate(
         Foresight(
           parameters: stage.parameters,

@@ -30,11 +30,12 @@ public struct PrintedTable: Sendable {
     }
   }
 
-  /// A cell with a number: with three significant digits, an integer as it is, `∞`, `−∞` or `NaN`; nil for any other.
+  /// A cell with a number: with three significant digits, an integer as it is, `inf`, `-inf` or `nan`; nil for any
+  /// other.
   private static func number(_ cell: String) -> String? {
     if Int(cell) != nil { return cell }
     guard let value = CSV.number(cell) else { return nil }
-    guard value.isFinite else { return value.isNaN ? "NaN" : value > 0 ? "∞" : "−∞" }
+    guard value.isFinite else { return CSV.cell(value) }
     // The exponent of the rounded number, as 9.996 is 10.0.
     let rounded = String(format: "%.2e", value).split(separator: "e")
     guard rounded.count == 2, let exponent = Int(rounded[1]) else { return nil }
@@ -79,9 +80,9 @@ public struct PrintedTable: Sendable {
   /// `1.20 \times 10^{-5}` for `1.20e-5`
   private static func power(_ number: String) -> String {
     switch number {
-    case "∞": return "\\infty"
-    case "−∞": return "-\\infty"
-    case "NaN": return "\\mathrm{NaN}"
+    case "inf": return "\\infty"
+    case "-inf": return "-\\infty"
+    case "nan": return "\\mathrm{NaN}"
     default: break
     }
     let parts = number.split(separator: "e")

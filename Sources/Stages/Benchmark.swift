@@ -157,7 +157,8 @@ public struct Benchmark: Sendable {
     // The optimiser's moments are there from the second iteration on.
     let steps = 6
     return Benchmark(
-      name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune", kind: memory == nil ? Stages.finetune : nil, warmups: 2,
+      name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune", kind: memory == nil ? Stages.finetune : nil,
+      warmups: 2,
       repeats: repeats, evaluations: 3 * steps
     ) {
       let network = try model()

@@ -53,7 +53,8 @@ let load = StageKind(
   },
   mapping: .files(of: "images"),
   estimate: { foresight in
-    let files = foresight.files.values.flatMap(\.self)
+    // Nothing but plain files is looked into: others may never answer.
+    let files = foresight.files.values.joined().filter(isPlainFile)
     let side = foresight.parameters["size"]?.int
     func isGiven(_ type: ArtifactType) -> Bool { foresight.parameters[type.rawValue] != nil }
     let network = isGiven(.diffusion) ? diffusionNetwork(files, foresight.parameters) : nil

@@ -205,6 +205,10 @@ private enum Measure: String, CaseIterable {
     var probability = 1.0
     var others: [Int] = []
     for (head, logits) in zip(judge.configuration.heads, judge(image)) {
+      guard logits.isFinite else {
+        throw ResultError(
+          "what the judge says of the \(head.name) of '\(context.item ?? "")' is no number: load another judge")
+      }
       let answer = NetworkMeasures.labels(logits)[0]
       guard let value = wanted.removeValue(forKey: head.name) else {
         others.append(answer)

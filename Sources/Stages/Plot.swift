@@ -94,7 +94,9 @@ private func measuredCurves(_ context: any StageContext, _ x: String, _ measures
       throw InputError(
         "'\(member.label)' is swept along '\(name)' over \(along[0].value.text), which is no number")
     }
-    guard number.isFinite else { throw InputError("'\(member.label)' is swept along '\(name)' over \(CSV.cell(number))") }
+    guard number.isFinite else {
+      throw InputError("'\(member.label)' is swept along '\(name)' over \(CSV.cell(number))")
+    }
     return MeasuredPlace(
       label: member.label, along: along, x: number, others: others, measures: names[place],
       means: compared.values[place])

@@ -42,7 +42,8 @@ let survey = StageKind(
   check: { draft in
     let isSame = draft.parameters["items"]?.string == "same"
     let sets = ["first", "second", "images"].map { PlacedNames.sets(draft.members[$0] ?? []) }
-    if isSame, let sets = sets.unwrapped(), let complaint = PlacedNames.complaint(sets[0], sets[1], originals: sets[2]) {
+    if isSame, let sets = sets.unwrapped(), let complaint = PlacedNames.complaint(sets[0], sets[1], originals: sets[2])
+    {
       return [complaint]
     }
     guard let names = draft.parameters["names"]?.list?.compactMap(\.string) else { return [] }

@@ -88,15 +88,32 @@ struct BadInputTests {
       """, of: Self.loadingBase, in: repository)
   }
 
+  /// It is told before anything runs; who wants to go on after failures is told of each picture.
   @Test func aPictureOfAnotherSize() throws {
-    try expect(
-      """
-      bad.yaml:5:3: error: stage 'latents' failed on 'ada': picture 'ada' is 24×24, \
-      but the diffusion model takes 16×16: load it with `size: 16`
-      """,
-      of: Self.loadingBase + [
+    let repository = try WholeRecipe.finishedCopy()
+    let stages =
+      Self.loadingBase + [
         "faces: { load: { images: faces/*.png } }", "latents: { invert: { images: faces, model: base } }",
-      ], in: WholeRecipe.finishedCopy())
+      ]
+    try repository.write("recipe: bad\nstages:\n" + stages.map { "  \($0)\n" }.joined(), to: "bad.yaml")
+    let outcome = try repository.run("run", "bad.yaml")
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors == """
+        bad.yaml:5:3: error: stage 'latents': picture 'ada' is 24×24 (and 2 more), \
+        but the diffusion model takes 16×16: load it with `size: 16`
+           5 |   latents: { invert: { images: faces, model: base } }
+             |   ^
+
+        """)
+    let rest = try repository.run("run", "bad.yaml", "--keep-going")
+    #expect(rest.status == 2)
+    #expect(
+      rest.errors.contains(
+        """
+        bad.yaml:5:3: error: stage 'latents' failed on 'ada': picture 'ada' is 24×24, \
+        but the diffusion model takes 16×16: load it with `size: 16`
+        """), "\(rest.errors)")
   }
 
   @Test func latentsOfSeveralReturnSteps() throws {

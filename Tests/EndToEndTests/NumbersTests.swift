@@ -25,7 +25,10 @@ struct NumbersTests {
     #expect(outcome.errors.contains("lower 'learning_rate' (it is 1.0) or 'rate_factor' (it is 10.0)"))
     // It goes on from the last good state, and comes to the same end.
     let again = try repository.run("run", "recipe.yaml", "--threads", "1")
-    #expect(again.status == 1 && again.errors == outcome.errors)
+    func failure(_ outcome: Outcome) -> Substring? {
+      outcome.errors.split(separator: "\n").first { $0.contains("failed: ") }
+    }
+    #expect(again.status == 1 && failure(again) == failure(outcome))
   }
 
   @Test func equalPicturesHaveAnInfinitePSNR() throws {
@@ -45,7 +48,7 @@ struct NumbersTests {
     #expect(outcome.status == 0, "\(outcome)")
     #expect(try repository.text("runs/same/scores.csv").contains("ada,inf,0.0"))
     #expect(try repository.text("runs/same/table.csv").hasSuffix("inf,0.0\n"))
-    #expect(try repository.text("runs/same/table.md").contains("∞"))
+    #expect(try repository.text("runs/same/table.md").contains("| inf |"))
     #expect(try repository.text("runs/same/table.tex").contains("$\\infty$"))
     #expect(try repository.text("runs/same/report.html").contains("∞"))
     let mean = try repository.json("runs/same/run.json")["measures"]?.array?.first?["mean"]
@@ -169,9 +172,10 @@ struct NumbersTests {
     for command in ["check", "plan"] {
       let outcome = try repository.run(command, "recipe.yaml")
       #expect(outcome.status == 2)
-      for part in ["faces/bmp.png: not a PNG or JPEG picture: it is a BMP", "faces/empty.png: the file is empty",
-        "faces/head.png: the PNG ends early"]
-      { #expect(outcome.errors.contains(part), "\(outcome.errors)") }
+      for part in [
+        "faces/bmp.png: not a PNG or JPEG picture: it is a BMP", "faces/empty.png: the file is empty",
+        "faces/head.png: the PNG ends early",
+      ] { #expect(outcome.errors.contains(part), "\(outcome.errors)") }
     }
   }
 
@@ -196,7 +200,8 @@ struct NumbersTests {
       #expect(outcome.status == 2)
       #expect(
         outcome.errors.contains(
-          "late.yaml:7:3: error: stage 'latents': picture 'ada' is 24×24 (and 2 more), but the diffusion model takes 16×16"),
+          "late.yaml:7:3: error: stage 'latents': picture 'ada' is 24×24 (and 2 more), but the diffusion model takes 16×16"
+        ),
         "\(outcome.errors)")
       #expect(outcome.errors.contains("late.yaml:9:3: error: stage 'tuned': 'target': the text '"))
       #expect(outcome.errors.contains("tokens, the network takes at most"))

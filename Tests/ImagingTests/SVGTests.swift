@@ -119,7 +119,7 @@ private final class Elements: NSObject, XMLParserDelegate {
   @Test func curvesAreLines() throws {
     let curves = [
       LinePlot.Curve("whole", [(0, 0), (5, 2), (10, 10)], hasDots: true),
-      LinePlot.Curve("torn", [(0, 1), (1, .nan), (2, 2), (3, 3)]), LinePlot.Curve("nothing", [(0, .nan)]),
+      LinePlot.Curve("torn", [(0, 1), (1, .nan), (2, 2), (3, 3)]), LinePlot.Curve("nothing", [(7, .nan)]),
     ]
     let drawing = try LinePlot(x: .init("x"), y: .init("y"), curves: curves).drawing()
     let svg = try Elements(drawing.svg())

@@ -45,6 +45,12 @@ struct PrintedTableTests {
     #expect(lines[2] == "| \(shown) |")
   }
 
+  @Test func latexHasSignsForWhatIsNotFinite() {
+    let latex = PrintedTable(CSV(header: ["a"], rows: [["inf"], ["-inf"], ["nan"], ["1"]])).latex
+    #expect(latex.contains("$\\infty$ \\\\\n$-\\infty$ \\\\\n$\\mathrm{NaN}$ \\\\\n$1$"))
+    #expect(latex.contains("{r}"))
+  }
+
   @Test func aColumnWithATextIsNoColumnOfNumbers() {
     let lines = PrintedTable(CSV(header: ["a"], rows: [["0.12345"], ["x"]])).markdown.split(separator: "\n")
     #expect(lines[1...] == ["| --- |", "| 0.12345 |", "| x |"])

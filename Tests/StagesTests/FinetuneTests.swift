@@ -116,9 +116,11 @@ struct FinetuneTests {
   }
 
   /// A rate that no network survives stops a fine-tuning where a number is not finite, and what was saved before it is.
-  @Test(arguments: [
-    [:], ["adapter": .string("lora"), "rank": .int(2)], ["method": .string("efficient")], ["method": .string("latent")],
-  ] as [[String: Value]])
+  @Test(
+    arguments: [
+      [:], ["adapter": .string("lora"), "rank": .int(2)], ["method": .string("efficient")],
+      ["method": .string("latent")],
+    ] as [[String: Value]])
   func stopsWhereANumberIsNotFinite(_ values: [String: Value]) throws {
     let wild: [String: Value] = ["learning_rate": .double(1), "rate_factor": .double(10), "passes": .int(400)]
     let isLatent = values["method"] == .string("latent")

@@ -42,7 +42,8 @@ public struct ExpectationResult: Sendable {
     switch verdict {
     case .held, .idle: return nil
     case .failed(let value):
-      return "\(expectation.location): error: expected \(expectation.measure) \(expectation.text), got \(CSV.cell(value))"
+      return
+        "\(expectation.location): error: expected \(expectation.measure) \(expectation.text), got \(CSV.cell(value))"
     case .unknown(let suggestion, let available):
       let meant = suggestion.map { "did you mean '\($0)'? " } ?? ""
       let list = available.isEmpty ? "it measures nothing" : "it measures " + available.joined(separator: ", ")

@@ -114,7 +114,7 @@ struct Report {
     let isNumeric = table.header.indices.map { column in CSV.areNumeric(table.rows.map { $0[column] }) }
     let rows = table.rows.map { row in
       zip(row, isNumeric).map { cell, isNumeric in
-        (isNumeric ? Double(cell).map(Readable.number) : nil) ?? HTML.escaped(cell)
+        (isNumeric ? CSV.number(cell).map(Readable.number) : nil) ?? HTML.escaped(cell)
       }
     }
     return HTML.table(table.header.map(HTML.escaped), rows, classes: isNumeric.map { $0 ? "number" : "" })

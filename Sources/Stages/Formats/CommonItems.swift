@@ -42,6 +42,7 @@ extension StageDraft {
   /// Complaints about metrics at a list port whose means are over different items, as far as that is known.
   func complaints(aboutMeansAt port: String, of measures: [String]?) -> [Complaint] {
     let members = members[port] ?? []
+    guard Set(members.map(\.items)).count > 1 else { return [] }
     let names = measures ?? members.flatMap { $0.measures ?? [] }.uniqued
     let complaint = names.lazy.compactMap { measure in
       ComparedItems(parameters).complaint(

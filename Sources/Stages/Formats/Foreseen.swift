@@ -36,14 +36,18 @@ extension Foresight {
   func complaints(aboutTexts prompts: [(parameter: String, texts: [String])], at port: String = "clip") -> [Complaint] {
     guard let requirement = self[port]?.texts else { return [] }
     return prompts.compactMap { prompt in
-      prompt.texts.lazy.compactMap(requirement.problem).first.map { Complaint(about: prompt.parameter, "'\(prompt.parameter)': \($0)") }
+      prompt.texts.lazy.compactMap(requirement.problem).first.map {
+        Complaint(about: prompt.parameter, "'\(prompt.parameter)': \($0)")
+      }
     }
   }
 
   /// What a directional CLIP loss or measure asks CLIP of the stage's `source` and `target`.
   var directionPrompts: [(parameter: String, texts: [String])] {
     ["source", "target"].compactMap { name in
-      parameters[name]?.string.map { text in (name, PromptTemplates.imageNet.map { PromptTemplates.fill($0, with: text) }) }
+      parameters[name]?.string.map { text in
+        (name, PromptTemplates.imageNet.map { PromptTemplates.fill($0, with: text) })
+      }
     }
   }
 }
@@ -53,8 +57,7 @@ func pictureSizes(_ paths: [String]) -> (sizes: [String: PictureSize]?, complain
   var sizes: [String: PictureSize] = [:]
   var complaints: [Complaint] = []
   for path in paths {
-    // Nothing but a plain file is opened: others may never answer.
-    guard isPlainFile(path), let file = FileHandle(forReadingAtPath: path)
+    guard let file = FileHandle(forReadingAtPath: path)
     else { continue }
     defer { try? file.close() }
     guard let data = try? file.read(upToCount: Image.headerLength) ?? Data() else { continue }
@@ -68,7 +71,8 @@ func pictureSizes(_ paths: [String]) -> (sizes: [String: PictureSize]?, complain
   return (sizes.count == paths.count ? sizes : nil, complaints)
 }
 
-private func isPlainFile(_ path: String) -> Bool {
+/// Whether there is a file that can be read to its end, following links.
+func isPlainFile(_ path: String) -> Bool {
   var status = stat()
   return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
 }

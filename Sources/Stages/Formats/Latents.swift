@@ -104,7 +104,8 @@ struct Latent {
 
   init(_ file: CheckpointTensors, name: String) throws {
     guard let latent = file.tensors["latent"], let image = file.tensors["image"], latent.rank == 3,
-      latent.shape == image.shape, latent.shape[2] == 3, latent.count > 0, let step = file.metadata["return_step"].flatMap(Int.init), (0...999).contains(step)
+      latent.shape == image.shape, latent.shape[2] == 3, latent.count > 0,
+      let step = file.metadata["return_step"].flatMap(Int.init), (0...999).contains(step)
     else {
       throw InputError(
         "\(name): expected a latent, safetensors with 'latent' and 'image' [H, W, 3] and the metadata 'return_step'")

@@ -41,7 +41,8 @@ extension StageContext {
         // What is null was not measured.
         guard member.value != .null else { continue }
         guard let value = member.value.double else {
-          throw InputError("'\(member.name)' of '\(item.name)' is \(member.value.text), which is no number: measure it again")
+          throw InputError(
+            "'\(member.name)' of '\(item.name)' is \(member.value.text), which is no number: measure it again")
         }
         numbers[member.name, default: [:]][item.name] = value
       }

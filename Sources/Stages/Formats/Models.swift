@@ -64,7 +64,8 @@ enum Model {
   static func data(_ network: some Network, metadata: [String: String] = [:]) throws -> Data {
     for (name, parameter) in network.parameters.parameters {
       guard let (place, value) = parameter.tensor.firstNonFinite else { continue }
-      throw ResultError("the network's tensor '\(name)' came out \(CSV.cell(value)) at \(place): lower the learning rate")
+      throw ResultError(
+        "the network's tensor '\(name)' came out \(CSV.cell(value)) at \(place): lower the learning rate")
     }
     return try Safetensors.data(of: network.checkpoint(metadata: metadata))
   }

@@ -15,7 +15,8 @@ enum Picture {
     if let place = nonFinitePlace(in: picture) {
       throw ResultError("picture '\(name)' came out \(place): \(nonFiniteAdvice)")
     }
-    return try Safetensors.data(of: CheckpointTensors(tensors: ["image": picture.reshaped(Array(picture.shape.dropFirst()))]))
+    return try Safetensors.data(
+      of: CheckpointTensors(tensors: ["image": picture.reshaped(Array(picture.shape.dropFirst()))]))
   }
 
   /// The bytes of an 8-bit picture: PNG.
