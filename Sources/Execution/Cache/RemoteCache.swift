@@ -257,7 +257,7 @@ public final class RemoteCache: Sendable {
       case .refused(_, let status, _): fail(purpose, "it answers \(status)")
       case .cut(_, _, let reason), .unreachable(_, let reason): fail(purpose, reason)
       case .noLibrary(let problem): giveUp("cannot be asked (\(problem))")
-      case .disk, .unreadable: throw error
+      case .diskFull, .disk, .unreadable: throw error
       }
       return nil
     }

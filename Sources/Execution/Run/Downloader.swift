@@ -20,7 +20,7 @@ struct Downloader: Sendable {
       guard try !store.hasDownload(file.digest) else { continue }
       var shown: Int?
       do {
-        try Download(url: url, sha256: file.digest.hex).fetch(
+        try Download(url: url, sha256: file.digest.hex, size: file.size).fetch(
           to: file.path, patience: Self.patience,
           progress: { received, size in
             // It arrives in pieces of some kilobytes.
@@ -54,10 +54,13 @@ struct DownloadFailure: Error, CustomStringConvertible {
     self.cause = cause
     description =
       switch cause {
+      case .tooLong where file.size == nil:
+        "\(cause). If it is the right file, give its 'size' beside its 'url'"
       case .noLibrary, .unreachable, .refused, .cut, .wrongContent, .tooLong:
         "\(cause). Or fetch the file elsewhere and put it at \(file.path) (its SHA-256 has to be \(file.digest.hex)), "
           + "or name a file of this machine in the recipe"
-      case .disk, .unreadable: "\(cause); free some space, then run again: what has arrived is kept"
+      case .diskFull: "\(cause); free some space, then run again"
+      case .disk, .unreadable: "\(cause); run again once that is mended: what has arrived is kept"
       }
   }
 
@@ -66,7 +69,7 @@ struct DownloadFailure: Error, CustomStringConvertible {
     switch cause {
     case .wrongContent, .tooLong: true
     case .refused(_, let status, _): (400..<500).contains(status)
-    case .noLibrary, .unreachable, .cut, .disk, .unreadable: false
+    case .noLibrary, .unreachable, .cut, .diskFull, .disk, .unreadable: false
     }
   }
 }
