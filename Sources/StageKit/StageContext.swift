@@ -110,6 +110,11 @@ public struct InputError: Error, Sendable, CustomStringConvertible {
 }
 
 /// A run was interrupted.
-public struct Cancelled: Error, Sendable {
+public struct Cancelled: Error, Sendable, CustomStringConvertible {
   public init() {}
+
+  public var description: String {
+    "interrupted; the same command goes on from here: what is finished is kept, and a training or fine-tuning continues "
+      + "where it was"
+  }
 }

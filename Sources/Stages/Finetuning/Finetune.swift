@@ -129,7 +129,9 @@ private func tuneModel(_ context: any StageContext) throws {
   let evaluations = (total - tuning.iteration) * parameters.int("steps")
   var timer = SaveTimer(parameters)
   while tuning.iteration < total {
-    try context.checkCancellation()
+    try SavedState.checkCancellation(context) {
+      if tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
+    }
     let report = limited(parameters) { tuning.iterate(over: examples) }
     losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
     context.progress(

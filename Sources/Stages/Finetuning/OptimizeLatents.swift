@@ -21,8 +21,10 @@ func optimizeLatents(_ context: any StageContext) throws {
       model.predictor, latent: item.latent, image: item.image, trajectory: trajectory,
       rate: parameters.double("learning_rate"),
       objective: objective)
+    let finishedLosses = losses
     for pass in 0..<passes {
-      try context.checkCancellation()
+      // The latent under way begins anew: it has as few updates as there are passes.
+      try SavedState.checkCancellation(context) { try saveLatents(finished, finishedLosses, context) }
       let terms = limited(parameters) { run.iterate() }
       losses.add(index * passes + pass + 1, terms)
       context.progress(
