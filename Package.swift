@@ -9,11 +9,14 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+/// Tests are compiled without optimization, which takes most of the time for them, also where what they test is not.
+let testing: [SwiftSetting] = strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 /// The tests of one module, mirroring its sources; files in a folder Fixtures are found by path.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: Bool = false) -> Target {
   .testTarget(
     name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, exclude: fixtures ? ["Fixtures"] : [],
-    swiftSettings: strict)
+    swiftSettings: testing)
 }
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -93,7 +96,7 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: ["StageKit", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "TestSupport"],
-      exclude: ["Snapshots"], swiftSettings: strict),
-    .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+      exclude: ["Snapshots"], swiftSettings: testing),
+    .testTarget(name: "ArchitectureTests", swiftSettings: testing),
   ]
 )

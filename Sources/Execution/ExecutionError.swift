@@ -12,8 +12,9 @@ public enum ExecutionError: Error, Sendable {
   case changedSource(path: String)
   /// A stage kind broke its own declaration.
   case brokenDeclaration(kind: String, problem: String)
-  /// `show` or `export` of a stage that is not in the recipe, or of a port that the stage does not have.
+  /// `show` or `export` of a stage that is not in the recipe; of a port that the stage does not have.
   case unknownOutput(String, suggestion: String?, available: [String])
+  case unknownPort(String, stage: String, available: [String])
   /// A stage on the command line that is not in the recipe.
   case unknownStage(String, suggestion: String?, available: [String])
   /// `show` or `export` of something that has not been made.
@@ -23,7 +24,7 @@ public enum ExecutionError: Error, Sendable {
   /// Whether the recipe or an input is to blame, not the program.
   var isUsersOwn: Bool {
     switch self {
-    case .unmatchedItem, .unreadableSource, .changedSource, .unknownOutput, .unknownStage, .notMade: true
+    case .unmatchedItem, .unreadableSource, .changedSource, .unknownOutput, .unknownPort, .unknownStage, .notMade: true
     case .brokenDeclaration, .damagedTable: false
     }
   }
@@ -44,6 +45,10 @@ extension ExecutionError: CustomStringConvertible {
     case .unknownOutput(let name, let suggestion, let available):
       "the recipe has no output '\(name)'; "
         + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")
+    case .unknownPort(let port, let stage, let available):
+      "stage '\(stage)' has no output '\(port)'; "
+        + (Suggestion.nearest(to: port, in: available).map { "did you mean '\($0)'?" }
+          ?? "there are \(Self.listed(available))")
     case .unknownStage(let name, let suggestion, let available):
       "the recipe has no stage '\(name)'; "
         + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")

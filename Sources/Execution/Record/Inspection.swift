@@ -37,6 +37,10 @@ public struct Inspection: Sendable {
     }
     let meant = outputs.filter { $0.names.contains(name) }.map(\.reference)
     guard !meant.isEmpty else {
+      if let stage = plan.stages.last(where: { name.hasPrefix($0.id + ".") || name.hasPrefix($0.name + ".") }) {
+        let port = String(name.dropFirst((name.hasPrefix(stage.id + ".") ? stage.id : stage.name).count + 1))
+        throw ExecutionError.unknownPort(port, stage: stage.name, available: stage.outputs.map(\.name))
+      }
       throw ExecutionError.unknownOutput(
         name, suggestion: Suggestion.nearest(to: name, in: outputs.flatMap(\.names)),
         available: plan.stages.map(\.id))

@@ -7,6 +7,8 @@ import Transfers
 struct Downloader: Sendable {
   let store: Store
   let interruption: Interruption
+  /// Seconds after which a silent server is given up, where the user says so.
+  let patience: Int?
   let emit: @Sendable (RunEvent) -> Void
 
   /// Each file is downloaded once, however many actions and processes want it; what an earlier attempt left is used.
@@ -21,7 +23,7 @@ struct Downloader: Sendable {
       var shown: Int?
       do {
         try Download(url: url, sha256: file.digest.hex, size: file.size).fetch(
-          to: file.path, patience: Self.patience,
+          to: file.path, patience: patience.map { .init(silence: $0, pause: 0.1) } ?? .init(),
           progress: { received, size in
             // It arrives in pieces of some kilobytes.
             let megabytes = received >> 20
@@ -37,12 +39,6 @@ struct Downloader: Sendable {
       }
     }
   }
-
-  /// `DIFFUSIONCLIP_PATIENCE` is the time in seconds after which a silent server is given up.
-  private static let patience: Download.Patience = {
-    let given = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_PATIENCE"].flatMap { Int($0) }
-    return given.map { Download.Patience(silence: max(1, $0), pause: 0.1) } ?? Download.Patience()
-  }()
 }
 
 /// A file could not be downloaded.
