@@ -47,7 +47,7 @@ public struct Provenance: Sendable, Hashable {
   public let threads: Int
   /// Wall time.
   public let seconds: Double
-  /// The largest resident set of the process so far.
+  /// The largest resident set of the process while it was done; 0 where that cannot be told.
   public let peakMegabytes: Double
   /// When it was done: ISO 8601, UTC.
   public let date: String
@@ -170,6 +170,9 @@ extension Artifact.Item {
 }
 
 extension Provenance {
+  /// The largest resident set, where it can be told.
+  package var knownPeak: Double? { peakMegabytes > 0 ? peakMegabytes : nil }
+
   package var json: JSON {
     var members: [JSON.Member] = [
       .init("program", .string(program)), .init("cpu", .string(cpu)), .init("blas", .string(blas)),

@@ -8,16 +8,20 @@ public struct RegisteredRun: Sendable {
   public let overlays: [JSON]
   /// The actions whose results the run used.
   public let keys: [Digest]
+  /// Whether the run made all that its recipe asks for: others do not push such a run out of what is kept.
+  public let isWhole: Bool
   /// When it was last done: seconds since 1970.
   public let date: Double
 
-  public init(recipe: String, overlays: [JSON], keys: [Digest], date: Double = 0) {
-    (self.recipe, self.overlays, self.keys, self.date) = (recipe, overlays, keys, date)
+  public init(recipe: String, overlays: [JSON], keys: [Digest], isWhole: Bool = true, date: Double = 0) {
+    (self.recipe, self.overlays, self.keys) = (recipe, overlays, keys)
+    (self.isWhole, self.date) = (isWhole, date)
   }
 
   /// The same for the same run.
   fileprivate var digest: Digest {
-    var bytes = Data((["run", recipe] + overlays.map(\.text)).map { "\($0.utf8.count):\($0)" }.joined().utf8)
+    let facts = [isWhole ? "run" : "part of a run", recipe] + overlays.map(\.text)
+    var bytes = Data(facts.map { "\($0.utf8.count):\($0)" }.joined().utf8)
     for key in keys { key.withBytes { bytes.append(contentsOf: $0) } }
     return Digest(of: bytes)
   }
@@ -25,7 +29,7 @@ public struct RegisteredRun: Sendable {
   fileprivate var json: JSON {
     [
       "recipe": .string(recipe), "overlays": .array(overlays),
-      "keys": .array(keys.map { .string($0.hex) }),
+      "keys": .array(keys.map { .string($0.hex) }), "whole": .bool(isWhole),
     ]
   }
 
@@ -34,7 +38,8 @@ public struct RegisteredRun: Sendable {
     else { return nil }
     self.init(
       recipe: recipe, overlays: overlays,
-      keys: keys.compactMap { $0.string.flatMap { Digest(hex: $0) } }, date: date)
+      keys: keys.compactMap { $0.string.flatMap { Digest(hex: $0) } }, isWhole: json["whole"] != .bool(false),
+      date: date)
   }
 }
 
@@ -75,7 +80,7 @@ extension Store {
   }
 
   /// Removes what nothing needs: neither the latest runs of a recipe that is still there, nor a run within the grace
-  /// period. What `exec` did of one plan counts as a run. Nothing younger than the grace period is removed. The store
+  /// period. Whole runs, others, and what `exec` did of one plan each, are counted by themselves. Nothing younger than the grace period is removed. The store
   /// must have been opened for oneself alone.
   /// - Parameters:
   ///   - count: how many of the latest runs of each recipe to keep.
@@ -96,12 +101,13 @@ extension Store {
     }
 
     var neededKeys: Set<Digest> = []
-    var seen: [String: Int] = [:]
+    var seen: [RunGroup: Int] = [:]
     var neededPlans: Set<String> = []
     for (path, plan, run) in try collectableRuns() {
-      seen[run.recipe, default: 0] += 1
+      let group = RunGroup(recipe: run.recipe, isWhole: run.isWhole, isPlan: plan != nil)
+      seen[group, default: 0] += 1
       let isRecent = Int(run.date * 1e9) >= deadline
-      if isRecent || (seen[run.recipe, default: 0] <= count && isThere(run.recipe)) {
+      if isRecent || (seen[group, default: 0] <= count && isThere(run.recipe)) {
         neededKeys.formUnion(run.keys)
         if let plan { neededPlans.insert(plan) }
       } else if plan != nil {
@@ -184,6 +190,13 @@ extension Store {
     }
     if date == nil { date = try FileTree(at: path)?.modified }
     return RegisteredRun(recipe: recipe, overlays: [], keys: Array(keys), date: Double(date ?? 0) * 1e-9)
+  }
+
+  /// Runs that are counted together.
+  private struct RunGroup: Hashable {
+    let recipe: String
+    let isWhole: Bool
+    let isPlan: Bool
   }
 
   private func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -3,11 +3,13 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 // The part of libcurl's interface that is used here. Its numbers are fixed for all of libcurl 7 and 8.
 typedef void CURL;
+typedef void CURLM;
 enum {
   OPTION_LONG = 0,
   OPTION_POINTER = 10000,
@@ -26,9 +28,7 @@ enum {
   OPTION_NOBODY = OPTION_LONG + 44,
   OPTION_UPLOAD = OPTION_LONG + 46,
   OPTION_NETRC = OPTION_LONG + 51,
-  OPTION_FOLLOWLOCATION = OPTION_LONG + 52,
   OPTION_XFERINFODATA = OPTION_POINTER + 57,
-  OPTION_MAXREDIRS = OPTION_LONG + 68,
   OPTION_CONNECTTIMEOUT = OPTION_LONG + 78,
   OPTION_NOSIGNAL = OPTION_LONG + 99,
   OPTION_HTTPAUTH = OPTION_LONG + 107,
@@ -39,9 +39,10 @@ enum {
   OPTION_USERNAME = OPTION_POINTER + 173,
   OPTION_PASSWORD = OPTION_POINTER + 174,
   OPTION_PROTOCOLS = OPTION_LONG + 181,
-  OPTION_REDIR_PROTOCOLS = OPTION_LONG + 182,
   OPTION_XFERINFOFUNCTION = OPTION_FUNCTION + 219,
   OPTION_XOAUTH2_BEARER = OPTION_POINTER + 220,
+  OPTION_QUICK_EXIT = OPTION_LONG + 322,
+  INFO_REDIRECT_URL = 0x100000 + 31,
   INFO_RESPONSE_CODE = 0x200000 + 2,
   INFO_CONTENT_LENGTH_DOWNLOAD_T = 0x600000 + 15,
   PROTOCOLS_WEB = 1 << 0 | 1 << 1,  // http, https
@@ -51,7 +52,11 @@ enum {
   READ_ABORT = 0x10000000,
   SEEK_OK = 0,
   GLOBAL_DEFAULT = 3,
+  MESSAGE_DONE = 1,
+  // How long to wait for the server, in milliseconds, until it is time to ask whether to go on.
+  PAUSE = 100,
   OK = 0,
+  FAILED_INIT = 2,
   COULDNT_RESOLVE_PROXY = 5,
   COULDNT_RESOLVE_HOST = 6,
   COULDNT_CONNECT = 7,
@@ -65,11 +70,36 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char *problem = NULL;
 static CURL *(*easy_init)(void);
 static int (*easy_setopt)(CURL *, int, ...);
-static int (*easy_perform)(CURL *);
 static int (*easy_getinfo)(CURL *, int, ...);
 static void (*easy_reset)(CURL *);
 static void (*easy_cleanup)(CURL *);
 static const char *(*easy_strerror)(int);
+
+// What a transfer on a multi handle ended with.
+typedef struct {
+  int message;
+  CURL *easy;
+  union {
+    void *whatever;
+    int result;
+  } data;
+} outcome;
+
+static CURLM *(*multi_init)(void);
+static int (*multi_add_handle)(CURLM *, CURL *);
+static int (*multi_remove_handle)(CURLM *, CURL *);
+static int (*multi_perform)(CURLM *, int *);
+// The latter, since libcurl 7.66, waits also where there is nothing to wait for yet.
+static int (*multi_wait)(CURLM *, void *, unsigned, int, int *);
+static int (*multi_poll)(CURLM *, void *, unsigned, int, int *);
+static outcome *(*multi_info_read)(CURLM *, int *);
+static int (*multi_cleanup)(CURLM *);
+
+// A request at a time, and the connections that are kept for the next one.
+typedef struct {
+  CURLM *multi;
+  CURL *easy;
+} session;
 
 // A list of headers, as libcurl has it.
 typedef struct headers {
@@ -88,13 +118,21 @@ static void load(void) {
   int (*global_init)(long) = (int (*)(long))dlsym(library, "curl_global_init");
   easy_init = (CURL * (*)(void)) dlsym(library, "curl_easy_init");
   easy_setopt = (int (*)(CURL *, int, ...))dlsym(library, "curl_easy_setopt");
-  easy_perform = (int (*)(CURL *))dlsym(library, "curl_easy_perform");
   easy_getinfo = (int (*)(CURL *, int, ...))dlsym(library, "curl_easy_getinfo");
   easy_reset = (void (*)(CURL *))dlsym(library, "curl_easy_reset");
   easy_cleanup = (void (*)(CURL *))dlsym(library, "curl_easy_cleanup");
   easy_strerror = (const char *(*)(int))dlsym(library, "curl_easy_strerror");
-  if (!global_init || !easy_init || !easy_setopt || !easy_perform || !easy_getinfo || !easy_reset || !easy_cleanup ||
-      !easy_strerror || global_init(GLOBAL_DEFAULT) != OK)
+  multi_init = (CURLM * (*)(void)) dlsym(library, "curl_multi_init");
+  multi_add_handle = (int (*)(CURLM *, CURL *))dlsym(library, "curl_multi_add_handle");
+  multi_remove_handle = (int (*)(CURLM *, CURL *))dlsym(library, "curl_multi_remove_handle");
+  multi_perform = (int (*)(CURLM *, int *))dlsym(library, "curl_multi_perform");
+  multi_wait = (int (*)(CURLM *, void *, unsigned, int, int *))dlsym(library, "curl_multi_wait");
+  multi_poll = (int (*)(CURLM *, void *, unsigned, int, int *))dlsym(library, "curl_multi_poll");
+  multi_info_read = (outcome * (*)(CURLM *, int *)) dlsym(library, "curl_multi_info_read");
+  multi_cleanup = (int (*)(CURLM *))dlsym(library, "curl_multi_cleanup");
+  if (!global_init || !easy_init || !easy_setopt || !easy_getinfo || !easy_reset || !easy_cleanup || !easy_strerror ||
+      !multi_init || !multi_add_handle || !multi_remove_handle || !multi_perform || !(multi_poll || multi_wait) ||
+      !multi_info_read || !multi_cleanup || global_init(GLOBAL_DEFAULT) != OK)
     problem = "libcurl.so.4 is not what it should be: install libcurl4 anew";
 }
 
@@ -103,9 +141,22 @@ const char *ccurl_load(void) {
   return problem;
 }
 
-ccurl_session *ccurl_open(void) { return easy_init(); }
+ccurl_session *ccurl_open(void) {
+  session *s = calloc(1, sizeof *s);
+  if (!s) return NULL;
+  s->multi = multi_init();
+  s->easy = easy_init();
+  if (s->multi && s->easy) return s;
+  ccurl_close(s);
+  return NULL;
+}
 
-void ccurl_close(ccurl_session *session) { easy_cleanup(session); }
+void ccurl_close(ccurl_session *opened) {
+  session *s = opened;
+  if (s->easy) easy_cleanup(s->easy);
+  if (s->multi) multi_cleanup(s->multi);
+  free(s);
+}
 
 typedef struct {
   const ccurl_request *request;
@@ -123,6 +174,11 @@ typedef struct {
 
 static int is_refusal(long status) { return status >= 300; }
 
+// Whether the server says where else to ask the same: with 303 it is something else that is there.
+static int is_redirection(long status, ccurl_method method) {
+  return status == 301 || status == 302 || status == 307 || status == 308 || (status == 303 && method != CCURL_PUT);
+}
+
 static size_t on_bytes(const char *bytes, size_t size, size_t count, void *context) {
   transfer *t = context;
   if (!t->has_begun) {
@@ -137,7 +193,9 @@ static size_t on_bytes(const char *bytes, size_t size, size_t count, void *conte
     easy_getinfo(t->handle, INFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     int64_t position = status == 206 ? t->request->offset : 0;
     t->has_begun = 1;
-    t->is_stopped = t->request->begin(position, length < 0 ? -1 : position + length, t->request->context) != 0;
+    // A length that no file has stays the largest that there is.
+    int64_t size = length < 0 ? -1 : length > INT64_MAX - position ? INT64_MAX : position + length;
+    t->is_stopped = t->request->begin(position, size, t->request->context) != 0;
   }
   if (!t->is_stopped) t->is_stopped = t->request->receive(bytes, size * count, t->request->context) != 0;
   return t->is_stopped ? 0 : size * count;
@@ -178,21 +236,38 @@ static int on_progress(void *context, int64_t expected, int64_t received, int64_
   return t->is_stopped || t->is_silent;
 }
 
-void ccurl_perform(ccurl_session *session, const ccurl_request *request, ccurl_result *result) {
+// Makes the request that the session's handle was told of. libcurl itself would ask but once a second whether to go on.
+static int perform(session *s, transfer *t) {
+  int code = FAILED_INIT, running = 1, count;
+  if (multi_add_handle(s->multi, s->easy) != OK) return code;
+  while (multi_perform(s->multi, &running) == OK && running) {
+    if (!t->is_stopped) t->is_stopped = t->request->check(t->request->context) != 0;
+    if (t->is_stopped) break;
+    if ((multi_poll ? multi_poll : multi_wait)(s->multi, NULL, 0, PAUSE, &count) != OK) break;
+    // While a name is looked up there is nothing to wait for.
+    if (!multi_poll && count == 0) nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  }
+  for (outcome *found; (found = multi_info_read(s->multi, &count));)
+    if (found->message == MESSAGE_DONE && found->easy == s->easy) code = found->data.result;
+  multi_remove_handle(s->multi, s->easy);
+  return code;
+}
+
+void ccurl_perform(ccurl_session *opened, const ccurl_request *request, ccurl_result *result) {
+  session *s = opened;
   char details[256] = "";  // CURL_ERROR_SIZE
   char range[32];
   // Servers that do not know this question leave it unanswered for a second.
   headers no_question = {"Expect:", NULL};
   memset(result, 0, sizeof *result);
-  transfer t = {.request = request, .handle = session};
+  transfer t = {.request = request, .handle = s->easy};
   clock_gettime(CLOCK_MONOTONIC, &t.last);
   easy_reset(t.handle);  // Keeps its connections.
   easy_setopt(t.handle, OPTION_URL, request->url);
   easy_setopt(t.handle, OPTION_PROTOCOLS, (long)PROTOCOLS_WEB);
-  easy_setopt(t.handle, OPTION_REDIR_PROTOCOLS, (long)PROTOCOLS_WEB);
-  easy_setopt(t.handle, OPTION_FOLLOWLOCATION, 1L);
-  easy_setopt(t.handle, OPTION_MAXREDIRS, 10L);
   easy_setopt(t.handle, OPTION_NOSIGNAL, 1L);
+  // Whoever gives up does not wait for a name to be looked up.
+  easy_setopt(t.handle, OPTION_QUICK_EXIT, 1L);
   easy_setopt(t.handle, OPTION_CONNECTTIMEOUT, request->connecting);
   easy_setopt(t.handle, OPTION_USERAGENT, "diffusionclip");
   easy_setopt(t.handle, OPTION_ERRORBUFFER, details);
@@ -230,7 +305,7 @@ void ccurl_perform(ccurl_session *session, const ccurl_request *request, ccurl_r
   easy_setopt(t.handle, OPTION_NOPROGRESS, 0L);
   easy_setopt(t.handle, OPTION_XFERINFOFUNCTION, on_progress);
   easy_setopt(t.handle, OPTION_XFERINFODATA, &t);
-  int code = easy_perform(t.handle);
+  int code = perform(s, &t);
   easy_getinfo(t.handle, INFO_RESPONSE_CODE, &result->status);
   if (t.is_silent)
     snprintf(result->message, sizeof result->message, "%s for %ld s",
@@ -240,6 +315,13 @@ void ccurl_perform(ccurl_session *session, const ccurl_request *request, ccurl_r
   if (t.is_stopped) {
     result->outcome = CCURL_STOPPED;
     return;
+  }
+  if (code == OK && is_redirection(result->status, request->method)) {
+    easy_getinfo(t.handle, INFO_REDIRECT_URL, &result->address);
+    if (result->address) {
+      result->outcome = CCURL_REDIRECTED;
+      return;
+    }
   }
   if ((code == OK || t.refusal_size > 0) && is_refusal(result->status)) {
     result->outcome = CCURL_REFUSED;

@@ -140,6 +140,9 @@ public struct PlannedSource: Sendable, Hashable {
     case several
   }
 
+  /// How many bytes a file to download may be said to have.
+  static let sizes = 1...1 << 50
+
   public let form: Form
   /// At least one, sorted by the UTF-8 of the names; no name comes twice.
   public let files: [SourcePath]
@@ -152,8 +155,8 @@ public struct SourcePath: Sendable, Hashable {
   public enum Place: Sendable, Hashable {
     /// The absolute path of a file that exists.
     case path(String)
-    /// A file to download, and what its SHA-256 has to be.
-    case url(String, sha256: Digest)
+    /// A file to download, what its SHA-256 has to be, and how many bytes it has where the recipe says so.
+    case url(String, sha256: Digest, size: Int? = nil)
   }
 
   /// The item's name: the file's name without its extension; of a file in a folder, the name with the extension.

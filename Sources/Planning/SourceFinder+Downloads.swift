@@ -3,18 +3,19 @@ import Foundation
 import RecipeSyntax
 
 extension SourceFinder {
-  /// The file that `{url: …, sha256: …}` stands for; nil after reporting what is wrong.
+  /// The file that `{url: …, sha256: …, size: …}` stands for; nil after reporting what is wrong.
   func download(
     _ entries: [Entry], of node: Node, subject: String, into problems: inout Problems
   ) -> NamedPlace? {
-    let keys = ["url", "sha256"]
+    let keys = ["url", "sha256", "size"]
     func text(_ key: String) -> (text: String, node: Node)? {
       entries.first { $0.key.text == key }.map { ($0.value.scalar?.text ?? "", $0.value) }
     }
     if let unknown = entries.first(where: { !keys.contains($0.key.text) }) {
       problems.report(
         "unknown '\(unknown.key.text)' in \(subject)", at: unknown.key.location,
-        suggestion: Suggestion.nearest(to: unknown.key.text, in: keys), hint: "a download has a url and its sha256")
+        suggestion: Suggestion.nearest(to: unknown.key.text, in: keys),
+        hint: "a download has a url, its sha256, and maybe its size")
       return nil
     }
     guard let url = text("url"), let pin = text("sha256") else {
@@ -28,6 +29,13 @@ extension SourceFinder {
       problems.report(
         "'sha256' in \(subject) must be 64 hexadecimal digits, not \(pin.node.summary)", at: pin.node.location,
         notes: pin.node.notes)
+      return nil
+    }
+    let size = text("size")
+    if let size, !(size.node.scalar?.value.int.map { PlannedSource.sizes ~= $0 } ?? false) {
+      problems.report(
+        "'size' in \(subject) must be how many bytes the file has, not \(size.node.summary)", at: size.node.location,
+        notes: size.node.notes)
       return nil
     }
     let parts = URLComponents(string: url.text)
@@ -53,6 +61,6 @@ extension SourceFinder {
         notes: url.node.notes)
       return nil
     }
-    return (name, .url(url.text, sha256: sha256))
+    return (name, .url(url.text, sha256: sha256, size: size?.node.scalar?.value.int))
   }
 }

@@ -328,7 +328,7 @@ extension SourcePath.Place {
   fileprivate var text: String {
     switch self {
     case .path(let path): path
-    case .url(let url, _): url
+    case .url(let url, _, _): url
     }
   }
 }

@@ -88,8 +88,10 @@ public struct SourceFile: Sendable, Hashable {
   public let digest: Digest
   /// Where it is to be downloaded from, if that has not been done; nil for a file of this machine.
   public let url: String?
-  public init(name: String, path: String, digest: Digest, url: String? = nil) {
-    (self.name, self.path, self.digest, self.url) = (name, path, digest, url)
+  /// How many bytes there are to download, where the recipe says so.
+  public let size: Int?
+  public init(name: String, path: String, digest: Digest, url: String? = nil, size: Int? = nil) {
+    (self.name, self.path, self.digest, self.url, self.size) = (name, path, digest, url, size)
   }
 }
 
@@ -115,6 +117,11 @@ public struct ResultError: Error, Sendable, CustomStringConvertible {
 }
 
 /// A run was interrupted.
-public struct Cancelled: Error, Sendable {
+public struct Cancelled: Error, Sendable, CustomStringConvertible {
   public init() {}
+
+  public var description: String {
+    "interrupted; the same command goes on from here: what is finished is kept, and a training or fine-tuning continues "
+      + "where it was"
+  }
 }

@@ -9,6 +9,8 @@ public struct Download: Sendable, Hashable {
   public let sha256: String
   /// How many bytes it has, where that is known: no more are taken.
   public let size: Int?
+  /// No more are taken where it is not known.
+  public static let sizeLimit = 16 << 30
 
   public init(url: String, sha256: String, size: Int? = nil) {
     (self.url, self.sha256, self.size) = (url, sha256, size)
@@ -102,8 +104,17 @@ private final class PartialFile: Transfer.Party {
     at path: String, of download: Download, progress: @escaping (Int, Int?) -> Void,
     check: @escaping () throws -> Void
   ) throws {
-    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard file >= 0 else { throw TransferError.disk(path: path, reason: String(cString: strerror(errno))) }
+    // Whoever brought the folder here may have put a link to another file there, or what is no file.
+    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o644)
+    guard file >= 0 else {
+      let reason = errno == ELOOP ? "it is a link" : String(cString: strerror(errno))
+      throw TransferError.disk(path: path, reason: reason)
+    }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(file)
+      throw TransferError.disk(path: path, reason: "it is not a file")
+    }
     (self.path, self.download, self.progress, checkpoint) = (path, download, progress, check)
     count = Int(lseek(file, 0, SEEK_END))
   }
@@ -127,7 +138,8 @@ private final class PartialFile: Transfer.Party {
   }
 
   private func limit(to size: Int) throws {
-    if let limit = download.size, size > limit { throw TransferError.tooLong(url: download.url, limit: limit) }
+    let limit = download.size ?? Download.sizeLimit
+    if size > limit { throw TransferError.tooLong(url: download.url, limit: limit) }
   }
 
   /// Nothing is sent.
@@ -165,5 +177,10 @@ private final class PartialFile: Transfer.Party {
   /// Leaves nothing behind.
   func remove() { unlink(path) }
 
-  private func failure() -> TransferError { .disk(path: path, reason: String(cString: strerror(errno))) }
+  /// What the last system call failed of. A full disk is not kept full by what is of no use as it is.
+  private func failure() -> TransferError {
+    guard errno == ENOSPC || errno == EDQUOT else { return .disk(path: path, reason: String(cString: strerror(errno))) }
+    remove()
+    return .diskFull(path: path)
+  }
 }

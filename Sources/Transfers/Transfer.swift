@@ -1,7 +1,7 @@
 import CCurl
 import Foundation
 
-/// One request to an http or https server, made once.
+/// One request to an http or https server, and to those that it redirects to, made once.
 struct Transfer {
   enum Method {
     /// From where an earlier attempt left off: so many bytes are there already.
@@ -34,14 +34,42 @@ struct Transfer {
     func check() throws
   }
 
+  /// How many redirections are followed.
+  private static let redirectionLimit = 10
+
+  /// Credentials are for the origin of ``url``: a redirection that leaves it goes on without, wherever it leads.
   /// - Throws: ``TransferError/noLibrary(_:)``.
   func perform(by client: WebClient, with party: any Party) throws(TransferError) -> Outcome {
     let session = try client.session()
     defer { client.keep(session) }
+    let origin = Origin(url)
+    var (address, credentials) = (url, client.credentials)
+    for _ in 0...Self.redirectionLimit {
+      switch request(address, as: credentials, by: client, session, with: party) {
+      case .ended(let outcome): return outcome
+      case .redirected(let next):
+        guard Origin.isWeb(next) else { return .unreachable("it redirects to what is neither http nor https") }
+        if origin == nil || Origin(next) != origin { credentials = nil }
+        address = next
+      }
+    }
+    return .cut("more than \(Self.redirectionLimit) redirections")
+  }
+
+  private enum Answer {
+    case ended(Outcome)
+    case redirected(String)
+  }
+
+  /// Asks one server.
+  private func request(
+    _ url: String, as credentials: Credentials?, by client: WebClient, _ session: WebClient.Session,
+    with party: any Party
+  ) -> Answer {
     let call = Call(party)
     var result = ccurl_result()
     withExtendedLifetime(call) {
-      Self.withStrings(url, client.credentials) { url, token, user, password, netrc in
+      Self.withStrings(url, credentials) { url, token, user, password, netrc in
         var request = ccurl_request(
           method: CCURL_GET, url: url, offset: 0, size: 0, connecting: client.connecting, patience: client.silence,
           pace: client.pace,
@@ -81,13 +109,12 @@ struct Transfer {
     }
     let message = withUnsafeBytes(of: result.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     switch result.outcome {
-    case CCURL_DONE: return .done
-    case CCURL_REFUSED: return .refused(status: result.status, message)
-    case CCURL_CUT: return .cut(message)
-    case CCURL_STOPPED:
-      if let error = call.error { return .stopped(error) }
-      return .cut(message)
-    default: return .unreachable(message)
+    case CCURL_DONE: return .ended(.done)
+    case CCURL_REDIRECTED: return .redirected(Origin.withoutCredentials(String(cString: result.address)))
+    case CCURL_REFUSED: return .ended(.refused(status: result.status, message))
+    case CCURL_CUT: return .ended(.cut(message))
+    case CCURL_STOPPED: return .ended(call.error.map(Outcome.stopped) ?? .cut(message))
+    default: return .ended(.unreachable(message))
     }
   }
 

@@ -9,6 +9,8 @@ public enum TransferError: Error, Sendable, Hashable {
   case wrongContent(url: String, expected: String, found: String)
   /// There are more bytes than there may be.
   case tooLong(url: String, limit: Int)
+  /// There is no space for a file. What was there of it has been removed.
+  case diskFull(path: String)
   /// A file could not be written.
   case disk(path: String, reason: String)
   /// A file that is to be sent could not be read.
@@ -26,6 +28,7 @@ extension TransferError: CustomStringConvertible {
     case .wrongContent(let url, let expected, let found):
       "\(url): its SHA-256 is \(found), expected \(expected): the server has another file, or the pin is wrong"
     case .tooLong(let url, let limit): "\(url): longer than \(limit) bytes, which is all that it may have"
+    case .diskFull(let path): "no space left on the disk while writing \(path), which was removed"
     case .disk(let path, let reason): "could not write \(path): \(reason)"
     case .unreadable(let path, let reason): "could not read \(path): \(reason)"
     }

@@ -2,7 +2,8 @@ import CCurl
 import Foundation
 import Synchronization
 
-/// How somebody shows a server who they are. Sent to the server that was asked, not to one that it redirects to.
+/// How somebody shows a server who they are. Sent to the origin that is asked (scheme, host and port), and never to
+/// another that it redirects to.
 public enum Credentials: Sendable, Hashable {
   /// `Authorization: Bearer …`
   case token(String)

@@ -16,8 +16,7 @@ struct BenchCommand: AsyncParsableCommand {
   @Flag(name: .customLong("list"), help: "Print the names of the cases, and measure nothing.")
   var listsOnly = false
 
-  @Option(help: "How many threads to compute with: one for each processor by default.")
-  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+  @OptionGroup var computing: ThreadOptions
 
   @Option(
     help: ArgumentHelp(
@@ -31,7 +30,6 @@ struct BenchCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     for filter in filters where !Benchmark.cases.contains(where: { $0.name.contains(filter) }) {
       throw ValidationError("No case is called '\(filter)'; --list prints their names.")
     }
@@ -42,6 +40,7 @@ struct BenchCommand: AsyncParsableCommand {
       if runner { return try measureRunner() }
       let chosen = Benchmark.cases.filter { filters.isEmpty || filters.contains(where: $0.name.contains) }
       if listsOnly { return printText(chosen.map { "\($0.name)\n" }.joined()) }
+      let threads = computing.threads
       let environment = try Engine.start(threads: threads)
       let expected = try against.map { try ExpectedRatios(file: $0, blas: environment.blas) }
       let peak = Benchmark.sgemmPeak()

@@ -15,6 +15,6 @@ enum Engine {
   /// Sets up the numeric libraries, and tells a run about them.
   /// - Throws: where one is missing.
   static func start(threads: Int) throws -> RunEnvironment {
-    RunEnvironment(program: version, blas: try Catalog.start(threads: threads), threads: threads)
+    try RunEnvironment(program: version, blas: try Catalog.start(threads: threads), threads: threads)
   }
 }

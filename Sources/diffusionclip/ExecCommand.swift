@@ -39,16 +39,14 @@ struct ExecCommand: AsyncParsableCommand {
     transform: path)
   var receipt: String?
 
-  @Option(help: ArgumentHelp("With --finish: where results go, as for `run`.", valueName: "folder"), transform: path)
-  var runs: String?
+  @OptionGroup var results: ResultOptions
 
   @Option(
     help: ArgumentHelp(
       "For how long to look again for what the stage needs, where that is not in the store yet.", valueName: "seconds"))
   var wait: Double = 0
 
-  @Option(help: "How many threads to compute with: one for each processor by default.")
-  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+  @OptionGroup var computing: ThreadOptions
 
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
@@ -57,8 +55,7 @@ struct ExecCommand: AsyncParsableCommand {
     guard actions.isEmpty == finish else {
       throw ValidationError("Give --action, a stage or items of one; or --finish, once all of them are done.")
     }
-    guard wait >= 0, wait <= 1e9 else { throw ValidationError("--wait must be a number of seconds, not negative.") }
-    guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
+    try require(wait, in: 0...1e9, "--wait")
     if part != nil, selection == nil {
       throw ValidationError("--part must be such as 3/16: the third of sixteen parts.")
     }
@@ -83,12 +80,17 @@ struct ExecCommand: AsyncParsableCommand {
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
       let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
+      if let receipt {
+        let folder = (receipt as NSString).deletingLastPathComponent
+        if !folder.isEmpty { try OutputPlace.requireFolder(folder, option: "--receipt") }
+        try OutputPlace.requireFile(receipt, option: "--receipt")
+      }
       if finish { return try await complete(file, in: store, interruption, report) }
       let executions = try StageExecution.all(of: actions, part: selection, in: file, store: store)
       guard receipt == nil || executions.count == 1 else {
         throw InputError("--receipt names one file, but there are several stages: leave it out, or execute one stage")
       }
-      let environment = try Engine.start(threads: threads)
+      let environment = try Engine.start(threads: computing.threads)
       var worst: ExitStatus?
       for execution in executions {
         do {
@@ -114,11 +116,11 @@ struct ExecCommand: AsyncParsableCommand {
   private func complete(
     _ file: PlanFile, in store: Store, _ interruption: Interruption, _ report: @escaping @Sendable (RunEvent) -> Void
   ) async throws {
-    let completion = PlanCompletion(of: file, in: store, folder: runs, formats: Engine.formats)
+    let completion = PlanCompletion(of: file, in: store, folder: results.runs, formats: Engine.formats)
     var status = ExitStatus.done
     do {
       let outcome = try await completion.perform(
-        environment: Engine.start(threads: threads), patience: wait, interruption: interruption, emit: report)
+        environment: Engine.start(threads: computing.threads), patience: wait, interruption: interruption, emit: report)
       if !output.json { printText(Summary.text(of: outcome)) }
       outcome.complaints.forEach(complain)
       status = outcome.status

@@ -29,6 +29,7 @@ struct ExportCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      try OutputPlace.requireFolder(folder, option: "--to")
       let plan = try recipe.plan()
       let inspection = try Inspection(of: plan, in: store.open(for: plan))
       let files = try inspection.outputs(called: name).flatMap {

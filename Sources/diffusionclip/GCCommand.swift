@@ -7,7 +7,8 @@ struct GCCommand: AsyncParsableCommand {
     commandName: "gc", abstract: "Remove from the store what no recipe's latest runs need.",
     discussion: """
       Kept are the latest runs of every recipe that is still where it was run from, and everything younger than the \
-      grace period. What `exec` did of one plan is one run. The store must not be in use, also not by another machine: \
+      grace period. Runs that failed, or made only a part of their recipe, take no whole run's place: as many of them \
+      are kept besides. What `exec` did of one plan is one run. The store must not be in use, also not by another machine: \
       `doctor` says whether that is noticed.
       """)
 

@@ -19,6 +19,7 @@ struct GalleryCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      try OutputPlace.requireFolder(folder, option: "--to")
       let files = try Gallery(of: runs).write(to: folder, title: title)
       if output.json {
         printLine(["files": .array(files.map(JSON.string))])

@@ -101,6 +101,29 @@ struct CacheOptions: ParsableArguments {
 extension CacheSettings.Mode: ExpressibleByArgument {}
 extension CacheSettings.Trust: ExpressibleByArgument {}
 
+/// Where a run writes.
+struct ResultOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Where results go: runs in the recipe's repository by default.", valueName: "folder"),
+    transform: path)
+  var runs: String?
+}
+
+/// How much an action may compute at once.
+struct ThreadOptions: ParsableArguments {
+  @Option(help: "How many threads to compute with: one for each processor by default.")
+  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+
+  func validate() throws { try require(threads, in: 1...1024, "--threads") }
+}
+
+/// - Throws: `ValidationError` where a number is not one that the program can work with.
+func require<Number: Comparable>(_ number: Number, in range: ClosedRange<Number>, _ option: String) throws {
+  guard range.contains(number) else {
+    throw ValidationError("\(option) must be from \(range.lowerBound) to \(range.upperBound).")
+  }
+}
+
 /// For whom output is made.
 struct OutputOptions: ParsableArguments {
   @Flag(help: "Print JSON for programs.")

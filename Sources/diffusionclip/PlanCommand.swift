@@ -49,6 +49,8 @@ struct PlanCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      if let file { try OutputPlace.requireFile(file, option: "--out") }
+      if let plot { try OutputPlace.requireFile(plot, option: "--plot") }
       let plan = try recipe.plan()
       if let problems = plan.problemsAhead() { throw problems }
       let store = try store.open(for: plan, access: .reading)
@@ -76,7 +78,7 @@ struct MachineOptions: ParsableArguments {
   var bench: String?
 
   func validate() throws {
-    guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
+    try require(threads, in: 1...1024, "--threads")
   }
 
   /// What a plan will take.

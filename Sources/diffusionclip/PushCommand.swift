@@ -20,7 +20,7 @@ struct PushCommand: AsyncParsableCommand {
     try await exchanging(recipe, store, try cache.neededSettings()) { exchange in
       let pushed = try await exchange.push()
       if output.json { printLine(pushed.json) } else { printText(Summary.text(of: pushed)) }
-      if pushed.failed > 0 { throw ExitCode(ExitStatus.stageFailed.rawValue) }
+      if pushed.failed > 0, exchange.cache.trouble == nil { throw ExitCode(ExitStatus.stageFailed.rawValue) }
     }
   }
 }
@@ -28,7 +28,7 @@ struct PushCommand: AsyncParsableCommand {
 struct PullCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pull", abstract: "Fetch what a shared cache has of a recipe, without executing anything.",
-    discussion: "Exit status: 0 all that the cache has is there now, 1 it does not answer.")
+    discussion: "Exit status: 0 all that the cache has is there now, 1 it did not answer.")
 
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
@@ -62,10 +62,8 @@ private func exchanging(
     let signals = SignalWatch { interruption.request() }
     defer { signals.cancel() }
     let cache = RemoteCache(settings, interruption: interruption, isOptional: false, say: complain)
-    do { try await work(CacheExchange(of: plan, between: try store.open(for: plan), and: cache)) } catch is Cancelled {
-      complain("interrupted; the same command goes on from here")
-      throw ExitCode(ExitStatus.interrupted.rawValue)
-    }
-    if cache.isAway { throw ExitCode(ExitStatus.stageFailed.rawValue) }
+    try await work(CacheExchange(of: plan, between: try store.open(for: plan), and: cache))
+    if let trouble = cache.trouble { complain(trouble) }
+    if cache.isAway || cache.trouble != nil { throw ExitCode(ExitStatus.stageFailed.rawValue) }
   }
 }

@@ -26,13 +26,9 @@ struct RunCommand: AsyncParsableCommand {
     ))
   var cacheTrust: CacheSettings.Trust?
 
-  @Option(
-    help: ArgumentHelp("Where results go: runs in the recipe's repository by default.", valueName: "folder"),
-    transform: path)
-  var runs: String?
+  @OptionGroup var results: ResultOptions
 
-  @Option(help: "How many threads to compute with: one for each processor by default.")
-  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+  @OptionGroup var computing: ThreadOptions
 
   @Option(help: "How many actions may run side by side, as far as memory allows.")
   var jobs: Int = 1
@@ -62,9 +58,8 @@ struct RunCommand: AsyncParsableCommand {
   var force: [String] = []
 
   func validate() throws {
-    guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
-    guard jobs > 0 else { throw ValidationError("--jobs must be at least 1.") }
-    guard memory > 0 else { throw ValidationError("--memory must be at least 1.") }
+    try require(jobs, in: 1...1024, "--jobs")
+    try require(memory, in: 1...1_000_000_000, "--memory")
     _ = try cache.settings(mode: cacheMode, trust: cacheTrust)
   }
 
@@ -74,6 +69,8 @@ struct RunCommand: AsyncParsableCommand {
       guard plans.count == 1 || only.isEmpty && force.isEmpty else {
         throw InputError("\(recipe.recipe) has several recipes: run the one that --only and --force are about")
       }
+      if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
+      let environment = try Engine.start(threads: computing.threads)
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
@@ -82,31 +79,35 @@ struct RunCommand: AsyncParsableCommand {
       let shared = try cache.settings(mode: cacheMode, trust: cacheTrust).map { settings in
         RemoteCache(settings, interruption: interruption, isOptional: true) { report(.notice($0)) }
       }
-      let environment = try Engine.start(threads: threads)
+      let runs = try plans.map { try self.run(of: $0, environment, shared) }
+      try Run.requireDistinct(runs)
+      for run in runs { try run.requireFolder() }
       var outcomes: [(recipe: String, outcome: RunOutcome)] = []
-      for plan in plans where !interruption.isRequested {
-        if plans.count > 1, !output.json { printText("\(plan.recipe)\n") }
-        outcomes.append((plan.recipe, try await perform(plan, environment, shared, interruption, report)))
+      for run in runs where !interruption.isRequested {
+        if runs.count > 1, !output.json { printText("\(run.plan.recipe)\n") }
+        let outcome = await run.perform(interruption: interruption, emit: report)
+        if !output.json { printText(Summary.text(of: outcome)) }
+        outcome.complaints.forEach(complain)
+        outcomes.append((run.plan.recipe, outcome))
       }
-      if let junit { try Data(JUnit(of: outcomes).xml.utf8).write(to: URL(filePath: junit)) }
-      throw ExitCode(outcomes.map(\.outcome.status).max(by: { $0.severity < $1.severity })?.rawValue ?? 0)
+      var status = outcomes.map(\.outcome.status).max { $0.severity < $1.severity } ?? .done
+      if let junit {
+        do { try Data(JUnit(of: outcomes).xml.utf8).write(to: URL(filePath: junit)) } catch {
+          complain("the JUnit report \(junit) could not be written: \(error.localizedDescription)")
+          if status == .done { status = .stageFailed }
+        }
+      }
+      throw ExitCode(status.rawValue)
     }
   }
 
-  /// Runs one recipe and says what came of it.
-  private func perform(
-    _ whole: Plan, _ environment: RunEnvironment, _ cache: RemoteCache?, _ interruption: Interruption,
-    _ report: @escaping @Sendable (RunEvent) -> Void
-  ) async throws -> RunOutcome {
+  /// The run of one recipe.
+  private func run(of whole: Plan, _ environment: RunEnvironment, _ cache: RemoteCache?) throws -> Run {
     let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
     let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
-    let run = Run(
-      of: plan, in: try store.open(for: plan), folder: runs, environment: environment,
-      options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced)),
+    return Run(
+      of: plan, in: try store.open(for: plan), folder: results.runs, environment: environment,
+      options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced), only: only),
       formats: Engine.formats, cache: cache)
-    let outcome = await run.perform(interruption: interruption, emit: report)
-    if !output.json { printText(Summary.text(of: outcome)) }
-    outcome.complaints.forEach(complain)
-    return outcome
   }
 }

@@ -43,13 +43,10 @@ struct SubmitCommand: AsyncParsableCommand {
       "An option for every sbatch, such as --partition=cpu; may be given several times.", valueName: "option"))
   var sbatch: [String] = []
 
-  @Option(
-    help: ArgumentHelp("Where results go: runs in the recipe's repository by default.", valueName: "folder"),
-    transform: path)
-  var runs: String?
+  @OptionGroup var results: ResultOptions
 
   func validate() throws {
-    guard task > 0, task.isFinite else { throw ValidationError("--task must be above 0.") }
+    guard task > 0, task <= 525_600 else { throw ValidationError("--task must be above 0, and at most 525600.") }
     guard [go, status, cancel].count(where: \.self) <= 1 else {
       throw ValidationError("--go, --status and --cancel exclude each other.")
     }
@@ -64,7 +61,7 @@ struct SubmitCommand: AsyncParsableCommand {
       let plan = try recipe.plan()
       let store = try store.open(for: plan)
       let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      let submission = Submission(of: plan, in: store, program: program, runs: runs.map(absolute))
+      let submission = Submission(of: plan, in: store, program: program, runs: results.runs.map(absolute))
       if cancel { return try submission.cancel() }
       if !status {
         try submission.requireIdle()

@@ -4,6 +4,7 @@ import Execution
 import Foundation
 import Planning
 import RecipeSyntax
+import StageKit
 
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -16,12 +17,14 @@ struct VerifyCommand: AsyncParsableCommand {
   @Flag(help: "Make again what is damaged or missing, by the recipes that were run.")
   var repair = false
 
-  @Option(help: "How many threads to compute with: one for each processor by default.")
-  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+  @OptionGroup var computing: ThreadOptions
 
   func run() async throws {
     try await reportingErrors {
       let store = try store.openHere(access: .shared)
+      let interruption = Interruption()
+      let signals = repair ? SignalWatch { interruption.request() } : nil
+      defer { signals?.cancel() }
       let found = try store.verify()
       if output.json { printLine(found.json) } else { printText(Summary.text(of: found)) }
       if found.isClean { return }
@@ -30,7 +33,11 @@ struct VerifyCommand: AsyncParsableCommand {
       var broken = found.broken
       var unmade: Set<Digest> = []
       for run in try store.registeredRuns() where !broken.isDisjoint(with: run.keys) {
-        try await perform(run, in: store)
+        try await perform(run, in: store, interruption)
+        if interruption.isRequested {
+          complain("interrupted; what is not repaired yet is made again by the next `run` of its recipe")
+          throw ExitCode(ExitStatus.interrupted.rawValue)
+        }
         // A recipe that was changed since makes something else: what counts is what is there again.
         for key in run.keys where broken.contains(key) {
           if case .hit = try store.lookup(key) {
@@ -53,17 +60,18 @@ struct VerifyCommand: AsyncParsableCommand {
   }
 
   /// Runs a recipe as it was run before. One that has gone or no longer runs repairs nothing, and says so.
-  private func perform(_ registered: RegisteredRun, in store: Store) async throws {
+  private func perform(_ registered: RegisteredRun, in store: Store, _ interruption: Interruption) async throws {
     let run: Run
     do {
       let plan = try Planner.plan(
         recipeAt: registered.recipe, kinds: Engine.kinds, setting: registered.overlays.compactMap(Overlay.init))
-      run = Run(of: plan, in: store, environment: try Engine.start(threads: threads), formats: Engine.formats)
-    } catch let error as Diagnostics {
+      run = Run(of: plan, in: store, environment: try Engine.start(threads: computing.threads), formats: Engine.formats)
+      try run.requireFolder()
+    } catch let error where error is Diagnostics || error is InputError {
       complain("\(error)")
       return
     }
-    let outcome = await run.perform(emit: LineReporter.standardError().report)
-    outcome.complaints.forEach(complain)
+    let outcome = await run.perform(interruption: interruption, emit: LineReporter.standardError().report)
+    if !interruption.isRequested { outcome.complaints.forEach(complain) }
   }
 }

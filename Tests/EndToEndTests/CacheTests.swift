@@ -136,6 +136,28 @@ struct CacheTests {
     #expect(try second.run("push", "recipe.yaml", "--cache", server.url).output.hasPrefix("10 actions pushed: "))
   }
 
+  @Test(arguments: ["push", "pull"]) func aServerThatIsNotThereIsSaidOfFewRequests(command: String) throws {
+    let recipe = "recipe: tiny\nstages: { photos: { synthesize: { count: 1, size: 16 } } }"
+    let repository = try Repository(recipe)
+    try #require(try repository.run("run", "recipe.yaml").status == 0)
+    let server = try CacheServer()
+    server.close()
+    let store = command == "pull" ? ["--store", "other"] : []
+    let outcome = try repository.run([command, "recipe.yaml", "--cache", server.url] + store)
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.hasPrefix("the cache \(server.url) did"), "\(outcome.errors)")
+    let fine = try repository.run([command, "recipe.yaml", "--cache", try CacheServer().url] + store)
+    #expect(fine.status == 0 && fine.errors == "", "\(fine.errors)")
+  }
+
+  @Test func whatIsPulledIsNoGarbage() throws {
+    let (files, _) = try filled()
+    let (repository, server) = (try repository(), try CacheServer(files))
+    try #require(try repository.run("pull", "recipe.yaml", "--cache", server.url).status == 0)
+    #expect(try repository.run("gc", "--grace", "0").output.hasPrefix("removed 0 actions, 0 objects"))
+    #expect(try repository.run("plan", "recipe.yaml").output.contains("8 cached, 0 to run"))
+  }
+
   /// A server that does not know HEAD is uploaded to all the same.
   @Test func pushWithoutHEAD() throws {
     let repository = try repository()

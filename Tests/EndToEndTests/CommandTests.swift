@@ -131,6 +131,74 @@ struct CommandTests {
       try repository.run("run", "faces").errors == "faces: no recipe (a file that ends in .yaml) in this folder\n")
   }
 
+  @Test func recipesOfOneNameAreRefused() throws {
+    let repository = try Repository("recipe: r")
+    try FileManager.default.createDirectory(atPath: repository.path("paper"), withIntermediateDirectories: true)
+    for name in ["first", "second"] {
+      let text = "recipe: study\nstages: { p: { synthesize: { count: 1, size: 16 } } }"
+      try repository.write(text, to: "paper/\(name).yaml")
+    }
+    let both = try repository.run("run", "paper")
+    #expect(both.status == 2 && both.errors.contains("paper/first.yaml and "), "\(both)")
+    #expect(both.errors.contains("paper/second.yaml are both called 'study': their results would overwrite each other"))
+    #expect(repository.names(in: ".diffusionclip/actions").isEmpty)
+    try #require(try repository.run("run", "paper/first.yaml").status == 0)
+    let second = try repository.run("run", "paper/second.yaml")
+    #expect(second.status == 2 && second.errors.contains("are both called 'study'"), "\(second.errors)")
+    #expect(try repository.run("run", "paper/second.yaml", "--runs", "others").status == 0)
+  }
+
+  @Test(arguments: [
+    ["run", "recipe.yaml", "--junit", "nodir/x.xml"], ["run", "recipe.yaml", "--runs", "recipe.yaml"],
+    ["export", "recipe.yaml", "p", "--to", "recipe.yaml/x"], ["gallery", "runs/r", "--to", "/proc/x"],
+    ["plan", "recipe.yaml", "--out", "nodir/plan.json"], ["export", "recipe.yaml", "p", "--to", ""],
+  ])
+  func placesThatCannotBeWrittenToAreSaidBeforeTheWork(arguments: [String]) throws {
+    let repository = try Repository("recipe: r\nstages: { p: { synthesize: { count: 1, size: 16 } } }")
+    let outcome = try repository.run(arguments)
+    #expect(outcome.status == 2, "\(outcome)")
+    #expect(outcome.errors.contains(arguments[arguments.count - 2]), "\(outcome.errors)")
+    #expect(repository.names(in: ".diffusionclip/actions").isEmpty)
+  }
+
+  @Test(arguments: [
+    ["run", "recipe.yaml", "--threads", "1000000000"], ["run", "recipe.yaml", "--jobs", "9223372036854775807"],
+    ["run", "recipe.yaml", "--memory", "9223372036854775807"], ["verify", "--threads", "-1"],
+    ["plan", "recipe.yaml", "--cost", "--threads", "1000000000"], ["bench", "--threads", "9223372036854775807"],
+    ["plan", "recipe.yaml", "--cost", "--workers", "1000000001"], ["submit", "recipe.yaml", "--task", "1e300"],
+    ["run", "recipe.yaml", "--runs", ""],
+    ["submit", "recipe.yaml", "--task", "nan"], ["exec", "--plan", "x", "--action", "p", "--wait", "inf"],
+    ["exec", "--plan", "x", "--action", "p", "--threads", "0"],
+  ])
+  func numbersThatMakeNoSenseAreWrongUsage(arguments: [String]) throws {
+    let repository = try Repository("recipe: r\nstages: { p: { synthesize: { count: 1, size: 16 } } }")
+    let outcome = try repository.run(arguments)
+    #expect(outcome.status == 64, "\(outcome)")
+  }
+
+  @Test func aMalformedVariableIsAnError() throws {
+    let repository = try Repository("recipe: r\nstages: { p: { synthesize: { count: 1, size: 16 } } }")
+    let outcome = try repository.run(["run", "recipe.yaml"], with: ["DIFFUSIONCLIP_PATIENCE": "soon"])
+    #expect(outcome.status == 64 || outcome.status == 2, "\(outcome)")
+    #expect(outcome.errors.contains("DIFFUSIONCLIP_PATIENCE is 'soon', expected a number of seconds from 1 to 86400"))
+    let cache = try repository.run(["run", "recipe.yaml"], with: ["DIFFUSIONCLIP_CACHE_MODE": "both"])
+    #expect(cache.status == 64 && cache.errors.contains("expected one of read, write"), "\(cache)")
+  }
+
+  @Test func aFirstRunIsNotExplainedStageByStage() throws {
+    let repository = try Repository("recipe: r\nstages: { p: { synthesize: { count: 1, size: 16 } } }")
+    let plan = try repository.run("plan", "recipe.yaml").output
+    #expect(plan == "p: 0 cached, 1 to run\n0 cached, 1 to run: nothing of this was run before\n")
+    #expect(try repository.run("why", "recipe.yaml", "p").output.contains("never run with these parameters and inputs"))
+    let run = try repository.run("run", "recipe.yaml")
+    #expect(run.status == 0 && !run.errors.contains("never run"), "\(run.errors)")
+    let unknown = try repository.run("show", "recipe.yaml", "p.tabel")
+    #expect(unknown.status == 2)
+    #expect(unknown.errors == "stage 'p' has no output 'tabel'; did you mean 'table'?\n")
+    let other = try repository.run("show", "recipe.yaml", "p.nothing")
+    #expect(other.errors.hasPrefix("stage 'p' has no output 'nothing'; there are 'images'"), "\(other.errors)")
+  }
+
   @Test func onlyAndForce() throws {
     let repository = try Repository(WholeRecipe.text)
     let only = try repository.run("run", "recipe.yaml", "--json", "--only", "back")

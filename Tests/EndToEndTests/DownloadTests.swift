@@ -97,6 +97,48 @@ struct DownloadTests {
     #expect(try repository.run("run", "recipe.yaml").status == 0)
   }
 
+  @Test(.enabled(if: SmallDisk.canBeMounted, "mounting a small disk takes root"))
+  func aFullDiskIsSaidAndNotKeptFull() throws {
+    let server = try ScriptedServer([UInt8](repeating: 1, count: 3 << 20), answers: [.serveWithoutLength])
+    let repository = try repository(server)
+    let disk = try SmallDisk(at: repository.path("disk"), kilobytes: 1024)
+    defer { disk.unmount() }
+    let outcome = try repository.run("run", "recipe.yaml", "--store", "disk/store")
+    #expect(outcome.status == 1)
+    let part = repository.path("disk/store/downloads/\(Digest(of: model).hex).part")
+    let message = "no space left on the disk while writing \(part), which was removed; free some space, then run again"
+    #expect(outcome.errors.contains(message), "\(outcome.errors)")
+    #expect(repository.names(in: "disk/store/downloads").isEmpty)
+  }
+
+  @Test func theSizeThatTheRecipeGivesIsAllThatIsTaken() throws {
+    let server = try ScriptedServer(Array(model), answers: [.serveWithoutLength])
+    let repository = try repository(server)
+    let text = try repository.text("recipe.yaml")
+    try repository.write(text.replacing(", sha256", with: ", size: \(model.count - 1), sha256"), to: "recipe.yaml")
+    let outcome = try repository.run("run", "recipe.yaml")
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("longer than \(model.count - 1) bytes, which is all that it may have"))
+    #expect(downloads(repository).isEmpty)
+    // It is no part of the key.
+    try repository.write(text.replacing(", sha256", with: ", size: \(model.count), sha256"), to: "recipe.yaml")
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+    try repository.write(text, to: "recipe.yaml")
+    #expect(try repository.run("plan", "recipe.yaml").output.contains("1 cached, 0 to run"))
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM]) func aStalledDownloadStopsWithinASecond(signal: Int32) throws {
+    let server = try ScriptedServer(Array(model), answers: [.stall(after: 700)])
+    let repository = try repository(server)
+    let run = try repository.start(["run", "recipe.yaml"], patience: 60)
+    try run.send(signal) { _ in (try? arrived(in: repository) >= 700) ?? false }
+    let start = ContinuousClock.now
+    #expect(try run.outcome().status == 130)
+    #expect(ContinuousClock.now - start < .seconds(1))
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+    #expect(server.requests == [0, 700])
+  }
+
   @Test func aDamagedDownloadIsFetchedAgain() throws {
     let server = try ScriptedServer(Array(model))
     let repository = try repository(server)

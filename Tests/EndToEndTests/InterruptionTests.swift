@@ -46,6 +46,57 @@ struct InterruptionTests {
     #expect(try program.outcome().status == 128 + SIGKILL)
   }
 
+  /// Long before it would have saved its state by itself.
+  @Test(arguments: [SIGINT, SIGTERM], ["run", "exec", "verify"])
+  func aSignalSavesWhereAFineTuningIs(signal: Int32, command: String) throws {
+    let repository = try WholeRecipe.finishedCopy()
+    let overlay = ["--set", "passes=300"]
+    var arguments = ["run", "recipe.yaml"] + overlay
+    switch command {
+    case "exec":
+      try #require(try repository.run(["plan", "recipe.yaml", "--out", "plan.json"] + overlay).status == 0)
+      arguments = ["exec", "--plan", "plan.json", "--action", "full", "--json"]
+    case "verify":
+      // What was done once and is gone is made again.
+      try #require(try repository.run(["run", "recipe.yaml", "--set", "passes=60", "--only", "full"]).status == 0)
+      let run = try repository.json("runs/whole/run.json")
+      let model = run["artifacts"]?.array?.first { $0["stage"] == "full" && $0["port"] == "model" }
+      let object = try #require(model?["items"]?.array?.first?["object"]?.string)
+      let path = ".diffusionclip/objects/\(object.prefix(2))/\(object)"
+      try FileManager.default.removeItem(atPath: repository.path(path))
+      arguments = ["verify", "--repair"]
+    default: arguments.append("--json")
+    }
+    let program = try repository.start(arguments)
+    let told = /"id":"full".*?"completed":(\d+)/
+    try program.send(signal) { printed in
+      command == "verify" ? printed.contains("to be done again") : printed.matches(of: told).count > 1
+    }
+    let outcome = try program.outcome()
+    #expect(outcome.status == 130, "\(outcome)")
+    #expect(outcome.errors.contains("interrupted; "))
+    guard command != "verify" else { return }
+    #expect(repository.names(in: ".diffusionclip/state").count == 1)
+    let reached = try #require(outcome.output.matches(of: told).last.flatMap { Int($0.1) })
+    let again = try repository.start(["run", "recipe.yaml", "--json"] + overlay)
+    try again.send(SIGINT) { $0.contains(told) }
+    let resumed = try #require(try again.outcome().output.firstMatch(of: told).flatMap { Int($0.1) })
+    #expect(resumed > reached, "no iteration is lost that was told of")
+  }
+
+  @Test func aTrainingGoesOnFromTheStepWhereItWasStopped() throws {
+    let undisturbed = try Repository(Self.training)
+    try #require(try undisturbed.run("run", "recipe.yaml").status == 0)
+    let repository = try Repository(Self.training)
+    let program = try repository.start(["run", "recipe.yaml", "--json"])
+    try program.send(SIGTERM) { $0.contains("\"id\":\"base\"") && $0.contains("\"completed\":") }
+    #expect(try program.outcome().status == 130)
+    #expect(repository.names(in: ".diffusionclip/state").count == 1)
+    let outcome = try repository.run("run", "recipe.yaml")
+    #expect(outcome.status == 0 && outcome.errors.contains(/base: goes on after \d+ steps/))
+    #expect(try repository.digests("training") == undisturbed.digests("training"))
+  }
+
   @Test func anInterruptedRunStopsInOrder() throws {
     let repository = try WholeRecipe.finishedCopy()
     let program = try repository.start(["run", "recipe.yaml", "--json", "--set", "passes=1000"])
@@ -56,7 +107,7 @@ struct InterruptionTests {
     #expect(
       outcome.errors == """
         interrupted; the same command goes on from here: what is finished is kept, and a training or fine-tuning \
-        continues where it last saved its state
+        continues where it was
 
         """)
     #expect(repository.names(in: ".diffusionclip/attempts").isEmpty)

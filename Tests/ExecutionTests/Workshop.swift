@@ -61,12 +61,20 @@ final class Workshop: Sendable {
     set overlays: String..., options: RunOptions = RunOptions(), interruption: Interruption = Interruption(),
     cache: RemoteCache? = nil, emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> RunOutcome {
-    let plan = try Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays)
-    let run = Run(
-      of: plan, in: try Store(at: store),
-      environment: RunEnvironment(program: "test", blas: "none", threads: 1), options: options,
-      formats: TestKinds.formats, cache: cache)
+    let run = try plannedRun(set: overlays, options: options, cache: cache)
     return await run.perform(interruption: interruption, emit: emit)
+  }
+
+  func plannedRun(
+    of recipe: String? = nil, set overlays: [String] = [], options: RunOptions = RunOptions(),
+    cache: RemoteCache? = nil
+  ) throws -> Run {
+    let whole = try Planner.plan(recipeAt: recipe ?? self.recipe, kinds: TestKinds.all, overlays: overlays)
+    let wanted = try options.only.flatMap { try whole.stages(called: $0) }
+    return Run(
+      of: wanted.isEmpty ? whole : whole.only(wanted), in: try Store(at: store),
+      environment: try RunEnvironment(program: "test", blas: "none", threads: 1, environment: [:]), options: options,
+      formats: TestKinds.formats, cache: cache)
   }
 
   /// The files in a folder of the store, by path relative to it.

@@ -275,6 +275,9 @@ struct SourceTests {
 
   @Test(arguments: [
     ("{ url: \"https://a.org/b\" }", "needs both 'url' and 'sha256'"),
+    ("{ url: \"https://a.org/b\", sha256: \(pin), size: 0 }", "must be how many bytes the file has, not 0"),
+    ("{ url: \"https://a.org/b\", sha256: \(pin), size: 1e3 }", "must be how many bytes the file has, not 1e3"),
+    ("{ url: \"https://a.org/b\", sha256: \(pin), size: 9223372036854775807 }", "must be how many bytes the file has"),
     ("{ sha256: a0 }", "needs both 'url' and 'sha256'"),
     ("{ url: \"https://a.org/b\", sha256: a0 }", "must be 64 hexadecimal digits, not the text 'a0'"),
     ("{ url: \"ftp://a.org/b\", sha256: \(pin) }", "must be an address that starts with https:// or http://"),

@@ -10,6 +10,10 @@ package final class ScriptedServer: Sendable {
     case serve
     /// All of the bytes, whatever is asked for, as servers do that know no ranges.
     case serveWhole
+    /// All of the bytes, without saying how many there are.
+    case serveWithoutLength
+    /// The bytes asked for, of which it says that there are so many.
+    case claim(Int)
     /// The first so many of the bytes asked for, then nothing more, with the connection closed.
     case breakOff(after: Int)
     /// The same with the connection left open.
@@ -85,6 +89,12 @@ package final class ScriptedServer: Sendable {
     case .serveWhole:
       begin(at: 0)
       LocalListener.send(connection, content[...])
+    case .serveWithoutLength:
+      head("200 OK", "")
+      LocalListener.send(connection, content[...])
+    case .claim(let length):
+      head(offset > 0 ? "206 Partial Content" : "200 OK", "Content-Length: \(length)\r\n")
+      LocalListener.send(connection, content[offset...])
     case .breakOff(let count):
       begin(at: offset)
       LocalListener.send(connection, content[offset...].prefix(count))

@@ -120,6 +120,55 @@ struct DownloadTests {
     #expect(bytes(path + ".part") == Array(content[..<100]))
   }
 
+  @Test func noMoreArrivesThanTheSizeThatIsGiven() throws {
+    for answer in [ScriptedServer.Answer.serve, .serveWithoutLength] {
+      let server = try ScriptedServer(content, answers: [answer])
+      let download = Download(url: server.url, sha256: sha256, size: content.count - 1)
+      #expect(throws: TransferError.tooLong(url: server.url, limit: content.count - 1)) {
+        try download.fetch(to: path, patience: patience, progress: { _, _ in }, check: {})
+      }
+      #expect(bytes(path) == nil && bytes(path + ".part") == nil)
+    }
+    try Download(url: try ScriptedServer(content, answers: [.serveWithoutLength]).url, sha256: sha256)
+      .fetch(to: path, patience: patience, progress: { _, _ in }, check: {})
+    #expect(bytes(path) == content)
+  }
+
+  /// Lengths that no file has, from the start and from where an earlier attempt left off.
+  @Test(arguments: [0, 1000], [Int.max, Int.max - 1, 1 << 40])
+  func lengthsThatMakeNoSenseAreRefused(from count: Int, length: Int) throws {
+    if count > 0 { try Data(content[..<count]).write(to: URL(filePath: path + ".part")) }
+    expectFailure(try ScriptedServer(content, answers: [.claim(length)])) {
+      if case .tooLong(_, Download.sizeLimit) = $0 { true } else { false }
+    }
+    #expect(bytes(path + ".part") == nil)
+  }
+
+  @Test func whatIsNoFileIsNotWrittenTo() throws {
+    let other = path + ".other"
+    try Data([1, 2, 3]).write(to: URL(filePath: other))
+    symlink(other, path + ".part")
+    expectFailure(try ScriptedServer(content)) { $0 == .disk(path: path + ".part", reason: "it is a link") }
+    #expect(bytes(other) == [1, 2, 3])
+    unlink(path + ".part")
+    mkfifo(path + ".part", 0o600)
+    expectFailure(try ScriptedServer(content)) { $0 == .disk(path: path + ".part", reason: "it is not a file") }
+  }
+
+  /// While it connects to an address that nobody answers at, while nothing comes, and between two attempts.
+  @Test(arguments: ["http://192.0.2.1/file", nil, "http://127.0.0.1:1/file"])
+  func anInterruptionIsHeededWithinASecond(url: String?) throws {
+    struct Enough: Error {}
+    let server = try ScriptedServer(content, answers: [.stall(after: 1000)])
+    let start = ContinuousClock.now
+    #expect(throws: Enough.self) {
+      try Download(url: url ?? server.url, sha256: sha256).fetch(
+        to: path, patience: Download.Patience(silence: 60, attempts: 4, pause: 60), progress: { _, _ in },
+        check: { if ContinuousClock.now - start > .seconds(0.3) { throw Enough() } })
+    }
+    #expect(ContinuousClock.now - start < .seconds(1))
+  }
+
   @Test func nobodyIsThere() throws {
     let server = try ScriptedServer(content)
     server.close()

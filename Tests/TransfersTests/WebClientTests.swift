@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import Transfers
+@testable import Transfers
 
 /// Requests other than downloads.
 struct WebClientTests {
@@ -54,6 +54,68 @@ struct WebClientTests {
     let silence = TransferError.cut(url: url, received: 0, reason: "silent for 1 s")
     #expect(throws: silence) { try client.head(url, check: {}) }
     #expect(throws: silence) { try client.put(Data(count: 9), at: url, check: {}) }
+  }
+
+  // MARK: Credentials
+
+  private static let netrc = "default login me password hush\n"
+
+  /// What the server that is asked sees of the credentials, and what one sees that it redirects to.
+  private func authorizations(
+    _ credentials: Credentials, redirectingTo address: (CacheServer) -> String
+  ) throws -> (asked: Set<String?>, elsewhere: Set<String?>) {
+    let elsewhere = try CacheServer(["/cas/a": [1, 2, 3]])
+    let target = address(elsewhere)
+    let server = try CacheServer { $0.path == "/cas/a" ? .redirect("/cas/b") : .redirect("\(target)/cas/a") }
+    let client = WebClient(credentials: credentials, connecting: 1, silence: 1)
+    try client.head(server.url + "/cas/a", check: {})
+    #expect(try client.get(server.url + "/cas/a", limit: 3, check: {}) == Data([1, 2, 3]))
+    try client.put(Data([1]), at: server.url + "/cas/a", check: {})
+    #expect(server.requests.count == 6 && elsewhere.requests.count == 3)
+    return (Set(server.requests.map(\.authorization)), Set(elsewhere.requests.map(\.authorization)))
+  }
+
+  @Test(arguments: [0, 1, 2]) func credentialsStayAtTheirOrigin(number: Int) throws {
+    let file = NSTemporaryDirectory() + "netrc-\(UUID().uuidString)"
+    try Data(Self.netrc.utf8).write(to: URL(filePath: file))
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let credentials: [Credentials] = [.token("hush"), .user("me", password: "hush"), .netrc(file)]
+    // Another port of the same host, then another host.
+    for host in ["127.0.0.1", "localhost", "me:hush@127.0.0.1"] {
+      let seen = try authorizations(credentials[number]) { $0.url.replacing("127.0.0.1", with: host) }
+      #expect(seen.asked.count == 1 && seen.asked != [nil], "all of the origin's own requests have them")
+      #expect(seen.elsewhere == [nil])
+    }
+  }
+
+  @Test(arguments: [
+    ("https://a.org/x", "https://a.org:443/y", true), ("https://A.org", "HTTPS://a.ORG/y?z#/", true),
+    ("http://a.org", "http://a.org:80", true), ("http://[::1]:8080/x", "http://[::1]:8080", true),
+    ("https://a.org/x", "http://a.org/x", false), ("https://a.org", "http://a.org:443", false),
+    ("https://a.org", "https://a.org:444", false), ("https://a.org", "https://b.org", false),
+    ("https://a.org", "https://a.org.b.org", false), ("http://[::1]", "http://[::1]:81", false),
+    ("http://a.org", "http://b.org#@a.org", false), ("http://a.org", "http://a.org\\@b.org", false),
+    ("http://a.org", "http://b.org?@a.org", false), ("http://a.org", "http://x:y@a.org", false),
+  ])
+  func originsAreSchemeHostAndPort(first: String, second: String, areSame: Bool) throws {
+    let (one, other) = (try #require(Origin(first)), Origin(second))
+    #expect((one == other) == areSame)
+  }
+
+  @Test func redirectionsAreBounded() throws {
+    let server = try CacheServer { _ in .redirect("/again") }
+    let url = server.url + "/cas/a"
+    #expect(throws: TransferError.cut(url: url, received: 0, reason: "more than 10 redirections")) {
+      try client.head(url, check: {})
+    }
+    #expect(server.requests.count == 11)
+    for address in ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1:1/x", "javascript:1"] {
+      let server = try CacheServer { _ in .redirect(address) }
+      let url = server.url + "/cas/a"
+      let error = TransferError.unreachable(url: url, reason: "it redirects to what is neither http nor https")
+      #expect(throws: error) { try client.get(url, limit: 1 << 20, check: {}) }
+      #expect(server.requests.count == 1)
+    }
   }
 
   @Test func redirectedUploadsArriveWhole() throws {

@@ -21,8 +21,7 @@ typedef struct {
   /// has sent and taken nothing at all, in any case.
   long patience;
   long pace;
-  /// Who asks: a token, or a name and a password, or a file in netrc's format; NULL for those that do not count. A
-  /// redirection to another host does not take them along.
+  /// Who asks: a token, or a name and a password, or a file in netrc's format; NULL for those that do not count.
   const char *token;
   const char *user;
   const char *password;
@@ -44,6 +43,8 @@ typedef enum {
   CCURL_DONE,
   /// The server answered that it will not, see `status`.
   CCURL_REFUSED,
+  /// The server answered that it is to be asked for at `address`.
+  CCURL_REDIRECTED,
   /// The connection ended, or went silent, before the end.
   CCURL_CUT,
   /// There was no connection at all.
@@ -56,6 +57,8 @@ typedef struct {
   ccurl_outcome outcome;
   /// The HTTP status of the last answer; 0 where there was none.
   long status;
+  /// An absolute URL of any scheme, until the session's next request; NULL unless the outcome is that there is one.
+  const char *address;
   /// What libcurl says of it.
   char message[256];
 } ccurl_result;
@@ -70,7 +73,7 @@ const char *ccurl_load(void);
 ccurl_session *ccurl_open(void);
 void ccurl_close(ccurl_session *session);
 
-/// Makes a request over http or https, redirections followed.
+/// Makes one request over http or https. Redirections are not followed: whoever does has to decide anew who asks.
 void ccurl_perform(ccurl_session *session, const ccurl_request *request, ccurl_result *result);
 
 #endif

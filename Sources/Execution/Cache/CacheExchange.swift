@@ -6,7 +6,7 @@ import Planning
 public struct CacheExchange: Sendable {
   private let plan: Plan
   private let store: Store
-  private let cache: RemoteCache
+  public let cache: RemoteCache
 
   public init(of plan: Plan, between store: Store, and cache: RemoteCache) {
     (self.plan, self.store, self.cache) = (plan, store, cache)
@@ -54,10 +54,12 @@ public struct CacheExchange: Sendable {
     return pushed
   }
 
-  /// Puts into the store what the cache has of the actions that are not there, stage by stage.
+  /// Puts into the store what the cache has of the actions that are not there, stage by stage, and takes note of it as
+  /// of a run.
   /// - Throws: `Cancelled`, `StoreError` or ``ExecutionError``.
   public func pull() async throws -> Pulled {
     var pulled = Pulled()
+    var keys: [Digest] = []
     try await walk { actions, records in
       let places = records.indices.filter { records[$0] == nil && actions[$0] != nil }
       let fetched = try await cache.fetch(places.compactMap { actions[$0] }, into: store) { _ in }
@@ -66,8 +68,11 @@ public struct CacheExchange: Sendable {
       for (place, record) in zip(places, fetched) { records[place] = record }
       pulled.fetched += fetched.count { $0 != nil }
       pulled.missing += records.count { $0 == nil }
+      keys += records.compactMap { $0?.key }
       return records
     }
+    // It is there to be used: `gc` takes it for what a run has made.
+    if !keys.isEmpty { try store.register(RegisteredRun(of: plan, keys: keys, isWhole: pulled.missing == 0)) }
     return pulled
   }
 

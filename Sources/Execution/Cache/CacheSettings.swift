@@ -51,16 +51,18 @@ public struct CacheSettings: Sendable {
       let words = Choice.allCases.map(\.rawValue).joined(separator: ", ")
       throw InputError("DIFFUSIONCLIP_CACHE\(name) is '\(word)', expected one of \(words)")
     }
+    // What makes no sense is said, whether or not it is needed this time.
+    let (givenMode, givenTrust): (Mode?, Trust?) = (try choice("_MODE"), try choice("_TRUST"))
+    patience = try RunEnvironment.patience(environment) ?? 10
     guard let url = url ?? variable(""), !url.isEmpty else { return nil }
     self.url = try Self.checked(url)
-    self.mode = try mode ?? choice("_MODE") ?? .read
-    self.trust = try trust ?? choice("_TRUST") ?? .all
+    self.mode = mode ?? givenMode ?? .read
+    self.trust = trust ?? givenTrust ?? .all
     signer = variable("_KEY").map { RecordSigner(secret: $0) }
     if self.trust == .signed, signer == nil {
       throw InputError("signed records need the secret that they are signed by, in DIFFUSIONCLIP_CACHE_KEY")
     }
     credentials = try Self.credentials(variable, environment)
-    patience = max(1, environment["DIFFUSIONCLIP_PATIENCE"].flatMap { Int($0) } ?? 10)
   }
 
   /// What can be said of a URL that holds a password is said without it.
@@ -96,8 +98,16 @@ public struct CacheSettings: Sendable {
       }
       return .user(user, password: password)
     }
-    let named = environment["NETRC"].flatMap { $0.isEmpty ? nil : $0 }
-    guard let file = named ?? environment["HOME"].map({ $0 + "/.netrc" }) else { return nil }
+    guard variable("_PASSWORD") == nil else {
+      throw InputError("DIFFUSIONCLIP_CACHE_PASSWORD needs a name in DIFFUSIONCLIP_CACHE_USER")
+    }
+    if let named = environment["NETRC"], !named.isEmpty {
+      guard FileManager.default.isReadableFile(atPath: named) else {
+        throw InputError("NETRC names \(named), which cannot be read")
+      }
+      return .netrc(named)
+    }
+    guard let file = environment["HOME"].map({ $0 + "/.netrc" }) else { return nil }
     return FileManager.default.isReadableFile(atPath: file) ? .netrc(file) : nil
   }
 }

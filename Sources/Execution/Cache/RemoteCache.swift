@@ -45,6 +45,9 @@ public final class RemoteCache: Sendable {
     /// In a row, for each purpose: a server may take questions and nothing else.
     var failures: [Purpose: Int] = [:]
     var isAway = false
+    /// How many requests were in vain, and why the last was.
+    var vain = 0
+    var reason = ""
     var refusesUploads = false
     /// What was complained of: once is enough.
     var complaints: Set<Complaint> = []
@@ -76,6 +79,14 @@ public final class RemoteCache: Sendable {
 
   /// Whether the server was given up.
   public var isAway: Bool { state.withLock { $0.isAway } }
+
+  /// What to say of requests that were in vain, where the server was not given up; nil where there were none.
+  public var trouble: String? {
+    let (vain, reason, isAway) = state.withLock { ($0.vain, $0.reason, $0.isAway) }
+    guard vain > 0, !isAway else { return nil }
+    return "the cache \(settings.url) did not answer \(Readable.count(vain, "request")) (\(reason)): the same command "
+      + "goes on from here"
+  }
 
   /// Whether uploads are in vain.
   public var refusesUploads: Bool { state.withLock { $0.isAway || $0.refusesUploads } }
@@ -257,7 +268,7 @@ public final class RemoteCache: Sendable {
       case .refused(_, let status, _): fail(purpose, "it answers \(status)")
       case .cut(_, _, let reason), .unreachable(_, let reason): fail(purpose, reason)
       case .noLibrary(let problem): giveUp("cannot be asked (\(problem))")
-      case .disk, .unreadable: throw error
+      case .diskFull, .disk, .unreadable: throw error
       }
       return nil
     }
@@ -266,6 +277,8 @@ public final class RemoteCache: Sendable {
   private func fail(_ purpose: Purpose, _ reason: String) {
     let isEnough = state.withLock { state in
       state.failures[purpose, default: 0] += 1
+      state.vain += 1
+      state.reason = reason
       return state.failures[purpose, default: 0] >= Self.bearable
     }
     if isEnough { giveUp("does not answer (\(reason))") }

@@ -54,10 +54,12 @@ public struct Workflow: Sendable {
   struct Limits {
     let minutes: Int
     let megabytes: Int
+    /// What an engine's own numbers have room for.
+    private static let most = Int(Int32.max)
 
     init(seconds: Double, megabytes: Double) {
-      minutes = Int(((2 * seconds + 600) / 60).rounded(.up))
-      self.megabytes = Int((1.1 * megabytes + 256).rounded(.up))
+      minutes = min(Int(bounded: ((2 * seconds + 600) / 60).rounded(.up)), Self.most)
+      self.megabytes = min(Int(bounded: (1.1 * megabytes + 256).rounded(.up)), Self.most)
     }
   }
 

@@ -31,14 +31,15 @@ public struct CostReport: Sendable {
       return [
         stage.stage.id, "\(stage.runs)", work.map { "\($0.evaluations)" } ?? "",
         work.map { Readable.flop($0.flop) } ?? "", Readable.duration(stage.seconds),
-        Readable.duration(stage.totalSeconds), Readable.size(Int(stage.megabytes * 1_048_576)), stage.basis.rawValue,
+        Readable.duration(stage.totalSeconds), Readable.size(Int(bounded: stage.megabytes * 1_048_576)),
+        stage.basis.rawValue,
       ]
     }
     var text = "each action:\n" + Summary.aligned(table)
     text += "\n\(Readable.count(cost.runs, "action")) to run: \(cost.evaluations) network evaluations, "
     text +=
       "\(Readable.flop(cost.flop)), \(Readable.duration(cost.seconds)) with \(Readable.count(cost.threads, "thread")), "
-    text += "at most \(Readable.size(Int(cost.megabytes * 1_048_576))) an action\n"
+    text += "at most \(Readable.size(Int(bounded: cost.megabytes * 1_048_576))) an action\n"
     text += "critical path, \(Readable.duration(criticalPath.seconds)): "
     text += criticalPath.stages.joined(separator: " → ") + "\n\n"
     return text
@@ -97,7 +98,7 @@ extension Readable {
   /// `497 GFLOP`, `1.2 PFLOP`
   fileprivate static func flop(_ count: Double) -> String {
     let units = ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP"]
-    let power = count < 1 ? 0 : min(units.count - 1, Int(log10(count) / 3))
+    let power = count < 1 ? 0 : min(units.count - 1, Int(bounded: (log10(count) / 3).rounded(.down)))
     return String(format: "%.3g \(units[power])", count / pow(1000, Double(power)))
   }
 }

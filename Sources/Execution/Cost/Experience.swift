@@ -7,8 +7,8 @@ final class Experience {
   private struct Entry: Sendable {
     let stage: String
     let seconds: Double
-    /// The largest resident set of the process, which may have done more besides.
-    let megabytes: Double
+    /// The largest resident set; nil where it could not be told.
+    let megabytes: Double?
     /// Where a diffusion network worked: FLOP/s of one thread.
     let speed: Double
     let flopPerEvaluation: Double?
@@ -24,7 +24,7 @@ final class Experience {
         let made = record.provenance
         let work = Work(evaluations: made.evaluations, flop: made.flop)
         return Entry(
-          stage: record.stage, seconds: made.seconds, megabytes: made.peakMegabytes,
+          stage: record.stage, seconds: made.seconds, megabytes: made.knownPeak,
           speed: made.flop / made.seconds / Double(max(1, made.threads)), flopPerEvaluation: work.flopPerEvaluation)
       }
     }
@@ -55,10 +55,10 @@ final class Experience {
     }
   }
 
-  /// The smallest peak of a process that did such an action of the stage.
+  /// The smallest peak of such an action of the stage: what else the process keeps is in it.
   func megabytes(of kind: String, stage: String, flopPerEvaluation: Double?) -> Double? {
     answer(Question(about: .megabytes, kind: kind, stage: stage, flopPerEvaluation: flopPerEvaluation)) {
-      alike(kind, flopPerEvaluation).filter { $0.stage == stage }.map(\.megabytes).min()
+      alike(kind, flopPerEvaluation).filter { $0.stage == stage }.compactMap(\.megabytes).min()
     }
   }
 

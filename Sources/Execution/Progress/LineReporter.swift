@@ -39,7 +39,7 @@ public final class LineReporter: Sendable {
         board.stages[id.stage]?.begin(id)
         if isTerminal {
           redraw(id.stage, &board, atMostEvery: .zero)
-        } else if isFirst {
+        } else if isFirst, reason != Reason.neverRun.description {
           line("\(id): \(reason)", &board)
         }
       case .progress(let id, let progress):

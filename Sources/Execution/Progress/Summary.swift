@@ -6,20 +6,25 @@ public enum Summary {
   /// A plan: a line for each stage, and for each action that will run and why.
   public static func text(of forecast: Forecast) -> String {
     let stages: OrderedDictionary<String, [PlannedAction]> = .init(grouping: forecast.actions) { $0.id.stage }
-    return stages.values.map { text(of: $0) }.joined()
-      + "\(forecast.cached) cached, \(forecast.actions.count - forecast.cached) to run\n"
+    // Of a recipe's first run there is nothing to say stage by stage.
+    let isFirst = forecast.actions.allSatisfy(\.isNew) && !forecast.actions.isEmpty
+    return stages.values.map { text(of: $0, withReasons: !isFirst) }.joined()
+      + "\(forecast.cached) cached, \(forecast.actions.count - forecast.cached) to run"
+      + (isFirst ? ": nothing of this was run before\n" : "\n")
   }
 
   /// The actions of one stage: how many are cached, and why the others will run, the same reason once.
-  static func text(of actions: [PlannedAction]) -> String {
+  static func text(of actions: [PlannedAction], withReasons: Bool = true) -> String {
     let cached = actions.count(where: \.isCached)
     var text = "\(actions[0].id.stage): \(cached) cached, \(actions.count - cached) to run"
     // Of a stage that is new to the store, its own line says all there is to say.
     let isNew = actions.allSatisfy { $0.status == .run(.neverRun) }
-    text += isNew ? ", \(Reason.neverRun)\n" : "\n"
+    text += isNew && withReasons ? ", \(Reason.neverRun)\n" : "\n"
     var items: OrderedDictionary<String, [ActionID]> = [:]
     for action in actions {
-      if !isNew, case .run(let reason) = action.status { items[reason.description, default: []].append(action.id) }
+      if withReasons, !isNew, case .run(let reason) = action.status {
+        items[reason.description, default: []].append(action.id)
+      }
     }
     for (reason, ids) in items {
       let names = ids.prefix(3).compactMap(\.item).joined(separator: ", ") + (ids.count > 3 ? ", …" : "")

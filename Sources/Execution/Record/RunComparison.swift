@@ -26,6 +26,7 @@ public struct RunComparison: Sendable {
       return (title, subjects.map { Difference(subject: $0, first: old[$0] ?? .null, second: new[$0] ?? .null) })
     }
     sections = [
+      compared("run") { run in ["status", "only"].map { ($0, run[$0] ?? .null) } },
       compared("params") { ($0["params"]?.members ?? []).map { ($0.name, $0.value) } },
       compared("measures") { run in
         (run["measures"]?.array ?? []).map { ("\($0.text("stage")).\($0.text("measure"))", $0["mean"] ?? .null) }

@@ -1,15 +1,39 @@
 import ArtifactStore
 import Foundation
 import Planning
+import StageKit
 
-/// All there is to say about a run that made its artifacts: the material of `run.json` and of the report.
+/// All there is to say about a run, whether it made its artifacts or failed: the material of `run.json` and of the
+/// report.
 struct RunRecord: Sendable {
   let run: Run
-  let actions: [ActionResult]
+  let outcome: RunOutcome
   let artifacts: [OutputReference: Artifact]
-  let expectations: [ExpectationResult]
-  let seconds: Double
+  /// Files in the folder that earlier runs wrote and this one did not.
+  private(set) var earlierFiles: [String] = []
 
+  init(run: Run, outcome: RunOutcome, artifacts: [OutputReference: Artifact]) {
+    (self.run, self.outcome, self.artifacts) = (run, outcome, artifacts)
+  }
+
+  /// How the run ended, in a word.
+  enum State: String {
+    /// All that the recipe asks for is there.
+    case done
+    /// All that the user asked for is there, which is not all that the recipe does.
+    case partial
+    case failed, interrupted
+  }
+
+  var state: State {
+    if outcome.error is Cancelled { return .interrupted }
+    if outcome.error != nil { return .failed }
+    return run.options.only.isEmpty ? .done : .partial
+  }
+
+  var actions: [ActionResult] { outcome.actions }
+  var expectations: [ExpectationResult] { outcome.expectations }
+  var seconds: Double { outcome.seconds }
   var plan: Plan { run.plan }
   var exporter: Exporter { Exporter(store: run.store, formats: run.formats) }
 
@@ -35,20 +59,25 @@ struct RunRecord: Sendable {
     }
   }
 
-  /// Writes the outputs, `run.json` and `report.html`, and removes files that the run before this one wrote and this
-  /// one did not. Nothing else in the folder is touched.
+  /// Writes the outputs, `run.json` and `report.html`. A run that made all that the recipe asks for removes the files
+  /// that runs before it wrote and it did not; any other keeps them, and says that they are not its. Nothing else in the
+  /// folder is touched.
   func write(to folder: String) throws {
     try Files.makeFolder(folder)
     let index = folder + "/run.json"
-    let earlier = try Files.read(index).flatMap { try? JSON.member("files", of: $0) }?.array ?? []
-
+    let before = try Files.read(index).flatMap { try? JSON(parsing: $0) }
     var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
-    files.append((FileName.report, Data(try Report(of: self).html.utf8)))
-    for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
-    let names = files.map(\.path)
-    try Files.replace(index, with: try json(files: names).prettyData)
+    let names = Set(files.map(\.path) + [FileName.report])
+    let earlier = ["files", "earlier_files"].flatMap { before?[$0]?.array?.compactMap(\.string) ?? [] }.uniqued
+      .filter { !names.contains($0) && FileName.isInside($0) }
 
-    for case let name? in earlier.map(\.string) where !names.contains(name) && FileName.isInside(name) {
+    var record = self
+    if state != .done { record.earlierFiles = try earlier.filter { try Files.status(of: folder + "/" + $0) != nil } }
+    files.append((FileName.report, Data(try Report(of: record).html.utf8)))
+    for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
+    try Files.replace(index, with: try record.json(files: files.map(\.path)).prettyData)
+
+    for name in earlier where state == .done {
       try Files.remove(folder + "/" + name)
       if let slash = name.firstIndex(of: "/") { rmdir(folder + "/" + name[..<slash]) }
     }
@@ -79,13 +108,18 @@ struct RunRecord: Sendable {
     let machines = actions.compactMap { $0.provenance.map(Machine.init) }.uniqued
     return [
       "recipe": .string(plan.recipe),
+      "status": .string(state.rawValue),
+      "only": .array(run.options.only.map(JSON.string)),
+      "error": .optional(outcome.error.map { "\($0)" }),
+      "skipped": .array(outcome.skipped.map { .string($0.description) }),
       "description": .optional(plan.description),
-      "file": .string((plan.file as NSString).lastPathComponent),
+      "file": .string(plan.fileInRepository),
       "params": .object(plan.parameters.map { JSON.Member($0.key, $0.value.json) }),
       "overlays": .object(plan.overlays.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
       "files": .array(files.map(JSON.string)),
+      "earlier_files": .array(earlierFiles.map(JSON.string)),
       "seconds": .double(seconds),
-      "provenance": run.environment.provenance(seconds: seconds).json,
+      "provenance": run.environment.provenance(seconds: seconds, megabytes: ProcessMemory.highestMegabytes).json,
       "machines": .array(machines.map(\.json)),
       "actions": .array(
         try actions.concurrentMap { action in
@@ -109,6 +143,12 @@ extension FileName {
 }
 
 extension Plan {
+  /// The path of the recipe's file in its repository, which is the same in every copy of that.
+  var fileInRepository: String {
+    let root = Store.repository(around: file)
+    return file.hasPrefix(root + "/") ? String(file.dropFirst(root.count + 1)) : (file as NSString).lastPathComponent
+  }
+
   /// What a person calls an output: its stage, with the port where that is not the stage's first.
   func name(of reference: OutputReference) -> String {
     self[reference.stage]?.outputs.first?.name == reference.port
@@ -146,7 +186,7 @@ extension ActionResult {
       "id": .string(id.description), "stage": .string(stage.name), "kind": .string(stage.kind.name),
       "item": .optional(id.item), "axes": stage.axesJSON, "key": .string(key.hex), "status": .string(word),
       "reason": .optional(reason), "seconds": provenance.map { .double($0.seconds) } ?? .null,
-      "peak_megabytes": provenance.map { .double($0.peakMegabytes) } ?? .null,
+      "peak_megabytes": provenance?.knownPeak.map(JSON.double) ?? .null,
       "date": .optional(provenance?.date), "machine": machine.map(JSON.int) ?? .null,
     ]
   }

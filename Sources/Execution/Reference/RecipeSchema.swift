@@ -153,8 +153,10 @@ public struct RecipeSchema: Sendable {
   }
 
   private static let download: JSON = [
-    "description": "A file to download, and its SHA-256.", "type": "object",
-    "properties": ["url": ["type": "string"], "sha256": ["type": "string"]], "required": ["url", "sha256"],
+    "description": "A file to download, its SHA-256, and how many bytes it has.", "type": "object",
+    "properties": [
+      "url": ["type": "string"], "sha256": ["type": "string"], "size": orExpression(["type": "integer", "minimum": 1]),
+    ], "required": ["url", "sha256"],
     "additionalProperties": .bool(false),
   ]
 

@@ -13,7 +13,13 @@ public struct Gallery {
   /// - Parameter folders: of runs.
   /// - Throws: `InputError` where one of them is no run.
   public init(of folders: [String]) throws {
-    runs = try folders.map { ($0, try RunFolder.record(at: $0)) }
+    runs = try folders.map { folder in
+      let record = try RunFolder.record(at: folder)
+      if let state = record["status"]?.string, ["failed", "interrupted"].contains(state) {
+        throw InputError("the last run in \(folder) did not end well (\(state)): run its recipe again")
+      }
+      return (folder, record)
+    }
   }
 
   /// Writes `README.md` and its pictures to `folder`: their paths.
@@ -34,6 +40,7 @@ public struct Gallery {
     let recipe = record["recipe"]?.string ?? ""
     var text = "## \(recipe)\n\n"
     if let description = record["description"]?.string { text += description + "\n\n" }
+    if record["status"] == "partial" { text += "Only a part of the recipe was run.\n\n" }
     let files = (record["files"]?.array ?? []).compactMap(\.string).filter { !$0.contains("/") }
     for file in files where file.hasSuffix(".md") {
       text += String(decoding: try contents(of: file, in: folder), as: UTF8.self) + "\n"

@@ -4,7 +4,7 @@ import Planning
 struct GraphDrawing {
   /// What became of a stage in the run.
   enum Condition: String {
-    case cached, ran
+    case cached, ran, failed, missing
   }
 
   let plan: Plan
@@ -28,7 +28,7 @@ struct GraphDrawing {
   }
 
   private func node(_ stage: PlannedStage, in box: GraphLayout.Box) -> String {
-    let (condition, note) = conditions[stage.id] ?? (.cached, "")
+    let (condition, note) = conditions[stage.id] ?? (.missing, "not made")
     let summary = HTML.escaped("\(stage.id): \(stage.description ?? stage.kind.summary)")
     // Of a long name the end says more: the stages of a recipe in use all begin alike.
     let name = stage.name.count > 17 ? "…" + stage.name.suffix(16) : stage.name

@@ -34,6 +34,8 @@ extension Report {
     .node rect { fill: var(--wash); stroke-width: 1.6 }
     .node.cached rect { stroke: var(--cached) }
     .node.ran rect { stroke: var(--ran) }
+    .node.failed rect { stroke: var(--bad) }
+    .node.missing rect { stroke: var(--soft); stroke-dasharray: 4 }
     .node .name { font-weight: 600; fill: var(--ink); font-size: 13px }
     """
 }

@@ -20,6 +20,7 @@ struct Report {
   var html: String {
     get throws {
       let sections: [(title: String, body: String)] = [
+        (record.outcome.error == nil ? "Not the whole recipe" : "What went wrong", shortcomings),
         ("Results", try pictures),
         ("Expectations", expectations),
         ("Numbers", try numbers),
@@ -46,11 +47,13 @@ struct Report {
   }
 
   private var lead: String {
-    let ran = record.actions.count { if case .ran = $0.status { true } else { false } }
+    let summary = record.outcome.summary
     let held = record.expectations.count(where: \.held)
     var facts = [
-      "\(record.actions.count - ran) cached, \(ran) ran", Readable.duration(record.seconds), Host.date,
+      "\(summary.cached) cached, \(summary.ran) ran", Readable.duration(record.seconds), Host.date,
     ]
+    if summary.failed + summary.skipped > 0 { facts[0] += ", \(summary.failed) failed, \(summary.skipped) skipped" }
+    if record.state != .done { facts.insert("<b class=\"failed\">\(record.state.rawValue)</b>", at: 0) }
     if !record.expectations.isEmpty { facts.insert("\(held) of \(record.expectations.count) expectations held", at: 0) }
     let description = plan.description.map { "<p>\(HTML.escaped($0))</p>" } ?? ""
     return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
@@ -153,8 +156,9 @@ struct Report {
   private var graph: String {
     let conditions = stageActions.mapValues { actions in
       let ran = actions.count(where: \.hasRun)
-      let condition: GraphDrawing.Condition = ran > 0 ? .ran : .cached
-      let share = ran > 0 ? "\(ran)/\(actions.count)" : "\(actions.count)"
+      let failed = actions.count(where: \.hasFailed)
+      let condition: GraphDrawing.Condition = failed > 0 ? .failed : ran > 0 ? .ran : .cached
+      let share = condition == .cached ? "\(actions.count)" : "\(max(failed, ran))/\(actions.count)"
       return (condition: condition, note: actions.count == 1 ? condition.rawValue : "\(share) \(condition.rawValue)")
     }
     return "<div class=\"scroll\">\(GraphDrawing(plan: plan, conditions: conditions).svg)</div>"
@@ -167,7 +171,7 @@ struct Report {
       let peak = mine.compactMap(\.provenance?.peakMegabytes).max() ?? 0
       return [
         HTML.escaped(stage.id), HTML.escaped(stage.kind.name), "\(mine.count)", "\(mine.count(where: \.hasRun))",
-        Readable.duration(seconds), "\(Int(peak)) MB",
+        Readable.duration(seconds), peak > 0 ? "\(Int(bounded: peak)) MB" : "",
       ]
     }
     return HTML.table(
@@ -183,10 +187,11 @@ struct Report {
   }
 
   private var provenance: String {
-    let facts = record.run.environment.provenance(seconds: record.seconds)
+    let facts = record.run.environment.provenance(
+      seconds: record.seconds, megabytes: ProcessMemory.highestMegabytes)
     let rows = [
       ["program", facts.program], ["processor", facts.cpu], ["BLAS kernels", facts.blas],
-      ["threads", "\(facts.threads)"], ["peak memory of this run", "\(Int(facts.peakMegabytes)) MB"],
+      ["threads", "\(facts.threads)"], ["peak memory of this run", "\(Int(bounded: facts.peakMegabytes)) MB"],
       ["time", Readable.duration(facts.seconds)], ["date", facts.date],
     ]
     let digests = record.shownOutputs.map { [$0.name, $0.artifact.digest.hex] }
@@ -197,4 +202,5 @@ struct Report {
 
 extension ActionResult {
   var hasRun: Bool { if case .ran = status { true } else { false } }
+  var hasFailed: Bool { if case .failed = status { true } else { false } }
 }

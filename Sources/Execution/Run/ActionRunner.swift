@@ -9,6 +9,7 @@ struct ActionRunner: Sendable {
   let interruption: Interruption
   let emit: @Sendable (RunEvent) -> Void
   private let memo = Memo()
+  private let meter = MemoryMeter()
 
   init(
     store: Store, environment: RunEnvironment, interruption: Interruption, emit: @escaping @Sendable (RunEvent) -> Void
@@ -81,7 +82,8 @@ struct ActionRunner: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     let work = try actions.map { action in
-      try Downloader(store: store, interruption: interruption, emit: emit).fetch(for: action)
+      try Downloader(store: store, interruption: interruption, patience: environment.patience, emit: emit)
+        .fetch(for: action)
       let attempt = try store.attempt()
       let context = ActionContext(
         action, store: store, attempt: attempt, memo: memo, interruption: interruption, threads: environment.threads,
@@ -89,8 +91,11 @@ struct ActionRunner: Sendable {
       return (action: action, attempt: attempt, context: context)
     }
     let kind = actions[0].stage.kind
+    let megabytes: Double?
     do {
-      if let batching = kind.batching { try batching.run(work.map(\.context)) } else { try kind.run(work[0].context) }
+      megabytes = try meter.measure {
+        if let batching = kind.batching { try batching.run(work.map(\.context)) } else { try kind.run(work[0].context) }
+      }.megabytes
     } catch { throw work.compactMap(\.context.lost).first ?? error }
     // Each has its share of the time.
     let seconds = (clock.now - start).seconds / Double(actions.count)
@@ -98,7 +103,8 @@ struct ActionRunner: Sendable {
       let record = ActionRecord(
         key: action.key, preimage: action.preimage.text, stage: action.stage.name, item: action.id.item,
         kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try context.outputs(),
-        provenance: environment.provenance(seconds: seconds, work: context.work), log: context.lines)
+        provenance: environment.provenance(seconds: seconds, megabytes: megabytes, work: context.work),
+        log: context.lines)
       let published = try attempt.publish(record, replacing: isForced)
       emit(.done(action.id, seconds: seconds))
       return published

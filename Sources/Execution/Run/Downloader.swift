@@ -7,6 +7,8 @@ import Transfers
 struct Downloader: Sendable {
   let store: Store
   let interruption: Interruption
+  /// Seconds after which a silent server is given up, where the user says so.
+  let patience: Int?
   let emit: @Sendable (RunEvent) -> Void
 
   /// Each file is downloaded once, however many actions and processes want it; what an earlier attempt left is used.
@@ -20,8 +22,8 @@ struct Downloader: Sendable {
       guard try !store.hasDownload(file.digest) else { continue }
       var shown: Int?
       do {
-        try Download(url: url, sha256: file.digest.hex).fetch(
-          to: file.path, patience: Self.patience,
+        try Download(url: url, sha256: file.digest.hex, size: file.size).fetch(
+          to: file.path, patience: patience.map { .init(silence: $0, pause: 0.1) } ?? .init(),
           progress: { received, size in
             // It arrives in pieces of some kilobytes.
             let megabytes = received >> 20
@@ -37,12 +39,6 @@ struct Downloader: Sendable {
       }
     }
   }
-
-  /// `DIFFUSIONCLIP_PATIENCE` is the time in seconds after which a silent server is given up.
-  private static let patience: Download.Patience = {
-    let given = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_PATIENCE"].flatMap { Int($0) }
-    return given.map { Download.Patience(silence: max(1, $0), pause: 0.1) } ?? Download.Patience()
-  }()
 }
 
 /// A file could not be downloaded.
@@ -54,10 +50,13 @@ struct DownloadFailure: Error, CustomStringConvertible {
     self.cause = cause
     description =
       switch cause {
+      case .tooLong where file.size == nil:
+        "\(cause). If it is the right file, give its 'size' beside its 'url'"
       case .noLibrary, .unreachable, .refused, .cut, .wrongContent, .tooLong:
         "\(cause). Or fetch the file elsewhere and put it at \(file.path) (its SHA-256 has to be \(file.digest.hex)), "
           + "or name a file of this machine in the recipe"
-      case .disk, .unreadable: "\(cause); free some space, then run again: what has arrived is kept"
+      case .diskFull: "\(cause); free some space, then run again"
+      case .disk, .unreadable: "\(cause); run again once that is mended: what has arrived is kept"
       }
   }
 
@@ -66,7 +65,7 @@ struct DownloadFailure: Error, CustomStringConvertible {
     switch cause {
     case .wrongContent, .tooLong: true
     case .refused(_, let status, _): (400..<500).contains(status)
-    case .noLibrary, .unreachable, .cut, .disk, .unreadable: false
+    case .noLibrary, .unreachable, .cut, .diskFull, .disk, .unreadable: false
     }
   }
 }

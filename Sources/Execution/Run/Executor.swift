@@ -259,9 +259,14 @@ public struct RunOptions: Sendable {
   public var keepsGoing: Bool
   /// The ids of stages to execute although the store has what they make.
   public var forced: Set<String>
+  /// What the plan was reduced to, as the user said it; empty for all that the recipe asks for.
+  public var only: [String]
 
-  public init(jobs: Int = 1, memory: Int = .max, keepsGoing: Bool = false, forced: Set<String> = []) {
-    (self.jobs, self.memory, self.keepsGoing, self.forced) = (jobs, memory, keepsGoing, forced)
+  public init(
+    jobs: Int = 1, memory: Int = .max, keepsGoing: Bool = false, forced: Set<String> = [], only: [String] = []
+  ) {
+    (self.jobs, self.memory, self.keepsGoing) = (jobs, memory, keepsGoing)
+    (self.forced, self.only) = (forced, only)
   }
 }
 

@@ -23,11 +23,17 @@ public struct PlanCompletion: Sendable {
     environment: RunEnvironment, patience: Double = 0, interruption: Interruption = Interruption(),
     emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> RunOutcome {
-    let forecast = try interruption.looking(in: store, within: patience, for: complete)
-    for reference in file.plan.outputs {
-      for item in forecast.artifacts[reference]?.items ?? [] { _ = try store.read(item.object) }
-    }
     let run = Run(of: file.plan, in: store, folder: folder, environment: environment, formats: formats)
+    try run.requireFolder()
+    do {
+      let forecast = try interruption.looking(in: store, within: patience, for: complete)
+      for reference in file.plan.outputs {
+        for item in forecast.artifacts[reference]?.items ?? [] { _ = try store.read(item.object) }
+      }
+    } catch {
+      run.note(RunOutcome(error: error), emit)
+      throw error
+    }
     return await run.perform(interruption: interruption, emit: emit)
   }
 

@@ -50,23 +50,24 @@ public struct Run: Sendable {
       do {
         try await repairing(emit) { isFirst in
           if !isFirst { await executor.forget() }
+          outcome.error = nil
           let artifacts = try await executor.run()
           outcome.expectations = try ExpectationResult.all(of: plan, artifacts: artifacts, in: store)
-          let record = RunRecord(
-            run: self, actions: await executor.results, artifacts: artifacts,
-            expectations: outcome.expectations, seconds: (clock.now - start).seconds)
-          try record.write(to: folder)
+          outcome.take(actions: await executor.results, skipped: await executor.skipped)
+          outcome.seconds = (clock.now - start).seconds
+          try RunRecord(run: self, outcome: outcome, artifacts: artifacts).write(to: folder)
           outcome.folder = folder
         }
       } catch { outcome.error = error }
-      outcome.actions = await executor.results
-      do { try register(outcome.actions) } catch { outcome.error = outcome.error ?? error }
-      outcome.skipped = await executor.skipped
-      let failed = outcome.actions.compactMap { if case .failed(let failure) = $0.status { failure } else { nil } }
-      if outcome.error == nil { outcome.error = RunFailures(failed) }
+      outcome.take(actions: await executor.results, skipped: await executor.skipped)
+      do {
+        let isWhole = outcome.error == nil && options.only.isEmpty
+        try store.register(RegisteredRun(of: plan, keys: outcome.actions.map(\.key), isWhole: isWhole))
+      } catch { outcome.error = outcome.error ?? error }
       await finish(uploads, interruption, emit)
     } catch { outcome.error = error }
     outcome.seconds = (clock.now - start).seconds
+    if outcome.folder == nil { note(outcome, emit) }
     emit(.finished(outcome.summary))
     return outcome
   }
@@ -88,10 +89,12 @@ public struct Run: Sendable {
       .notice("what \(Readable.count(left, "action")) made is not in the cache: `diffusionclip push` uploads it later"))
   }
 
-  /// Tells the store what the run used, so that it is not taken for garbage.
-  private func register(_ actions: [ActionResult]) throws {
-    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { Overlay.value($0.key, $0.value).json }
-    try store.register(RegisteredRun(recipe: plan.file, overlays: overlays, keys: actions.map(\.key)))
+  /// Writes a run that has no results into the folder of its results, where nobody shall take an earlier run's page for
+  /// its.
+  func note(_ outcome: RunOutcome, _ emit: @Sendable (RunEvent) -> Void = { _ in }) {
+    do { try RunRecord(run: self, outcome: outcome, artifacts: [:]).write(to: folder) } catch {
+      emit(.notice("what is in \(folder) is an earlier run's: that this one failed could not be written (\(error))"))
+    }
   }
 
   /// Does `work` again for as long as it comes upon objects that the store has lost, each for the first time.
@@ -135,6 +138,19 @@ public struct RunOutcome: Sendable {
   public var error: (any Error)?
   public var seconds = 0.0
 
+  init(error: (any Error)? = nil) { self.error = error }
+
+  /// Takes note of what became of the actions; where some failed and nothing else is wrong, that is what is.
+  mutating func take(actions: [ActionResult], skipped: [ActionID]) {
+    (self.actions, self.skipped) = (actions, skipped)
+    if error == nil { error = RunFailures(failures) }
+  }
+
+  /// The actions that failed, in the order of the plan.
+  public var failures: [ActionFailure] {
+    actions.compactMap { if case .failed(let failure) = $0.status { failure } else { nil } }
+  }
+
   public var status: ExitStatus {
     if let error { return ExitStatus(of: error) }
     if expectations.contains(where: { if case .unknown = $0.verdict { true } else { false } }) { return .wrongInput }
@@ -161,12 +177,15 @@ public struct RunOutcome: Sendable {
   public var complaints: [String] {
     switch error {
     case nil: expectations.compactMap(\.complaint)
-    case is Cancelled:
-      [
-        "interrupted; the same command goes on from here: what is finished is kept, and a training or fine-tuning "
-          + "continues where it last saved its state"
-      ]
     case let error?: ["\(error)"]
     }
+  }
+}
+
+extension RegisteredRun {
+  /// - Parameter isWhole: whether all that the recipe asks for is there.
+  init(of plan: Plan, keys: [Digest], isWhole: Bool) {
+    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { Overlay.value($0.key, $0.value).json }
+    self.init(recipe: plan.file, overlays: overlays, keys: keys, isWhole: isWhole)
   }
 }

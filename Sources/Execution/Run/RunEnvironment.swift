@@ -1,4 +1,5 @@
 import ArtifactStore
+import Foundation
 import StageKit
 
 /// What the command tells a run about itself and the machine.
@@ -9,15 +10,33 @@ public struct RunEnvironment: Sendable {
   public let blas: String
   /// How many threads an action may use.
   public let threads: Int
+  /// Seconds after which a silent server is given up, where the user says so.
+  let patience: Int?
 
-  public init(program: String, blas: String, threads: Int) {
+  /// - Throws: `InputError` where the environment says something that makes no sense.
+  public init(
+    program: String, blas: String, threads: Int,
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws {
     (self.program, self.blas, self.threads) = (program, blas, threads)
+    patience = try Self.patience(environment)
+  }
+
+  /// `DIFFUSIONCLIP_PATIENCE`, the time in seconds after which a silent server is given up; nil where it is not set.
+  /// - Throws: `InputError`.
+  static func patience(_ environment: [String: String]) throws -> Int? {
+    guard let text = environment["DIFFUSIONCLIP_PATIENCE"], !text.isEmpty else { return nil }
+    guard let seconds = Int(text), 1...86_400 ~= seconds else {
+      throw InputError("DIFFUSIONCLIP_PATIENCE is '\(text)', expected a number of seconds from 1 to 86400")
+    }
+    return seconds
   }
 
   /// The provenance of what was done in `seconds` until now.
-  func provenance(seconds: Double, work: Work = .none) -> Provenance {
+  /// - Parameter megabytes: the largest resident set meanwhile; nil where that cannot be told.
+  func provenance(seconds: Double, megabytes: Double?, work: Work = .none) -> Provenance {
     Provenance(
       program: program, cpu: Host.cpu, blas: blas, threads: threads, seconds: seconds,
-      peakMegabytes: ProcessMemory.peakMegabytes, date: Host.date, evaluations: work.evaluations, flop: work.flop)
+      peakMegabytes: megabytes ?? 0, date: Host.date, evaluations: work.evaluations, flop: work.flop)
   }
 }

@@ -134,7 +134,9 @@ public struct StageExecution: Sendable {
       "plan": .string(file.digest.hex), "recipe": .string(file.plan.recipe), "file": .string(file.plan.file),
       "stage": .string(stage.id),
       "actions": .array(done), "seconds": .double((clock.now - start).seconds),
-      "provenance": environment.provenance(seconds: (clock.now - start).seconds).json,
+      "provenance": environment.provenance(
+        seconds: (clock.now - start).seconds, megabytes: ProcessMemory.highestMegabytes
+      ).json,
     ]
   }
 

@@ -27,4 +27,12 @@ public struct PlannedAction: Sendable {
   public let downloads: [SourceFile]
 
   public var isCached: Bool { status == .cached }
+
+  /// Whether neither it nor what it needs was ever done.
+  var isNew: Bool {
+    switch status {
+    case .run(.neverRun), .run(.blocked): true
+    case .run, .cached: false
+    }
+  }
 }

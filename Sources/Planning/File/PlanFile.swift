@@ -140,8 +140,10 @@ extension PlannedSource {
         files.map { file in
           switch file.place {
           case .path(let path): ["name": .string(file.name), "path": .string(path)]
-          case .url(let url, let digest):
-            ["name": .string(file.name), "url": .string(url), "sha256": .string(digest.hex)]
+          case .url(let url, let digest, let size):
+            .object(
+              [.init("name", .string(file.name)), .init("url", .string(url)), .init("sha256", .string(digest.hex))]
+                + (size.map { [.init("size", .int($0))] } ?? []))
           }
         }),
     ]

@@ -145,7 +145,10 @@ struct PlanReader {
           return SourcePath(name: try file.string("name"), path: try file.string("path"))
         }
         let digest = try file.wanted(Digest(hex: try file.string("sha256")), "sha256")
-        return SourcePath(name: try file.string("name"), place: .url(try file.string("url"), sha256: digest))
+        let size = file.json["size"] == nil ? nil : try file.int("size")
+        if let size { _ = try file.wanted(PlannedSource.sizes ~= size ? size : nil, "size") }
+        return SourcePath(
+          name: try file.string("name"), place: .url(try file.string("url"), sha256: digest, size: size))
       })
   }
 

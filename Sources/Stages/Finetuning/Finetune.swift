@@ -134,7 +134,9 @@ private func tuneModel(_ context: any StageContext) throws {
   let evaluations = (total - tuning.iteration) * parameters.int("steps")
   var timer = SaveTimer(parameters)
   while tuning.iteration < total {
-    try context.checkCancellation()
+    try SavedState.checkCancellation(context) {
+      if tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
+    }
     let report: FineTuning.Report
     do { report = try limited(parameters) { try tuning.iterate(over: examples) } } catch let divergence as Divergence {
       // What was learned before is kept, but where an update has spoiled it.

@@ -23,11 +23,13 @@ func optimizeLatents(_ context: any StageContext) throws {
       model.predictor, latent: item.latent, image: item.image, trajectory: trajectory,
       rate: parameters.double("learning_rate"),
       objective: objective)
+    let finishedLosses = losses
     for pass in 0..<passes {
-      try context.checkCancellation()
+      // The latent under way begins anew: it has as few updates as there are passes.
+      try SavedState.checkCancellation(context) { try saveLatents(finished, finishedLosses, context) }
       let terms: [(name: String, value: Double)]
       do { terms = try limited(parameters) { try run.iterate() } } catch let divergence as Divergence {
-        if !finished.isEmpty { try saveLatents(finished, losses, context) }
+        if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) }
         throw ResultError(
           "latent '\(item.name)', \(divergence.description(of: passes)); lower 'learning_rate' (it is \(parameters.double("learning_rate")))"
         )

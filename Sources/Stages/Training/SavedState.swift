@@ -36,6 +36,15 @@ struct SavedState {
     try context.saveState(Safetensors.data(of: state))
   }
 
+  /// Stops where the run was interrupted.
+  /// - Parameter save: saves where the stage is, for the next attempt to go on from there.
+  static func checkCancellation(_ context: any StageContext, save: () throws -> Void) throws {
+    do { try context.checkCancellation() } catch {
+      try save()
+      throw error
+    }
+  }
+
   /// The tensors called `prefix`0, `prefix`1 and so on, as far as they go.
   func list(_ prefix: String) -> [Tensor] {
     var list: [Tensor] = []

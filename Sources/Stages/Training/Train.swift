@@ -120,30 +120,30 @@ let train = StageKind(
       settings: TrainingRun.Settings(
         steps: parameters.int("steps"), rate: parameters.double("learning_rate"), warmup: parameters.int("warmup"),
         averageDecay: parameters.double("average"), seed: UInt64(parameters.int("seed"))))
-    var losses = try restore(&run, context) ?? LossTable(counter: "step")
+    let restored = try restore(&run, context)
+    var losses = restored?.losses ?? LossTable(counter: "step")
     var timer = SaveTimer(parameters)
     let steps = run.settings.steps - run.step
-    var sum = 0.0
-    var counted = 0
+    // Of the losses since the last row.
+    var (sum, counted) = (restored?.sum ?? 0, restored?.counted ?? 0)
     while !run.isFinished {
-      try context.checkCancellation()
+      try SavedState.checkCancellation(context) { try save(run, losses, sum, counted, context) }
       let rate = run.rate
       let progress = Double(run.step) / Double(run.settings.steps)
       do throws(Divergence) { sum += try run.advance { lesson.loss(&$0, progress) } } catch {
-        // Only between rows of the table are the losses of all steps in it.
-        if error.isIntact, counted == 0, run.step > 0 { try save(run, losses, context) }
+        if error.isIntact, run.step > 0 { try save(run, losses, sum, counted, context) }
         throw ResultError(
           "\(error.description(of: run.settings.steps)); lower 'learning_rate' (it is \(run.settings.rate)) or raise 'warmup' (it is \(run.settings.warmup))"
         )
       }
       counted += 1
-      // One row for every ten steps, so that what is saved in between needs no half-finished mean.
+      // One row for every ten steps.
       guard run.step % 10 == 0 || run.isFinished else { continue }
       let loss = sum / Double(counted)
       losses.add(run.step, [("loss", loss), ("learning_rate", rate)])
       (sum, counted) = (0, 0)
       context.progress(run.step, of: run.settings.steps, unit: "step", values: [ProgressValue("loss", loss)])
-      if timer.isDue, !run.isFinished { try save(run, losses, context) }
+      if timer.isDue, !run.isFinished { try save(run, losses, sum, counted, context) }
     }
     context.count(
       Work(evaluations: steps * lesson.work.evaluations, flop: Double(steps) * lesson.work.flop))
@@ -164,18 +164,28 @@ private func networkComplaints(_ parameters: Parameters) -> [Complaint] {
   } catch { return [Complaint(about: "channels", "\(error)")] }
 }
 
-private let stepsDone = "step"
+private let (stepsDone, lossSum, lossCount) = ("step", "loss_sum", "loss_count")
 
-private func save(_ run: TrainingRun, _ losses: LossTable, _ context: any StageContext) throws {
+/// - Parameters:
+///   - sum: of the losses since the last row of the table, exactly.
+///   - counted: how many these are.
+private func save(
+  _ run: TrainingRun, _ losses: LossTable, _ sum: Double, _ counted: Int, _ context: any StageContext
+) throws {
   var state = SavedState(losses: losses)
   for (name, tensor) in run.state() { state.tensors[name] = tensor }
-  state.numbers = [stepsDone: run.step]
+  state.numbers = [
+    stepsDone: run.step, lossSum: Int(truncatingIfNeeded: sum.bitPattern), lossCount: counted,
+  ]
   try state.save(context)
 }
 
-private func restore(_ run: inout TrainingRun, _ context: any StageContext) throws -> LossTable? {
+private func restore(
+  _ run: inout TrainingRun, _ context: any StageContext
+) throws -> (losses: LossTable, sum: Double, counted: Int)? {
   guard let state = try SavedState(context), let step = state.numbers[stepsDone], run.restore(state.tensors, step: step)
   else { return nil }
   context.log("goes on after \(step) steps")
-  return state.losses
+  let sum = Double(bitPattern: UInt64(truncatingIfNeeded: state.numbers[lossSum] ?? 0))
+  return (state.losses, sum, state.numbers[lossCount] ?? 0)
 }

@@ -1,0 +1,87 @@
+import ArtifactStore
+import Foundation
+import StageKit
+
+/// Where the user wants something written: what can be known of it before the work is said before the work.
+public enum OutputPlace {
+  /// Makes a folder where there is none, and sees that something can be written into it.
+  /// - Parameter option: by what the user names another, such as `--to`.
+  /// - Throws: `InputError`.
+  public static func requireFolder(_ path: String, option: String) throws {
+    func refuse(_ reason: String) -> InputError {
+      InputError("cannot write to the folder \(path): \(reason); choose another with \(option)")
+    }
+    guard !path.isEmpty else { throw InputError("\(option) is empty: name a folder") }
+    do { try Files.makeFolder(path) } catch { throw refuse(reason(error)) }
+    let probe = "\(path)/.\(getpid())-\(UInt32.random(in: 0 ... .max)).tmp"
+    let file = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    // A full disk may have space again by then.
+    guard file >= 0 || errno == ENOSPC || errno == EDQUOT else { throw refuse(String(cString: strerror(errno))) }
+    if file >= 0 {
+      close(file)
+      unlink(probe)
+    }
+  }
+
+  /// Sees that a file can be written.
+  /// - Parameter option: by what the user names it, such as `--junit`.
+  /// - Throws: `InputError`.
+  public static func requireFile(_ path: String, option: String) throws {
+    guard !path.isEmpty else { throw InputError("\(option) is empty: name a file") }
+    var status = stat()
+    if stat(path, &status) == 0 {
+      if status.st_mode & S_IFMT == S_IFDIR { throw InputError("\(option): \(path) is a folder: name a file") }
+      guard access(path, W_OK) == 0 else {
+        throw InputError("\(option): cannot write \(path): \(String(cString: strerror(errno)))")
+      }
+      return
+    }
+    let folder = (path as NSString).deletingLastPathComponent
+    let parent = folder.isEmpty ? "." : folder
+    guard stat(parent, &status) == 0 else {
+      throw InputError("\(option): there is no folder \(parent) to write \(path) to: make it first")
+    }
+    guard access(parent, W_OK | X_OK) == 0 else {
+      throw InputError("\(option): cannot write \(path): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  private static func reason(_ error: StoreError) -> String {
+    switch error {
+    case .notPermitted: "not permitted"
+    case .system(_, let path, let code): "\(path): \(String(cString: strerror(code)))"
+    default: "\(error)"
+    }
+  }
+}
+
+extension Run {
+  /// Sees, before anything is computed, that the results can be written, and that they do not overwrite those of another
+  /// recipe that is called the same.
+  /// - Throws: `InputError`.
+  public func requireFolder() throws {
+    try OutputPlace.requireFolder(folder, option: "--runs")
+    guard let data = try? Files.read(folder + "/run.json"), let record = try? JSON(parsing: data),
+      let other = record["file"]?.string, other != plan.fileInRepository
+    else { return }
+    let path = Store.repository(around: plan.file) + "/" + other
+    // A recipe that was moved goes on where it was.
+    guard FileName.isInside(other), access(path, F_OK) == 0 else { return }
+    throw InputError(
+      "\(plan.file) and \(path) are both called '\(plan.recipe)': the results of the latter are in \(folder), and would "
+        + "be overwritten; rename one of them, or choose another folder with --runs")
+  }
+
+  /// Sees that no two of several runs write to the same folder.
+  /// - Throws: `InputError`.
+  public static func requireDistinct(_ runs: [Run]) throws {
+    var seen: [String: Run] = [:]
+    for run in runs {
+      if let other = seen.updateValue(run, forKey: run.folder) {
+        throw InputError(
+          "\(other.plan.file) and \(run.plan.file) are both called '\(run.plan.recipe)': their results would overwrite "
+            + "each other; rename one of them")
+      }
+    }
+  }
+}
