@@ -54,7 +54,7 @@ struct SourceFinder {
       return order == 0 ? precedes(named[$0.index].text, named[$1.index].text) : order < 0
     }
     named = order.map { named[$0.index] }
-    for (first, second) in zip(named, named.dropFirst()) where first.file.name == second.file.name {
+    for (first, second) in Self.alike(named, by: \.file.name) {
       let isSame = first.file.place == second.file.place
       problems.report(
         isSame
@@ -66,6 +66,16 @@ struct SourceFinder {
       return nil
     }
     return PlannedSource(form: form, files: named.map(\.file))
+  }
+
+  /// The first two with one name. Names that only differ in how an accent is written are one: nobody sees the difference.
+  private static func alike<Named>(_ sorted: [Named], by name: (Named) -> String) -> [(Named, Named)] {
+    if let pair = zip(sorted, sorted.dropFirst()).first(where: { name($0) == name($1) }) { return [pair] }
+    var met: [String: Named] = [:]
+    for named in sorted where name(named).utf8.contains(where: { $0 >= 0x80 }) {
+      if let first = met.updateValue(named, forKey: name(named)) { return [(first, named)] }
+    }
+    return []
   }
 
   // MARK: One path

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// A table as comma-separated values (RFC 4180): a header, then rows. What artifacts of type `table` hold.
@@ -51,7 +52,7 @@ public struct CSV: Sendable, Hashable {
   }
 
   public var text: String {
-    ([header] + rows).map { $0.map(Self.quoted).joined(separator: ",") + "\n" }.joined()
+    ([header] + rows).map { $0.map(Escape.csv).joined(separator: ",") + "\n" }.joined()
   }
 
   /// The cells below a heading, or nil where there is no such column.
@@ -62,10 +63,5 @@ public struct CSV: Sendable, Hashable {
   /// Whether these cells of a column are numbers, except for empty ones.
   public static func areNumeric(_ cells: [String]) -> Bool {
     cells.allSatisfy { $0.isEmpty || Double($0) != nil } && cells.contains { !$0.isEmpty }
-  }
-
-  private static func quoted(_ cell: String) -> String {
-    guard cell.utf8.contains(where: { ",\"\n\r".utf8.contains($0) }) else { return cell }
-    return "\"" + cell.replacing("\"", with: "\"\"") + "\""
   }
 }

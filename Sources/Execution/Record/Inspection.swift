@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Planning
 import RecipeSyntax
@@ -52,7 +53,7 @@ public struct Inspection: Sendable {
   public func export(_ output: Output, to folder: String, formats: ArtifactFormats) throws -> [String] {
     try Exporter(store: store, formats: formats).files(of: output.artifact, called: output.name).map { file in
       let path = folder + "/" + file.path
-      try Files.makeFolder((path as NSString).deletingLastPathComponent)
+      try Files.makeFolder(path.parentFolder)
       try Files.replace(path, with: file.data)
       return path
     }

@@ -1,6 +1,8 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Planning
+import StageKit
 
 /// All there is to say about a run that made its artifacts: the material of `run.json` and of the report.
 struct RunRecord: Sendable {
@@ -44,19 +46,23 @@ struct RunRecord: Sendable {
 
     var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
     files.append((FileName.report, Data(try Report(of: self).html.utf8)))
+    var paths: Set<String> = []
+    if let twice = files.first(where: { !paths.insert($0.path).inserted }) {
+      throw InputError("two outputs would be the file \(folder)/\(twice.path): give one of their stages another name")
+    }
     for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
     let names = files.map(\.path)
     try Files.replace(index, with: try json(files: names).prettyData)
 
     for case let name? in earlier.map(\.string) where !names.contains(name) && FileName.isInside(name) {
       try Files.remove(folder + "/" + name)
-      if let slash = name.firstIndex(of: "/") { rmdir(folder + "/" + name[..<slash]) }
+      if name.has("/") { rmdir(folder + "/" + name.parts(at: "/")[0]) }
     }
   }
 
   private static func write(_ data: Data, to path: String) throws {
     if try Files.read(path) == data { return }
-    try Files.makeFolder((path as NSString).deletingLastPathComponent)
+    try Files.makeFolder(path.parentFolder)
     try Files.replace(path, with: data)
   }
 
@@ -80,7 +86,7 @@ struct RunRecord: Sendable {
     return [
       "recipe": .string(plan.recipe),
       "description": .optional(plan.description),
-      "file": .string((plan.file as NSString).lastPathComponent),
+      "file": .string(plan.file.fileName),
       "params": .object(plan.parameters.map { JSON.Member($0.key, $0.value.json) }),
       "overlays": .object(plan.overlays.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
       "files": .array(files.map(JSON.string)),
@@ -104,7 +110,7 @@ struct RunRecord: Sendable {
 extension FileName {
   /// Whether a relative path stays in its folder.
   static func isInside(_ path: String) -> Bool {
-    !path.hasPrefix("/") && !path.split(separator: "/").contains("..")
+    !path.isEmpty && !path.begins(with: "/") && !path.parts(at: "/").contains("..")
   }
 }
 
