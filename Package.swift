@@ -35,7 +35,9 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "diffusionclip",
-      dependencies: ["Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", arguments],
+      dependencies: [
+        "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Escaping", arguments,
+      ],
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
       linkerSettings: [
@@ -47,26 +49,30 @@ let package = Package(
       ]),
     module(
       "Execution",
-      ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Imaging", collections, heaps]),
+      [
+        "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Imaging", "Escaping", collections,
+        heaps,
+      ]),
     module(
       "Stages",
       [
         "StageKit", "ArtifactStore", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits",
-        "Tensors", "Kernels",
+        "Tensors", "Kernels", "Escaping",
       ]),
-    module("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", collections]),
-    module("StageKit", ["RecipeSyntax", "ArtifactStore"]),
-    module("RecipeSyntax", ["CLibYAML", collections]),
-    module("ArtifactStore", [crypto]),
+    module("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "Escaping", collections]),
+    module("StageKit", ["RecipeSyntax", "ArtifactStore", "Escaping"]),
+    module("RecipeSyntax", ["CLibYAML", "Escaping", collections]),
+    module("ArtifactStore", ["Escaping", crypto]),
     module("Transfers", ["CCurl", crypto]),
     module("Diffusion", ["Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
     module("Networks", ["Checkpoints", "Tensors", "Kernels", collections]),
     module("Checkpoints", ["Tensors", "Kernels", collections]),
-    module("Imaging", ["CPNG", "CJPEG"]),
+    module("Imaging", ["CPNG", "CJPEG", "Escaping"]),
     module("Portraits"),
     module("Tensors", ["Kernels"]),
     module("Kernels", ["CKernels", "COpenBLAS"]),
+    module("Escaping"),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl")]),
@@ -76,6 +82,7 @@ let package = Package(
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(
       name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+    tests("Escaping", ["ArtifactStore", "TestSupport"]),
     tests("Tensors", ["Kernels", "TestSupport"]),
     tests("Checkpoints", ["Tensors", "TestSupport"], fixtures: true),
     tests("Networks", ["Checkpoints", "Tensors", "TestSupport", collections], fixtures: true),
@@ -91,11 +98,11 @@ let package = Package(
     tests(
       "Stages",
       ["Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore"]),
-    tests("Execution", ["Planning", "StageKit", "ArtifactStore", "TestSupport"]),
+    tests("Execution", ["Planning", "StageKit", "ArtifactStore", "Escaping", "TestSupport"]),
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["StageKit", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "TestSupport"],
+      dependencies: ["StageKit", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "Escaping", "TestSupport"],
       exclude: ["Snapshots"], swiftSettings: testing),
     .testTarget(name: "ArchitectureTests", swiftSettings: testing),
   ]

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// Work in progress: a private folder whose files become objects of the store all at once, when the action is done.
@@ -49,7 +50,7 @@ public final class Attempt {
     _ record: ActionRecord, replacing isReplacing: Bool
   ) throws(StoreError) -> FinishedAction {
     if !isReplacing, case .hit(let first) = try store.lookup(record.key) { return first }
-    let folders = Set(objects.map { (store.objects.path(of: $0) as NSString).deletingLastPathComponent })
+    let folders = Set(objects.map { store.objects.path(of: $0).parentFolder })
     for folder in folders { try Files.makeFolder(folder) }
     for digest in objects {
       // Replaces an object that is already there: the bytes are the same, unless they were damaged.
@@ -58,7 +59,7 @@ public final class Attempt {
     for folder in folders { try Files.syncFolder(folder) }
 
     let target = store.actions.path(of: record.key)
-    let folder = (target as NSString).deletingLastPathComponent
+    let folder = target.parentFolder
     try Files.makeFolder(folder)
     let draft = "\(lock.path)/record"
     try Files.create(draft, record.data)

@@ -85,6 +85,9 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible, C
 
   public var description: String { hex }
 
+  /// The bytes in base64, as HTML's policies have them.
+  package var base64: String { withBytes { Data($0).base64EncodedString() } }
+
   /// The first twelve digits, for people.
   public var short: String { String(hex.prefix(12)) }
 

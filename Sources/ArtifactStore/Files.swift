@@ -1,4 +1,5 @@
 import Crypto
+import Escaping
 import Foundation
 
 /// The few file operations that the store and the run record need, with typed errors. Absence is nil, not an error.
@@ -143,7 +144,7 @@ package enum Files {
         throw .last("make the folder", path, code: EEXIST)
       }
     case ENOENT:
-      let parent = (path as NSString).deletingLastPathComponent
+      let parent = path.parentFolder
       guard parent != path, !parent.isEmpty else { throw .last("make the folder", path, code: ENOENT) }
       try makeFolder(parent)
       guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw .last("make the folder", path) }

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// A folder of the store whose files are named by digests, spread over folders named by the first two digits.
@@ -37,7 +38,7 @@ final class Shelves: Sendable {
   /// Makes a network file system look for the file of `digest` again. One that found a name absent may believe so for a
   /// minute, until the folders around it are opened anew.
   func lookAnew(at digest: Digest) {
-    for path in [folder, (path(of: digest) as NSString).deletingLastPathComponent] {
+    for path in [folder, path(of: digest).parentFolder] {
       let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       if folder >= 0 { close(folder) }
     }

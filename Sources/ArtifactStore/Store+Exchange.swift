@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// What goes from store to store: objects and records, each checked before it is given or taken.
@@ -8,7 +9,7 @@ extension Store {
   /// Makes the file at `path`, which has been found to have this digest and is on the disk, an object of the store.
   package func adopt(_ path: String, as digest: Digest) throws(StoreError) {
     let target = objects.path(of: digest)
-    let shelf = (target as NSString).deletingLastPathComponent
+    let shelf = target.parentFolder
     try Files.makeFolder(shelf)
     guard chmod(path, 0o444) == 0 else { throw .last("write", path) }
     try Files.move(path, to: target)

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// Content-hashed artifacts on disk, and the records of the actions that made them.
@@ -75,11 +76,11 @@ public final class Store: Sendable {
 
   /// The nearest folder around `file` that holds `.git`, else the folder of `file`.
   public static func repository(around file: String) -> String {
-    let home = (file as NSString).deletingLastPathComponent
+    let home = file.parentFolder
     var folder = home
     while folder != "/", !folder.isEmpty {
       if access(folder + "/.git", F_OK) == 0 { return folder }
-      folder = (folder as NSString).deletingLastPathComponent
+      folder = folder.parentFolder
     }
     return home
   }

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 extension Drawing {
@@ -41,7 +42,7 @@ extension TextLine {
     // Whatever font there is takes the room that the layout has for it.
     return "<text \(place)\(anchor) font-size=\"\(style.fontSize)\"\(style.isBold ? " font-weight=\"bold\"" : "") "
       + "fill=\"\(style.color.code)\" textLength=\"\(style.width(of: text))\" lengthAdjust=\"spacingAndGlyphs\">"
-      + "\(XML.escaped(text))</text>\n"
+      + "\(Escape.markup(text))</text>\n"
   }
 }
 
@@ -79,23 +80,4 @@ extension Polyline {
 extension Color {
   /// `#0072b2`
   fileprivate var code: String { String(format: "#%02x%02x%02x", red, green, blue) }
-}
-
-/// Texts in XML.
-private enum XML {
-  /// `text` with the characters that mean something in XML made harmless, and those that it cannot hold replaced.
-  static func escaped(_ text: String) -> String {
-    var escaped = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": escaped += "&amp;"
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "\"": escaped += "&quot;"
-      case "\u{0}"..<"\t", "\u{B}"..<"\r", "\u{E}"..<" ", "\u{FFFE}"..."\u{FFFF}": escaped += "\u{FFFD}"
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped
-  }
 }

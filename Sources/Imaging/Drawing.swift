@@ -32,6 +32,16 @@ public struct Drawing: Sendable {
 
   mutating func draw(_ polyline: Polyline) { elements.append(.polyline(polyline)) }
 
+  /// The texts in it that ``render()`` cannot write in full, and the characters in each that it draws a box for; in a
+  /// document every viewer has glyphs of its own.
+  public var unwritable: [(text: String, characters: [Character])] {
+    elements.compactMap { element in
+      guard case .text(let line) = element else { return nil }
+      let missing = Font.missing(in: line.text)
+      return missing.isEmpty ? nil : (line.text, missing)
+    }
+  }
+
   /// The drawing as a picture.
   public func render() -> Image {
     var image = Image(width: width, height: height, color: .white)

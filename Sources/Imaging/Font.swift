@@ -18,10 +18,18 @@ enum Font {
   }
 
   /// The glyph of `character`; of the same letter without accents where the font has only that; else a hollow box.
-  static func glyph(_ character: Character) -> Glyph {
+  static func glyph(_ character: Character) -> Glyph { known(character) ?? box }
+
+  /// The characters of `text` that it has no glyphs for, each once.
+  static func missing(in text: String) -> [Character] {
+    var met: Set<Character> = []
+    return text.filter { met.insert($0).inserted && !$0.isNewline && known($0) == nil }.map(\.self)
+  }
+
+  private static func known(_ character: Character) -> Glyph? {
     if let glyph = glyphs[character] { return glyph }
     let plain = String(character).folding(options: .diacriticInsensitive, locale: nil)
-    return plain.first.flatMap { glyphs[$0] } ?? box
+    return plain.first.flatMap { glyphs[$0] }
   }
 
   private static let box = glyphs["\u{25A1}"] ?? space

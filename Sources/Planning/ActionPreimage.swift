@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import StageKit
 
 /// The revision of the numerics under all kinds. Raised when a change in tensors, networks or diffusion changes the
@@ -92,7 +93,7 @@ private struct Facts {
   /// The text on one line.
   private static func line(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: "\n") }
-    return isPlain ? text : text.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+    return isPlain ? text : text.replacingScalar("\\", with: "\\\\").replacingScalar("\n", with: "\\n")
   }
 
   /// There may be a hundred thousand files: no text is made that is not kept.

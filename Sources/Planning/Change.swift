@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import OrderedCollections
 import StageKit
 
@@ -11,7 +12,9 @@ public struct Change: Sendable, Hashable, CustomStringConvertible {
   /// - Parameter sets: the artifacts behind the inputs of both, as far as they are known, by content digest.
   public static func changes(from earlier: String, to later: String, sets: [Digest: Artifact]) -> [Change] {
     let (old, new) = (facts(in: earlier), facts(in: later))
-    let subjects = OrderedSet(new.keys).union(old.keys).filter { old[$0] != new[$0] }
+    let subjects = OrderedSet(new.keys).union(old.keys).filter { subject in
+      !(old[subject].map { old in new[subject].map { old.isSame(as: $0) } ?? false } ?? false)
+    }
     let grouped: OrderedDictionary<String, [String]> = .init(grouping: subjects) { group($0) }
     return grouped.map { group, subjects in
       let pairs = subjects.map { subject -> Pair in (old[subject], new[subject]) }
@@ -57,8 +60,14 @@ public struct Change: Sendable, Hashable, CustomStringConvertible {
 
   /// A parameter's value as a recipe would show it.
   private static func value(_ fact: String) -> String {
-    let text = fact.replacing("\\n", with: "\n").replacing("\\\\", with: "\\")
-    return Value(canonical: text)?.text ?? fact
+    var text = String.UnicodeScalarView()
+    var rest = fact.unicodeScalars[...]
+    while let scalar = rest.popFirst() {
+      // What was escaped is a backslash or, as `n`, a line end.
+      let escaped = scalar == "\\" ? rest.popFirst() : nil
+      text.append(escaped.map { $0 == "n" ? "\n" : $0 } ?? scalar)
+    }
+    return Value(canonical: String(text))?.text ?? fact
   }
 
   /// What changed at a port: items, where both sets are known; else how many of what is bound to it.

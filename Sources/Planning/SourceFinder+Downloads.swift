@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import RecipeSyntax
 
@@ -54,7 +55,7 @@ extension SourceFinder {
         notes: url.node.notes)
       return nil
     }
-    let name = parts.path.split(separator: "/", omittingEmptySubsequences: false).last.map(String.init) ?? ""
+    let name = parts.path.parts(at: "/", omittingEmpty: false).last ?? ""
     guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(0) else {
       problems.report(
         "'url' in \(subject) names no file", at: url.node.location, hint: "what follows its last / is the file's name",

@@ -56,23 +56,14 @@ struct SourceFinder {
       return order == 0 ? precedes(named[$0.index].text, named[$1.index].text) : order < 0
     }
     named = order.map { named[$0.index] }
-    // Names of the same letters, composed or not, are one to Swift, wherever they stand in the order of their bytes.
-    var composed: [String: Int] = [:]
-    for (place, entry) in named.enumerated() where !entry.file.name.utf8.allSatisfy({ $0 < 0x80 }) {
-      guard let other = composed.updateValue(place, forKey: entry.file.name),
-        !named[other].file.name.utf8.elementsEqual(entry.file.name.utf8)
-      else { continue }
-      problems.report(
-        "two files would be the item '\(entry.file.name)' in \(subject): their names differ only in how letters are composed",
-        at: entry.node.location, hint: "they are \(named[other].text) and \(entry.text): rename one",
-        notes: entry.node.notes)
-      return nil
-    }
-    for (first, second) in zip(named, named.dropFirst()) where first.file.name == second.file.name {
+    for (first, second) in Self.alike(named, by: \.file.name) {
       let isSame = first.file.place == second.file.place
+      let isComposed = !first.file.name.isSame(as: second.file.name)
       problems.report(
         isSame
-          ? "\(subject) names a file twice" : "two files would be the item '\(first.file.name)' in \(subject)",
+          ? "\(subject) names a file twice"
+          : "two files would be the item '\(first.file.name)' in \(subject)"
+            + (isComposed ? ": their names differ only in how letters are composed" : ""),
         at: second.node.location,
         hint: isSame
           ? "it is \(first.text)" : "they are \(first.text) and \(second.text): rename one, or load them apart",
@@ -80,6 +71,16 @@ struct SourceFinder {
       return nil
     }
     return PlannedSource(form: form, files: named.map(\.file))
+  }
+
+  /// The first two with one name. Names that only differ in how an accent is written are one: nobody sees the difference.
+  private static func alike<Named>(_ sorted: [Named], by name: (Named) -> String) -> [(Named, Named)] {
+    if let pair = zip(sorted, sorted.dropFirst()).first(where: { name($0) == name($1) }) { return [pair] }
+    var met: [String: Named] = [:]
+    for named in sorted where name(named).utf8.contains(where: { $0 >= 0x80 }) {
+      if let first = met.updateValue(named, forKey: name(named)) { return [(first, named)] }
+    }
+    return []
   }
 
   // MARK: One path

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 import OrderedCollections
 
@@ -113,10 +114,13 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
   private static let shown = 100
 
   private func lines(of error: Diagnostic) -> [String] {
-    var lines = ["\(error.location): error: \(error.message)"] + excerpt(at: error.location)
-    if let suggestion = error.suggestion { lines.append("     help: did you mean '\(suggestion)'?") }
-    if let hint = error.hint { lines.append("     help: \(hint)") }
-    for note in error.notes { lines += ["\(note.location): note: \(note.message)"] + excerpt(at: note.location) }
+    // Texts from outside that are part of it do not end its line, and are seen as what they are.
+    var lines = [Escape.message("\(error.location): error: \(error.message)")] + excerpt(at: error.location)
+    if let suggestion = error.suggestion { lines.append(Escape.message("     help: did you mean '\(suggestion)'?")) }
+    if let hint = error.hint { lines.append(Escape.message("     help: \(hint)")) }
+    for note in error.notes {
+      lines += [Escape.message("\(note.location): note: \(note.message)")] + excerpt(at: note.location)
+    }
     return lines
   }
 
@@ -144,8 +148,7 @@ public struct Diagnostics: Error, Sendable, CustomStringConvertible {
   private func printable(_ scalars: some Sequence<Unicode.Scalar>) -> String {
     var text = String.UnicodeScalarView()
     for scalar in scalars {
-      let isControl = scalar.properties.generalCategory == .control
-      text.append(scalar == "\t" ? "→" : isControl ? "\u{FFFD}" : scalar)
+      text.append(scalar == "\t" ? "→" : scalar.isTreacherous || scalar.endsLine ? "\u{FFFD}" : scalar)
     }
     return String(text)
   }

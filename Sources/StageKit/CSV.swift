@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// A table as comma-separated values (RFC 4180): a header, then rows. What artifacts of type `table` hold.
@@ -72,7 +73,7 @@ public struct CSV: Sendable, Hashable {
     ([header] + rows).map { row in
       // A line of nothing would be read as no row.
       let isBlank = row.count == 1 && row[0].utf8.allSatisfy { " \t".utf8.contains($0) }
-      return (isBlank ? "\"\(row[0])\"" : row.map(Self.quoted).joined(separator: ",")) + "\n"
+      return (isBlank ? "\"\(row[0])\"" : row.map(Escape.csv).joined(separator: ",")) + "\n"
     }.joined()
   }
 
@@ -101,10 +102,5 @@ public struct CSV: Sendable, Hashable {
   /// Whether these cells of a column are numbers, except for empty ones.
   public static func areNumeric(_ cells: [String]) -> Bool {
     cells.allSatisfy { $0.isEmpty || number($0) != nil } && cells.contains { !$0.isEmpty }
-  }
-
-  private static func quoted(_ cell: String) -> String {
-    guard cell.utf8.contains(where: { ",\"\n\r".utf8.contains($0) }) else { return cell }
-    return "\"" + cell.replacing("\"", with: "\"\"") + "\""
   }
 }

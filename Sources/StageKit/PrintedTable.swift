@@ -1,7 +1,8 @@
+import Escaping
 import Foundation
 
-/// A table as it is read, not calculated with: numbers with three significant digits and aligned right, columns called
-/// by the last part of their names.
+/// A table as it is read, not calculated with: numbers aligned right, with three significant digits or as many as tell
+/// the different ones of a column apart; columns called by the last part of their names.
 public struct PrintedTable: Sendable {
   private struct Column {
     let heading: String
@@ -20,27 +21,37 @@ public struct PrintedTable: Sendable {
 
   public init(_ table: CSV) {
     rowCount = table.rows.count
-    let endings = table.header.map { String($0.split(separator: ".").last ?? "") }
+    let endings = table.header.map { $0.parts(at: ".").last ?? "" }
     columns = table.header.enumerated().map { index, name in
       let isAlone = !endings[index].isEmpty && endings.count { $0 == endings[index] } == 1
       let texts = table.rows.map { $0[index] }
       let isNumeric = CSV.areNumeric(texts)
-      let cells = texts.map { text in (isNumeric ? Self.number(text) : nil).map(Cell.number) ?? .text(text) }
+      let digits = isNumeric ? Self.digits(for: texts) : 0
+      let cells = texts.map { text in
+        (isNumeric ? Self.number(text, digits: digits) : nil).map(Cell.number) ?? .text(text)
+      }
       return Column(heading: isAlone ? endings[index] : name, isNumeric: isNumeric, cells: cells)
     }
   }
 
-  /// A cell with a number: with three significant digits, an integer as it is, `inf`, `-inf` or `nan`; nil for any
-  /// other.
-  private static func number(_ cell: String) -> String? {
+  /// Significant digits: three, or as many more as it takes for different numbers to read differently. Two learning rates
+  /// in a table are not one.
+  private static func digits(for cells: [String]) -> Int {
+    let cells = cells.filter { CSV.number($0)?.isFinite ?? false }
+    let count = Set(cells.compactMap(CSV.number)).count
+    return (3..<17).first { digits in Set(cells.compactMap { number($0, digits: digits) }).count >= count } ?? 17
+  }
+
+  /// A cell with a number: an integer as it is, `inf`, `-inf` or `nan`; nil for any other cell.
+  private static func number(_ cell: String, digits: Int) -> String? {
     if Int(cell) != nil { return cell }
     guard let value = CSV.number(cell) else { return nil }
     guard value.isFinite else { return CSV.cell(value) }
     // The exponent of the rounded number, as 9.996 is 10.0.
-    let rounded = String(format: "%.2e", value).split(separator: "e")
+    let rounded = String(format: "%.\(digits - 1)e", value).split(separator: "e")
     guard rounded.count == 2, let exponent = Int(rounded[1]) else { return nil }
     return (-4...5).contains(exponent)
-      ? String(format: "%.\(max(0, 2 - exponent))f", value) : "\(rounded[0])e\(exponent)"
+      ? String(format: "%.\(max(0, digits - 1 - exponent))f", value) : "\(rounded[0])e\(exponent)"
   }
 
   /// A table of GitHub's Markdown.
@@ -50,12 +61,12 @@ public struct PrintedTable: Sendable {
       line(
         columns.map { column in
           switch column.cells[row] {
-          case .text(let text): Self.escaped(text, Self.markdownEscapes)
+          case .text(let text): Escape.markdown(text)
           case .number(let number): number
           }
         })
     }
-    return line(columns.map { Self.escaped($0.heading, Self.markdownEscapes) })
+    return line(columns.map { Escape.markdown($0.heading) })
       + line(columns.map { $0.isNumeric ? "---:" : "---" }) + rows.joined()
   }
 
@@ -66,14 +77,14 @@ public struct PrintedTable: Sendable {
       line(
         columns.map { column in
           switch column.cells[row] {
-          case .text(let text): Self.escaped(text, Self.latexEscapes)
+          case .text(let text): Escape.latex(text)
           case .number(let number): "$" + Self.power(number) + "$"
           }
         })
     }
     return "% needs \\usepackage{booktabs}\n"
       + "\\begin{tabular}{\(columns.map { $0.isNumeric ? "r" : "l" }.joined())}\n\\toprule\n"
-      + line(columns.map { Self.escaped($0.heading, Self.latexEscapes) }) + "\\midrule\n" + rows.joined()
+      + line(columns.map { Escape.latex($0.heading) }) + "\\midrule\n" + rows.joined()
       + "\\bottomrule\n\\end{tabular}\n"
   }
 
@@ -88,18 +99,4 @@ public struct PrintedTable: Sendable {
     let parts = number.split(separator: "e")
     return parts.count == 2 ? "\(parts[0]) \\times 10^{\(parts[1])}" : number
   }
-
-  private static func escaped(_ text: String, _ escapes: [Character: String]) -> String {
-    text.map { escapes[$0] ?? String($0) }.joined()
-  }
-
-  private static let markdownEscapes: [Character: String] = [
-    "\\": "\\\\", "|": "\\|", "*": "\\*", "`": "\\`", "<": "\\<", "\n": "<br>", "\r\n": "<br>", "\r": "<br>",
-  ]
-
-  /// What ends a row takes a star or a bracket behind it for its own; braces keep them apart.
-  private static let latexEscapes: [Character: String] = [
-    "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}", "\\": "\\textbackslash{}", "*": "{*}", "[": "{[}", "\n": " ", "\r\n": " ", "\r": " ",
-  ]
 }

@@ -1,5 +1,6 @@
 import ArtifactStore
 import Checkpoints
+import Escaping
 import Foundation
 import Imaging
 import Networks
@@ -172,7 +173,7 @@ private func checkLatent(_ data: Data, _ path: String) throws {
 
 /// The diffusion network that files on this machine hold, without its values; nil where there is none.
 private func diffusionNetwork(_ files: [String], _ parameters: Parameters) -> (any DiffusionModel)? {
-  let found = try? ModelFiles(files.map { (($0 as NSString).lastPathComponent, $0) })
+  let found = try? ModelFiles(files.map { ($0.fileName, $0) })
   return (try? found?.model(PublishedHints(parameters)))?.network as? any DiffusionModel
 }
 

@@ -1,5 +1,7 @@
 import ArtifactStore
+import Escaping
 import Foundation
+import StageKit
 
 /// A page that shows pairs of pictures and collects which of each is preferred. It needs nothing else: no network, no
 /// server; votes stay in the browser until they are saved as a file.
@@ -53,21 +55,26 @@ struct SurveyPage {
     }
     let data = JSON.object(
       [.init("id", .string(id))] + texts + [shown { .int(places[$0] ?? 0) }, .init("pictures", .array(files))])
-    html = Self.page.replacing("{survey}", with: data.text, maxReplacements: 1)
+    html = """
+      <!doctype html>
+      <html lang="en"><head><meta charset="utf-8"><title>Survey</title>
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      \(PagePolicy(styles: [Self.style], scripts: [Self.script]).element)
+      <style>\(Self.style)</style></head>
+      <body>\(Self.body)
+      <script id="data" type="application/json">\(data.text)</script>
+      <script>\(Self.script)</script>
+      </body></html>
+
+      """
   }
 
-  /// A text from outside, or null. All of them come into the page as JSON, where no "<" can end the element.
+  /// A text from outside, or null. All of them come into the page as JSON.
   private static func text(_ text: String?) -> JSON {
-    .written(Array(JSON.optional(text).text.replacing("<", with: "\\u003c").utf8))
+    .written(Array(Escape.jsonInHTML(JSON.optional(text).text).utf8))
   }
 
-  private static let page = #"""
-    <!doctype html>
-    <html lang="en"><head><meta charset="utf-8"><title>Survey</title>
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-    <style>
+  private static let style = #"""
     :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b667a; --line: #d9dfe8; --paper: #fff; --wash: #f5f7fa;
       --accent: #2c68b8; --on-accent: #fff }
     @media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #a2acbc; --line: #364152; --paper: #14191f;
@@ -136,8 +143,10 @@ struct SurveyPage {
       progress { margin-bottom: .9rem }
     }
     @media (hover: none) { .keys, #pictures kbd { display: none } }
-    </style></head>
-    <body><main>
+    """#
+
+  private static let body = #"""
+    <main>
     <noscript><p>This page needs JavaScript.</p></noscript>
     <form id="start" hidden>
       <h1></h1>
@@ -187,8 +196,9 @@ struct SurveyPage {
       page.</p>
     </main>
     <p id="news" class="unseen" role="status"></p>
-    <script id="data" type="application/json">{survey}</script>
-    <script>
+    """#
+
+  private static let script = #"""
     "use strict"
     const find = id => document.getElementById(id)
     const survey = JSON.parse(find("data").textContent)
@@ -362,8 +372,5 @@ struct SurveyPage {
     find("about").hidden = !survey.instructions
     find("total").textContent = count === 1 ? "one pair of pictures" : `${count} pairs of pictures`
     welcome()
-    </script>
-    </body></html>
-
     """#
 }

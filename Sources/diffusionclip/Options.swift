@@ -1,5 +1,6 @@
 import ArgumentParser
 import ArtifactStore
+import Escaping
 import Execution
 import Foundation
 import Planning
@@ -37,11 +38,11 @@ struct RecipeOptions: ParsableArguments {
     }
     let names = try FileManager.default.contentsOfDirectory(atPath: recipe).sorted()
       // Hidden files are what editors and file systems leave beside recipes: `.#a.yaml`, `._a.yaml`.
-      .filter { $0.utf8.first != UInt8(ascii: ".") && ["yaml", "yml"].contains(($0 as NSString).pathExtension) }
+      .filter { $0.utf8.first != UInt8(ascii: ".") && ["yaml", "yml"].contains($0.fileExtension) }
     guard !names.isEmpty else { throw InputError("\(recipe): no recipe (a file that ends in .yaml) in this folder") }
     var problems = Diagnostics([], sources: [])
     let plans = names.compactMap { name -> Plan? in
-      do throws(Diagnostics) { return try plan((recipe as NSString).appendingPathComponent(name)) } catch {
+      do throws(Diagnostics) { return try plan(recipe.ends(with: "/") ? recipe + name : "\(recipe)/\(name)") } catch {
         problems = Diagnostics(problems.errors + error.errors, sources: problems.sources + error.sources)
         return nil
       }

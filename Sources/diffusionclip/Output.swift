@@ -1,15 +1,16 @@
 import ArgumentParser
 import ArtifactStore
+import Escaping
 import Execution
 
-/// Prints text as it is.
-func printText(_ text: String) { StandardStream.output.write(text) }
+/// Prints text. Control characters and the like, which names from outside may hold, are shown as what they are.
+func printText(_ text: String) { StandardStream.output.write(Escape.terminal(text)) }
 
 /// Prints a value on a line of its own.
-func printLine(_ json: JSON) { printText(json.text + "\n") }
+func printLine(_ json: JSON) { StandardStream.output.write(Escape.jsonOnTerminal(json.text) + "\n") }
 
 /// Prints a message for people.
-func complain(_ message: String) { StandardStream.errors.write(message + "\n") }
+func complain(_ message: String) { StandardStream.errors.write(Escape.terminal(message) + "\n") }
 
 /// Tells how a run goes: a program on standard output, or a person on standard error; what only a person can do
 /// something about on standard error in any case.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ArtifactStore
+import Escaping
 import Execution
 import Foundation
 import Planning
@@ -91,7 +92,7 @@ struct SubmitCommand: AsyncParsableCommand {
 
   private func report(_ submission: Submission, _ workflow: Workflow, _ cost: CostEstimate, _ said: String) {
     let script = submission.script(for: engine)
-    let word = script.shellQuoted
+    let word = Escape.shell(script)
     if output.json {
       printLine([
         "script": .string(script), "folder": .string(submission.folder), "jobs": .int(workflow.jobs.count),

@@ -1,3 +1,4 @@
+import ArtifactStore
 import Foundation
 import Testing
 
@@ -9,6 +10,13 @@ enum Browser {
   static var isThere: Bool { path != nil }
   /// Why a test that looks at pages does not run.
   static let absence: Comment = "there is no Chromium in /usr/bin: no page is looked at"
+
+  /// A page whose policy lets a script of a test be executed besides its own.
+  static func page(_ page: String, allowing script: String) -> String {
+    let source = "'sha256-\(Digest(of: script).base64)'"
+    return page.replacing("script-src 'none'", with: "script-src \(source)", maxReplacements: 1)
+      .replacing("script-src 'sha256-", with: "script-src \(source) 'sha256-", maxReplacements: 1)
+  }
 
   /// A page of a repository as it stands after its scripts have run.
   static func page(of file: String, in repository: Repository) throws -> String {

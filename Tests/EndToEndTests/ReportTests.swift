@@ -5,7 +5,6 @@ import Testing
 struct ReportTests {
   /// Listens for errors from the start, and tells in the end what there is to see.
   private static let watch = """
-    <script>
     const problems = []; addEventListener("error", event => problems.push(event.message ?? event.target.src), true)
     addEventListener("load", () => {
       const shown = [...document.images].filter(image => image.naturalWidth > 0 && image.clientWidth > 0)
@@ -13,14 +12,14 @@ struct ReportTests {
       const wide = document.documentElement.scrollWidth > innerWidth
       document.title = [shown.length, document.images.length, curves.length, wide, ...problems].join(" ")
     })
-    </script>
     """
 
   @Test(.enabled(if: Browser.isThere, Browser.absence)) func everythingInItIsShown() throws {
     let repository = try WholeRecipe.finishedCopy()
     let report = try repository.text("runs/whole/report.html")
     #expect(!report.contains("src=\"http") && !report.contains("href=\"http") && !report.contains("url("))
-    try repository.write(report.replacing("<head>", with: "<head>" + Self.watch, maxReplacements: 1), to: "seen.html")
+    let watched = report.replacing("<style>", with: "<script>\(Self.watch)</script><style>", maxReplacements: 1)
+    try repository.write(Browser.page(watched, allowing: Self.watch), to: "seen.html")
     let seen = try Browser.page(of: "seen.html", in: repository)
     let title = try #require(seen.firstMatch(of: /<title>([^<]*)<\/title>/)?.1)
     let words = title.split(separator: " ")

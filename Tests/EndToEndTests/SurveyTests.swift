@@ -52,7 +52,6 @@ struct SurveyTests {
   private static func participant(choosing sides: [String]) throws -> String {
     let list = sides.map { "\"\($0)\"" }.joined(separator: ", ")
     return """
-      <script>
       const problems = [], saved = []
       HTMLAnchorElement.prototype.click = function () { saved.push(this.download) }
       const press = key =>
@@ -84,7 +83,6 @@ struct SurveyTests {
         check(document.querySelector("#start h1").textContent === "Faces & <b>more</b>", "title")
         document.title = "problems: " + problems.join("; ")
       })
-      </script>
       """
   }
 
@@ -93,10 +91,12 @@ struct SurveyTests {
     let inOrder = key.rows.sorted { (Int($0[1]) ?? 0) < (Int($1[1]) ?? 0) }
     let sides = inOrder.map { $0[4] == "ours" ? "left" : "right" }
     let page = try repository.text("runs/study/study.html")
-    let watched = "<head><script>addEventListener(\"error\", event => problems.push(event.message))</script>"
+    let watch = "addEventListener(\"error\", event => problems.push(event.message))"
+    let participant = try Self.participant(choosing: sides)
+    let watched = page.replacing("<style>", with: "<script>\(watch)</script><style>", maxReplacements: 1)
+      .replacing("</body>", with: "<script>\(participant)</script></body>")
     try repository.write(
-      page.replacing("<head>", with: watched, maxReplacements: 1)
-        .replacing("</body>", with: Self.participant(choosing: sides) + "</body>"), to: "seen.html")
+      Browser.page(Browser.page(watched, allowing: watch), allowing: participant), to: "seen.html")
     let seen = try Browser.page(of: "seen.html", in: repository)
     #expect(seen.firstMatch(of: /<title>([^<]*)<\/title>/)?.1 == "problems: ")
     let votes = String(try #require(seen.firstMatch(of: /<pre id="votes"[^>]*>([^<]*)<\/pre>/)?.1))

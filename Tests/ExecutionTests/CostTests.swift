@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Planning
 import Testing
@@ -165,11 +166,11 @@ struct CostTests {
     ("a\nb\\'", "$'a\\x0ab\\\\\\''"), ("$HOME `x`", "'$HOME `x`'"), ("é", "'é'"), ("noisy[step=1]", "'noisy[step=1]'"),
   ])
   func quotes(text: String, quoted: String) throws {
-    #expect(text.shellQuoted == quoted)
+    #expect(Escape.shell(text) == quoted)
     let process = Process()
     let output = Pipe()
     process.executableURL = URL(filePath: "/bin/bash")
-    process.arguments = ["-c", "printf %s \(text.shellQuoted)"]
+    process.arguments = ["-c", "printf %s \(Escape.shell(text))"]
     process.standardOutput = output
     try process.run()
     #expect(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) == text)

@@ -1,3 +1,4 @@
+import Foundation
 import StageKit
 import Testing
 
@@ -51,6 +52,19 @@ struct PrintedTableTests {
     #expect(latex.contains("{r}"))
   }
 
+  /// Different numbers of a column do not read the same.
+  @Test func asManyDigitsAsTellNumbersApart() {
+    func shown(_ cells: String...) -> [Substring] {
+      PrintedTable(CSV(header: ["lr"], rows: cells.map { [$0] })).markdown.split(separator: "\n").dropFirst(2).map {
+        $0
+      }
+    }
+    #expect(shown("0.0012345", "0.0012346") == ["| 0.0012345 |", "| 0.0012346 |"])
+    #expect(shown("1.0001e-6", "1.0002e-6", "0.5") == ["| 1.0001e-6 |", "| 1.0002e-6 |", "| 0.50000 |"])
+    #expect(shown("0.5", "0.25", "nan", "inf", "") == ["| 0.500 |", "| 0.250 |", "| nan |", "| inf |", "|  |"])
+    #expect(shown("0.1", "0.10000000000000002").count == 2)
+  }
+
   @Test func aColumnWithATextIsNoColumnOfNumbers() {
     let lines = PrintedTable(CSV(header: ["a"], rows: [["0.12345"], ["x"]])).markdown.split(separator: "\n")
     #expect(lines[1...] == ["| --- |", "| 0.12345 |", "| x |"])
@@ -63,7 +77,7 @@ struct PrintedTableTests {
       PrintedTable(nasty).markdown == #"""
         | a\|b_c |
         | --- |
-        | &%$#_{}~^\\ |
+        | \&%\$#\_{}\~^\\ |
         | one<br>two<br>three |
         | a\\\|b \*c\* \`d\` \<e> |
         | [x]\* |
@@ -74,7 +88,13 @@ struct PrintedTableTests {
       latex.contains(
         ##"\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}\textbackslash{} \\"## + "\none two three \\\\\n"))
     #expect(latex.contains("{[}x]{*} \\\\\n"))
-    #expect(latex.contains("a|b\\_c \\\\\n"))
+    #expect(latex.contains("a\\textbar{}b\\_c \\\\\n"))
+    #expect(latex.contains("\\textless{}e\\textgreater{}"))
+    // A sign with marks around it is one all the same.
+    let marked = CSV(header: ["\u{600}|\u{301}"], rows: [["&\u{301}"]])
+    let (row, cell) = ("| \u{600}\\|\u{301} |\n", "\\&\u{301} \\\\\n")
+    #expect(Array(PrintedTable(marked).markdown.utf8).starts(with: row.utf8))
+    #expect(Data(PrintedTable(marked).latex.utf8).range(of: Data(cell.utf8)) != nil)
   }
 
   @Test func aNameThatEndsLikeNothingIsKept() {

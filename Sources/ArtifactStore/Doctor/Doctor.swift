@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// Tries in a folder all that the store needs of a file system.
@@ -38,7 +39,7 @@ public enum Doctor {
   /// The nearest folder around `path` that is there.
   private static func nearest(_ path: String) -> String {
     var path = path
-    while path != "/", !path.isEmpty, access(path, F_OK) != 0 { path = (path as NSString).deletingLastPathComponent }
+    while path != "/", !path.isEmpty, access(path, F_OK) != 0 { path = path.parentFolder }
     return path
   }
 
@@ -53,7 +54,7 @@ public enum Doctor {
       var missing = parent
       while access(missing, F_OK) != 0, !missing.isEmpty, missing != "/" {
         made.insert(missing, at: 0)
-        missing = (missing as NSString).deletingLastPathComponent
+        missing = missing.parentFolder
       }
       do {
         try Files.makeFolder(folder)

@@ -131,6 +131,8 @@ public final class RemoteCache: Sendable {
     }
     guard let record = ActionRecord(sealed: entry.record) else { return reject(url, "it is damaged") }
     if let objection = action.objection(to: record) { return reject(url, objection) }
+    // A page has scripts, and goes to people who never heard of the cache: who wrote it has to be known.
+    if settings.trust != .signed, record.outputs.contains(where: { $0.artifact.type == .page }) { return nil }
     return (record, true)
   }
 

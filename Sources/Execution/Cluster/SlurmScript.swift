@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// A workflow as a plain bash script of `sbatch` calls.
@@ -9,13 +10,13 @@ struct SlurmScript {
 
   var text: String {
     let jobs = workflow.jobs
-    let own = options.map { " " + $0.shellQuoted }.joined()
+    let own = options.map { " " + Escape.shell($0) }.joined()
     var text = """
       #!/usr/bin/env bash
-      # Jobs for Slurm that make what recipe '\(workflow.plan.recipe.onOneLine)' asks for and the store lacks. To submit them, run this.
+      # Jobs for Slurm that make what recipe '\(Escape.onOneLine(workflow.plan.recipe))' asks for and the store lacks. To submit them, run this.
       # Their numbers are noted in jobs.tsv; what they say goes to logs.
       set -euo pipefail
-      cd \(submission.folder.shellQuoted)
+      cd \(Escape.shell(submission.folder))
       mkdir -p logs
       : >jobs.tsv
 
@@ -36,7 +37,7 @@ struct SlurmScript {
     return text + """
 
       # Whatever became of the others: is all there and whole, are the expectations met?
-      submit finish --job-name=\("finish \(workflow.plan.recipe)".onOneLine.shellQuoted) \\
+      submit finish --job-name=\(Escape.shell(Escape.onOneLine("finish \(workflow.plan.recipe)"))) \\
         \(jobs.isEmpty ? "" : "--dependency=afterany:$(IFS=:; echo \"${job[*]}\") ")\(finish) --output=logs/finish.log <<'TASK'
       #!/usr/bin/env bash
       exec ./exec.sh \(submission.finish)\(Self.threads)
@@ -50,12 +51,12 @@ struct SlurmScript {
   private func lines(of job: Workflow.Job, number: Int) -> String {
     let isArray = job.tasks.count > 1
     let options = [
-      "--job-name=\(job.name.onOneLine.shellQuoted)", isArray ? "--array=1-\(job.tasks.count)" : nil,
+      "--job-name=\(Escape.shell(Escape.onOneLine(job.name)))", isArray ? "--array=1-\(job.tasks.count)" : nil,
       dependency(of: job),
     ].compactMap(\.self).joined(separator: " ")
     return """
 
-      # \(job.name.onOneLine): \(Readable.count(job.tasks.count, "task")) of about \(Readable.duration(job.seconds))
+      # \(Escape.onOneLine(job.name)): \(Readable.count(job.tasks.count, "task")) of about \(Readable.duration(job.seconds))
       submit \(number) \(options) \\
         \(resources(job.limits, threads: job.threads)) --output=logs/\(number)\(isArray ? "-%a" : "").log <<'TASK'
       #!/usr/bin/env bash
@@ -96,7 +97,7 @@ struct SlurmScript {
     }
     if isUniform {
       let part = parts > 1 ? " --part \"$SLURM_ARRAY_TASK_ID/\(parts)\"" : ""
-      return "exec ./exec.sh" + first.map { " --action \($0.stage.shellQuoted)" }.joined() + part
+      return "exec ./exec.sh" + first.map { " --action \(Escape.shell($0.stage))" }.joined() + part
         + Self.threads
     }
     // Where sweeps have many places, several share a job.
@@ -120,6 +121,6 @@ struct SlurmScript {
   /// Executes pieces of the same part.
   private func command(_ pieces: [Division.Piece]) -> String {
     let part = pieces[0].parts > 1 ? " --part \(pieces[0].part)/\(pieces[0].parts)" : ""
-    return "./exec.sh" + pieces.map { " --action \($0.stage.shellQuoted)" }.joined() + part + Self.threads
+    return "./exec.sh" + pieces.map { " --action \(Escape.shell($0.stage))" }.joined() + part + Self.threads
   }
 }

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import OrderedCollections
 
@@ -32,7 +33,7 @@ struct Snakefile {
       uniquingKeysWith: { first, _ in first })
     var names: Set<String> = ["all", "finish"]
     rules = groups.map { stage, members in
-      var name = String(stage.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
+      var name = String(decoding: stage.utf8.map { Escape.isLetterOrDigit($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
       name = "stage_" + name
       while !names.insert(name).inserted { name += "_" }
       let ids = members.map(\.stage.id)
@@ -77,9 +78,9 @@ struct Snakefile {
   }
 
   var text: String {
-    let file = submission.script(for: .snakemake).shellQuoted
+    let file = Escape.shell(submission.script(for: .snakemake))
     let head = """
-      # Makes what recipe '\(workflow.plan.recipe.onOneLine)' asks for and the store lacks. On this machine:
+      # Makes what recipe '\(Escape.onOneLine(workflow.plan.recipe))' asks for and the store lacks. On this machine:
       #
       #   snakemake -s \(file) --cores 8
       #
@@ -88,23 +89,23 @@ struct Snakefile {
       #
       #   snakemake -s \(file) --jobs 100 --keep-going --executor cluster-generic \\
       #     --cluster-generic-submit-cmd 'sbatch --parsable --requeue --output=logs/%j.log --cpus-per-task={threads} --mem={resources.mem_mb}M --time={resources.runtime}' \\
-      #     --cluster-generic-status-cmd \((submission.folder + "/slurm-status.sh").shellQuoted) --cluster-generic-cancel-cmd scancel
+      #     --cluster-generic-status-cmd \(Escape.shell(submission.folder + "/slurm-status.sh")) --cluster-generic-cancel-cmd scancel
       #
       # On Kubernetes, with the store and the recipe's files on claimed volumes that this machine has at the same places, and
       # in an image that has Snakemake and this program (pip install snakemake-executor-plugin-kubernetes
       # snakemake-storage-plugin-fs, which takes rsync):
       #
       #   snakemake -s \(file) --jobs 100 --keep-going --executor kubernetes \\
-      #     --container-image REGISTRY/diffusionclip --kubernetes-persistent-volumes CLAIM:\(submission.store.folder.shellQuoted) \\
-      #     --default-storage-provider fs --default-storage-prefix \((submission.folder + "/storage").shellQuoted) \\
+      #     --container-image REGISTRY/diffusionclip --kubernetes-persistent-volumes CLAIM:\(Escape.shell(submission.store.folder)) \\
+      #     --default-storage-provider fs --default-storage-prefix \(Escape.shell(submission.folder + "/storage")) \\
       #     --remote-job-local-storage-prefix /tmp/storage
       import json
       from pathlib import Path
 
-      workdir: \(Self.python(submission.folder))
+      workdir: \(Escape.python(submission.folder))
 
-      EXEC = \(Self.python((submission.folder + "/exec.sh").shellQuoted))
-      TASKS = json.loads(Path(\(Self.python(submission.folder + "/tasks.json"))).read_text())
+      EXEC = \(Escape.python(Escape.shell(submission.folder + "/exec.sh")))
+      TASKS = json.loads(Path(\(Escape.python(submission.folder + "/tasks.json"))).read_text())
 
 
       def needed(rule):
@@ -136,7 +137,7 @@ struct Snakefile {
               "done/finish.json",
           localrule: True
           shell:
-              "{EXEC} \(Self.inShell(submission.finish)) --receipt {output:q}"
+              "{EXEC} \(Escape.snakemakeShell(submission.finish)) --receipt {output:q}"
 
       """
     return head
@@ -177,12 +178,4 @@ struct Snakefile {
     esac
 
     """
-
-  /// A string of Python.
-  private static func python(_ text: String) -> String { JSON.string(text).text }
-
-  /// A command inside a string of a `shell` directive, in which braces are Snakemake's.
-  private static func inShell(_ command: String) -> String {
-    String(python(command).dropFirst().dropLast()).replacing("{", with: "{{").replacing("}", with: "}}")
-  }
 }

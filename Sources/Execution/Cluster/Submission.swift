@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Planning
 import StageKit
@@ -50,13 +51,13 @@ public struct Submission: Sendable {
     let words = [program, "exec", "--plan", folder + "/plan.json", "--store", store.folder]
     return """
       #!/usr/bin/env bash
-      exec \(words.map(\.shellQuoted).joined(separator: " ")) --wait "${DIFFUSIONCLIP_PATIENCE:-60}" "$@"
+      exec \(words.map(Escape.shell).joined(separator: " ")) --wait "${DIFFUSIONCLIP_PATIENCE:-60}" "$@"
 
       """
   }
 
   /// The options that end the plan.
-  var finish: String { (["--finish"] + (runs.map { ["--runs", $0] } ?? [])).map(\.shellQuoted).joined(separator: " ") }
+  var finish: String { (["--finish"] + (runs.map { ["--runs", $0] } ?? [])).map(Escape.shell).joined(separator: " ") }
 
   /// Writes the folder for `workflow`. Receipts of what is to be done again are removed.
   /// - Parameter forecast: what is done already.

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import StageKit
 
@@ -44,10 +45,10 @@ public struct SubmissionStatus: Sendable {
         let counts = order.filter { job.count($0) > 0 }.map { state in
           job.states.count == 1 ? state.rawValue : "\(job.count(state)) \(state.rawValue)"
         }
-        return [job.id ?? "", job.name.onOneLine, counts.joined(separator: ", ")]
+        return [job.id ?? "", Escape.onOneLine(job.name), counts.joined(separator: ", ")]
       })
     for job in jobs {
-      if let complaint = job.complaint { text += "\(job.name.onOneLine): \(complaint.line)\n  \(complaint.log)\n" }
+      if let complaint = job.complaint { text += "\(Escape.onOneLine(job.name)): \(complaint.line)\n  \(complaint.log)\n" }
     }
     return text
   }

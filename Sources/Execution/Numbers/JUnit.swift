@@ -1,3 +1,5 @@
+import Escaping
+
 /// What runs were expected to do and did not as a JUnit report, which CI dashboards show.
 public struct JUnit: Sendable {
   private let runs: [(recipe: String, outcome: RunOutcome)]
@@ -38,20 +40,6 @@ public struct JUnit: Sendable {
     return xml + "</testsuite>\n"
   }
 
-  /// An attribute's value. Characters that XML cannot hold become question marks.
-  private static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": quoted += "&amp;"
-      case "<": quoted += "&lt;"
-      case ">": quoted += "&gt;"
-      case "\"": quoted += "&quot;"
-      case "\n": quoted += "&#10;"
-      case _ where scalar.value < 0x20: quoted += "?"
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
-  }
+  /// An attribute's value.
+  private static func quoted(_ text: String) -> String { "\"" + Escape.attribute(text) + "\"" }
 }

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 import Synchronization
 
@@ -20,7 +21,7 @@ public final class JSONReporter: Sendable {
     if case .progress = event, !isDue() { return }
     guard let json = event.json else { return }
     pending.withLock { pending in
-      pending += json.text + "\n"
+      pending += Escape.jsonOnTerminal(json.text) + "\n"
       if case .cached = event, pending.utf8.count < 1 << 16 { return }
       output(pending)
       pending = ""

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 import Synchronization
 
@@ -16,7 +17,7 @@ public final class LineReporter: Sendable {
 
   /// - Parameters:
   ///   - isTerminal: whether lines may be redrawn with control characters.
-  ///   - output: takes text as it is, line ends included.
+  ///   - output: takes text as it is, line ends and the reporter's own control characters included.
   public init(isTerminal: Bool, output: @escaping @Sendable (String) -> Void) {
     (self.isTerminal, self.output) = (isTerminal, output)
   }
@@ -33,23 +34,23 @@ public final class LineReporter: Sendable {
         line("\(Readable.count(actions, "action")): \(cached) cached, \(actions - cached) to run", &board)
       case .stage(let stage, let actions): board.stages[stage] = StageProgress(name: stage, actions: actions)
       case .cached(let id): board.stages[id.stage]?.cached += 1
-      case .waiting(let id): line("\(id): another run is at it; waiting for what it makes", &board)
+      case .waiting(let id): line("\(Escape.message("\(id)")): another run is at it; waiting for what it makes", &board)
       case .started(let id, let reason):
         let isFirst = board.stages[id.stage].map { $0.ran == 0 && $0.running.isEmpty } ?? false
         board.stages[id.stage]?.begin(id)
         if isTerminal {
           redraw(id.stage, &board, atMostEvery: .zero)
         } else if isFirst, reason != Reason.neverRun.description {
-          line("\(id): \(reason)", &board)
+          line("\(Escape.message("\(id)")): \(reason)", &board)
         }
       case .progress(let id, let progress):
         board.stages[id.stage]?.current = progress
         redraw(id.stage, &board, atMostEvery: isTerminal ? .milliseconds(100) : .seconds(15))
-      case .log(let id, let message): line("\(id): \(message)", &board)
+      case .log(let id, let message): line("\(Escape.message("\(id)")): \(message)", &board)
       case .done(let id, _): board.stages[id.stage]?.finish(id)
       case .failed(let id, _):
         board.stages[id.stage]?.end(id)
-        line("\(id): failed", &board)
+        line("\(Escape.message("\(id)")): failed", &board)
       case .repairing(let error): line("\(error); doing so", &board)
       case .notice(let text): line(text, &board)
       case .stageDone(let stage):
@@ -61,7 +62,7 @@ public final class LineReporter: Sendable {
 
   /// A line that stays.
   private func line(_ text: String, _ board: inout Board) {
-    output((board.isLineOpen ? "\r\u{1B}[K" : "") + text + "\n")
+    output((board.isLineOpen ? "\r\u{1B}[K" : "") + Escape.terminal(text) + "\n")
     board.isLineOpen = false
   }
 
@@ -70,7 +71,7 @@ public final class LineReporter: Sendable {
     guard let progress = board.stages[stage], now - board.drawn >= pause else { return }
     board.drawn = now
     guard isTerminal else { return line(progress.text, &board) }
-    output("\r\u{1B}[K" + progress.text.prefix(Self.columns - 1))
+    output("\r\u{1B}[K" + Escape.message(progress.text).prefix(Self.columns - 1))
     board.isLineOpen = true
   }
 
@@ -161,7 +162,7 @@ struct StageProgress {
     return "\(padded) " + (actions == 1 ? "done in \(time)" : "\(ran) done in \(time), \(cached) cached")
   }
 
-  private var padded: String { name + String(repeating: " ", count: max(0, 14 - name.count)) }
+  private var padded: String { Escape.message(name) + String(repeating: " ", count: max(0, 14 - name.count)) }
 
   private static func bar(_ share: Double) -> String {
     let full = Int((min(1, max(0, share)) * 20).rounded())

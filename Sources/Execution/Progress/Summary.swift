@@ -1,3 +1,4 @@
+import Escaping
 import OrderedCollections
 import StageKit
 
@@ -16,7 +17,7 @@ public enum Summary {
   /// The actions of one stage: how many are cached, and why the others will run, the same reason once.
   static func text(of actions: [PlannedAction], withReasons: Bool = true) -> String {
     let cached = actions.count(where: \.isCached)
-    var text = "\(actions[0].id.stage): \(cached) cached, \(actions.count - cached) to run"
+    var text = "\(Escape.message(actions[0].id.stage)): \(cached) cached, \(actions.count - cached) to run"
     // Of a stage that is new to the store, its own line says all there is to say.
     let isNew = actions.allSatisfy { $0.status == .run(.neverRun) }
     text += isNew && withReasons ? ", \(Reason.neverRun)\n" : "\n"
@@ -28,10 +29,11 @@ public enum Summary {
     }
     for (reason, ids) in items {
       let names = ids.prefix(3).compactMap(\.item).joined(separator: ", ") + (ids.count > 3 ? ", …" : "")
-      text += ids.count == 1 ? "  \(ids[0]): \(reason)\n" : "  \(ids.count) items (\(names)): \(reason)\n"
+      let subject = ids.count == 1 ? "\(ids[0])" : "\(ids.count) items (\(names))"
+      text += "  \(Escape.message(subject)): \(reason)\n"
     }
     for file in actions.flatMap(\.downloads).uniqued {
-      text += "  downloads \(file.url ?? "") unless it is at \(file.path)\n"
+      text += Escape.message("  downloads \(file.url ?? "") unless it is at \(file.path)") + "\n"
     }
     return text
   }
@@ -63,6 +65,7 @@ public enum Summary {
 
   /// Rows of cells, each column as wide as its widest cell.
   static func aligned(_ rows: [[String]]) -> String {
+    let rows = rows.map { $0.map(Escape.message) }
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
     return rows.map { row in

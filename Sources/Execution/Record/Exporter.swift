@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 
 /// Turns artifacts into files for people.
@@ -29,20 +30,11 @@ struct Exporter: Sendable {
 
   /// An image, figure or the like as PNG.
   func picture(_ item: Artifact.Item, type: ArtifactType) throws -> Data? {
-    try formats.exported([try store.read(item.object)], type, "picture", [:]).first { $0.name.hasSuffix(".png") }?.data
+    try formats.exported([try store.read(item.object)], type, "picture", [:]).first { $0.name.ends(with: ".png") }?.data
   }
 }
 
-/// Names of things as names of files.
-enum FileName {
-  /// The run's own page, whatever a recipe calls its pages.
-  static let report = "report.html"
-
-  /// `name` without what a file's name cannot hold; one that is too long for that is cut, and told apart by a digest.
-  static func safe(_ name: String) -> String {
-    var safe = String(name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
-    // File systems take 255 bytes; some are left for an extension.
-    if safe.utf8.count > 200 { safe = String(decoding: safe.utf8.prefix(180), as: UTF8.self) + Digest(of: name).short }
-    return safe.isEmpty || safe.hasPrefix(".") ? "_" + safe : safe
-  }
+extension FileName {
+  /// The name of the file for what is called `name`: see ``safe(_:digest:)``.
+  static func safe(_ name: String) -> String { safe(name) { Digest(of: $0).hex } }
 }

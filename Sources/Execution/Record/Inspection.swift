@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Planning
 import RecipeSyntax
@@ -40,7 +41,7 @@ public struct Inspection: Sendable {
       .files(of: output.artifact, called: output.name, origin: origin(of: output))
     return try files.map { file in
       let path = folder + "/" + file.path
-      try Files.makeFolder((path as NSString).deletingLastPathComponent)
+      try Files.makeFolder(path.parentFolder)
       try Files.replace(path, with: file.data)
       return path
     }

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Planning
 import StageKit
@@ -70,6 +71,10 @@ struct RunRecord: Sendable {
     let names = Set(files.map(\.path) + [FileName.report])
     let earlier = ["files", "earlier_files"].flatMap { before?[$0]?.array?.compactMap(\.string) ?? [] }.uniqued
       .filter { !names.contains($0) && FileName.isInside($0) }
+    var paths: Set<String> = [FileName.report]
+    if let twice = files.first(where: { !paths.insert($0.path).inserted }) {
+      throw InputError("two outputs would be the file \(folder)/\(twice.path): give one of their stages another name")
+    }
 
     var record = self
     if state != .done { record.earlierFiles = try earlier.filter { try Files.status(of: folder + "/" + $0) != nil } }
@@ -79,13 +84,13 @@ struct RunRecord: Sendable {
 
     for name in earlier where state == .done {
       try Files.remove(folder + "/" + name)
-      if let slash = name.firstIndex(of: "/") { rmdir(folder + "/" + name[..<slash]) }
+      if name.has("/") { rmdir(folder + "/" + name.parts(at: "/")[0]) }
     }
   }
 
   private static func write(_ data: Data, to path: String) throws {
     if try Files.read(path) == data { return }
-    try Files.makeFolder((path as NSString).deletingLastPathComponent)
+    try Files.makeFolder(path.parentFolder)
     try Files.replace(path, with: data)
   }
 
@@ -138,7 +143,7 @@ struct RunRecord: Sendable {
 extension FileName {
   /// Whether a relative path stays in its folder.
   static func isInside(_ path: String) -> Bool {
-    !path.hasPrefix("/") && !path.split(separator: "/").contains("..")
+    !path.isEmpty && !path.begins(with: "/") && !path.parts(at: "/").contains("..")
   }
 }
 

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Imaging
 import StageKit
@@ -26,9 +27,10 @@ public struct Gallery {
   /// - Throws: `StoreError` or `ImagingError`.
   public func write(to folder: String, title: String) throws -> [String] {
     try Files.makeFolder(folder)
+    // The folder is a run's, but who wrote its run.json is not known: nothing in it says where a file goes.
     var pictures: [(name: String, data: Data)] = []
     let sections = try runs.map { run in try section(of: run.record, in: run.folder, &pictures) }
-    let page = "# \(title)\n\n" + sections.joined(separator: "\n\n") + "\n"
+    let page = "# \(Escape.markdown(title))\n\n" + sections.joined(separator: "\n\n") + "\n"
     let files = pictures + [("README.md", Data(page.utf8))]
     for file in files { try Files.replace(folder + "/" + file.name, with: file.data) }
     return files.map { folder + "/" + $0.name }
@@ -38,22 +40,37 @@ public struct Gallery {
     of record: JSON, in folder: String, _ pictures: inout [(name: String, data: Data)]
   ) throws -> String {
     let recipe = record["recipe"]?.string ?? ""
-    var text = "## \(recipe)\n\n"
-    if let description = record["description"]?.string { text += description + "\n\n" }
+    var text = "## \(Escape.markdown(recipe))\n\n"
+    if let description = record["description"]?.string { text += Escape.markdown(description) + "\n\n" }
     if record["status"] == "partial" { text += "Only a part of the recipe was run.\n\n" }
-    let files = (record["files"]?.array ?? []).compactMap(\.string).filter { !$0.contains("/") }
-    for file in files where file.hasSuffix(".md") {
-      text += String(decoding: try contents(of: file, in: folder), as: UTF8.self) + "\n"
+    let files = (record["files"]?.array ?? []).compactMap(\.string).filter { !$0.has("/") }
+    for file in files where file.ends(with: ".md") {
+      // Made anew from the numbers: the file itself may hold whatever Markdown there is.
+      let stem = String(decoding: file.utf8.dropLast(3), as: UTF8.self)
+      guard let table = CSV(try contents(of: stem + ".csv", in: folder)) else {
+        throw InputError("\(folder)/\(stem).csv is no table: run its recipe again")
+      }
+      text += PrintedTable(table).markdown + "\n"
     }
-    for file in files where file.hasSuffix(".png") {
-      let name = "\(recipe)-\((file as NSString).deletingPathExtension)"
+    for file in files where file.ends(with: ".png") {
+      let stem = "\(recipe)-\(String(decoding: file.utf8.dropLast(4), as: UTF8.self))"
+      let name = Self.fileName(for: stem, besides: pictures.map(\.name))
       let image = try Image(decoding: contents(of: file, in: folder), name: "\(folder)/\(file)")
-      pictures.append((name + ".jpg", try shrunk(image).jpegData(quality: 85)))
-      text += "![\(name)](\(name).jpg)\n\n"
+      pictures.append((name, try shrunk(image).jpegData(quality: 85)))
+      text += "![\(Escape.markdown(stem))](\(name))\n\n"
     }
     let expectations = record["expectations"]?.array ?? []
     if !expectations.isEmpty { text += Self.verdict(on: expectations) }
     return text.trimmingCharacters(in: .newlines)
+  }
+
+  /// A name for a picture, with a number where another run's picture is called so. What an address cannot hold is not in
+  /// it, so that it is its own.
+  private static func fileName(for stem: String, besides taken: [String]) -> String {
+    let safe = FileName.safe(stem)
+    let base = safe.utf8.allSatisfy { $0 < 0x80 } ? safe : "picture-" + Digest(of: stem).short
+    let names = (1...taken.count + 1).lazy.map { "\(base)\($0 > 1 ? "-\($0)" : "").jpg" }
+    return names.first { !taken.contains($0) } ?? base + ".jpg"
   }
 
   private func contents(of file: String, in folder: String) throws -> Data {
@@ -77,7 +94,8 @@ public struct Gallery {
     let list = failed.map { expectation in
       let value = expectation["value"]?.double.map(Readable.number) ?? "nothing"
       func text(_ member: String) -> String { expectation[member]?.string ?? "" }
-      return "- `\(text("stage"))`: \(text("measure")) \(text("expected")), but \(value)\n"
+      let stage = Escape.markdownCode(text("stage"))
+      return "- \(stage): \(Escape.markdown("\(text("measure")) \(text("expected")), but \(value)"))\n"
     }
     return "Of \(count), not held:\n\n" + list.joined()
   }

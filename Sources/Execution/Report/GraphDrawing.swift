@@ -1,3 +1,4 @@
+import Escaping
 import Planning
 
 /// The stages of a plan and what flows between them, as an inline SVG.
@@ -29,14 +30,14 @@ struct GraphDrawing {
 
   private func node(_ stage: PlannedStage, in box: GraphLayout.Box) -> String {
     let (condition, note) = conditions[stage.id] ?? (.missing, "not made")
-    let summary = HTML.escaped("\(stage.id): \(stage.description ?? stage.kind.summary)")
+    let summary = Escape.markup("\(stage.id): \(stage.description ?? stage.kind.summary)")
     // Of a long name the end says more: the stages of a recipe in use all begin alike.
     let name = stage.name.count > 17 ? "…" + stage.name.suffix(16) : stage.name
     let what = stage.axes.isEmpty ? stage.kind.name : stage.axes.map(\.value.text).joined(separator: ", ")
     return "<g class=\"node \(condition.rawValue)\"><title>\(summary)</title>"
       + "<rect x=\"\(box.x)\" y=\"\(box.y)\" width=\"\(GraphLayout.width)\" height=\"\(box.height)\" rx=\"7\"/>"
-      + "<text class=\"name\" x=\"\(box.x + 11)\" y=\"\(box.y + 21)\">\(HTML.escaped(name))</text>"
-      + "<text x=\"\(box.x + 11)\" y=\"\(box.y + 39)\">\(HTML.escaped("\(Self.cut(what, to: 12)) · \(note)"))</text></g>\n"
+      + "<text class=\"name\" x=\"\(box.x + 11)\" y=\"\(box.y + 21)\">\(Escape.markup(name))</text>"
+      + "<text x=\"\(box.x + 11)\" y=\"\(box.y + 39)\">\(Escape.markup("\(Self.cut(what, to: 12)) · \(note)"))</text></g>\n"
   }
 
   private static func cut(_ text: String, to count: Int) -> String {

@@ -1,3 +1,4 @@
+import Escaping
 import Planning
 import StageKit
 
@@ -19,10 +20,9 @@ public struct GraphText: Sendable {
 
   private var mermaid: String {
     let numbers = Dictionary(plan.stages.enumerated().map { ($1.id, $0) }) { first, _ in first }
-    func quoted(_ text: String) -> String { "\"" + text.replacing("\"", with: "#quot;") + "\"" }
     var text = "flowchart LR\n"
     for (number, stage) in plan.stages.enumerated() {
-      text += "  s\(number)[\(quoted("\(stage.id)<br/>\(stage.kind.name)"))]\n"
+      text += "  s\(number)[\(Escape.mermaid(stage.id, stage.kind.name))]\n"
     }
     for (number, stage) in plan.stages.enumerated() {
       for source in GraphLayout.predecessors(of: stage) { text += "  s\(numbers[source] ?? 0) --> s\(number)\n" }
@@ -31,16 +31,15 @@ public struct GraphText: Sendable {
   }
 
   private var dot: String {
-    func quoted(_ text: String) -> String {
-      "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-    }
-    var text = "digraph \(quoted(plan.recipe)) {\n  rankdir=LR\n  node [shape=box]\n"
+    var text = "digraph \(Escape.dot(plan.recipe)) {\n  rankdir=LR\n  node [shape=box]\n"
     for stage in plan.stages {
-      text +=
-        "  \(quoted(stage.id)) [label=\(quoted(stage.id + "\n" + stage.kind.name).replacing("\n", with: "\\n"))]\n"
+      let label = Escape.dot(stage.id + "\n" + stage.kind.name)
+      text += "  \(Escape.dot(stage.id)) [label=\(label)]\n"
     }
     for stage in plan.stages {
-      for source in GraphLayout.predecessors(of: stage) { text += "  \(quoted(source)) -> \(quoted(stage.id))\n" }
+      for source in GraphLayout.predecessors(of: stage) {
+        text += "  \(Escape.dot(source)) -> \(Escape.dot(stage.id))\n"
+      }
     }
     return text + "}\n"
   }

@@ -1,22 +1,8 @@
+import Escaping
 import Foundation
 
 /// The little HTML that a report needs.
 enum HTML {
-  /// `text` with the characters that mean something in HTML made harmless.
-  static func escaped(_ text: String) -> String {
-    var escaped = ""
-    for character in text {
-      switch character {
-      case "&": escaped += "&amp;"
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "\"": escaped += "&quot;"
-      default: escaped.append(character)
-      }
-    }
-    return escaped
-  }
-
   /// A table with a heading row; cells are HTML. `classes` are the cells' classes by column.
   static func table(_ header: [String], _ rows: [[String]], classes: [String] = []) -> String {
     func cells(_ row: [String], _ tag: String) -> String {
@@ -32,13 +18,18 @@ enum HTML {
 
   /// A line that leads to a file in the folder of the page.
   static func link(toFile name: String) -> String {
-    let address = name.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? name
-    return "<p><a href=\"./\(escaped(address))\">\(escaped(name))</a>, a page to open in a browser</p>\n"
+    let address = Escape.attribute(Escape.address(ofFile: name))
+    return "<p><a href=\"\(address)\">\(Escape.markup(name))</a>, a page to open in a browser</p>\n"
   }
 
   /// A picture that is part of the page.
-  static func picture(_ png: Data, label: String) -> String {
-    "<img alt=\"\(escaped(label))\" src=\"data:image/png;base64,\(png.base64EncodedString())\">"
+  static func picture(_ png: Data, label: String) -> String { image(png, "png", label: label) }
+
+  /// A drawing that is part of the page: as an image it is but looked at, whatever scripts and styles it has.
+  static func drawing(_ svg: Data, label: String) -> String { image(svg, "svg+xml", label: label) }
+
+  private static func image(_ data: Data, _ format: String, label: String) -> String {
+    "<img alt=\"\(Escape.attribute(label))\" src=\"data:image/\(format);base64,\(data.base64EncodedString())\">"
   }
 }
 

@@ -1,3 +1,4 @@
+import Escaping
 /// What a reader has to know before all else of a run that did not make all that its recipe asks for.
 extension Report {
   /// More names than these are counted.
@@ -12,12 +13,12 @@ extension Report {
     if outcome.error == nil {
       body += "<p>This run made only \(Self.listed(record.run.options.only)) and what that needs.</p>\n"
     } else if outcome.failures.isEmpty, let error = outcome.error {
-      body += "<pre>\(HTML.escaped("\(error)"))</pre>\n"
+      body += "<pre>\(Escape.markup("\(error)"))</pre>\n"
     } else {
       body += HTML.table(
         ["failed", "error"],
         outcome.failures.prefix(Self.most).map { failure in
-          [HTML.escaped(failure.action.description), "<pre>\(HTML.escaped(failure.description))</pre>"]
+          [Escape.markup(failure.action.description), "<pre>\(Escape.markup(failure.description))</pre>"]
         })
       let rest = outcome.failures.count - Self.most
       if rest > 0 { body += "<p>… and \(rest) more</p>\n" }
@@ -33,7 +34,7 @@ extension Report {
   }
 
   private static func listed(_ names: [String]) -> String {
-    names.prefix(most).map { "<code>\(HTML.escaped($0))</code>" }.joined(separator: ", ")
+    names.prefix(most).map { "<code>\(Escape.markup($0))</code>" }.joined(separator: ", ")
       + (names.count > most ? " and \(names.count - most) more" : "")
   }
 }

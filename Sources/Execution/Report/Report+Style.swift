@@ -14,7 +14,7 @@ extension Report {
     figure { margin: 0 0 1.6rem }
     figure img { max-width: 100%; border-radius: 4px; margin: 0 6px 6px 0; vertical-align: top }
     figure.figure img { width: auto; image-rendering: auto }
-    figure > svg, .plot > svg { display: block; max-width: 100%; height: auto; border-radius: 4px }
+    figure.figure > img, .plot > svg { display: block; max-width: 100%; height: auto; border-radius: 4px }
     figcaption { color: var(--soft); font-size: .87rem; margin-top: .3rem }
     .scroll { overflow-x: auto }
     table { border-collapse: collapse; margin: .3rem 0 1rem; font-variant-numeric: tabular-nums }

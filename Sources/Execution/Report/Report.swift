@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Imaging
 import Planning
@@ -33,11 +34,12 @@ struct Report {
       let body = sections.filter { !$0.body.isEmpty }.map { section in
         "<section><h2>\(section.title)</h2>\n\(section.body)</section>\n"
       }
-      let title = HTML.escaped(plan.recipe)
+      let title = Escape.markup(plan.recipe)
       return """
         <!doctype html>
         <html lang="en"><head><meta charset="utf-8"><title>\(title)</title>
         <meta name="viewport" content="width=device-width, initial-scale=1">
+        \(PagePolicy(styles: [Self.style]).element)
         <style>\(Self.style)</style></head>
         <body><header><h1>\(title)</h1>\(lead)</header>
         \(body.joined())</body></html>
@@ -55,7 +57,7 @@ struct Report {
     if summary.failed + summary.skipped > 0 { facts[0] += ", \(summary.failed) failed, \(summary.skipped) skipped" }
     if record.state != .done { facts.insert("<b class=\"failed\">\(record.state.rawValue)</b>", at: 0) }
     if !record.expectations.isEmpty { facts.insert("\(held) of \(record.expectations.count) expectations held", at: 0) }
-    let description = plan.description.map { "<p>\(HTML.escaped($0))</p>" } ?? ""
+    let description = plan.description.map { "<p>\(Escape.markup($0))</p>" } ?? ""
     return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
   }
 
@@ -69,8 +71,8 @@ struct Report {
         }
         guard artifact.type == .figure || artifact.type == .images else { return nil }
         if artifact.type == .figure, let item = artifact[Artifact.svg] {
-          let svg = String(decoding: try record.run.store.read(item.object), as: UTF8.self)
-          return "<figure class=\"figure\">\(svg)<figcaption>\(HTML.escaped(name))</figcaption></figure>\n"
+          let drawing = HTML.drawing(try record.run.store.read(item.object), label: name)
+          return "<figure class=\"figure\">\(drawing)<figcaption>\(Escape.markup(name))</figcaption></figure>\n"
         }
         let images = try artifact.items.prefix(most).compactMap { item in
           try record.exporter.picture(item, type: artifact.type).map {
@@ -79,7 +81,7 @@ struct Report {
         }
         let more = artifact.items.count > most ? " (\(most) of \(artifact.items.count))" : ""
         return "<figure class=\"\(artifact.type.rawValue)\">\(images.joined())"
-          + "<figcaption>\(HTML.escaped(name))\(more)</figcaption></figure>\n"
+          + "<figcaption>\(Escape.markup(name))\(more)</figcaption></figure>\n"
       }.joined()
     }
   }
@@ -88,7 +90,7 @@ struct Report {
     guard !record.expectations.isEmpty else { return "" }
     let rows = record.expectations.map { result in
       [
-        HTML.escaped(result.stage), HTML.escaped(result.expectation.measure), HTML.escaped(result.expectation.text),
+        Escape.markup(result.stage), Escape.markup(result.expectation.measure), Escape.markup(result.expectation.text),
         result.value.map(Readable.number) ?? result.absence,
         result.held ? "<span class=\"held\">held</span>" : "<span class=\"failed\">failed</span>",
       ]
@@ -103,10 +105,10 @@ struct Report {
         switch artifact.type {
         case .metrics:
           guard let measured = try Measurements(of: artifact, stage: name, in: record.run.store) else { return "" }
-          return "<h3>\(HTML.escaped(name))</h3>" + Self.table(of: measured)
+          return "<h3>\(Escape.markup(name))</h3>" + Self.table(of: measured)
         case .table:
           guard let table = try csv(artifact), LinePlot(losses: table) == nil else { return "" }
-          return "<h3>\(HTML.escaped(name))</h3>" + Self.table(of: table)
+          return "<h3>\(Escape.markup(name))</h3>" + Self.table(of: table)
         default: return ""
         }
       }.joined()
@@ -117,22 +119,22 @@ struct Report {
     let isNumeric = table.header.indices.map { column in CSV.areNumeric(table.rows.map { $0[column] }) }
     let rows = table.rows.map { row in
       zip(row, isNumeric).map { cell, isNumeric in
-        (isNumeric ? CSV.number(cell).map(Readable.number) : nil) ?? HTML.escaped(cell)
+        (isNumeric ? CSV.number(cell).map(Readable.number) : nil) ?? Escape.markup(cell)
       }
     }
-    return HTML.table(table.header.map(HTML.escaped), rows, classes: isNumeric.map { $0 ? "number" : "" })
+    return HTML.table(table.header.map(Escape.markup), rows, classes: isNumeric.map { $0 ? "number" : "" })
   }
 
   private static func table(of measured: Measurements) -> String {
     let most = 40
     var rows = measured.rows.prefix(most).map { row in
-      [HTML.escaped(row.item)] + measured.measures.map { row.values[$0].map(Readable.number) ?? "" }
+      [Escape.markup(row.item)] + measured.measures.map { row.values[$0].map(Readable.number) ?? "" }
     }
     if measured.rows.count > most { rows.append(["… \(measured.rows.count - most) more"]) }
     let means = measured.measures.map { measured.mean($0).map { "<b>\(Readable.number($0))</b>" } ?? "" }
     rows.insert(["<b>mean</b>"] + means, at: 0)
     return HTML.table(
-      ["item"] + measured.measures.map(HTML.escaped), rows,
+      ["item"] + measured.measures.map(Escape.markup), rows,
       classes: [""] + measured.measures.map { _ in "number" })
   }
 
@@ -144,7 +146,7 @@ struct Report {
           return ""
         }
         let svg = try plot.drawing().svg()
-        return "<h3>\(HTML.escaped(plan.name(of: reference)))</h3>\n<div class=\"plot\">\(svg)</div>\n"
+        return "<h3>\(Escape.markup(plan.name(of: reference)))</h3>\n<div class=\"plot\">\(svg)</div>\n"
       }.joined()
     }
   }
@@ -170,7 +172,7 @@ struct Report {
       let seconds = mine.compactMap(\.provenance?.seconds).reduce(0, +)
       let peak = mine.compactMap(\.provenance?.peakMegabytes).max() ?? 0
       return [
-        HTML.escaped(stage.id), HTML.escaped(stage.kind.name), "\(mine.count)", "\(mine.count(where: \.hasRun))",
+        Escape.markup(stage.id), Escape.markup(stage.kind.name), "\(mine.count)", "\(mine.count(where: \.hasRun))",
         Readable.duration(seconds), peak > 0 ? "\(Int(bounded: peak)) MB" : "",
       ]
     }
@@ -182,8 +184,8 @@ struct Report {
   private var recipe: String {
     let text = (try? String(contentsOfFile: plan.file, encoding: .utf8)) ?? ""
     let overlays = plan.overlays.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }.joined(separator: ", ")
-    let changes = overlays.isEmpty ? "" : "<p>Set for this run: <code>\(HTML.escaped(overlays))</code></p>"
-    return "\(changes)<pre>\(HTML.escaped(text))</pre>"
+    let changes = overlays.isEmpty ? "" : "<p>Set for this run: <code>\(Escape.markup(overlays))</code></p>"
+    return "\(changes)<pre>\(Escape.markup(text))</pre>"
   }
 
   private var provenance: String {
@@ -195,8 +197,8 @@ struct Report {
       ["time", Readable.duration(facts.seconds)], ["date", facts.date],
     ]
     let digests = record.shownOutputs.map { [$0.name, $0.artifact.digest.hex] }
-    return HTML.table(["", ""], rows.map { $0.map(HTML.escaped) })
-      + HTML.table(["output", "content digest"], digests.map { $0.map(HTML.escaped) }, classes: ["", "digest"])
+    return HTML.table(["", ""], rows.map { $0.map(Escape.markup) })
+      + HTML.table(["output", "content digest"], digests.map { $0.map(Escape.markup) }, classes: ["", "digest"])
   }
 }
 

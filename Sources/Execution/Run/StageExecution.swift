@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Planning
 import RecipeSyntax
@@ -67,8 +68,9 @@ public struct StageExecution: Sendable {
     let name =
       switch selection {
       case .all: stage
-      case .items(let items): "\(stage)/" + items.joined(separator: "+")
-      case .part(let number, let count): "\(stage) \(number) of \(count)"
+      // No item's name has a slash in it, and no stage's name starts with a digit.
+      case .items(let items): "\(stage)/" + items.joined(separator: "/")
+      case .part(let number, let count): "\(stage).\(number)-of-\(count)"
       }
     return FileName.safe(name) + ".json"
   }
@@ -77,7 +79,7 @@ public struct StageExecution: Sendable {
   /// - Throws: `StoreError`.
   public func write(_ receipt: JSON, to path: String? = nil) throws {
     let path = path ?? receiptPath
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = path.parentFolder
     if !folder.isEmpty { try Files.makeFolder(folder) }
     try Files.replace(path, with: receipt.prettyData)
   }

@@ -1,3 +1,4 @@
+import Escaping
 import RecipeSyntax
 import StageKit
 
@@ -57,7 +58,7 @@ extension ReferenceResolver {
   func reportUnknownStage(
     _ name: String, text: String, _ node: Node, in place: String, scope: Scope, into problems: inout Problems
   ) {
-    if text.contains("/") || text.hasPrefix(".") || text.hasPrefix("~") {
+    if text.has("/") || text.begins(with: ".") || text.begins(with: "~") {
       problems.report(
         "\(place) must name a stage, not the path '\(text)'", at: node.location,
         hint: "let files enter by a 'load' stage", notes: node.notes)

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import RecipeSyntax
 
@@ -129,7 +130,7 @@ struct Expansion {
       let cycle = paths.drop { $0 != file.path } + [file.path]
       found.report(
         "recipes use each other in a circle: "
-          + cycle.map { ($0 as NSString).lastPathComponent }.joined(separator: " -> "),
+          + cycle.map { $0.fileName }.joined(separator: " -> "),
         at: written.location, hint: "let one of them do without the other")
       return .broken
     }
@@ -194,7 +195,7 @@ struct Expansion {
       for error in own.errors { found.report(error.adding([use])) }
     } catch {
       sources += error.sources
-      let folder = text.lastIndex(of: "/").map { text[...$0] } ?? ""
+      let folder = text.utf8.lastIndex(of: UInt8(ascii: "/")).map { text[...$0] } ?? ""
       let isThere = FileManager.default.fileExists(atPath: path)
       for error in error.errors {
         if error.location.line > 0 {

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import RecipeSyntax
 import StageKit
@@ -76,8 +77,8 @@ struct RecipeFile {
 
   /// The name of a recipe beside this one.
   func name(of other: String) -> String {
-    let slash = name.lastIndex(of: "/")
-    return other.hasPrefix("/") ? other : (slash.map { name[...$0] } ?? "") + other
+    let folder = name.has("/") ? name.parentFolder : nil
+    return other.begins(with: "/") || folder == nil ? other : "\(folder == "/" ? "" : folder ?? "")/\(other)"
   }
 }
 

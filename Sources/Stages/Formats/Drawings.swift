@@ -1,11 +1,20 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Imaging
 import StageKit
 
 extension StageContext {
-  /// Writes a figure: the drawing as PNG and as SVG.
+  /// Writes a figure: the drawing as PNG and as SVG. What the PNG cannot show is said.
   func write(_ drawing: Drawing, to port: String) throws {
+    let most = 5
+    for line in drawing.unwritable.prefix(most) {
+      let characters = line.characters.prefix(most).map(String.init).joined(separator: " ")
+      log(
+        "the PNG has boxes in '\(line.text)': its font has no '\(characters)'"
+          + "\(line.characters.count > most ? " and others" : ""). The SVG has the text itself")
+    }
+    if drawing.unwritable.count > most { log("so has it in \(drawing.unwritable.count - most) more texts") }
     try write(drawing.render().pngData(), item: "", to: port)
     try write(Data(drawing.svg().utf8), item: Artifact.svg, to: port)
   }
@@ -16,10 +25,10 @@ extension Axis {
   var heading: String { value.string ?? "\(Self.heading(name)) = \(value.text)" }
 
   /// What an axis or measure is called in a figure: `return step` for `world.return_step`.
-  static func heading(_ name: String) -> String { lastPart(name).replacing("_", with: " ") }
+  static func heading(_ name: String) -> String { lastPart(name).replacingScalar("_", with: " ") }
 
   /// `return_step` for `world.return_step`
-  static func lastPart(_ name: String) -> String { name.split(separator: ".").last.map(String.init) ?? name }
+  static func lastPart(_ name: String) -> String { name.parts(at: ".").last ?? name }
 }
 
 /// The one of a member's axes, columns or measures that `name` means: called so, or with a name that ends so.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Escaping
 import Foundation
 import Networks
 import StageKit
@@ -33,7 +34,7 @@ struct ModelFiles {
     func named(_ names: String...) -> String? {
       names.lazy.compactMap { name in files.first { $0.name == name }?.path }.first
     }
-    func kind(_ file: File) -> String { (file.name as NSString).pathExtension }
+    func kind(_ file: File) -> String { file.name.fileExtension }
     var weights = files.count == 1 ? files : files.filter { Self.weightExtensions.contains(kind($0)) }
     // A folder may hold the same weights for several programs.
     if weights.contains(where: { kind($0) == "safetensors" }) {
@@ -42,7 +43,7 @@ struct ModelFiles {
       weights = weights.filter { kind($0) != "bin" }
     }
     guard !weights.isEmpty else {
-      let folder = (files.first?.path as NSString?)?.deletingLastPathComponent ?? ""
+      let folder = files.first?.path.parentFolder ?? ""
       throw InputError(
         "\(folder): no weights: expected a file that ends in \(Self.weightExtensions.map { ".\($0)" }.joined(separator: ", "))"
       )

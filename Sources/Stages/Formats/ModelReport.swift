@@ -1,5 +1,6 @@
 import ArtifactStore
 import Checkpoints
+import Escaping
 import Foundation
 import Networks
 
@@ -17,11 +18,11 @@ public struct ModelReport {
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     let paths =
       exists && isFolder.boolValue
-      ? try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }.sorted()
+      ? try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.begins(with: ".") }.sorted()
         .map { "\(path)/\($0)" } : [path]
     self.path = path
     files = try readingInput {
-      try ModelFiles(paths.map { (($0 as NSString).lastPathComponent, $0) }, leniently: true)
+      try ModelFiles(paths.map { ($0.fileName, $0) }, leniently: true)
     }
     bytes = files.state.source.components(separatedBy: " + ").reduce(0) {
       $0 + ((try? FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int) ?? 0)
