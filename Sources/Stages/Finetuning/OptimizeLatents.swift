@@ -24,7 +24,9 @@ func optimizeLatents(_ context: any StageContext) throws {
     let finishedLosses = losses
     for pass in 0..<passes {
       // The latent under way begins anew: it has as few updates as there are passes.
-      try SavedState.checkCancellation(context) { try saveLatents(finished, finishedLosses, context) }
+      try SavedState.checkCancellation(context) {
+        if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) }
+      }
       let terms = limited(parameters) { run.iterate() }
       losses.add(index * passes + pass + 1, terms)
       context.progress(
