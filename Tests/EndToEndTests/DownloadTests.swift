@@ -131,7 +131,7 @@ struct DownloadTests {
     let server = try ScriptedServer(Array(model), answers: [.stall(after: 700)])
     let repository = try repository(server)
     let run = try repository.start(["run", "recipe.yaml"], patience: 60)
-    try run.send(signal) { _ in (try? arrived(in: repository) >= 700) ?? false }
+    try run.send(signal) { _ in !downloads(repository).isEmpty && ((try? arrived(in: repository)) ?? 0) >= 700 }
     let start = ContinuousClock.now
     #expect(try run.outcome().status == 130)
     #expect(ContinuousClock.now - start < .seconds(1))

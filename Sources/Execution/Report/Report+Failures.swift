@@ -1,4 +1,5 @@
 import Escaping
+
 /// What a reader has to know before all else of a run that did not make all that its recipe asks for.
 extension Report {
   /// More names than these are counted.

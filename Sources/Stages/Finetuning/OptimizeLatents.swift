@@ -24,12 +24,13 @@ func optimizeLatents(_ context: any StageContext) throws {
       rate: parameters.double("learning_rate"),
       objective: objective)
     let finishedLosses = losses
+    // The latent under way begins anew: it has as few updates as there are passes.
+    func save() throws { if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) } }
     for pass in 0..<passes {
-      // The latent under way begins anew: it has as few updates as there are passes.
-      try SavedState.checkCancellation(context) { try saveLatents(finished, finishedLosses, context) }
+      try SavedState.checkCancellation(context, save: save)
       let terms: [(name: String, value: Double)]
       do { terms = try limited(parameters) { try run.iterate() } } catch let divergence as Divergence {
-        if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) }
+        try save()
         throw ResultError(
           "latent '\(item.name)', \(divergence.description(of: passes)); lower 'learning_rate' (it is \(parameters.double("learning_rate")))"
         )

@@ -12,7 +12,8 @@ struct LossTable {
   /// The table that ``text`` gave.
   init?(_ text: String) {
     guard let table = CSV(text), let counter = table.header.first else { return nil }
-    (header, rows, self.counter) = (table.header, table.rows, counter)
+    // Before the first row nobody knows what there is to report.
+    (header, rows, self.counter) = (table.rows.isEmpty ? [] : table.header, table.rows, counter)
   }
 
   mutating func add(_ count: Int, _ values: [(name: String, value: Double)]) {

@@ -127,7 +127,9 @@ let train = StageKind(
     // Of the losses since the last row.
     var (sum, counted) = (restored?.sum ?? 0, restored?.counted ?? 0)
     while !run.isFinished {
-      try SavedState.checkCancellation(context) { try save(run, losses, sum, counted, context) }
+      try SavedState.checkCancellation(context) {
+        if run.step > 0 { try save(run, losses, sum, counted, context) }
+      }
       let rate = run.rate
       let progress = Double(run.step) / Double(run.settings.steps)
       do throws(Divergence) { sum += try run.advance { lesson.loss(&$0, progress) } } catch {
