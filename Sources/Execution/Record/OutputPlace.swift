@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import StageKit
 
