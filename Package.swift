@@ -9,11 +9,14 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+/// Tests are compiled without optimization, which takes most of the time for them, also where what they test is not.
+let testing: [SwiftSetting] = strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 /// The tests of one module, mirroring its sources; files in a folder Fixtures are found by path.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: Bool = false) -> Target {
   .testTarget(
     name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, exclude: fixtures ? ["Fixtures"] : [],
-    swiftSettings: strict)
+    swiftSettings: testing)
 }
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -51,19 +54,21 @@ let package = Package(
         "StageKit", "ArtifactStore", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits",
         "Tensors", "Kernels",
       ]),
-    module("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", collections]),
+    module("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "FileSystem", collections]),
     module("StageKit", ["RecipeSyntax", "ArtifactStore"]),
-    module("RecipeSyntax", ["CLibYAML", collections]),
-    module("ArtifactStore", [crypto]),
+    module("RecipeSyntax", ["FileSystem", "CLibYAML", collections]),
+    module("ArtifactStore", ["FileSystem", crypto]),
     module("Transfers", ["CCurl", crypto]),
     module("Diffusion", ["Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
     module("Networks", ["Checkpoints", "Tensors", "Kernels", collections]),
-    module("Checkpoints", ["Tensors", "Kernels", collections]),
+    module("Checkpoints", ["Tensors", "Kernels", "FileSystem", "CFileFaults", collections]),
     module("Imaging", ["CPNG", "CJPEG"]),
     module("Portraits"),
     module("Tensors", ["Kernels"]),
     module("Kernels", ["CKernels", "COpenBLAS"]),
+    module("FileSystem"),
+    .target(name: "CFileFaults"),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl")]),
@@ -93,7 +98,7 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: ["StageKit", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "TestSupport"],
-      exclude: ["Snapshots"], swiftSettings: strict),
-    .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+      exclude: ["Snapshots"], swiftSettings: testing),
+    .testTarget(name: "ArchitectureTests", swiftSettings: testing),
   ]
 )

@@ -1,4 +1,5 @@
 import ArtifactStore
+import FileSystem
 import Foundation
 import RecipeSyntax
 import StageKit
@@ -141,6 +142,8 @@ struct SourceFinder {
       throw PathError(
         message: "'\(written)' is a folder, not a file,",
         hint: form == .files ? "name files in it: '\(written)/*.png'" : "name a file in it")
+    case .other(let kind):
+      throw PathError(message: "'\(written)' is \(kind), not a plain file,", hint: "copy what it gives to a file")
     case nil where form == .files && Glob.isPattern(written): return (.several, try matches(written))
     case nil: throw missing(written)
     }
@@ -213,7 +216,11 @@ struct SourceFinder {
 
   // MARK: The file system
 
-  private enum FileType { case file, folder }
+  private enum FileType: Equatable {
+    case file, folder
+    /// Neither: a pipe, a device.
+    case other(String)
+  }
 
   /// Something in a folder.
   private struct FolderEntry {
@@ -226,9 +233,10 @@ struct SourceFinder {
 
   /// Follows symbolic links; nil where nothing is.
   private static func fileType(_ path: String) -> FileType? {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
-    return isFolder.boolValue ? .folder : .file
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    if status.st_mode & S_IFMT == S_IFDIR { return .folder }
+    return FileKind.other(than: status.st_mode).map(FileType.other) ?? .file
   }
 
   /// A file's name without its extension; a leading dot starts none.

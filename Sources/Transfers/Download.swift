@@ -102,7 +102,7 @@ private final class PartialFile: Transfer.Party {
     at path: String, of download: Download, progress: @escaping (Int, Int?) -> Void,
     check: @escaping () throws -> Void
   ) throws {
-    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    file = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o666)
     guard file >= 0 else { throw TransferError.disk(path: path, reason: String(cString: strerror(errno))) }
     (self.path, self.download, self.progress, checkpoint) = (path, download, progress, check)
     count = Int(lseek(file, 0, SEEK_END))

@@ -57,6 +57,8 @@ struct ExecCommand: AsyncParsableCommand {
     }
     guard wait >= 0, wait <= 1e9 else { throw ValidationError("--wait must be a number of seconds, not negative.") }
     guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
+    if runs?.isEmpty == true { throw ValidationError("--runs must name a folder.") }
+    if receipt?.isEmpty == true { throw ValidationError("--receipt must name a file.") }
     if part != nil, selection == nil {
       throw ValidationError("--part must be such as 3/16: the third of sixteen parts.")
     }
@@ -72,12 +74,12 @@ struct ExecCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      guard let data = FileManager.default.contents(atPath: plan) else {
+      guard let data = try Files.read(plan) else {
         throw InputError("\(plan): no such file: write it with `plan RECIPE --out \(plan)`")
       }
       let file = try PlanFile(data, kinds: Engine.kinds, from: plan)
-      let store = try store.open(for: file.plan)
       let interruption = Interruption()
+      let store = try store.open(for: file.plan, interruption: interruption)
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
       let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report

@@ -30,7 +30,7 @@ struct ExportCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
-      let inspection = try Inspection(of: plan, in: store.open(for: plan))
+      let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
       let files = try inspection.outputs(called: name).flatMap {
         try inspection.export($0, to: folder, formats: Engine.formats(format, half: half))
       }

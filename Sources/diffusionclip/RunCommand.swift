@@ -1,4 +1,5 @@
 import ArgumentParser
+import ArtifactStore
 import Execution
 import Foundation
 import Planning
@@ -63,6 +64,7 @@ struct RunCommand: AsyncParsableCommand {
     guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     guard jobs > 0 else { throw ValidationError("--jobs must be at least 1.") }
     guard memory > 0 else { throw ValidationError("--memory must be at least 1.") }
+    if runs?.isEmpty == true { throw ValidationError("--runs must name a folder.") }
     _ = try cache.settings(mode: cacheMode, trust: cacheTrust)
   }
 
@@ -86,7 +88,7 @@ struct RunCommand: AsyncParsableCommand {
         if plans.count > 1, !output.json { printText("\(plan.recipe)\n") }
         outcomes.append((plan.recipe, try await perform(plan, environment, shared, interruption, report)))
       }
-      if let junit { try Data(JUnit(of: outcomes).xml.utf8).write(to: URL(filePath: junit)) }
+      if let junit { try Files.write(Data(JUnit(of: outcomes).xml.utf8), to: junit) }
       throw ExitCode(outcomes.map(\.outcome.status).max(by: { $0.severity < $1.severity })?.rawValue ?? 0)
     }
   }
@@ -99,7 +101,7 @@ struct RunCommand: AsyncParsableCommand {
     let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
     let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
     let run = Run(
-      of: plan, in: try store.open(for: plan), folder: runs, environment: environment,
+      of: plan, in: try store.open(for: plan, interruption: interruption), folder: runs, environment: environment,
       options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced)),
       formats: Engine.formats, cache: cache)
     let outcome = await run.perform(interruption: interruption, emit: report)

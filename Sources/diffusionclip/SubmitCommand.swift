@@ -47,6 +47,7 @@ struct SubmitCommand: AsyncParsableCommand {
   var runs: String?
 
   func validate() throws {
+    if runs?.isEmpty == true { throw ValidationError("--runs must name a folder.") }
     guard task > 0, task.isFinite else { throw ValidationError("--task must be above 0.") }
     guard [go, status, cancel].count(where: \.self) <= 1 else {
       throw ValidationError("--go, --status and --cancel exclude each other.")

@@ -21,7 +21,9 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let store = try store.openHere(access: .shared)
+      let readable = try store.openHere(access: .reading)
+      let isReadOnly = !repair && access(readable.folder, W_OK) != 0
+      let store = isReadOnly ? readable : try store.openHere(access: .shared)
       let found = try store.verify()
       if output.json { printLine(found.json) } else { printText(Summary.text(of: found)) }
       if found.isClean { return }

@@ -50,11 +50,13 @@ public struct Inspection: Sendable {
   /// Writes an output's files into `folder`: their paths.
   /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
   public func export(_ output: Output, to folder: String, formats: ArtifactFormats) throws -> [String] {
-    try Exporter(store: store, formats: formats).files(of: output.artifact, called: output.name).map { file in
-      let path = folder + "/" + file.path
-      try Files.makeFolder((path as NSString).deletingLastPathComponent)
-      try Files.replace(path, with: file.data)
-      return path
+    let files = try Exporter(store: store, formats: formats).files(of: output.artifact, called: output.name)
+    let target = try Folder(making: folder)
+    return try files.map { file in
+      let place = target[file.path]
+      if let folder = place.parent { try Files.makeFolder(folder) }
+      try Files.replace(place, with: file.data)
+      return place.path
     }
   }
 

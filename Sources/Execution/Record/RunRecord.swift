@@ -37,27 +37,30 @@ struct RunRecord: Sendable {
 
   /// Writes the outputs, `run.json` and `report.html`, and removes files that the run before this one wrote and this
   /// one did not. Nothing else in the folder is touched.
-  func write(to folder: String) throws {
-    try Files.makeFolder(folder)
-    let index = folder + "/run.json"
+  func write(to results: Place) throws {
+    try Files.makeFolder(results)
+    let index = results["run.json"]
     let earlier = try Files.read(index).flatMap { try? JSON.member("files", of: $0) }?.array ?? []
 
     var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
     files.append((FileName.report, Data(try Report(of: self).html.utf8)))
-    for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
+    for file in files { try Self.write(file.data, to: results[file.path]) }
     let names = files.map(\.path)
     try Files.replace(index, with: try json(files: names).prettyData)
 
     for case let name? in earlier.map(\.string) where !names.contains(name) && FileName.isInside(name) {
-      try Files.remove(folder + "/" + name)
-      if let slash = name.firstIndex(of: "/") { rmdir(folder + "/" + name[..<slash]) }
+      // What is no plain file was not written by a run.
+      let file = results[name]
+      guard try Files.status(of: file) != nil else { continue }
+      try Files.remove(file)
+      if name.utf8.contains(UInt8(ascii: "/")), let folder = file.parent { try Files.removeFolder(folder) }
     }
   }
 
-  private static func write(_ data: Data, to path: String) throws {
-    if try Files.read(path) == data { return }
-    try Files.makeFolder((path as NSString).deletingLastPathComponent)
-    try Files.replace(path, with: data)
+  private static func write(_ data: Data, to place: Place) throws {
+    if try Files.read(place) == data { return }
+    if let folder = place.parent { try Files.makeFolder(folder) }
+    try Files.replace(place, with: data)
   }
 
   /// The means of the recipe's outputs that are metrics.
@@ -104,7 +107,9 @@ struct RunRecord: Sendable {
 extension FileName {
   /// Whether a relative path stays in its folder.
   static func isInside(_ path: String) -> Bool {
-    !path.hasPrefix("/") && !path.split(separator: "/").contains("..")
+    path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
+      !["", ".", ".."].contains(Substring(part)) && !part.contains(0)
+    }
   }
 }
 

@@ -8,7 +8,9 @@ public struct Run: Sendable {
   public let plan: Plan
   public let store: Store
   /// The folder that the results go to.
-  public let folder: String
+  public var folder: String { "\(runs.root)/\(runs.name)" }
+  /// Below `root` no link is followed.
+  private let runs: (root: String, name: String)
   public let environment: RunEnvironment
   public let options: RunOptions
   public let formats: ArtifactFormats
@@ -23,8 +25,9 @@ public struct Run: Sendable {
   ) {
     (self.plan, self.store, self.environment, self.cache) = (plan, store, environment, cache)
     (self.options, self.formats) = (options, formats)
-    let runs = folder ?? Store.repository(around: plan.file) + "/runs"
-    self.folder = runs + "/" + FileName.safe(plan.recipe)
+    // A folder that somebody names may be a link; what lies in a repository may have come with it.
+    let name = FileName.safe(plan.recipe)
+    runs = folder.map { ($0, name) } ?? (Store.repository(around: plan.file), "runs/\(name)")
   }
 
   /// Plans, executes what is not in the store, judges the expectations, and writes the results.
@@ -54,7 +57,7 @@ public struct Run: Sendable {
           let record = RunRecord(
             run: self, actions: await executor.results, artifacts: artifacts,
             expectations: outcome.expectations, seconds: (clock.now - start).seconds)
-          try record.write(to: folder)
+          try record.write(to: Folder(making: runs.root)[runs.name])
           outcome.folder = folder
         }
       } catch { outcome.error = error }
@@ -65,6 +68,7 @@ public struct Run: Sendable {
       if outcome.error == nil { outcome.error = RunFailures(failed) }
       await finish(uploads, interruption, emit)
     } catch { outcome.error = error }
+    if outcome.error as? StoreError == .interrupted { outcome.error = Cancelled() }
     outcome.seconds = (clock.now - start).seconds
     emit(.finished(outcome.summary))
     return outcome
