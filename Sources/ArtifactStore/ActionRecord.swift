@@ -163,7 +163,7 @@ extension Artifact {
 extension Artifact.Item {
   fileprivate init?(json: JSON) {
     guard let name = json["name"]?.string, let object = json["object"]?.string.flatMap({ Digest(hex: $0) }),
-      let size = json["size"]?.int
+      let size = json["size"]?.int, 0...Artifact.sizeLimit ~= size
     else { return nil }
     self.init(name: name, object: object, size: size)
   }
@@ -191,5 +191,12 @@ extension Provenance {
     self.init(
       program: program, cpu: cpu, blas: blas, threads: threads, seconds: seconds, peakMegabytes: peak, date: date,
       evaluations: json["evaluations"]?.int ?? 0, flop: json["flop"]?.double ?? 0)
+    guard isPlausible else { return nil }
+  }
+
+  /// Whether its numbers can be counted with.
+  var isPlausible: Bool {
+    let numbers = [Double(threads), seconds, peakMegabytes, Double(evaluations)]
+    return numbers.allSatisfy { 0...1e12 ~= $0 } && 0...1e30 ~= flop
   }
 }

@@ -36,6 +36,9 @@ public struct Artifact: Sendable, Hashable, Codable {
     }
   }
 
+  /// More bytes than any object has. Sizes are added up.
+  static let sizeLimit = 1 << 44
+
   /// The name of a figure's second item.
   public static let svg = "svg"
 

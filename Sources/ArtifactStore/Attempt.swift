@@ -11,9 +11,10 @@ public final class Attempt {
   fileprivate init(in store: Store) throws(StoreError) {
     self.store = store
     while true {
-      let path = "\(store.folder)/attempts/" + Kernel.signed("\(getpid())-\(UInt64.random(in: 0 ... .max))")
-      try Files.makeFolder(path)
-      if let lock = try FileLock.folder(path) {
+      let name = Kernel.signed("\(getpid())-\(UInt64.random(in: 0 ... .max))")
+      let place = store.root["attempts/\(name)"]
+      try Files.makeFolder(place)
+      if let lock = try FileLock.folder(place) {
         self.lock = lock
         return
       }
@@ -26,7 +27,7 @@ public final class Attempt {
   public func write(_ data: Data) throws(StoreError) -> Digest {
     let digest = Digest(of: data)
     if objects.insert(digest).inserted {
-      try Files.create("\(lock.path)/\(digest.hex)", data, mode: 0o444)
+      try Files.create(lock.place[digest.hex], data, mode: 0o444)
     }
     return digest
   }
@@ -50,18 +51,19 @@ public final class Attempt {
     _ record: ActionRecord, replacing isReplacing: Bool
   ) throws(StoreError) -> FinishedAction {
     if !isReplacing, case .hit(let first) = try store.lookup(record.key) { return first }
-    let folders = Set(objects.map { store.objects.path(of: $0).parentFolder })
-    for folder in folders { try Files.makeFolder(folder) }
+    let shelves = Dictionary(objects.compactMap { store.objects[$0].parent }.map { ($0.name, $0) }) { first, _ in first
+    }
+    for shelf in shelves.values { try Files.makeFolder(shelf) }
     for digest in objects {
       // Replaces an object that is already there: the bytes are the same, unless they were damaged.
-      try Files.move("\(lock.path)/\(digest.hex)", to: store.objects.path(of: digest))
+      try store.publish(lock.place[digest.hex], as: store.objects[digest], digest)
     }
-    for folder in folders { try Files.syncFolder(folder) }
+    for shelf in shelves.values { try Files.syncFolder(shelf) }
 
-    let target = store.actions.path(of: record.key)
-    let folder = target.parentFolder
-    try Files.makeFolder(folder)
-    let draft = "\(lock.path)/record"
+    let target = store.actions[record.key]
+    guard let shelf = target.parent else { return record.finished }
+    try Files.makeFolder(shelf)
+    let draft = lock.place["record"]
     try Files.create(draft, record.data)
     let naming: Files.Naming = isReplacing ? .impossible : Files.link(draft, to: target)
     if naming == .given {
@@ -70,26 +72,33 @@ public final class Attempt {
       // Somebody was faster, or what is there is of no use any more, or the file system has no hard links.
       if naming == .taken { try store.actions.waitUntilSeen(record.key) }
       if !isReplacing, case .hit(let first) = try store.lookup(record.key) { return first }
-      try Files.move(draft, to: target)
+      try store.publish(draft, as: target, record.key)
     }
-    try Files.syncFolder(folder)
+    try Files.syncFolder(shelf)
     return record.finished
   }
 
   /// Saves state with which a later attempt of the action `key` can continue. Atomic and durable.
   public func saveState(_ data: Data, of key: Digest) throws(StoreError) {
-    let draft = lock.path + "/state"
+    let draft = lock.place["state"]
     try Files.remove(draft)
     try Files.create(draft, SealedState.sealed(data))
-    try Files.move(draft, to: store.path(ofState: key))
-    try Files.syncFolder(store.folder + "/state")
+    try store.publish(draft, as: store.place(ofState: key), key)
+    try Files.syncFolder(store.root["state"])
   }
 
-  /// Removes the folder of an attempt that is over.
-  static func remove(_ lock: FileLock) throws(StoreError) {
-    for name in try Files.names(in: lock.path) { try Files.remove("\(lock.path)/\(name)") }
-    guard rmdir(lock.path) == 0 || errno == ENOENT else { throw .last("remove", lock.path) }
+  /// Whether an attempt's folder may be called so: process, number and kernel, which the first versions left out.
+  static func isName(_ name: String) -> Bool {
+    let start = name.utf8.prefix { $0 != UInt8(ascii: ".") }.split(
+      separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+    return start.count == 2
+      && start.allSatisfy { part in
+        !part.isEmpty && part.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+      }
   }
+
+  /// Removes the folder of an attempt that is over. A link in it stays, and with it the folder: no attempt makes any.
+  static func remove(_ lock: FileLock) throws(StoreError) { try FileTree(at: lock.place)?.remove() }
 }
 
 extension Store {
@@ -98,11 +107,15 @@ extension Store {
 
   /// What an interrupted attempt of the action `key` saved last.
   public func state(of key: Digest) throws(StoreError) -> Data? {
-    try Files.read(path(ofState: key)).flatMap(SealedState.opened)
+    do { return try Files.read(place(ofState: key)).flatMap(SealedState.opened) } catch let error
+      where error.isUnreadable
+    {
+      return nil
+    }
   }
 
   /// Forgets the state of an action that is done.
-  func forgetState(of key: Digest) throws(StoreError) { try Files.remove(path(ofState: key)) }
+  func forgetState(of key: Digest) throws(StoreError) { try Files.remove(place(ofState: key)) }
 }
 
 /// Saved state as it lies on disk: its own digest in front, so that a damaged one is taken for none.

@@ -1,30 +1,30 @@
+import FileSystem
 import Foundation
 
-/// A file, or a folder and all that is in it. Symbolic links are not followed.
+/// A file, or a folder and all that is in it. What is neither a plain file nor a folder, such as a symbolic link, is no
+/// part of it: the program made none.
 struct FileTree {
   private(set) var bytes = 0
   /// When the latest of it was written: nanoseconds since 1970.
   private(set) var modified = Int.min
-  private var files: [String] = []
+  private var files: [Place] = []
   /// Each before those in it.
-  private var folders: [String] = []
+  private var folders: [Place] = []
 
-  /// Nil where there is nothing at `path`.
-  init?(at path: String) throws(StoreError) {
-    var unseen = [path]
-    while let path = unseen.popLast() {
-      var status = stat()
-      guard lstat(path, &status) == 0 else {
-        if errno == ENOENT { continue }
-        throw .last("look at", path)
-      }
+  /// Nil where there is nothing at `place`.
+  init?(at place: Place) throws(StoreError) {
+    var unseen = [place]
+    while let place = unseen.popLast() {
+      guard let status = try Files.rawStatus(of: place) else { continue }
       modified = max(modified, Files.Status(status).modified)
-      if status.st_mode & S_IFMT == S_IFDIR {
-        folders.append(path)
-        for name in try Files.names(in: path) { unseen.append("\(path)/\(name)") }
-      } else {
-        files.append(path)
+      switch status.st_mode & S_IFMT {
+      case S_IFDIR:
+        folders.append(place)
+        for name in try Files.names(in: place) { unseen.append(place[name]) }
+      case S_IFREG:
+        files.append(place)
         bytes += Int(status.st_size)
+      default: continue
       }
     }
     if modified == .min { return nil }
@@ -32,9 +32,6 @@ struct FileTree {
 
   func remove() throws(StoreError) {
     for file in files { try Files.remove(file) }
-    for folder in folders.reversed() {
-      // Over NFS a file that somebody has open stays for as long.
-      guard rmdir(folder) == 0 || errno == ENOENT || errno == ENOTEMPTY else { throw .last("remove", folder) }
-    }
+    for folder in folders.reversed() { try Files.removeFolder(folder) }
   }
 }

@@ -53,7 +53,8 @@ extension FinishedAction: Packable {
       else { return nil }
       var items: [Artifact.Item] = []
       for _ in 0..<itemCount {
-        guard let name = reader.text(), let object = Digest(from: &reader), let size = reader.number(Int64.self)
+        guard let name = reader.text(), let object = Digest(from: &reader), let size = reader.number(Int64.self),
+          0...Int64(Artifact.sizeLimit) ~= size
         else { return nil }
         items.append(Artifact.Item(name: name, object: object, size: Int(size)))
       }
@@ -65,12 +66,12 @@ extension FinishedAction: Packable {
       let peak = reader.number(UInt64.self), let evaluations = reader.number(Int64.self),
       let flop = reader.number(UInt64.self)
     else { return nil }
-    self.init(
-      key: key, outputs: outputs,
-      provenance: Provenance(
-        program: program, cpu: cpu, blas: blas, threads: Int(threads), seconds: Double(bitPattern: seconds),
-        peakMegabytes: Double(bitPattern: peak), date: date, evaluations: Int(evaluations),
-        flop: Double(bitPattern: flop)))
+    let provenance = Provenance(
+      program: program, cpu: cpu, blas: blas, threads: Int(threads), seconds: Double(bitPattern: seconds),
+      peakMegabytes: Double(bitPattern: peak), date: date, evaluations: Int(evaluations),
+      flop: Double(bitPattern: flop))
+    guard provenance.isPlausible else { return nil }
+    self.init(key: key, outputs: outputs, provenance: provenance)
   }
 
   func write(to writer: inout PackedWriter) {

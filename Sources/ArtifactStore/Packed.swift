@@ -17,14 +17,14 @@ final class PackedCache<Key: Packable & Hashable, Value: Packable>: Sendable {
     var isChanged = false
   }
 
-  private let file: String
+  private let file: Place
   private let packed: Packed
   private let learnt = Mutex(Learnt())
 
   /// With more entries than this, what earlier processes learnt is dropped.
   private let limit = 400_000
 
-  init(file: String) {
+  init(file: Place) {
     self.file = file
     packed = (try? Files.read(file)).flatMap { $0 }.flatMap(Self.opened) ?? Packed(data: Data())
   }
@@ -82,7 +82,7 @@ final class PackedCache<Key: Packable & Hashable, Value: Packable>: Sendable {
   private static func opened(_ data: Data) -> Packed? {
     PackedReader.open(data) { reader in
       guard let count = reader.number(UInt32.self) else { return nil }
-      var places = [Key: Range<Int>](minimumCapacity: min(Int(count), data.count))
+      var places = [Key: Range<Int>](minimumCapacity: min(Int(count), data.count / 36))
       for _ in 0..<count {
         guard let key = Key(from: &reader), let size = reader.number(UInt32.self), let start = reader.skip(Int(size))
         else { return nil }

@@ -11,19 +11,26 @@ public final class SourceDigests: Sendable {
   /// Files older than this when they are read are remembered; nanoseconds.
   private static let settled = 2_000_000_000
 
-  init(file: String) { cache = PackedCache(file: file) }
+  private let isInterrupted: @Sendable () -> Bool
+
+  init(file: Place, isInterrupted: @escaping @Sendable () -> Bool) {
+    cache = PackedCache(file: file)
+    self.isInterrupted = isInterrupted
+  }
 
   /// The digest of a file; nil where there is none.
-  /// - Throws: ``StoreError`` where it cannot be read.
-  public func digest(of path: String) throws(StoreError) -> Digest? {
-    guard let status = try Files.status(of: path) else { return nil }
+  /// - Throws: ``StoreError`` where it cannot be read or is no plain file.
+  public func digest(of path: String) throws(StoreError) -> Digest? { try digest(of: Place(path)) }
+
+  func digest(of place: Place) throws(StoreError) -> Digest? {
+    guard let status = try Files.status(of: place) else { return nil }
     let identity = status.on(device: status.device ^ Kernel.number)
     if let known = cache.value(of: identity) { return known }
-    guard let digest = try Files.digest(of: path) else { return nil }
+    guard let digest = try Files.digest(of: place, isInterrupted: isInterrupted) else { return nil }
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
     let isSettled = max(status.modified, status.changed) < now.tv_sec * 1_000_000_000 + now.tv_nsec - Self.settled
-    if isSettled, try Files.status(of: path) == status { cache.remember(digest, as: identity) }
+    if isSettled, try Files.status(of: place) == status { cache.remember(digest, as: identity) }
     return digest
   }
 

@@ -27,11 +27,19 @@ public enum Lookup: Sendable, Hashable {
 extension Store {
   /// Whether the action `key` is done and what it made is there, as far as sizes tell; reading verifies the bytes.
   public func lookup(_ key: Digest) throws(StoreError) -> Lookup {
-    guard let status = try actions.status(of: key) else { return .miss(.neverDone) }
+    let status: Files.Status?
+    do { status = try actions.status(of: key) } catch let error where error.isUnreadable {
+      return .miss(.unreadableRecord)
+    }
+    guard let status else { return .miss(.neverDone) }
     guard let action = try finishedAction(key, status) else { return .miss(.unreadableRecord) }
     for output in action.outputs {
       for item in output.artifact.items {
-        switch try size(of: item.object) {
+        let size: Int?
+        do { size = try self.size(of: item.object) } catch let error where error.isUnreadable {
+          return .miss(.truncatedObject(item.object))
+        }
+        switch size {
         case item.size: continue
         case nil: return .miss(.missingObject(item.object))
         default: return .miss(.truncatedObject(item.object))
@@ -53,14 +61,16 @@ extension Store {
 
   /// The record of an action, whether or not what it made is there; nil where there is none that can be read.
   package func record(of key: Digest) throws(StoreError) -> ActionRecord? {
-    try Files.read(actions.path(of: key)).flatMap { ActionRecord($0) }.flatMap { $0.key == key ? $0 : nil }
+    let data: Data?
+    do { data = try Files.read(actions[key]) } catch let error where error.isUnreadable { return nil }
+    return data.flatMap { ActionRecord($0) }.flatMap { $0.key == key ? $0 : nil }
   }
 
   /// Every record that can be read.
   public func records() throws(StoreError) -> [ActionRecord] {
     var records: [ActionRecord] = []
-    for (name, _, _) in try actions.files() {
-      if let key = Digest(hex: name), let record = try self.record(of: key) { records.append(record) }
+    for (key, _, _) in try actions.files() {
+      if let record = try self.record(of: key) { records.append(record) }
     }
     return records
   }

@@ -60,23 +60,36 @@ public struct Garbage: Sendable, Hashable {
 extension Store {
   /// Takes note of a run, for ``collect(keeping:grace:isDry:)``. The same run again only becomes younger.
   public func register(_ run: RegisteredRun) throws(StoreError) {
-    let path = "\(folder)/runs/\(run.digest.hex)"
-    if utimes(path, nil) != 0 { try Files.replace(path, with: Data(run.json.text.utf8)) }
+    let place = root["runs/\(run.digest.hex)"]
+    let isYounger = try place.reach { (folder, name) throws(StoreError) in
+      utimensat(folder, name, nil, AT_SYMLINK_NOFOLLOW) == 0
+    }
+    if isYounger != true { try Files.replace(place, with: Data(run.json.text.utf8)) }
   }
 
   /// Every registered run, the latest first.
   public func registeredRuns() throws(StoreError) -> [RegisteredRun] { try namedRuns().map(\.run) }
 
-  private func namedRuns() throws(StoreError) -> [(path: String, run: RegisteredRun)] {
-    var runs: [(path: String, run: RegisteredRun)] = []
-    for path in try Files.names(in: folder + "/runs").map({ "\(folder)/runs/\($0)" }) {
-      guard let status = try Files.status(of: path), let data = try Files.read(path),
-        let json = try? JSON(parsing: data),
-        let run = RegisteredRun(json: json, date: Double(status.modified) * 1e-9)
+  private func namedRuns() throws(StoreError) -> [(place: Place, run: RegisteredRun)] {
+    var runs: [(place: Place, run: RegisteredRun)] = []
+    for name in try Files.names(in: root["runs"]) where Digest(hex: name) != nil {
+      let place = root["runs/\(name)"]
+      guard let (json, modified) = try readable(place),
+        let run = RegisteredRun(json: json, date: Double(modified) * 1e-9)
       else { continue }
-      runs.append((path, run))
+      runs.append((place, run))
     }
     return runs.sorted { $0.run.date > $1.run.date }
+  }
+
+  /// What a file of the store says, and when it was written; nil where it cannot be read, which costs others nothing.
+  private func readable(_ place: Place) throws(StoreError) -> (json: JSON, modified: Int)? {
+    do {
+      guard let status = try Files.status(of: place), let data = try Files.read(place),
+        let json = try? JSON(parsing: data)
+      else { return nil }
+      return (json, status.modified)
+    } catch let error where error.isUnreadable { return nil }
   }
 
   /// Removes what nothing needs: neither the latest runs of a recipe that is still there, nor a run within the grace
@@ -88,11 +101,11 @@ extension Store {
   ///   - isDry: whether only to say what would be removed.
   public func collect(keeping count: Int, grace: Double, isDry: Bool) throws(StoreError) -> Garbage {
     precondition(mode == .alone, "another run might be using what is removed")
-    let deadline = Int((Date.now.timeIntervalSince1970 - grace) * 1e9)
+    let deadline = Self.nanoseconds(Date.now.timeIntervalSince1970 - grace)
     var garbage = Garbage()
-    func discard(_ path: String, _ status: Files.Status) throws(StoreError) {
+    func discard(_ place: Place, _ status: Files.Status) throws(StoreError) {
       garbage.bytes += status.size
-      if !isDry { try Files.remove(path) }
+      if !isDry { try Files.remove(place) }
     }
     func discard(_ leftover: FileTree) throws(StoreError) {
       garbage.leftovers += 1
@@ -103,23 +116,26 @@ extension Store {
     var neededKeys: Set<Digest> = []
     var seen: [RunGroup: Int] = [:]
     var neededPlans: Set<String> = []
-    for (path, plan, run) in try collectableRuns() {
+    for (place, plan, run) in try collectableRuns() {
       let group = RunGroup(recipe: run.recipe, isWhole: run.isWhole, isPlan: plan != nil)
       seen[group, default: 0] += 1
-      let isRecent = Int(run.date * 1e9) >= deadline
+      let isRecent = Self.nanoseconds(run.date) >= deadline
       if isRecent || (seen[group, default: 0] <= count && isThere(run.recipe)) {
         neededKeys.formUnion(run.keys)
         if let plan { neededPlans.insert(plan) }
       } else if plan != nil {
-        if let receipts = try FileTree(at: path) { try discard(receipts) }
+        if let receipts = try FileTree(at: place) { try discard(receipts) }
       } else if !isDry {
-        try Files.remove(path)
+        try Files.remove(place)
       }
     }
     // Attempts that are still here are other machines', which cannot be asked whether they still work on them.
     for (part, needed) in [("submissions", neededPlans), ("attempts", [])] {
-      for name in try Files.names(in: "\(folder)/\(part)") where !needed.contains(name) {
-        guard let tree = try FileTree(at: "\(folder)/\(part)/\(name)"), tree.modified < deadline else { continue }
+      for name in try Files.names(in: root[part]) where !needed.contains(name) {
+        // What is called otherwise is nothing that a store made.
+        guard Digest(hex: name) != nil || part == "attempts" && Attempt.isName(name),
+          let tree = try FileTree(at: root["\(part)/\(name)"]), tree.modified < deadline
+        else { continue }
         try discard(tree)
       }
     }
@@ -127,11 +143,10 @@ extension Store {
     var neededObjects: Set<Digest> = []
     // Digests, as text, of the files from which something was made that stays.
     var neededSources: Set<Substring> = []
-    let hasDownloads = try !Files.names(in: folder + "/downloads").isEmpty
-    for (name, path, status) in try actions.files() {
-      if let key = Digest(hex: name), neededKeys.contains(key) || status.modified >= deadline,
-        let record = try self.record(of: key)
-      {
+    let hasDownloads = try !Files.names(in: root["downloads"]).isEmpty
+    for (key, place, status) in try actions.files() {
+      guard let status else { continue }
+      if neededKeys.contains(key) || status.modified >= deadline, let record = try self.record(of: key) {
         for output in record.outputs { neededObjects.formUnion(output.artifact.items.map(\.object)) }
         if hasDownloads {
           let lines = record.preimage.split(separator: "\n").filter { $0.hasPrefix("source ") }
@@ -139,56 +154,65 @@ extension Store {
         }
       } else {
         garbage.actions += 1
-        try discard(path, status)
+        try discard(place, status)
       }
     }
-    for (name, path, status) in try objects.files() {
-      if Digest(hex: name).map(neededObjects.contains) ?? false || max(status.modified, status.changed) >= deadline {
+    for (digest, place, status) in try objects.files() {
+      guard let status else { continue }
+      if neededObjects.contains(digest) || max(status.modified, status.changed) >= deadline {
         garbage.keptObjects += 1
         garbage.keptBytes += status.size
       } else {
         garbage.objects += 1
-        try discard(path, status)
+        try discard(place, status)
       }
     }
     for part in ["state", "quarantine", "downloads"] {
-      for name in try Files.names(in: "\(folder)/\(part)")
+      for name in try Files.names(in: root[part])
       where part != "downloads" || !neededSources.contains(name[...]) {
-        let path = "\(folder)/\(part)/\(name)"
-        guard let status = try Files.status(of: path), status.modified < deadline else { continue }
+        let place = root["\(part)/\(name)"]
+        // <sha256>, <sha256>.part, and in quarantine <sha256>-<number>: the rest is nothing that a store made.
+        guard Digest(hex: String(decoding: name.utf8.prefix(64), as: UTF8.self)) != nil,
+          let raw = try Files.rawStatus(of: place), raw.st_mode & S_IFMT == S_IFREG
+        else { continue }
+        let status = Files.Status(raw)
+        guard status.modified < deadline else { continue }
         garbage.leftovers += 1
-        try discard(path, status)
+        try discard(place, status)
       }
     }
-    if !isDry { try Files.remove(folder + "/index") }
+    if !isDry { try Files.remove(root["index"]) }
     return garbage
   }
 
+  /// A time or a number of seconds in nanoseconds, as far as they can be counted.
+  private static func nanoseconds(_ seconds: Double) -> Int {
+    let nanoseconds = seconds * 1e9
+    return Int(exactly: nanoseconds.rounded()) ?? (nanoseconds < 0 ? .min : .max)
+  }
+
   /// Every run and every plan of which something was executed, the latest first.
-  private func collectableRuns() throws(StoreError) -> [(path: String, plan: String?, run: RegisteredRun)] {
-    var runs = try namedRuns().map { (path: $0.path, plan: String?.none, run: $0.run) }
-    for plan in try Files.names(in: folder + "/receipts") {
-      let path = "\(folder)/receipts/\(plan)"
-      runs.append((path, plan, try executed(in: path)))
+  private func collectableRuns() throws(StoreError) -> [(place: Place, plan: String?, run: RegisteredRun)] {
+    var runs = try namedRuns().map { (place: $0.place, plan: String?.none, run: $0.run) }
+    for plan in try Files.names(in: root["receipts"]) where Digest(hex: plan) != nil {
+      let place = root["receipts/\(plan)"]
+      runs.append((place, plan, try executed(in: place)))
     }
     return runs.sorted { $0.run.date > $1.run.date }
   }
 
   /// What the receipts in a folder tell, as a run. Those that cannot be read tell nothing.
-  private func executed(in path: String) throws(StoreError) -> RegisteredRun {
+  private func executed(in place: Place) throws(StoreError) -> RegisteredRun {
     var recipe = ""
     var keys: Set<Digest> = []
     var date: Int?
-    for name in try Files.names(in: path) where name.hasSuffix(".json") {
-      let file = "\(path)/\(name)"
-      guard let status = try Files.status(of: file), let data = try Files.read(file),
-        let receipt = try? JSON(parsing: data)
-      else { continue }
-      date = max(date ?? status.modified, status.modified)
+    for name in try Files.names(in: place) where name.hasSuffix(".json") {
+      guard let (receipt, modified) = try readable(place[name]) else { continue }
+      date = max(date ?? modified, modified)
       if let file = receipt["file"]?.string { recipe = file }
       keys.formUnion((receipt["actions"]?.array ?? []).compactMap { $0["key"]?.string.flatMap { Digest(hex: $0) } })
     }
-    if date == nil { date = try FileTree(at: path)?.modified }
+    if date == nil { date = try FileTree(at: place)?.modified }
     return RegisteredRun(recipe: recipe, overlays: [], keys: Array(keys), date: Double(date ?? 0) * 1e-9)
   }
 

@@ -6,25 +6,30 @@ extension Store {
   /// Where an object that comes from elsewhere is put together, before it is one of the store's.
   package func path(ofArrival digest: Digest) -> String { "\(folder)/downloads/\(digest.hex).object" }
 
-  /// Makes the file at `path`, which has been found to have this digest and is on the disk, an object of the store.
-  package func adopt(_ path: String, as digest: Digest) throws(StoreError) {
-    let target = objects.path(of: digest)
-    let shelf = target.parentFolder
+  /// Makes what has arrived, which has been found to have this digest and is on the disk, an object of the store.
+  package func adopt(arrival digest: Digest) throws(StoreError) {
+    let arrival = root["downloads/\(digest.hex).object"]
+    guard let (file, status) = try Files.openInput(arrival) else { throw .missing(digest) }
+    defer { close(file) }
+    guard fchmod(file, status.st_mode & 0o444) == 0 else { throw .last("write", arrival.path) }
+    let target = objects[digest]
+    guard let shelf = target.parent else { return }
     try Files.makeFolder(shelf)
-    guard chmod(path, 0o444) == 0 else { throw .last("write", path) }
-    try Files.move(path, to: target)
+    try publish(arrival, as: target, digest)
     try Files.syncFolder(shelf)
   }
 
   /// Where the bytes of an object are, verified.
   /// - Throws: as ``read(_:)`` does.
   package func file(of digest: Digest) throws(StoreError) -> String {
-    let path = objects.path(of: digest)
-    switch try Files.digest(of: path) {
-    case digest: return path
-    case nil: throw .missing(digest)
-    default: throw .damaged(digest, quarantined: try quarantine(digest, at: path))
-    }
+    let place = objects[digest]
+    var found: Digest?
+    do throws(StoreError) {
+      found = try Files.digest(of: place, isInterrupted: isInterrupted)
+      if found == nil { throw .missing(digest) }
+    } catch let error where error.isUnreadable {}
+    guard found == digest else { throw .damaged(digest, quarantined: try quarantine(digest, at: place)) }
+    return place.path
   }
 }
 

@@ -15,6 +15,7 @@ import Foundation
 ///                         and <sha256>.object an object on its way from another store
 /// quarantine/<sha256>     bytes that no longer match their digest
 /// locks/                  `flock` files: `store` (shared by every run), and one for each action being executed
+/// .gitignore              all of it
 /// index                   the gist of the records (see ``IndexedAction``); what is not in it is read from them
 /// sources                 digests of files outside the store, by their identity (see ``SourceDigests``)
 /// ```
@@ -24,6 +25,8 @@ import Foundation
 public final class Store: Sendable {
   /// The absolute path of the store's folder.
   public let folder: String
+  /// The folder itself. What is in it is reached through this alone.
+  package let root: Folder
   /// Digests of files outside the store.
   public let sources: SourceDigests
   let objects: Shelves
@@ -31,6 +34,8 @@ public final class Store: Sendable {
   let index: PackedCache<Digest, IndexedAction>
   /// What the store was opened for.
   let mode: Access
+  /// Whether somebody wants long reading to stop.
+  let isInterrupted: @Sendable () -> Bool
   /// Nil for a store that is not there.
   private let lock: FileLock?
 
@@ -47,22 +52,33 @@ public final class Store: Sendable {
   /// left behind.
   /// - Throws: ``StoreError`` where the folder cannot be made, locked or written, or somebody else is using a store
   ///   that is wanted alone.
-  public init(at path: String, for access: Access = .shared) throws(StoreError) {
+  public init(
+    at path: String, for access: Access = .shared, isInterrupted: @escaping @Sendable () -> Bool = { false }
+  ) throws(StoreError) {
     folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
-    mode = access
+    (mode, self.isInterrupted) = (access, isInterrupted)
     if access == .reading {
-      lock = try FileLock.sharedIfThere(folder + "/locks/store")
+      root = try Folder(at: folder)
+      lock = root.exists ? try FileLock.sharedIfThere(root["locks/store"]) : nil
     } else {
+      let isNew = Glibc.access(folder, F_OK) != 0
+      root = try Folder(making: folder)
+      // It is not for git: what comes with a repository is not believed.
+      if isNew { try Files.replace(root[".gitignore"], with: Data("*\n".utf8)) }
       for part in ["objects", "actions", "attempts", "state", "quarantine", "locks", "runs", "downloads"] {
-        try Files.makeFolder(folder + "/" + part)
+        try Files.makeFolder(root[part])
       }
-      lock = try access == .alone ? FileLock.alone(folder + "/locks/store") : .shared(folder + "/locks/store")
+      lock = try access == .alone ? FileLock.alone(root["locks/store"]) : .shared(root["locks/store"])
       if lock == nil { throw .busy(folder) }
     }
-    (objects, actions) = (Shelves(folder + "/objects"), Shelves(folder + "/actions"))
-    (index, sources) = (PackedCache(file: folder + "/index"), SourceDigests(file: folder + "/sources"))
+    (objects, actions) = (try Shelves(root["objects"]), try Shelves(root["actions"]))
+    index = PackedCache(file: root["index"])
+    sources = SourceDigests(file: root["sources"], isInterrupted: isInterrupted)
     if access != .reading { try sweep() }
   }
+
+  /// Whether a store is there.
+  public var exists: Bool { (try? Files.rawStatus(of: root["objects"])) != nil }
 
   /// The store of a recipe: `explicit`, else `DIFFUSIONCLIP_STORE`, else `.diffusionclip` in the nearest folder around
   /// the recipe that holds `.git`, else beside the recipe.
@@ -93,14 +109,14 @@ public final class Store: Sendable {
   }
 
   /// Where the receipts are of what was executed of the plan with this digest.
-  package func receipts(ofPlan digest: Digest) -> String { "\(folder)/receipts/\(digest.hex)" }
+  package func receipts(ofPlan digest: Digest) -> Place { root["receipts/\(digest.hex)"] }
 
-  func path(ofState key: Digest) -> String { "\(folder)/state/\(key.hex)" }
+  func place(ofState key: Digest) -> Place { root["state/\(key.hex)"] }
 
   /// The right to execute the action `key`; nil while somebody else has it. Held as long as the value lives. What the
   /// one before made is found from then on, on whichever machine that was.
   public func lease(for key: Digest) throws(StoreError) -> FileLock? {
-    let lease = try FileLock.exclusive("\(folder)/locks/\(key.hex)")
+    let lease = try FileLock.exclusive(root["locks/\(key.hex)"])
     if lease != nil { actions.lookAnew(at: key) }
     return lease
   }
@@ -116,12 +132,20 @@ public final class Store: Sendable {
   /// work done twice, as the lock itself does not reach then. An attempt holds what is about to be published: those of
   /// other kernels are left to `gc`.
   private func sweep() throws(StoreError) {
-    for name in try Files.names(in: folder + "/locks") where name != "store" {
-      _ = try FileLock.exclusive("\(folder)/locks/\(name)")
+    // What is called otherwise is nothing that a store made.
+    for name in try Files.names(in: root["locks"]) where Digest(hex: name.droppingPrefix("download-")) != nil {
+      _ = try FileLock.exclusive(root["locks/\(name)"])
     }
-    for name in try Files.names(in: folder + "/attempts") where !Kernel.isOther(name) {
-      guard let lock = try FileLock.folder("\(folder)/attempts/\(name)"), lock.isHeld else { continue }
+    for name in try Files.names(in: root["attempts"]) where Attempt.isName(name) && !Kernel.isOther(name) {
+      guard let lock = try FileLock.folder(root["attempts/\(name)"]), lock.isHeld else { continue }
       try Attempt.remove(lock)
     }
+  }
+}
+
+extension String {
+  /// Without `prefix`, where it begins with that.
+  fileprivate func droppingPrefix(_ prefix: String) -> Substring {
+    utf8.starts(with: prefix.utf8) ? Substring(utf8.dropFirst(prefix.utf8.count)) : self[...]
   }
 }

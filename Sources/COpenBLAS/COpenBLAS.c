@@ -3,7 +3,9 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
 
@@ -30,6 +32,23 @@ static const char *best_core(void) {
   return NULL;
 }
 
+/// Why the library was not loaded. One that is there needs other help than one that is not.
+static const char *refusal(void) {
+  const char *reason = dlerror();
+  if (!reason || strstr(reason, "No such file")) {
+    return "OpenBLAS (libopenblas.so.0) cannot be loaded: install libopenblas-dev";
+  }
+  if (strstr(reason, "Too many open files")) {
+    return "OpenBLAS cannot be loaded: allow more open files (`ulimit -n`)";
+  }
+  if (strstr(reason, "annot allocate memory") || strstr(reason, "failed to map") || strstr(reason, "cannot map")) {
+    return "OpenBLAS cannot be loaded: allow more memory (`ulimit -v`)";
+  }
+  static char text[512];
+  snprintf(text, sizeof text, "OpenBLAS cannot be loaded: %s", reason);
+  return text;
+}
+
 static void load(void) {
   const char *best = best_core();
   if (best) setenv("OPENBLAS_CORETYPE", best, 0);
@@ -37,7 +56,7 @@ static void load(void) {
   void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
   if (!library) library = dlopen("libopenblas.so", RTLD_NOW | RTLD_LOCAL);
   if (!library) {
-    problem = "OpenBLAS (libopenblas.so.0) cannot be loaded: install libopenblas-dev";
+    problem = refusal();
     return;
   }
   sgemm = (sgemm_function)dlsym(library, "cblas_sgemm");

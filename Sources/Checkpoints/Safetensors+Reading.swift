@@ -26,8 +26,9 @@ public enum Safetensors {
 
   private static func read(_ file: FileBytes, from source: String) throws(CheckpointError) -> CheckpointTensors {
     let contents = try contents(file, source: source)
-    return CheckpointTensors(
-      tensors: contents.entries.mapValues(\.tensor), metadata: contents.metadata, source: source)
+    let tensors = contents.entries.mapValues(\.tensor)
+    try file.check()
+    return CheckpointTensors(tensors: tensors, metadata: contents.metadata, source: source)
   }
 
   /// The tensors as they lie in the file, in the order of their bytes.

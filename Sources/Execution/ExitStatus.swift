@@ -29,7 +29,8 @@ public enum ExitStatus: Int32, Sendable {
     case let failures as RunFailures:
       let statuses = failures.failures.map { ExitStatus(of: $0) }
       self = statuses.allSatisfy { $0 == .wrongInput } ? .wrongInput : .stageFailed
-    case is Cancelled: self = .interrupted
+    case is Cancelled, StoreError.interrupted: self = .interrupted
+    case let error as StoreError where error.isUsersOwn: self = .wrongInput
     case is Diagnostics, is InputError: self = .wrongInput
     case let error as ExecutionError where error.isUsersOwn: self = .wrongInput
     case let failure as DownloadFailure where failure.isUsersOwn: self = .wrongInput

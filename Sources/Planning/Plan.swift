@@ -11,6 +11,8 @@ public struct Plan: Sendable {
   public let description: String?
   /// The absolute path of the recipe file.
   public let file: String
+  /// The digest of the text that was read there; nil where that is not known.
+  public let source: Digest?
   /// The recipe's parameters with their effective values, in the recipe's order; a swept one is a map `{sweep: […]}`.
   public let parameters: OrderedDictionary<String, Value>
   /// Those of the parameters that `--set` replaced.
@@ -22,11 +24,12 @@ public struct Plan: Sendable {
   private let places: [String: Int]
 
   public init(
-    recipe: String, description: String? = nil, file: String, parameters: OrderedDictionary<String, Value> = [:],
-    overlays: [String: Value] = [:], stages: [PlannedStage], outputs: [OutputReference]
+    recipe: String, description: String? = nil, file: String, source: Digest? = nil,
+    parameters: OrderedDictionary<String, Value> = [:], overlays: [String: Value] = [:], stages: [PlannedStage],
+    outputs: [OutputReference]
   ) {
     (self.recipe, self.description, self.file, self.parameters) = (recipe, description, file, parameters)
-    (self.overlays, self.stages, self.outputs) = (overlays, stages, outputs)
+    (self.overlays, self.stages, self.outputs, self.source) = (overlays, stages, outputs, source)
     places = Dictionary(stages.enumerated().map { ($1.id, $0) }) { first, _ in first }
   }
 

@@ -1,3 +1,4 @@
+import ArtifactStore
 import Foundation
 import OrderedCollections
 import RecipeSyntax
@@ -22,7 +23,8 @@ public enum Planner {
   public static func plan(
     recipeAt path: String, kinds: [StageKind], setting overlays: [Overlay], profile: String? = nil
   ) throws(Diagnostics) -> Plan {
-    var expansion = Expansion(of: try SourceText.read(path), overlays: overlays, profile: profile)
+    let source = try SourceText.read(path)
+    var expansion = Expansion(of: source, overlays: overlays, profile: profile)
     guard let root = expansion.scopes.first else {
       throw Diagnostics(expansion.problems.errors, sources: expansion.sources)
     }
@@ -32,7 +34,8 @@ public enum Planner {
     let document = root.file.document
     return Plan(
       recipe: document.name, description: document.description, file: root.file.path,
-      parameters: root.parameters.values, overlays: root.parameters.overlays, stages: graph.stages,
+      source: Digest(of: source.text), parameters: root.parameters.values, overlays: root.parameters.overlays,
+      stages: graph.stages,
       outputs: graph.outputs)
   }
 }

@@ -1,4 +1,5 @@
 import ArtifactStore
+import FileSystem
 import Foundation
 import RecipeSyntax
 import StageKit
@@ -196,9 +197,9 @@ struct SourceFinder {
 
   /// The error for what is there and can be neither file nor folder.
   func unfit(_ path: String, _ type: FileType?, _ written: String) -> PathError {
-    guard type == .dangling else {
+    if case .other(let kind) = type {
       return PathError(hint: "put a file in its place: \(path)") {
-        "'\(written)' in \($0) takes what is neither a file nor a folder: \(path)"
+        "'\(written)' in \($0) takes \(kind), not a plain file: \(path)"
       }
     }
     let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) ?? "nothing"
@@ -247,10 +248,10 @@ struct SourceFinder {
 
   // MARK: The file system
 
-  enum FileType {
+  enum FileType: Equatable {
     case file, folder
-    /// A pipe, a device, a socket.
-    case other
+    /// What it is instead: a pipe, a device, a socket.
+    case other(String)
     /// A link to what is not there.
     case dangling
   }
@@ -264,7 +265,7 @@ struct SourceFinder {
     switch status.st_mode & S_IFMT {
     case S_IFREG: return .file
     case S_IFDIR: return .folder
-    default: return .other
+    default: return .other(FileKind.other(than: status.st_mode) ?? "no plain file")
     }
   }
 

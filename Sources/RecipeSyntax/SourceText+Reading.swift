@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 
 extension SourceText {
@@ -27,15 +28,27 @@ extension SourceText {
       throw Diagnostics([Diagnostic("a folder, not a recipe", at: whole)], sources: [])
     }
     let data: Data
-    do {
-      let file = try FileHandle(forReadingFrom: URL(filePath: path))
-      defer { try? file.close() }
-      data = try file.read(upToCount: sizeLimit + 1) ?? Data()
-    } catch {
-      throw Diagnostics(
-        [Diagnostic("cannot be read as a recipe: \(error.localizedDescription)", at: whole)], sources: [])
+    do { data = try bytes(of: path) } catch {
+      let reason =
+        switch error {
+        case .absent: String(cString: strerror(ENOENT))
+        case .link: "it is a symbolic link"
+        case .notPlain(let kind): "it is \(kind), not a plain file"
+        case .system(let code): String(cString: strerror(code))
+        }
+      throw Diagnostics([Diagnostic("cannot be read as a recipe: \(reason)", at: whole)], sources: [])
     }
     return try SourceText(file: path, data: data)
+  }
+
+  /// The bytes of the file, or enough of them to know that they are too many.
+  private static func bytes(of path: String) throws(InputFile.Refusal) -> Data {
+    let (file, _) = try InputFile.open(path)
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: sizeLimit + 1)
+    let count = bytes.withUnsafeMutableBytes { InputFile.fill($0, from: file) }
+    guard count >= 0 else { throw .system(code: errno) }
+    return Data(bytes.prefix(count))
   }
 
   /// The text in `data`.

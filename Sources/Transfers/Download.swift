@@ -105,7 +105,7 @@ private final class PartialFile: Transfer.Party {
     check: @escaping () throws -> Void
   ) throws {
     // Whoever brought the folder here may have put a link to another file there, or what is no file.
-    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o644)
+    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
     guard file >= 0 else {
       let reason = errno == ELOOP ? "it is a link" : String(cString: strerror(errno))
       throw TransferError.disk(path: path, reason: reason)

@@ -114,9 +114,8 @@ private struct ExpectedRatios {
   /// - Throws: ``InputError`` where the file is not `{"slack", "ratios": {kernels: {case: ratio}}}`.
   init(file: String, blas: String) throws {
     let json: JSON
-    do { json = try JSON(parsing: Data(contentsOf: URL(filePath: file))) } catch {
-      throw InputError("\(file) cannot be read: \(error)")
-    }
+    guard let data = try Files.read(file) else { throw InputError("\(file): no such file") }
+    do { json = try JSON(parsing: data) } catch { throw InputError("\(file) cannot be read: \(error)") }
     guard let slack = json["slack"]?.double, (0..<1).contains(slack), let kinds = json["ratios"]?.members,
       kinds.allSatisfy({ $0.value.members?.allSatisfy { $0.value.double != nil } ?? false })
     else { throw InputError("\(file) must be {\"slack\": 0 to 1, \"ratios\": {KERNELS: {CASE: RATIO}}}") }

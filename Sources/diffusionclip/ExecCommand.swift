@@ -71,12 +71,12 @@ struct ExecCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      guard let data = FileManager.default.contents(atPath: plan) else {
+      guard let data = try Files.read(plan) else {
         throw InputError("\(plan): no such file: write it with `plan RECIPE --out \(plan)`")
       }
       let file = try PlanFile(data, kinds: Engine.kinds, from: plan)
-      let store = try store.open(for: file.plan)
       let interruption = Interruption()
+      let store = try store.open(for: file.plan, interruption: interruption)
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
       let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report

@@ -31,7 +31,7 @@ struct ExportCommand: AsyncParsableCommand {
     try await reportingErrors {
       try OutputPlace.requireFolder(folder, option: "--to")
       let plan = try recipe.plan()
-      let inspection = try Inspection(of: plan, in: store.open(for: plan))
+      let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
       let files = try inspection.outputs(called: name).flatMap {
         try inspection.export($0, to: folder, formats: Engine.formats(format, half: half))
       }

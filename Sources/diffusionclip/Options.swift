@@ -64,15 +64,32 @@ struct StoreOptions: ParsableArguments {
       valueName: "folder"), transform: path)
   var store: String?
 
-  func open(for plan: Plan, access: Store.Access = .shared) throws -> Store {
-    try Store(at: Store.location(explicit: store, recipe: plan.file), for: access)
+  func open(
+    for plan: Plan, access: Store.Access = .shared, interruption: Interruption? = nil
+  ) throws -> Store {
+    try Store(at: location(recipe: plan.file), for: access) { interruption?.isRequested ?? false }
   }
 
+  /// The recipe's store, to look at what is in it.
+  /// - Throws: `InputError` where there is none.
+  func openToRead(for plan: Plan) throws -> Store { try existing(recipe: plan.file, for: .reading) }
+
   /// The store of the repository around the current folder.
+  /// - Throws: `InputError` where there is none.
   func openHere(access: Store.Access) throws -> Store {
-    let here = FileManager.default.currentDirectoryPath + "/recipe"
-    return try Store(at: Store.location(explicit: store, recipe: here), for: access)
+    try existing(recipe: FileManager.default.currentDirectoryPath + "/recipe", for: access)
   }
+
+  private func existing(recipe: String, for access: Store.Access) throws -> Store {
+    let location = try location(recipe: recipe)
+    let store = try Store(at: location, for: .reading)
+    guard store.exists else {
+      throw InputError("there is no store at \(location): run a recipe first, or name another with --store")
+    }
+    return access == .reading ? store : try Store(at: location, for: access)
+  }
+
+  private func location(recipe: String) throws -> String { try Store.trusted(explicit: store, recipe: recipe) }
 }
 
 /// Which shared cache to use.

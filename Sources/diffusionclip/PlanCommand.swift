@@ -41,6 +41,7 @@ struct PlanCommand: AsyncParsableCommand {
   var plot: String?
 
   func validate() throws {
+    if file?.isEmpty == true { throw ValidationError("--out must name a file.") }
     if !cost, plot != nil { throw ValidationError("--plot is about --cost: give both.") }
     if let plot, ![".png", ".svg"].contains(where: plot.hasSuffix) {
       throw ValidationError("--plot must end in .png or .svg.")
@@ -55,12 +56,12 @@ struct PlanCommand: AsyncParsableCommand {
       if let problems = plan.problemsAhead() { throw problems }
       let store = try store.open(for: plan, access: .reading)
       let forecast = try Forecast(of: plan, in: store)
-      if let file { try Files.replace(file, with: PlanFile.data(of: plan)) }
+      if let file { try Files.write(PlanFile.data(of: plan), to: file) }
       guard cost else {
         return output.json ? printLine(forecast.json) : printText(Summary.text(of: forecast))
       }
       let report = CostReport(try machine.cost(of: forecast, for: plan), workers: workers)
-      if let plot { try Files.replace(plot, with: report.plot(isVector: plot.hasSuffix(".svg"))) }
+      if let plot { try Files.write(report.plot(isVector: plot.hasSuffix(".svg")), to: plot) }
       output.json ? printLine(report.json) : printText(report.text)
     }
   }

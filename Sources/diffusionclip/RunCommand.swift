@@ -1,4 +1,5 @@
 import ArgumentParser
+import ArtifactStore
 import Execution
 import Foundation
 import Planning
@@ -79,7 +80,7 @@ struct RunCommand: AsyncParsableCommand {
       let shared = try cache.settings(mode: cacheMode, trust: cacheTrust).map { settings in
         RemoteCache(settings, interruption: interruption, isOptional: true) { report(.notice($0)) }
       }
-      let runs = try plans.map { try self.run(of: $0, environment, shared) }
+      let runs = try plans.map { try self.run(of: $0, environment, shared, interruption) }
       try Run.requireDistinct(runs)
       for run in runs { try run.requireFolder() }
       var outcomes: [(recipe: String, outcome: RunOutcome)] = []
@@ -92,8 +93,8 @@ struct RunCommand: AsyncParsableCommand {
       }
       var status = outcomes.map(\.outcome.status).max { $0.severity < $1.severity } ?? .done
       if let junit {
-        do { try Data(JUnit(of: outcomes).xml.utf8).write(to: URL(filePath: junit)) } catch {
-          complain("the JUnit report \(junit) could not be written: \(error.localizedDescription)")
+        do { try Files.write(Data(JUnit(of: outcomes).xml.utf8), to: junit) } catch {
+          complain("the JUnit report \(junit) could not be written: \(error)")
           if status == .done { status = .stageFailed }
         }
       }
@@ -102,11 +103,13 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// The run of one recipe.
-  private func run(of whole: Plan, _ environment: RunEnvironment, _ cache: RemoteCache?) throws -> Run {
+  private func run(
+    of whole: Plan, _ environment: RunEnvironment, _ cache: RemoteCache?, _ interruption: Interruption
+  ) throws -> Run {
     let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
     let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
     return Run(
-      of: plan, in: try store.open(for: plan), folder: results.runs, environment: environment,
+      of: plan, in: try store.open(for: plan, interruption: interruption), folder: results.runs, environment: environment,
       options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced), only: only),
       formats: Engine.formats, cache: cache)
   }

@@ -17,7 +17,7 @@ struct ShowCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
-      let inspection = try Inspection(of: plan, in: store.open(for: plan))
+      let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
       let outputs = try inspection.outputs(called: name)
       if output.json {
         printLine(.array(try outputs.map(inspection.json(of:))))

@@ -21,7 +21,9 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let store = try store.openHere(access: .shared)
+      let readable = try store.openHere(access: .reading)
+      let isReadOnly = !repair && access(readable.folder, W_OK) != 0
+      let store = isReadOnly ? readable : try store.openHere(access: .shared)
       let interruption = Interruption()
       let signals = repair ? SignalWatch { interruption.request() } : nil
       defer { signals?.cancel() }

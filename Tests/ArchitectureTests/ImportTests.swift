@@ -5,11 +5,12 @@ import Testing
 struct ImportTests {
   private static let modules = [
     "diffusionclip", "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers",
-    "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels", "Escaping",
+    "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels", "FileSystem",
+    "Escaping",
   ]
   private static let wrappers = [
     "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
-    "CCurl": "Transfers",
+    "CCurl": "Transfers", "CFileFaults": "Checkpoints",
   ]
 
   /// Kernels hands the C functions on to Tensors, where each operation calls its own.

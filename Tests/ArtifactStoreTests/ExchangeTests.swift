@@ -20,7 +20,7 @@ struct ExchangeTests {
   @Test func anAdoptedFileIsAnObject() throws {
     let (data, path) = (Data("bytes".utf8), store.path(ofArrival: Digest(of: "bytes")))
     try data.write(to: URL(filePath: path))
-    try store.adopt(path, as: Digest(of: data))
+    try store.adopt(arrival: Digest(of: data))
     #expect(try store.read(Digest(of: data)) == data)
     #expect(try store.size(of: Digest(of: data)) == 5)
     #expect(!FileManager.default.fileExists(atPath: path))
@@ -33,7 +33,7 @@ struct ExchangeTests {
     #expect(throws: StoreError.missing(digest)) { try store.file(of: digest) }
     let path = store.path(ofArrival: digest)
     try Data("other".utf8).write(to: URL(filePath: path))
-    try store.adopt(path, as: digest)
+    try store.adopt(arrival: digest)
     #expect(throws: StoreError.damaged(digest, quarantined: "\(store.folder)/quarantine/\(digest.hex)")) {
       try store.file(of: digest)
     }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -11,6 +12,21 @@ import Testing
       return "read: \(file.entries.keys)"
     } catch {
       return "\(error)"
+    }
+  }
+
+  /// The pages of a mapped file that is cut short meanwhile cannot be had: that must not end the process.
+  @Test func aFileThatIsCutWhileItIsMapped() throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).safetensors").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let tensor = Tensor([Float](repeating: 1, count: 1 << 20), shape: [1 << 20])
+    let data = try Safetensors.data(of: CheckpointTensors(tensors: ["w": tensor], source: "m"))
+    for round in 0..<3 {
+      try data.write(to: URL(fileURLWithPath: path))
+      let file = try TensorFile(contentsOf: path)
+      try #require(truncate(path, 1 << 14) == 0)
+      #expect(file.entries["w"]?.tensor.values.last == 0, "round \(round)")
+      #expect(throws: CheckpointError.self) { try TensorFile(contentsOf: path) }
     }
   }
 

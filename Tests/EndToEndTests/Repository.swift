@@ -181,6 +181,17 @@ final class Program {
     process.waitUntilExit()
   }
 
+  /// As ``outcome()``, for what might hang: it is killed after so many seconds.
+  func outcome(within seconds: Double) throws -> Outcome {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while process.isRunning, ContinuousClock.now < deadline { usleep(2000) }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    return try outcome()
+  }
+
+  /// Sends `signal` now.
+  func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
   func outcome() throws -> Outcome {
     process.waitUntilExit()
     let status = process.terminationStatus

@@ -33,37 +33,37 @@ public struct Answerer {
 
   private func answer(to question: [String], _ locks: inout [FileLock]) throws(StoreError) -> String {
     guard question.allSatisfy({ !$0.contains("/") && !$0.hasPrefix(".") }) else { return "error no such name" }
-    func path(_ index: Int) -> String { "\(folder)/\(question[index])" }
+    func place(_ index: Int) -> Place { Place("\(folder)/\(question[index])") }
     switch (question.first, question.count) {
     case ("lock", 2):
-      guard let lock = try FileLock.exclusive(path(1)) else { return "busy" }
+      guard let lock = try FileLock.exclusive(place(1)) else { return "busy" }
       locks.append(lock)
       return lock.isHeld ? "had" : "none"
     case ("unlock", 1):
       locks = []
       return "done"
-    case ("look", 2): return try Files.status(of: path(1)) == nil ? "absent" : "there"
+    case ("look", 2): return try Files.status(of: place(1)) == nil ? "absent" : "there"
     case ("await", 3):
       let content = Data(question[2].utf8)
-      return try Self.wait(for: path(1), content, in: folder).map { "seen \($0)" } ?? "unseen"
+      return try Self.wait(for: place(1), content, in: folder).map { "seen \($0)" } ?? "unseen"
     case ("make", 3):
-      try Files.replace(path(1), with: Data(question[2].utf8))
+      try Files.replace(place(1), with: Data(question[2].utf8))
       return "done"
     case ("link", 4):
       // Microseconds.
       usleep(min(UInt32(question[3]) ?? 0, 100_000))
-      return Files.link(path(1), to: path(2)) == .given ? "won" : "lost"
+      return Files.link(place(1), to: place(2)) == .given ? "won" : "lost"
     case ("now", 1): return "\(FolderChecks.now)"
     default: return "error no such question"
     }
   }
 
   /// How many seconds it takes until a file has the content, as a store sees it that looks anew.
-  static func wait(for path: String, _ content: Data, in folder: String) throws(StoreError) -> Double? {
+  static func wait(for place: Place, _ content: Data, in folder: String) throws(StoreError) -> Double? {
     let start = ContinuousClock.now
     repeat {
       let waited = (ContinuousClock.now - start) / .seconds(1)
-      if try Files.read(path) == content { return waited }
+      if try Files.read(place) == content { return waited }
       usleep(20_000)
       _ = try Files.names(in: folder)
     } while ContinuousClock.now - start < .seconds(patience)

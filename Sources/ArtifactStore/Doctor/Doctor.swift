@@ -65,7 +65,7 @@ public enum Doctor {
     }
 
     func remove() {
-      try? FileTree(at: folder)?.remove()
+      try? FileTree(at: Place(folder))?.remove()
       for folder in made.reversed() { rmdir(folder) }
     }
   }
@@ -75,7 +75,7 @@ public enum Doctor {
     // Out of reach first: the examination is still making files, by the folder's name.
     let (reachable, gone) = (scratch(token, in: folder), scratch(token, in: folder) + ".gone")
     rename(reachable, gone)
-    for path in [gone, reachable] { try? FileTree(at: path)?.remove() }
+    for path in [gone, reachable] { try? FileTree(at: Place(path))?.remove() }
   }
 
   /// Where two machines find each other.

@@ -27,9 +27,9 @@ struct FolderChecks {
   }
 
   /// Whether locks cannot be had at all.
-  var hasNoLocks: Bool { (try? FileLock.exclusive(path("lock-at-all")))??.isHeld == false }
+  var hasNoLocks: Bool { (try? FileLock.exclusive(place("lock-at-all")))??.isHeld == false }
 
-  private func path(_ name: String) -> String { "\(folder)/\(name)" }
+  private func place(_ name: String) -> Place { Place("\(folder)/\(name)") }
 
   private func space() throws(StoreError) -> Found {
     var status = statvfs()
@@ -44,8 +44,8 @@ struct FolderChecks {
   }
 
   private func creation() throws(StoreError) -> Found {
-    try Files.create(path("created"), Data("first".utf8))
-    do { try Files.create(path("created"), Data("second".utf8)) } catch {
+    try Files.create(place("created"), Data("first".utf8))
+    do { try Files.create(place("created"), Data("second".utf8)) } catch {
       guard case .system(_, _, EEXIST) = error else { throw error }
       return (.ok, "of two who make a file, one gets it")
     }
@@ -54,27 +54,27 @@ struct FolderChecks {
 
   private func writing() throws(StoreError) -> Found {
     let data = Data((0..<1 << 20).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 8) })
-    try Files.create(path("written"), data)
-    let isSame = try Files.read(path("written")) == data
+    try Files.create(place("written"), data)
+    let isSame = try Files.read(place("written")) == data
     return isSame ? (.ok, "what is written is read again") : (.unsafe, "what is read is not what was written")
   }
 
   private func folderSync() throws(StoreError) -> Found {
-    guard let file = try Files.open(folder, O_RDONLY | O_DIRECTORY) else { throw .last("open", folder, code: ENOENT) }
+    guard let file = try Files.openFolder(Place(folder)) else { throw .last("open", folder, code: ENOENT) }
     defer { close(file) }
     if fsync(file) == 0 { return (.ok, "names are on the disk when it says so") }
     // The store goes on then.
-    try Files.syncFolder(folder)
+    try Files.syncFolder(Place(folder))
     return (.ok, "cannot be had: after a power cut the latest results may have to be made again")
   }
 
   /// A reader must find the old or the new content while a file is replaced.
   private func replacement() throws(StoreError) -> Found {
     let rounds = 50
-    try Files.replace(path("replaced"), with: Reader.content(0))
-    let reader = Reader(path("replaced"))
+    try Files.replace(place("replaced"), with: Reader.content(0))
+    let reader = Reader(place("replaced").path)
     defer { reader.stop() }
-    for round in 1...rounds { try Files.replace(path("replaced"), with: Reader.content(round)) }
+    for round in 1...rounds { try Files.replace(place("replaced"), with: Reader.content(round)) }
     let problems = reader.stop()
     if let problem = problems.first {
       return (.unsafe, "while a file was replaced, a reader found \(problem): put the store on another file system")
@@ -83,12 +83,12 @@ struct FolderChecks {
   }
 
   private func linking() throws(StoreError) -> Found {
-    try Files.create(path("original"), Data("original".utf8))
-    try Files.create(path("rival"), Data("rival".utf8))
-    guard Files.link(path("original"), to: path("linked")) == .given else {
+    try Files.create(place("original"), Data("original".utf8))
+    try Files.create(place("rival"), Data("rival".utf8))
+    guard Files.link(place("original"), to: place("linked")) == .given else {
       return (.ok, "there are none: of two results at the same moment the later may count, and work be done twice")
     }
-    if Files.link(path("rival"), to: path("linked")) == .given {
+    if Files.link(place("rival"), to: place("linked")) == .given {
       return (.unsafe, "a link replaces what is there: put the store on another file system")
     }
     return (.ok, "of two results the first one counts")
@@ -96,30 +96,31 @@ struct FolderChecks {
 
   /// Between two openings of a file, and of a folder, as between two processes.
   private func locking() throws(StoreError) -> Found {
-    try Files.makeFolder(path("locked"))
-    guard let lock = try FileLock.exclusive(path("lock")), let folder = try FileLock.folder(path("locked")) else {
+    try Files.makeFolder(place("locked"))
+    guard let lock = try FileLock.exclusive(place("lock")), let folder = try FileLock.folder(place("locked")) else {
       return (.unsafe, "a lock that nobody has cannot be had")
     }
     guard lock.isHeld, folder.isHeld else {
       return (.ok, "there is none: work may be done twice, and `gc` will not work")
     }
-    let (second, secondFolder) = (try FileLock.exclusive(path("lock")), try FileLock.folder(path("locked")))
+    let (second, secondFolder) = (try FileLock.exclusive(place("lock")), try FileLock.folder(place("locked")))
     guard second == nil, secondFolder == nil else {
       return (.unsafe, "two have the same lock: put the store on another file system")
     }
-    let (one, other) = (try FileLock.shared(path("shared")), try FileLock.shared(path("shared")))
-    let isAlone = try FileLock.alone(path("shared")) != nil
+    let (one, other) = (try FileLock.shared(place("shared")), try FileLock.shared(place("shared")))
+    let isAlone = try FileLock.alone(place("shared")) != nil
     withExtendedLifetime((lock, folder, one, other)) {}
     if isAlone { return (.unsafe, "a shared lock keeps nobody out: put the store on another file system") }
     return (.ok, "two on this machine keep each other out")
   }
 
   private func visibility() throws(StoreError) -> Found {
-    try Files.create(path("draft"), Data("seen".utf8))
-    guard try Files.status(of: path("shown")) == nil else { return (.unsafe, "a file is there that nobody made") }
-    try Files.move(path("draft"), to: path("shown"))
+    try Files.create(place("draft"), Data("seen".utf8))
+    guard try Files.status(of: place("shown")) == nil else { return (.unsafe, "a file is there that nobody made") }
+    try Files.move(place("draft"), to: place("shown"))
     let listed = try Files.names(in: folder)
-    guard try Files.read(path("shown")) == Data("seen".utf8), listed.contains("shown"), !listed.contains("draft") else {
+    guard try Files.read(place("shown")) == Data("seen".utf8), listed.contains("shown"), !listed.contains("draft")
+    else {
       return (.unsafe, "a renamed file is not seen at once: put the store on another file system")
     }
     return (.ok, "a renamed file is seen at once, in its folder's list too")
@@ -127,20 +128,22 @@ struct FolderChecks {
 
   private func permissions() throws(StoreError) -> Found {
     for text in ["old", "new"] {
-      try Files.create(path("sealing"), Data(text.utf8), mode: 0o444)
-      try Files.move(path("sealing"), to: path("sealed"))
+      try Files.create(place("sealing"), Data(text.utf8), mode: 0o444)
+      try Files.move(place("sealing"), to: place("sealed"))
     }
     var status = stat()
-    guard stat(path("sealed"), &status) == 0 else { throw .last("look at", path("sealed")) }
-    try Files.remove(path("sealed"))
+    guard stat(place("sealed").path, &status) == 0 else {
+      throw .last("look at", place("sealed").path)
+    }
+    try Files.remove(place("sealed"))
     let isKept = status.st_mode & 0o222 == 0
     return (.ok, isKept ? "read-only files are replaced and removed" : "not kept: anything may be overwritten")
   }
 
   private func names() throws(StoreError) -> Found {
-    try Files.create(path(String(repeating: "n", count: 200)), Data())
-    try Files.create(path("case"), Data())
-    let isSensitive = try Files.status(of: path("CASE")) == nil
+    try Files.create(place(String(repeating: "n", count: 200)), Data())
+    try Files.create(place("case"), Data())
+    let isSensitive = try Files.status(of: place("CASE")) == nil
     return (
       .ok, "200 characters long" + (isSensitive ? "" : "; case is ignored: call no two stages alike but for their case")
     )
@@ -148,9 +151,9 @@ struct FolderChecks {
 
   private func clock() throws(StoreError) -> Found {
     let before = Self.now
-    try Files.create(path("touched"), Data("now".utf8))
+    try Files.create(place("touched"), Data("now".utf8))
     let after = Self.now
-    guard let modified = try Files.status(of: path("touched"))?.modified else { throw .missing(Digest(of: "now")) }
+    guard let modified = try Files.status(of: place("touched"))?.modified else { throw .missing(Digest(of: "now")) }
     let time = Double(modified) * 1e-9
     // File systems tell the time of the latest tick.
     let skew = time < before - 0.05 ? time - before : time > after + 0.05 ? time - after : 0
@@ -168,9 +171,9 @@ struct FolderChecks {
   private func latency() throws(StoreError) -> Found {
     let times = try (0..<20).map { (number) throws(StoreError) -> Double in
       let start = ContinuousClock.now
-      try Files.create(path("timing"), Data("\(number)".utf8))
-      try Files.move(path("timing"), to: path("timed"))
-      try Files.syncFolder(folder)
+      try Files.create(place("timing"), Data("\(number)".utf8))
+      try Files.move(place("timing"), to: place("timed"))
+      try Files.syncFolder(Place(folder))
       return (ContinuousClock.now - start) / .seconds(1)
     }
     let median = times.sorted()[times.count / 2]

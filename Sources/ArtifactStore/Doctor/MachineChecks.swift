@@ -40,7 +40,7 @@ struct MachineChecks {
     case unreachable(UnreachableMachine)
   }
 
-  private func path(_ name: String) -> String { "\(folder)/\(name)" }
+  private func place(_ name: String) -> Place { Place("\(folder)/\(name)") }
 
   private func here<Made>(_ work: () throws(StoreError) -> Made) throws(Problem) -> Made {
     do { return try work() } catch { throw .store(error) }
@@ -58,11 +58,11 @@ struct MachineChecks {
 
   /// Whether each sees what the other has locked.
   private func locks() throws(Problem) -> Bool {
-    let mine = try here { () throws(StoreError) in try FileLock.exclusive(path("locked-here")) }
+    let mine = try here { () throws(StoreError) in try FileLock.exclusive(place("locked-here")) }
     let seenThere = try ask("lock locked-here") == ["busy"]
     withExtendedLifetime(mine) {}
     let theirs = try ask("lock locked-there") == ["had"]
-    let seenHere = try here { () throws(StoreError) in try FileLock.exclusive(path("locked-there")) } == nil
+    let seenHere = try here { () throws(StoreError) in try FileLock.exclusive(place("locked-there")) } == nil
     _ = try ask("unlock")
     return seenThere && theirs && seenHere
   }
@@ -71,25 +71,25 @@ struct MachineChecks {
   private func appearance(after before: String) throws(Problem) -> Found {
     let name = "after-\(before)"
     if before == "content" {
-      try here { () throws(StoreError) in try Files.replace(path(name), with: Data("old".utf8)) }
+      try here { () throws(StoreError) in try Files.replace(place(name), with: Data("old".utf8)) }
       guard try ask("await \(name) old", within: Answerer.patience + 30).first == "seen" else { return judged(nil) }
     } else if before == "absence" {
       guard try ask("look \(name)") == ["absent"] else { return (.unsafe, "a file is there that nobody made") }
     }
-    try here { () throws(StoreError) in try Files.replace(path(name), with: Data("new".utf8)) }
+    try here { () throws(StoreError) in try Files.replace(place(name), with: Data("new".utf8)) }
     let answer = try ask("await \(name) new", within: Answerer.patience + 30)
     return judged(answer.last.flatMap { Double($0) })
   }
 
   /// The other way round.
   private func appearanceHere() throws(Problem) -> Found {
-    guard try here({ () throws(StoreError) in try Files.status(of: path("from-there")) }) == nil else {
+    guard try here({ () throws(StoreError) in try Files.status(of: place("from-there")) }) == nil else {
       return (.unsafe, "a file is there that nobody made")
     }
     _ = try ask("make from-there new")
     return judged(
       try here { () throws(StoreError) in
-        try Answerer.wait(for: path("from-there"), Data("new".utf8), in: folder)
+        try Answerer.wait(for: place("from-there"), Data("new".utf8), in: folder)
       })
   }
 
@@ -103,14 +103,14 @@ struct MachineChecks {
 
   /// Both want the same name, again and again, and each time one of them waits a little longer.
   private func race() throws(Problem) -> Found {
-    try here { () throws(StoreError) in try Files.replace(path("draft-here"), with: Data("here".utf8)) }
+    try here { () throws(StoreError) in try Files.replace(place("draft-here"), with: Data("here".utf8)) }
     _ = try ask("make draft-there there")
     var wins = (here: 0, there: 0)
     for round in 0..<40 {
       let (waitHere, waitThere) = round % 2 == 0 ? (round * 50, 0) : (0, round * 50)
       other.say("link draft-there race-\(round) \(waitThere)")
       usleep(UInt32(waitHere))
-      let wonHere = Files.link(path("draft-here"), to: path("race-\(round)")) == .given
+      let wonHere = Files.link(place("draft-here"), to: place("race-\(round)")) == .given
       let answer: [String]
       do { answer = try other.answer(within: 60) } catch { throw .unreachable(error) }
       let wonThere = answer == ["won"]

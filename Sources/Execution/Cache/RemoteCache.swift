@@ -156,7 +156,7 @@ public final class RemoteCache: Sendable {
       try download.fetch(to: path, by: client, patience: patience, progress: { _, _ in }, check: check)
     }
     guard isFetched != nil else { return false }
-    try store.adopt(path, as: item.object)
+    try store.adopt(arrival: item.object)
     state.withLock { _ = $0.known.insert(item.object) }
     return try isThere()
   }

@@ -37,13 +37,15 @@ public struct Submission: Sendable {
     digest = Digest(of: data)
   }
 
-  public var folder: String { "\(store.folder)/submissions/\(digest.hex)" }
+  public var folder: String { place.path }
+  var place: Place { store.root["submissions/\(digest.hex)"] }
   /// No stage is called so.
   private static let startReceipt = "start .json"
   /// Where receipts are.
-  var receipts: String { store.receipts(ofPlan: digest) }
+  var receipts: Place { store.receipts(ofPlan: digest) }
   /// The script to run, or the Snakefile.
-  public func script(for engine: Engine) -> String { folder + (engine == .slurm ? "/submit.sh" : "/Snakefile") }
+  public func script(for engine: Engine) -> String { place(ofScript: engine).path }
+  private func place(ofScript engine: Engine) -> Place { place[engine == .slurm ? "submit.sh" : "Snakefile"] }
 
   /// Executes something of the plan, as its arguments say, on any node, which may see only after a while what another
   /// one has made.
@@ -63,45 +65,44 @@ public struct Submission: Sendable {
   /// - Parameter forecast: what is done already.
   /// - Throws: `StoreError`.
   public func write(_ workflow: Workflow, for engine: Engine, options: [String], by forecast: Forecast) throws {
-    try Files.makeFolder(folder + "/logs")
+    try Files.makeFolder(place["logs"])
     try Files.makeFolder(receipts)
     let receipts = workflow.jobs.map { job in
       job.tasks.map { $0.map { StageExecution.receiptName($0.stage, $0.selection) } }
     }
     for name in receipts.joined().joined() + [StageExecution.finishReceipt] {
-      try Files.remove("\(self.receipts)/\(name)")
+      try Files.remove(self.receipts[name])
     }
     // As a receipt of what is done already: while jobs wait in the queue, `gc` takes neither that nor the plan.
     let start: JSON = [
       "plan": .string(digest.hex), "recipe": .string(plan.recipe), "file": .string(plan.file),
       "actions": .array(forecast.doneKeys.sorted().map { ["key": .string($0.hex)] }),
     ]
-    try Files.replace("\(self.receipts)/\(Self.startReceipt)", with: start.prettyData)
-    try Files.replace(folder + "/plan.json", with: data)
-    try writeScript(execution, to: folder + "/exec.sh")
+    try Files.replace(self.receipts[Self.startReceipt], with: start.prettyData)
+    try Files.replace(place["plan.json"], with: data)
+    try writeScript(execution, to: place["exec.sh"])
     let jobs = zip(workflow.jobs, receipts).map { job, receipts -> JSON in
       ["name": .string(job.name), "receipts": .array(receipts.map { .array($0.map(JSON.string)) })]
     }
-    try Files.replace(folder + "/workflow.json", with: JSON.array(jobs).prettyData)
-    try Files.remove(folder + "/jobs.tsv")
+    try Files.replace(place["workflow.json"], with: JSON.array(jobs).prettyData)
+    try Files.remove(place["jobs.tsv"])
     // What an earlier submission said and did would be taken for this one's.
     for part in ["done", "logs"] {
-      for name in try Files.names(in: "\(folder)/\(part)") { try Files.remove("\(folder)/\(part)/\(name)") }
+      for name in try Files.names(in: place[part]) { try Files.remove(place[part][name]) }
     }
     switch engine {
     case .slurm:
       let script = SlurmScript(workflow: workflow, submission: self, options: options)
-      try writeScript(script.text, to: self.script(for: engine))
+      try writeScript(script.text, to: place(ofScript: engine))
     case .snakemake:
       let snakefile = Snakefile(workflow: workflow, submission: self)
-      try Files.replace(folder + "/tasks.json", with: snakefile.tasks.prettyData)
-      try Files.replace(self.script(for: engine), with: Data(snakefile.text.utf8))
-      try writeScript(Snakefile.statusScript, to: folder + "/slurm-status.sh")
+      try Files.replace(place["tasks.json"], with: snakefile.tasks.prettyData)
+      try Files.replace(place(ofScript: engine), with: Data(snakefile.text.utf8))
+      try writeScript(Snakefile.statusScript, to: place["slurm-status.sh"])
     }
   }
 
-  private func writeScript(_ text: String, to path: String) throws {
-    try Files.replace(path, with: Data(text.utf8))
-    guard chmod(path, 0o755) == 0 else { throw StoreError.notPermitted(operation: "make executable", path: path) }
+  private func writeScript(_ text: String, to place: Place) throws {
+    try Files.replace(place, with: Data(text.utf8), mode: 0o777)
   }
 }

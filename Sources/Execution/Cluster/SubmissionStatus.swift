@@ -72,7 +72,7 @@ public struct SubmissionStatus: Sendable {
 extension Submission {
   /// The numbers that Slurm gave the jobs, by their numbers here; empty where nothing was submitted.
   private func slurmIDs() throws -> [(number: String, id: String)] {
-    let text = try Files.read(folder + "/jobs.tsv").map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let text = try Files.read(place["jobs.tsv"]).map { String(decoding: $0, as: UTF8.self) } ?? ""
     return text.split(separator: "\n").compactMap { line in
       let cells = line.split(separator: "\t")
       guard cells.count == 2, cells[1].allSatisfy(\.isASCII), cells[1].allSatisfy(\.isNumber) else { return nil }
@@ -82,7 +82,7 @@ extension Submission {
 
   /// - Throws: `InputError` where the plan was never submitted; ``ClusterError`` where Slurm does not answer.
   public func status() throws -> SubmissionStatus {
-    guard let data = try Files.read(folder + "/workflow.json"), let jobs = try? JSON(parsing: data).array else {
+    guard let data = try Files.read(place["workflow.json"]), let jobs = try? JSON(parsing: data).array else {
       throw InputError(
         "this plan was not submitted from the store \(store.folder): `submit` it first, with the same `--set`")
     }
@@ -95,7 +95,7 @@ extension Submission {
         job["name"]?.string ?? "", number: "\(number + 1)", id: ids["\(number + 1)"], queue,
         isDone: tasks.map(receipts.isSuperset))
     }
-    let end = try Files.read("\(self.receipts)/\(StageExecution.finishReceipt)").flatMap {
+    let end = try Files.read(self.receipts[StageExecution.finishReceipt]).flatMap {
       try? JSON.member("status", of: $0)
     }
     let status = end?.int.flatMap { ExitStatus(rawValue: Int32(clamping: $0)) }
@@ -106,7 +106,7 @@ extension Submission {
   private func job(
     _ name: String, number: String, id: String?, _ queue: [SlurmQueue.Task: SlurmQueue.State], isDone: [Bool]
   ) throws -> SubmissionStatus.Job {
-    let logs = isDone.indices.map { "\(folder)/logs/\(number)\(isDone.count > 1 ? "-\($0 + 1)" : "").log" }
+    let logs = isDone.indices.map { place["logs/\(number)\(isDone.count > 1 ? "-\($0 + 1)" : "").log"] }
     let states = try isDone.enumerated().map { place, isDone -> SubmissionStatus.State in
       if isDone { return .done }
       guard let id else { return .waiting }
@@ -119,7 +119,9 @@ extension Submission {
     let first = states.firstIndex(of: .failed)
     let complaint = try first.flatMap { place in
       try Files.read(logs[place]).flatMap { data in
-        String(decoding: data.suffix(4096), as: UTF8.self).split(separator: "\n").last.map { (String($0), logs[place]) }
+        String(decoding: data.suffix(4096), as: UTF8.self).split(separator: "\n").last.map {
+          (String($0), logs[place].path)
+        }
       }
     }
     return SubmissionStatus.Job(name: name, id: id, states: states, complaint: complaint)

@@ -19,7 +19,7 @@ public struct BenchFigures: Sendable {
 
   /// - Throws: `InputError` where the file is not what `bench --json` prints.
   public init(file: String) throws {
-    guard let data = (try? Files.read(file)) ?? nil, let json = try? JSON(parsing: data),
+    guard let data = try Files.read(file), let json = try? JSON(parsing: data),
       let threads = json["threads"]?.int, threads > 0, let cases = json["cases"]?.array
     else { throw InputError("\(file): expected what `bench --json` prints") }
     self.threads = threads

@@ -19,7 +19,10 @@ extension Summary {
     if found.isClean { return text + "all is well\n" }
     text += "\(found.damaged.count) damaged, \(found.missing.count) missing, "
     text += "\(Readable.count(found.broken.count, "action")) to be done again\n"
-    for digest in found.damaged { text += "  \(digest.hex) is damaged; it is in quarantine\n" }
+    for digest in found.damaged {
+      text += "  \(digest.hex) is damaged" + (found.isQuarantined ? "; it is in quarantine\n" : "\n")
+      if let reason = found.reasons[digest] { text += "    \(reason)\n" }
+    }
     for digest in found.missing.subtracting(found.damaged).sorted() { text += "  \(digest.hex) is missing\n" }
     return text
   }

@@ -39,11 +39,12 @@ public struct Inspection: Sendable {
   public func export(_ output: Output, to folder: String, formats: ArtifactFormats) throws -> [String] {
     let files = try Exporter(store: store, formats: formats)
       .files(of: output.artifact, called: output.name, origin: origin(of: output))
+    let target = try Folder(making: folder)
     return try files.map { file in
-      let path = folder + "/" + file.path
-      try Files.makeFolder(path.parentFolder)
-      try Files.replace(path, with: file.data)
-      return path
+      let place = target[file.path]
+      if let folder = place.parent { try Files.makeFolder(folder) }
+      try Files.replace(place, with: file.data)
+      return place.path
     }
   }
 

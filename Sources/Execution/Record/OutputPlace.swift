@@ -9,18 +9,21 @@ public enum OutputPlace {
   /// - Parameter option: by what the user names another, such as `--to`.
   /// - Throws: `InputError`.
   public static func requireFolder(_ path: String, option: String) throws {
-    func refuse(_ reason: String) -> InputError {
-      InputError("cannot write to the folder \(path): \(reason); choose another with \(option)")
-    }
     guard !path.isEmpty else { throw InputError("\(option) is empty: name a folder") }
-    do { try Files.makeFolder(path) } catch { throw refuse(reason(error)) }
-    let probe = "\(path)/.\(getpid())-\(UInt32.random(in: 0 ... .max)).tmp"
-    let file = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    // A full disk may have space again by then.
-    guard file >= 0 || errno == ENOSPC || errno == EDQUOT else { throw refuse(String(cString: strerror(errno))) }
-    if file >= 0 {
-      close(file)
-      unlink(probe)
+    try requireFolder(Place(path), option: option)
+  }
+
+  static func requireFolder(_ folder: Place, option: String) throws {
+    let probe = folder[".\(getpid())-\(UInt32.random(in: 0 ... .max)).tmp"]
+    do {
+      try Files.makeFolder(folder)
+      try Files.replace(probe, with: Data())
+      try Files.remove(probe)
+    } catch {
+      // A full disk may have space again by then.
+      if case .diskFull = error { return }
+      throw InputError(
+        "cannot write to the folder \(folder.path): \(reason(error)); choose another with \(option)")
     }
   }
 
@@ -61,8 +64,9 @@ extension Run {
   /// recipe that is called the same.
   /// - Throws: `InputError`.
   public func requireFolder() throws {
-    try OutputPlace.requireFolder(folder, option: "--runs")
-    guard let data = try? Files.read(folder + "/run.json"), let record = try? JSON(parsing: data),
+    let results = try results
+    try OutputPlace.requireFolder(results, option: "--runs")
+    guard let data = try Files.read(results["run.json"]), let record = try? JSON(parsing: data),
       let other = record["file"]?.string, other != plan.fileInRepository
     else { return }
     let path = Store.repository(around: plan.file) + "/" + other

@@ -89,7 +89,7 @@ enum RunFolder {
   static func record(at path: String) throws -> JSON {
     var file = path
     if try Files.status(of: path + "/run.json") != nil { file = path + "/run.json" }
-    guard let data = (try? Files.read(file)) ?? nil, let json = try? JSON(parsing: data), json["artifacts"] != nil
+    guard let data = try Files.read(file), let json = try? JSON(parsing: data), json["artifacts"] != nil
     else {
       throw InputError("\(path) is no run: name the folder of one, such as runs/quickstart")
     }

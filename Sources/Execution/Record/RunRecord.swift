@@ -63,9 +63,9 @@ struct RunRecord: Sendable {
   /// Writes the outputs, `run.json` and `report.html`. A run that made all that the recipe asks for removes the files
   /// that runs before it wrote and it did not; any other keeps them, and says that they are not its. Nothing else in the
   /// folder is touched.
-  func write(to folder: String) throws {
-    try Files.makeFolder(folder)
-    let index = folder + "/run.json"
+  func write(to results: Place) throws {
+    try Files.makeFolder(results)
+    let index = results["run.json"]
     let before = try Files.read(index).flatMap { try? JSON(parsing: $0) }
     var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
     let names = Set(files.map(\.path) + [FileName.report])
@@ -73,25 +73,29 @@ struct RunRecord: Sendable {
       .filter { !names.contains($0) && FileName.isInside($0) }
     var paths: Set<String> = [FileName.report]
     if let twice = files.first(where: { !paths.insert($0.path).inserted }) {
-      throw InputError("two outputs would be the file \(folder)/\(twice.path): give one of their stages another name")
+      throw InputError(
+        "two outputs would be the file \(results.path)/\(twice.path): give one of their stages another name")
     }
 
     var record = self
-    if state != .done { record.earlierFiles = try earlier.filter { try Files.status(of: folder + "/" + $0) != nil } }
+    if state != .done { record.earlierFiles = try earlier.filter { try Files.status(of: results[$0]) != nil } }
     files.append((FileName.report, Data(try Report(of: record).html.utf8)))
-    for file in files { try Self.write(file.data, to: folder + "/" + file.path) }
+    for file in files { try Self.write(file.data, to: results[file.path]) }
     try Files.replace(index, with: try record.json(files: files.map(\.path)).prettyData)
 
     for name in earlier where state == .done {
-      try Files.remove(folder + "/" + name)
-      if name.has("/") { rmdir(folder + "/" + name.parts(at: "/")[0]) }
+      // What is no plain file was not written by a run.
+      let file = results[name]
+      guard try Files.status(of: file) != nil else { continue }
+      try Files.remove(file)
+      if name.has("/"), let folder = file.parent { try Files.removeFolder(folder) }
     }
   }
 
-  private static func write(_ data: Data, to path: String) throws {
-    if try Files.read(path) == data { return }
-    try Files.makeFolder(path.parentFolder)
-    try Files.replace(path, with: data)
+  private static func write(_ data: Data, to place: Place) throws {
+    if try Files.read(place) == data { return }
+    if let folder = place.parent { try Files.makeFolder(folder) }
+    try Files.replace(place, with: data)
   }
 
   /// The means of the recipe's outputs that are metrics.
@@ -143,7 +147,9 @@ struct RunRecord: Sendable {
 extension FileName {
   /// Whether a relative path stays in its folder.
   static func isInside(_ path: String) -> Bool {
-    !path.isEmpty && !path.begins(with: "/") && !path.parts(at: "/").contains("..")
+    path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
+      !["", ".", ".."].contains(Substring(part)) && !part.contains(0)
+    }
   }
 }
 

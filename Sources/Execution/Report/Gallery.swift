@@ -26,13 +26,13 @@ public struct Gallery {
   /// Writes `README.md` and its pictures to `folder`: their paths.
   /// - Throws: `StoreError` or `ImagingError`.
   public func write(to folder: String, title: String) throws -> [String] {
-    try Files.makeFolder(folder)
     // The folder is a run's, but who wrote its run.json is not known: nothing in it says where a file goes.
     var pictures: [(name: String, data: Data)] = []
     let sections = try runs.map { run in try section(of: run.record, in: run.folder, &pictures) }
     let page = "# \(Escape.markdown(title))\n\n" + sections.joined(separator: "\n\n") + "\n"
     let files = pictures + [("README.md", Data(page.utf8))]
-    for file in files { try Files.replace(folder + "/" + file.name, with: file.data) }
+    let target = try Folder(making: folder)
+    for file in files { try Files.replace(target[file.name], with: file.data) }
     return files.map { folder + "/" + $0.name }
   }
 
@@ -74,7 +74,7 @@ public struct Gallery {
   }
 
   private func contents(of file: String, in folder: String) throws -> Data {
-    guard let data = try Files.read("\(folder)/\(file)") else {
+    guard let data = try Files.read(Folder(at: folder)[file]) else {
       throw InputError("\(folder)/\(file) is gone: run its recipe again")
     }
     return data

@@ -3,6 +3,7 @@ import Escaping
 import Foundation
 import Imaging
 import Planning
+import RecipeSyntax
 import StageKit
 
 /// A run as a page that needs nothing else: pictures, numbers, curves, the graph, timings, provenance.
@@ -182,7 +183,9 @@ struct Report {
   }
 
   private var recipe: String {
-    let text = (try? String(contentsOfFile: plan.file, encoding: .utf8)) ?? ""
+    // A plan says where the recipe is, which may be any file: only what it was made from is shown.
+    let file = try? SourceText.read(plan.file).text
+    let text = file.flatMap { Digest(of: $0) == plan.source ? $0 : nil } ?? ""
     let overlays = plan.overlays.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }.joined(separator: ", ")
     let changes = overlays.isEmpty ? "" : "<p>Set for this run: <code>\(Escape.markup(overlays))</code></p>"
     return "\(changes)<pre>\(Escape.markup(text))</pre>"

@@ -54,14 +54,17 @@ final class ActionContext: StageContext {
   }
 
   func read(_ file: SourceFile) throws -> Data {
-    guard let data = try Files.read(file.path), Digest(of: data) == file.digest else {
+    guard let data = try Files.read(Place(file.path), isInterrupted: { self.interruption.isRequested }),
+      Digest(of: data) == file.digest
+    else {
       throw ExecutionError.changedSource(path: file.path)
     }
     return data
   }
 
   func verify(_ file: SourceFile) throws {
-    guard try Files.digest(of: file.path) == file.digest else { throw ExecutionError.changedSource(path: file.path) }
+    let digest = try Files.digest(of: Place(file.path), isInterrupted: { self.interruption.isRequested })
+    guard digest == file.digest else { throw ExecutionError.changedSource(path: file.path) }
   }
 
   // MARK: Outputs

@@ -49,11 +49,12 @@ public struct PlanCompletion: Sendable {
   /// - Throws: `StoreError`.
   public func note(_ status: ExitStatus, to path: String? = nil) throws {
     let folder = store.receipts(ofPlan: file.digest)
-    try Files.makeFolder(folder)
     let receipt: JSON = [
       "plan": .string(file.digest.hex), "recipe": .string(file.plan.recipe), "status": .int(Int(status.rawValue)),
     ]
-    try Files.replace(path ?? "\(folder)/\(StageExecution.finishReceipt)", with: receipt.prettyData)
+    if let path { return try Files.write(receipt.prettyData, to: path) }
+    try Files.makeFolder(folder)
+    try Files.replace(folder[StageExecution.finishReceipt], with: receipt.prettyData)
   }
 }
 

@@ -9,7 +9,11 @@ public struct Run: Sendable {
   public let plan: Plan
   public let store: Store
   /// The folder that the results go to.
-  public let folder: String
+  public var folder: String { "\(runs.root)/\(runs.name)" }
+  /// Below `root` no link is followed.
+  private let runs: (root: String, name: String)
+  /// The same, as the place that it is.
+  var results: Place { get throws { try Folder(making: runs.root)[runs.name] } }
   public let environment: RunEnvironment
   public let options: RunOptions
   public let formats: ArtifactFormats
@@ -24,8 +28,9 @@ public struct Run: Sendable {
   ) {
     (self.plan, self.store, self.environment, self.cache) = (plan, store, environment, cache)
     (self.options, self.formats) = (options, formats)
-    let runs = folder ?? Store.repository(around: plan.file) + "/runs"
-    self.folder = runs + "/" + FileName.safe(plan.recipe)
+    // A folder that somebody names may be a link; what lies in a repository may have come with it.
+    let name = FileName.safe(plan.recipe)
+    runs = folder.map { ($0, name) } ?? (Store.repository(around: plan.file), "runs/\(name)")
   }
 
   /// Plans, executes what is not in the store, judges the expectations, and writes the results.
@@ -56,7 +61,7 @@ public struct Run: Sendable {
           outcome.expectations = try ExpectationResult.all(of: plan, artifacts: artifacts, in: store)
           outcome.take(actions: await executor.results, skipped: await executor.skipped)
           outcome.seconds = (clock.now - start).seconds
-          try RunRecord(run: self, outcome: outcome, artifacts: artifacts).write(to: folder)
+          try RunRecord(run: self, outcome: outcome, artifacts: artifacts).write(to: results)
           outcome.folder = folder
         }
       } catch { outcome.error = error }
@@ -67,6 +72,7 @@ public struct Run: Sendable {
       } catch { outcome.error = outcome.error ?? error }
       await finish(uploads, interruption, emit)
     } catch { outcome.error = error }
+    if outcome.error as? StoreError == .interrupted { outcome.error = Cancelled() }
     outcome.seconds = (clock.now - start).seconds
     if outcome.folder == nil { note(outcome, emit) }
     emit(.finished(outcome.summary))
@@ -93,7 +99,7 @@ public struct Run: Sendable {
   /// Writes a run that has no results into the folder of its results, where nobody shall take an earlier run's page for
   /// its.
   func note(_ outcome: RunOutcome, _ emit: @Sendable (RunEvent) -> Void = { _ in }) {
-    do { try RunRecord(run: self, outcome: outcome, artifacts: [:]).write(to: folder) } catch {
+    do { try RunRecord(run: self, outcome: outcome, artifacts: [:]).write(to: results) } catch {
       emit(.notice("what is in \(folder) is an earlier run's: that this one failed could not be written (\(error))"))
     }
   }

@@ -58,8 +58,10 @@ public struct StageExecution: Sendable {
 
   /// Where the receipt goes unless another place is given: a changed recipe, whose plan is another, finds none of these.
   public var receiptPath: String {
-    "\(store.receipts(ofPlan: file.digest))/\(Self.receiptName(stage.id, selection))"
+    receiptPlace.path
   }
+
+  private var receiptPlace: Place { store.receipts(ofPlan: file.digest)[Self.receiptName(stage.id, selection)] }
 
   /// The name of the receipt that tells how a whole plan ended (see ``PlanCompletion``): no stage is called so.
   static let finishReceipt = "finish .json"
@@ -78,10 +80,13 @@ public struct StageExecution: Sendable {
   /// Writes a receipt in one step, to `path` or where it goes by default.
   /// - Throws: `StoreError`.
   public func write(_ receipt: JSON, to path: String? = nil) throws {
-    let path = path ?? receiptPath
+    guard let path else {
+      try Files.makeFolder(store.receipts(ofPlan: file.digest))
+      return try Files.replace(receiptPlace, with: receipt.prettyData)
+    }
     let folder = path.parentFolder
     if !folder.isEmpty { try Files.makeFolder(folder) }
-    try Files.replace(path, with: receipt.prettyData)
+    try Files.write(receipt.prettyData, to: path)
   }
 
   /// Does what is not done.

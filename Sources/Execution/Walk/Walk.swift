@@ -76,6 +76,7 @@ struct Walk {
       }
       return SourceFile(name: file.name, path: path, digest: digest)
     } catch {
+      if error == .interrupted { throw error }
       throw ExecutionError.unreadableSource(path: path, stage: stage.name, location: stage.location, reason: error)
     }
   }

@@ -32,6 +32,7 @@ public struct PlanFile: Sendable {
     let json: JSON = [
       "plan": .int(version), "numerics": .int(numericsRevision), "recipe": .string(plan.recipe),
       "description": .optional(plan.description), "file": .string(plan.file),
+      "source": .optional(plan.source?.hex),
       "parameters": .array(plan.parameters.map { named($0.key, $0.value) }),
       "overlays": .array(plan.overlays.sorted { precedes($0.key, $1.key) }.map { named($0.key, $0.value) }),
       "stages": .array(plan.stages.map(\.json)),

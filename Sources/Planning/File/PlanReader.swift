@@ -64,7 +64,7 @@ struct PlanReader {
     guard outputs.allSatisfy({ known[$0.stage] != nil }) else { throw fail("outputs") }
     return Plan(
       recipe: try string("recipe"), description: json["description"]?.string, file: try string("file"),
-      parameters: try values("parameters"),
+      source: json["source"]?.string.flatMap { Digest(hex: $0) }, parameters: try values("parameters"),
       overlays: Dictionary(uniqueKeysWithValues: try values("overlays").map { ($0.key, $0.value) }), stages: stages,
       outputs: outputs)
   }

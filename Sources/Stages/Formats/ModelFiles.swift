@@ -1,3 +1,4 @@
+import ArtifactStore
 import Checkpoints
 import Escaping
 import Foundation
@@ -95,8 +96,10 @@ struct ModelFiles {
   }
 
   private static func data(_ path: String) throws -> Data {
-    let data = try Data(contentsOf: URL(filePath: path))
-    guard data.count <= textLimit else { throw InputError("\(path): larger than \(textLimit) bytes") }
+    guard let status = try Files.status(of: path), status.size <= textLimit else {
+      throw InputError("\(path): larger than \(textLimit) bytes")
+    }
+    guard let data = try Files.read(path) else { throw InputError("\(path): no such file") }
     return data
   }
 

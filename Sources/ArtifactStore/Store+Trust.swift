@@ -1,0 +1,27 @@
+import Foundation
+
+extension Store {
+  /// The store of a recipe, as ``location(explicit:recipe:environment:)`` finds it. What nobody named is believed only
+  /// where it did not come with the repository.
+  /// - Throws: ``StoreError/untrusted(_:reason:)``.
+  public static func trusted(
+    explicit: String?, recipe: String, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws(StoreError) -> String {
+    let found = location(explicit: explicit, recipe: recipe, environment: environment)
+    let isNamed = explicit != nil || environment["DIFFUSIONCLIP_STORE"].map { !$0.isEmpty } ?? false
+    if !isNamed, let reason = try objection(to: found, in: repository(around: recipe)) {
+      throw .untrusted(found, reason: reason)
+    }
+    return found
+  }
+
+  /// Why a store that lies in a repository is not to be taken for the user's own.
+  private static func objection(to path: String, in repository: String) throws(StoreError) -> String? {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return nil }
+    if status.st_mode & S_IFMT == S_IFLNK { return "is a symbolic link" }
+    if status.st_uid != geteuid() { return "belongs to another user" }
+    let name = (path as NSString).lastPathComponent
+    return try GitIndex(of: repository)?.tracks(name) ?? false ? "came with the repository: git tracks it" : nil
+  }
+}

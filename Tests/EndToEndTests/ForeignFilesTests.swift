@@ -1,0 +1,293 @@
+import ArtifactStore
+import Foundation
+import Testing
+
+/// What lies in a checkout, and may have come with it, leads nowhere else and is not waited for.
+struct ForeignFilesTests {
+  private static let recipe = """
+    recipe: small
+    stages:
+      faces: { load: { images: faces/*.png, size: 16 } }
+      sheet: { figure: { rows: { faces: faces } } }
+    outputs: [sheet, faces]
+    """
+
+  /// Something that was done.
+  private static let finished = Result {
+    let repository = try Repository(recipe)
+    try #require(try repository.run("run", "recipe.yaml").status == 0)
+    try #require(try repository.run("plan", "recipe.yaml", "--out", "plan.json").status == 0)
+    return repository
+  }
+
+  private static let commands = [
+    ["plan", "recipe.yaml"], ["show", "recipe.yaml", "sheet"], ["verify"],
+    ["export", "recipe.yaml", "sheet", "--to", "exported"], ["diff", "runs/small", "runs/small"],
+    ["gallery", "runs/small", "--to", "page"], ["run", "recipe.yaml"],
+    ["exec", "--plan", "plan.json", "--action", "sheet"], ["exec", "--plan", "plan.json", "--finish"],
+    ["push", "recipe.yaml", "--cache", "http://127.0.0.1:9"], ["gc", "--keep", "0", "--grace", "0"],
+    ["verify", "--repair"], ["run", "recipe.yaml", "--force", "sheet"],
+  ]
+
+  /// What somebody may put in a file's or a folder's place.
+  enum Plant: String, CaseIterable {
+    case linkToFile, linkToFolder, danglingLink, pipe, socket, hardLink, device, folder
+
+    /// - Parameter outside: a folder that nothing may be changed in.
+    func put(at path: String, outside: String) throws {
+      let files = FileManager.default
+      try? files.removeItem(atPath: path)
+      try files.createDirectory(
+        atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+      switch self {
+      case .linkToFile: try files.createSymbolicLink(atPath: path, withDestinationPath: outside + "/file")
+      case .linkToFolder: try files.createSymbolicLink(atPath: path, withDestinationPath: outside)
+      case .danglingLink: try files.createSymbolicLink(atPath: path, withDestinationPath: outside + "/none")
+      case .pipe: try #require(mkfifo(path, 0o666) == 0)
+      case .socket: try #require(mknod(path, S_IFSOCK | 0o666, 0) == 0)
+      case .hardLink: try files.linkItem(atPath: outside + "/file", toPath: path)
+      case .device: try #require(mknod(path, S_IFCHR | 0o666, 0x103) == 0 || geteuid() != 0)
+      case .folder: try files.createDirectory(atPath: path, withIntermediateDirectories: false)
+      }
+    }
+  }
+
+  /// Everything in a folder: bytes, mode and times.
+  private func snapshot(_ folder: String) throws -> [String: String] {
+    var found: [String: String] = [:]
+    for name in try FileManager.default.subpathsOfDirectory(atPath: folder) + ["."] {
+      var status = stat()
+      try #require(lstat("\(folder)/\(name)", &status) == 0)
+      let bytes = FileManager.default.contents(atPath: "\(folder)/\(name)")?.base64EncodedString() ?? ""
+      found[name] = "\(status.st_mode) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) \(bytes)"
+    }
+    return found
+  }
+
+  /// Names in a store for which there may be something else: an object, a record, and what work leaves.
+  private static let places = [
+    "OBJECT", "RECORD", "objects", "objects/SHELF", "actions/SHELF", "attempts", "attempts/12-345", "attempts/12-345/x",
+    "receipts", "receipts/PLAN", "submissions/PLAN", "state/KEY", "quarantine/OBJECTNAME", "quarantine",
+    "downloads/OBJECTNAME", "downloads/OBJECTNAME.part", "locks/store", "locks/KEY", "runs/REGISTERED", "index",
+    "sources",
+    "RUNS/small", "RUNS/small/sheet.png", "RUNS/small/faces", "RUNS/small/faces/ada.png", "RUNS/small/run.json",
+    "RUNS/small/report.html",
+  ]
+
+  @Test(arguments: places) func nothingOutsideIsTouched(_ place: String) throws {
+    let original = try Self.finished.get()
+    let object = try #require(original.json("runs/small/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
+    let digest = try #require(object["object"]?.string)
+    let key = try #require(original.json("runs/small/run.json")["actions"]?.array?.first?["key"]?.string)
+    for plant in Plant.allCases {
+      let repository = try Repository(copying: original)
+      let outside = repository.folder + "-outside"
+      for name in ["", "/faces", "/ab"] {
+        try FileManager.default.createDirectory(atPath: outside + name, withIntermediateDirectories: true)
+      }
+      for name in ["file", "faces/old.png", "x", "sheet.png", "run.json", "ab/\(digest)"] {
+        try Data("\(name) of the user".utf8).write(to: URL(filePath: "\(outside)/\(name)"))
+      }
+      // As a run would have it that wrote more than the next one will.
+      var record = try repository.text("runs/small/run.json")
+      record.replace("\"files\": [", with: "\"files\": [\"faces/old.png\", \"../small/../../x\", ")
+      try repository.write(record, to: "runs/small/run.json")
+      let store = repository.path(".diffusionclip")
+      let registered = try #require(repository.names(in: ".diffusionclip/runs").first)
+      let path =
+        switch place {
+        case "OBJECT": "\(store)/objects/\(digest.prefix(2))/\(digest)"
+        case "RECORD": "\(store)/actions/\(key.prefix(2))/\(key)"
+        case "objects/SHELF": "\(store)/objects/\(digest.prefix(2))"
+        case "actions/SHELF": "\(store)/actions/\(key.prefix(2))"
+        case let name where name.hasPrefix("RUNS"): repository.path("runs" + name.dropFirst(4))
+        default:
+          store + "/"
+            + place.replacing("PLAN", with: key).replacing("KEY", with: key)
+            .replacing("OBJECTNAME", with: digest).replacing("REGISTERED", with: registered)
+        }
+      try plant.put(at: path, outside: outside)
+      let before = try snapshot(outside)
+      for command in Self.commands {
+        let outcome = try repository.start(command).outcome(within: 20)
+        let what: Comment = "\(plant) at \(place), \(command.joined(separator: " ")): \(outcome)"
+        #expect((0...2).contains(outcome.status), what)
+        #expect(outcome.status == 0 || !outcome.errors.isEmpty || !outcome.output.isEmpty, what)
+        #expect(try snapshot(outside) == before, what)
+      }
+    }
+  }
+
+  @Test(arguments: Plant.allCases) func inAFolderThatIsNotOurs(_ plant: Plant) throws {
+    for place in [".diffusionclip", "runs"] {
+      let repository = try Repository(copying: try Self.finished.get())
+      let outside = repository.folder + "-outside"
+      try FileManager.default.createDirectory(atPath: outside, withIntermediateDirectories: true)
+      try Data("the user's".utf8).write(to: URL(filePath: outside + "/file"))
+      try plant.put(at: repository.path(place), outside: outside)
+      let before = try snapshot(outside)
+      for command in Self.commands {
+        let outcome = try repository.start(command).outcome(within: 20)
+        #expect((0...2).contains(outcome.status), "\(plant) \(place) \(command) \(outcome)")
+        #expect(try snapshot(outside) == before, "\(plant) \(place) \(command)")
+        if plant == .linkToFolder, place == "runs", command == ["run", "recipe.yaml"] {
+          #expect(outcome.status == 2 && outcome.errors.contains("\(place) is a symbolic link"), "\(outcome)")
+        }
+      }
+    }
+  }
+
+  @Test func aLinkInAStoreIsNamedAndTakenOut() throws {
+    let repository = try Repository(copying: try Self.finished.get())
+    let object = try #require(repository.json("runs/small/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
+    let digest = try #require(object["object"]?.string)
+    let path = repository.path(".diffusionclip/objects/\(digest.prefix(2))/\(digest)")
+    try Plant.linkToFile.put(at: path, outside: repository.folder)
+    let run = try repository.run("run", "recipe.yaml")
+    #expect(run.status == 2)
+    #expect(run.errors.contains("\(path) is a symbolic link: none is followed in a store"))
+    let verified = try repository.run("verify")
+    #expect(verified.status == 1 && verified.output.contains("\(digest) is damaged"), "\(verified)")
+    #expect(try repository.run("verify", "--repair").status == 0)
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+  }
+
+  // MARK: Whose store it is
+
+  /// Runs git in a repository, as somebody who has it.
+  private func git(_ arguments: String..., in repository: Repository) throws {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["git", "-c", "user.name=x", "-c", "user.email=x@x"] + arguments
+    process.currentDirectoryURL = URL(filePath: repository.folder)
+    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0, "git \(arguments)")
+  }
+
+  @Test(arguments: ["sha1", "sha256"], [2, 4]) func aStoreThatGitTracksIsNotBelieved(
+    _ format: String, _ version: Int
+  )
+    throws
+  {
+    let repository = try Repository(copying: try Self.finished.get())
+    try FileManager.default.removeItem(atPath: repository.path(".git"))
+    try git("init", "--object-format=\(format)", in: repository)
+    try git("add", ".", in: repository)
+    try git("update-index", "--index-version", "\(version)", in: repository)
+    #expect(try repository.run("run", "recipe.yaml").status == 0, "a store keeps itself out of git")
+    try git("add", "--force", ".", in: repository)
+    try git("update-index", "--index-version", "\(version)", in: repository)
+    for command in Self.commands.dropLast() where !["diff", "gallery"].contains(command[0]) {
+      let outcome = try repository.run(command)
+      #expect(outcome.status == 2, "\(command): \(outcome)")
+      #expect(
+        outcome.errors.hasPrefix(
+          "the store \(repository.path(".diffusionclip")) came with the repository: git tracks it"),
+        "\(command): \(outcome.errors)")
+    }
+    #expect(try repository.run("run", "recipe.yaml", "--store", ".diffusionclip").status == 0)
+    let named = ["DIFFUSIONCLIP_STORE": repository.path(".diffusionclip")]
+    #expect(try repository.run(["run", "recipe.yaml"], with: named).status == 0)
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "giving files away takes root")) func aStoreOfSomebodyElseIsNotBelieved() throws {
+    let repository = try Repository(copying: try Self.finished.get())
+    try #require(chown(repository.path(".diffusionclip"), 12345, 12345) == 0)
+    let outcome = try repository.run("run", "recipe.yaml")
+    #expect(outcome.status == 2 && outcome.errors.contains("belongs to another user"), "\(outcome)")
+  }
+
+  // MARK: Looking only
+
+  @Test func lookingMakesNoStore() throws {
+    let repository = try Repository(Self.recipe)
+    let commands = [
+      ["show", "recipe.yaml", "sheet"], ["export", "recipe.yaml", "sheet", "--to", "out"], ["verify"],
+      ["verify", "--repair"], ["gc"], ["gc", "--dry-run"],
+    ]
+    for command in commands {
+      let outcome = try repository.run(command)
+      #expect(outcome.status == 2, "\(command): \(outcome)")
+      #expect(outcome.errors.hasPrefix("there is no store at \(repository.path(".diffusionclip")): run a recipe first"))
+    }
+    #expect(!repository.names(in: "").contains(".diffusionclip"))
+  }
+
+  @Test(.enabled(if: SmallDisk.canBeMounted, "mounting a small disk takes root")) func aStoreThatCannotBeWritten()
+    throws
+  {
+    let place = try Repository(Self.recipe)
+    let disk = try SmallDisk(at: place.path("disk"), kilobytes: 1 << 15)
+    defer { disk.unmount() }
+    let repository = try Repository(copying: try Self.finished.get(), to: place.path("disk/copy"))
+    let object = try #require(repository.json("runs/small/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
+    let digest = try #require(object["object"]?.string)
+    try disk.makeReadOnly()
+    #expect(try repository.run("show", "recipe.yaml", "sheet").status == 0)
+    #expect(try repository.run("export", "recipe.yaml", "sheet", "--to", place.path("out")).status == 0)
+    #expect(try repository.run("verify").output.contains("all is well"))
+    _ = digest
+  }
+
+  @Test func emptyNamesAreNone() throws {
+    let repository = try Repository(Self.recipe)
+    for option in ["--store", "--runs"] {
+      let outcome = try repository.run("run", "recipe.yaml", option, "")
+      #expect(outcome.status == 64 && outcome.errors.contains("\(option) must name a folder"), "\(outcome)")
+    }
+    #expect(repository.names(in: "") == [".git", "faces", "recipe.yaml"])
+  }
+
+  @Test func numbersWithoutMeasure() throws {
+    let repository = try Repository(copying: try Self.finished.get())
+    for grace in ["9999999", "1e300", "inf"] {
+      #expect(try repository.run("gc", "--grace", grace).status == 0, "\(grace)")
+    }
+    // Files may say that they are from any year.
+    let registered = try #require(repository.names(in: ".diffusionclip/runs").first)
+    for year in [Int(1e11), -Int(1e11)] {
+      for file in [".diffusionclip/runs/\(registered)", "faces/ada.png"] {
+        let times = [timespec(tv_sec: year, tv_nsec: 999_999_999), timespec(tv_sec: year, tv_nsec: 0)]
+        try #require(utimensat(AT_FDCWD, repository.path(file), times, 0) == 0)
+      }
+      for command in [["gc", "--dry-run"], ["run", "recipe.yaml"], ["plan", "recipe.yaml"], ["verify"]] {
+        #expect(try repository.run(command).status == 0, "\(year) \(command)")
+      }
+    }
+  }
+
+  @Test func aPlanDoesNotBringOtherFilesIntoAReport() throws {
+    let repository = try Repository(copying: try Self.finished.get())
+    #expect(try repository.text("runs/small/report.html").contains("outputs: [sheet, faces]"))
+    try repository.write("a secret", to: "secret.yaml")
+    let plan = try repository.text("plan.json")
+    try repository.write(plan.replacing("recipe.yaml\"", with: "secret.yaml\""), to: "other.json")
+    try #require(try repository.text("other.json") != plan)
+    #expect(try repository.run("exec", "--plan", "other.json", "--finish").status == 0)
+    #expect(try !repository.text("runs/small/report.html").contains("a secret"))
+    #expect(try repository.run("exec", "--plan", "plan.json", "--finish").status == 0)
+    #expect(try repository.text("runs/small/report.html").contains("outputs: [sheet, faces]"))
+  }
+
+  @Test(arguments: [0o002, 0o027, 0o077]) func modesFollowTheMask(_ mask: Int) throws {
+    let repository = try Repository(Self.recipe)
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/sh")
+    let program = try #require(Bundle.main.executableURL).deletingLastPathComponent().appending(path: "diffusionclip")
+    process.arguments = ["-c", "umask \(String(mask, radix: 8)); exec '\(program.path)' run recipe.yaml 2>&1 >out"]
+    process.currentDirectoryURL = URL(filePath: repository.folder)
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+    let files = try FileManager.default.subpathsOfDirectory(atPath: repository.path(".diffusionclip"))
+    for name in files {
+      var status = stat()
+      try #require(lstat(repository.path(".diffusionclip/\(name)"), &status) == 0)
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      let full = isFolder ? 0o777 : name.hasPrefix("objects/") ? 0o444 : 0o666
+      #expect(Int(status.st_mode & 0o777) == full & ~mask, "\(name)")
+    }
+  }
+}
