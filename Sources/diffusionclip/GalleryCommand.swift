@@ -19,8 +19,9 @@ struct GalleryCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      let gallery = try Gallery(of: runs)
       try OutputPlace.requireFolder(folder, option: "--to")
-      let files = try Gallery(of: runs).write(to: folder, title: title)
+      let files = try gallery.write(to: folder, title: title)
       if output.json {
         printLine(["files": .array(files.map(JSON.string))])
       } else {

@@ -150,7 +150,7 @@ struct CommandTests {
 
   @Test(arguments: [
     ["run", "recipe.yaml", "--junit", "nodir/x.xml"], ["run", "recipe.yaml", "--runs", "recipe.yaml"],
-    ["export", "recipe.yaml", "p", "--to", "recipe.yaml/x"], ["gallery", "runs/r", "--to", "/proc/x"],
+    ["export", "recipe.yaml", "p", "--to", "recipe.yaml/x"], ["export", "recipe.yaml", "p", "--to", "/proc/x"],
     ["plan", "recipe.yaml", "--out", "nodir/plan.json"], ["export", "recipe.yaml", "p", "--to", ""],
   ])
   func placesThatCannotBeWrittenToAreSaidBeforeTheWork(arguments: [String]) throws {

@@ -240,6 +240,7 @@ struct ExecTests {
     let damaged = try repository.run("exec", "--plan", "plan.json", "--finish")
     #expect(damaged.status == 1)
     #expect(damaged.errors.contains("was damaged on disk"))
+    #expect(try repository.json("runs/spread/run.json")["status"] == "failed", "not the earlier run's")
     #expect(try repository.run("exec", "--plan", "plan.json", "--action", "faces", "--finish").status == 64)
   }
 

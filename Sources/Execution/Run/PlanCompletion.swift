@@ -24,16 +24,17 @@ public struct PlanCompletion: Sendable {
     emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> RunOutcome {
     let run = Run(of: file.plan, in: store, folder: folder, environment: environment, formats: formats)
-    try run.requireFolder()
     do {
       let forecast = try interruption.looking(in: store, within: patience, for: complete)
       for reference in file.plan.outputs {
         for item in forecast.artifacts[reference]?.items ?? [] { _ = try store.read(item.object) }
       }
     } catch {
-      run.note(RunOutcome(error: error), emit)
+      // Only an earlier run's page could be taken for this one's.
+      if (try? Files.status(of: run.folder + "/run.json")) != nil { run.note(RunOutcome(error: error), emit) }
       throw error
     }
+    try run.requireFolder()
     return await run.perform(interruption: interruption, emit: emit)
   }
 
