@@ -46,7 +46,13 @@ extension Escape {
 
   /// A text as a part of one line, such as a comment: line ends are spaces.
   package static func onOneLine(_ text: String) -> String {
-    visible(replacing(in: text) { $0.endsLine || $0 == "\t" ? " " : nil })
+    var last: Unicode.Scalar?
+    let line = replacing(in: text) { scalar in
+      defer { last = scalar }
+      if scalar == "\n", last == "\r" { return "" }
+      return scalar.endsLine || scalar == "\t" ? " " : nil
+    }
+    return visible(line)
   }
 
   /// A text on several lines as a terminal may show it: nothing in it moves the cursor, rings, or is seen at another

@@ -23,4 +23,21 @@ struct DiffusionCLIP: AsyncParsableCommand {
       DagCommand.self, KindsCommand.self, SchemaCommand.self, SubmitCommand.self, ExecCommand.self, DoctorCommand.self,
       PushCommand.self, PullCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
     ])
+
+  /// As ArgumentParser's own, but that nothing of the command line that a message repeats acts on a terminal.
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      let message = fullMessage(for: error)
+      let code = exitCode(for: error)
+      if !message.isEmpty { code.isSuccess ? printText(message + "\n") : complain(message) }
+      exit(withError: code)
+    }
+  }
 }

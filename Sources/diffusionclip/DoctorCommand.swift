@@ -52,6 +52,7 @@ struct DoctorCommand: AsyncParsableCommand {
       let token = UUID().uuidString
       let signals = SignalWatch {
         Doctor.cleanUp(after: token, in: path)
+        complain("interrupted; the folder is as it was")
         _exit(ExitStatus.interrupted.rawValue)
       }
       defer { signals.cancel() }

@@ -52,7 +52,7 @@ struct Repository: Sendable {
 
   /// Adds a portrait of somebody who looks as the name has it.
   func addFace(_ name: String) throws {
-    let seed = name.utf8.reduce(0) { $0 * 31 + UInt64($1) }
+    let seed = name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }
     let portrait = Renderer.render(.random(seed: seed, split: .heldOut), size: 24)
     let image = Image(width: portrait.width, height: portrait.height, pixels: portrait.rgb)
     try write(image.pngData(), to: "faces/\(name).png")
