@@ -46,11 +46,11 @@ struct FuzzedPlace {
   private static let recipe = """
     recipe: tiny
     description: As little as can be.
-    params: { count: 2, size: 8, seed: 1, limit: "< 2", label: a title }
+    params: { count: 2, size: 16, seed: 1, limit: "< 2", label: a title }
     profiles: { ci: { count: 1 } }
     stages:
       p: { synthesize: { count: "${count}", size: "${size}", seed: "${seed}" } }
-      faces: { load: { images: faces/*.png, size: 8 } }
+      faces: { load: { images: faces/*.png, size: 16 } }
       scores:
         metric: { images: p, reference: p, measures: [mae, psnr] }
         expect: { mae: "${limit}" }
@@ -61,7 +61,7 @@ struct FuzzedPlace {
 
   private static let sweep = """
     recipe: sweep
-    params: { size: { sweep: [8, 9] }, seed: { sweep: [1, 2] }, count: 1, label: x, steps: 1 }
+    params: { size: { sweep: [16, 24] }, seed: { sweep: [1, 2] }, count: 1, label: x, steps: 1 }
     stages:
       edited: { synthesize: { count: "${count}", size: "${size}", seed: "${seed}" } }
       scores: { metric: { images: edited, reference: edited, measures: [mae] } }
