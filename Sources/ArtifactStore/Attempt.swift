@@ -96,7 +96,7 @@ public final class Attempt {
       }
   }
 
-  /// Removes the folder of an attempt that is over. A link in it stays, and with it the folder: no attempt makes any.
+  /// Removes the folder of an attempt that is over.
   static func remove(_ lock: FileLock) throws(StoreError) { try FileTree(at: lock.place)?.remove() }
 }
 

@@ -1,8 +1,6 @@
-import FileSystem
 import Foundation
 
-/// A file, or a folder and all that is in it. What is neither a plain file nor a folder, such as a symbolic link, is no
-/// part of it: the program made none.
+/// A file, or a folder and all that is in it. Symbolic links are not followed.
 struct FileTree {
   private(set) var bytes = 0
   /// When the latest of it was written: nanoseconds since 1970.
@@ -17,14 +15,12 @@ struct FileTree {
     while let place = unseen.popLast() {
       guard let status = try Files.rawStatus(of: place) else { continue }
       modified = max(modified, Files.Status(status).modified)
-      switch status.st_mode & S_IFMT {
-      case S_IFDIR:
+      if status.st_mode & S_IFMT == S_IFDIR {
         folders.append(place)
         for name in try Files.names(in: place) { unseen.append(place[name]) }
-      case S_IFREG:
+      } else {
         files.append(place)
         bytes += Int(status.st_size)
-      default: continue
       }
     }
     if modified == .min { return nil }

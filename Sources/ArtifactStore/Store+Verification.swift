@@ -34,7 +34,7 @@ extension Store {
     for digest in try Files.names(in: root["downloads"]).compactMap({ Digest(hex: $0) }) {
       _ = try isWhole(digest, at: root["downloads/\(digest.hex)"], &found)
     }
-    for (key, place, _) in try actions.files() {
+    for (key, place, status) in try actions.files() {
       found.actions += 1
       let record: ActionRecord?
       do { record = try self.record(of: key) } catch {
@@ -43,7 +43,7 @@ extension Store {
       }
       guard let record else {
         found.broken.insert(key)
-        try quarantine(key, at: place)
+        if status == nil { try quarantine(key, at: place) }
         continue
       }
       let lost = record.outputs.flatMap(\.artifact.items).map(\.object).filter { !whole.contains($0) }

@@ -76,8 +76,8 @@ public final class Store: Sendable {
     if access != .reading { try sweep() }
   }
 
-  /// Whether a store is there.
-  public var exists: Bool { (try? Files.rawStatus(of: root["objects"])) != nil }
+  /// Whether a store is at `path`.
+  public static func exists(at path: String) -> Bool { Glibc.access(path + "/objects", F_OK) == 0 }
 
   /// The store of a recipe: `explicit`, else `DIFFUSIONCLIP_STORE`, else `.diffusionclip` in the nearest folder around
   /// the recipe that holds `.git`, else beside the recipe.

@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 
 /// What can go wrong in the store, or with the files around it.
@@ -75,7 +76,7 @@ extension StoreError: CustomStringConvertible {
     case .notPermitted(let operation, let path):
       "not permitted to \(operation) \(path); check its owner and mode, or choose another store with --store"
     case .system(let operation, let path, let code):
-      "could not \(operation) \(path): \(String(cString: strerror(code)))\(Self.advice(code))"
+      "could not \(operation) \(path): \(String(cString: strerror(code)))\(Limits.advice(code))"
     case .link(let path):
       "\(path) is a symbolic link: none is followed in a store or in a run's results; see where it comes from, and remove it"
     case .notPlain(let path, let kind):
@@ -84,14 +85,6 @@ extension StoreError: CustomStringConvertible {
       "the store \(path) \(reason), and its records would be believed: remove it, or, if you trust it, name it with "
         + "--store or in DIFFUSIONCLIP_STORE"
     case .interrupted: "interrupted"
-    }
-  }
-
-  private static func advice(_ code: Int32) -> String {
-    switch code {
-    case ENOMEM: "; allow more memory (`ulimit -v`)"
-    case EMFILE, ENFILE: "; allow more open files (`ulimit -n`)"
-    default: ""
     }
   }
 }

@@ -22,7 +22,7 @@ final class FileBytes: Sendable {
     self.path = path
     let (descriptor, status): (Int32, stat)
     do { (descriptor, status) = try InputFile.open(path) } catch {
-      throw .unreadable(file: path, reason: Self.reason(error))
+      throw .unreadable(file: path, reason: error.reason)
     }
     defer { close(descriptor) }
     let size = Int(status.st_size)
@@ -41,7 +41,7 @@ final class FileBytes: Sendable {
       return
     }
     guard let memory = malloc(size) else {
-      throw .unreadable(file: path, reason: "no memory for its \(size) bytes (see `ulimit -v`)")
+      throw .unreadable(file: path, reason: "no memory for its \(size) bytes\(Limits.advice(ENOMEM))")
     }
     let filled = InputFile.fill(UnsafeMutableRawBufferPointer(start: memory, count: size), from: descriptor)
     guard filled == size else {
@@ -53,15 +53,6 @@ final class FileBytes: Sendable {
   }
 
   private static let cut = "it was cut short while it was read, or its disk has an error: get it again, and run again"
-
-  private static func reason(_ refusal: InputFile.Refusal) -> String {
-    switch refusal {
-    case .absent: String(cString: strerror(ENOENT))
-    case .link: "it is a symbolic link"
-    case .notPlain(let kind): "it is \(kind), not a plain file"
-    case .system(let code): String(cString: strerror(code))
-    }
-  }
 
   /// What `body` makes of the bytes in `range`, which must lie within the file.
   func read<Result>(

@@ -11,6 +11,15 @@ package enum InputFile {
     /// What it is instead: "a folder", "a named pipe (FIFO)".
     case notPlain(String)
     case system(code: Int32)
+
+    package var reason: String {
+      switch self {
+      case .absent: String(cString: strerror(ENOENT))
+      case .link: "it is a symbolic link"
+      case .notPlain(let kind): "it is \(kind), not a plain file"
+      case .system(let code): String(cString: strerror(code)) + Limits.advice(code)
+      }
+    }
   }
 
   /// Opens the plain file `name` for reading: its descriptor and its status.
@@ -63,6 +72,18 @@ package enum InputFile {
       guard check() else { break }
     }
     return filled
+  }
+}
+
+/// Limits of the shell, of which the system only says that they are reached.
+package enum Limits {
+  /// What to do about an error of the system; empty where that is not about a limit.
+  package static func advice(_ code: Int32) -> String {
+    switch code {
+    case ENOMEM: "; allow more memory (`ulimit -v`)"
+    case EMFILE, ENFILE: "; allow more open files (`ulimit -n`)"
+    default: ""
+    }
   }
 }
 

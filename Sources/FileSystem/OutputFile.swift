@@ -16,6 +16,13 @@ package enum OutputFile {
     var status = stat()
     guard lstat(path, &status) == 0, let kind = FileKind.other(than: status.st_mode) else { return nil }
     if ["a folder", "a socket"].contains(kind) { throw .occupied(kind) }
+    // What the program prints goes on behind it.
+    var (target, standard) = (stat(), stat())
+    if stat(path, &target) == 0 {
+      for file in [STDOUT_FILENO, STDERR_FILENO] where fstat(file, &standard) == 0 {
+        if (standard.st_dev, standard.st_ino) == (target.st_dev, target.st_ino) { return dup(file) }
+      }
+    }
     // A pipe that nobody reads is not waited for.
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0o666)
     guard file >= 0 else {

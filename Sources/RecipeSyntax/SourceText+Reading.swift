@@ -22,14 +22,7 @@ extension SourceText {
     }
     let data: Data
     do { data = try bytes(of: path) } catch {
-      let reason =
-        switch error {
-        case .absent: String(cString: strerror(ENOENT))
-        case .link: "it is a symbolic link"
-        case .notPlain(let kind): "it is \(kind), not a plain file"
-        case .system(let code): String(cString: strerror(code))
-        }
-      throw Diagnostics([Diagnostic("cannot be read as a recipe: \(reason)", at: whole)], sources: [])
+      throw Diagnostics([Diagnostic("cannot be read as a recipe: \(error.reason)", at: whole)], sources: [])
     }
     return try SourceText(file: path, data: data)
   }

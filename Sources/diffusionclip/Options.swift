@@ -77,11 +77,10 @@ struct StoreOptions: ParsableArguments {
 
   private func existing(recipe: String, for access: Store.Access) throws -> Store {
     let location = try location(recipe: recipe)
-    let store = try Store(at: location, for: .reading)
-    guard store.exists else {
+    guard Store.exists(at: location) else {
       throw InputError("there is no store at \(location): run a recipe first, or name another with --store")
     }
-    return access == .reading ? store : try Store(at: location, for: access)
+    return try Store(at: location, for: access)
   }
 
   private func location(recipe: String) throws -> String { try Store.trusted(explicit: store, recipe: recipe) }

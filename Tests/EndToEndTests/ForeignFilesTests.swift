@@ -20,6 +20,13 @@ struct ForeignFilesTests {
     return repository
   }
 
+  private static func finishedCopy() throws -> Repository {
+    let original = try finished.get()
+    let copy = try Repository(copying: original)
+    try copy.write(try copy.text("plan.json").replacing(original.folder, with: copy.folder), to: "plan.json")
+    return copy
+  }
+
   private static let commands = [
     ["plan", "recipe.yaml"], ["show", "recipe.yaml", "sheet"], ["verify"],
     ["export", "recipe.yaml", "sheet", "--to", "exported"], ["diff", "runs/small", "runs/small"],
@@ -79,8 +86,10 @@ struct ForeignFilesTests {
     let object = try #require(original.json("runs/small/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
     let digest = try #require(object["object"]?.string)
     let key = try #require(original.json("runs/small/run.json")["actions"]?.array?.first?["key"]?.string)
-    for plant in Plant.allCases {
-      let repository = try Repository(copying: original)
+    // Every kind of thing where bytes are read, written and removed; elsewhere the harmful ones.
+    let isFile = ["OBJECT", "downloads/OBJECTNAME.part", "RUNS/small/sheet.png"].contains(place)
+    for plant in isFile ? Plant.allCases : [.linkToFolder, .linkToFile, .pipe] {
+      let repository = try Self.finishedCopy()
       let outside = repository.folder + "-outside"
       for name in ["", "/faces", "/ab"] {
         try FileManager.default.createDirectory(atPath: outside + name, withIntermediateDirectories: true)
@@ -108,7 +117,8 @@ struct ForeignFilesTests {
         }
       try plant.put(at: path, outside: outside)
       let before = try snapshot(outside)
-      for command in Self.commands {
+      let few = [["run", "recipe.yaml"], ["verify", "--repair"], ["gc", "--keep", "0", "--grace", "0"]]
+      for command in plant == .linkToFolder ? Self.commands : few {
         let outcome = try repository.start(command).outcome(within: 20)
         let what: Comment = "\(plant) at \(place), \(command.joined(separator: " ")): \(outcome)"
         #expect((0...2).contains(outcome.status), what)
@@ -120,7 +130,7 @@ struct ForeignFilesTests {
 
   @Test(arguments: Plant.allCases) func inAFolderThatIsNotOurs(_ plant: Plant) throws {
     for place in [".diffusionclip", "runs"] {
-      let repository = try Repository(copying: try Self.finished.get())
+      let repository = try Self.finishedCopy()
       let outside = repository.folder + "-outside"
       try FileManager.default.createDirectory(atPath: outside, withIntermediateDirectories: true)
       try Data("the user's".utf8).write(to: URL(filePath: outside + "/file"))
@@ -138,7 +148,7 @@ struct ForeignFilesTests {
   }
 
   @Test func aLinkInAStoreIsNamedAndTakenOut() throws {
-    let repository = try Repository(copying: try Self.finished.get())
+    let repository = try Self.finishedCopy()
     let object = try #require(repository.json("runs/small/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
     let digest = try #require(object["object"]?.string)
     let path = repository.path(".diffusionclip/objects/\(digest.prefix(2))/\(digest)")
@@ -171,7 +181,7 @@ struct ForeignFilesTests {
   )
     throws
   {
-    let repository = try Repository(copying: try Self.finished.get())
+    let repository = try Self.finishedCopy()
     try FileManager.default.removeItem(atPath: repository.path(".git"))
     try git("init", "--object-format=\(format)", in: repository)
     try git("add", ".", in: repository)
@@ -193,7 +203,7 @@ struct ForeignFilesTests {
   }
 
   @Test(.enabled(if: geteuid() == 0, "giving files away takes root")) func aStoreOfSomebodyElseIsNotBelieved() throws {
-    let repository = try Repository(copying: try Self.finished.get())
+    let repository = try Self.finishedCopy()
     try #require(chown(repository.path(".diffusionclip"), 12345, 12345) == 0)
     let outcome = try repository.run("run", "recipe.yaml")
     #expect(outcome.status == 2 && outcome.errors.contains("belongs to another user"), "\(outcome)")
@@ -241,7 +251,7 @@ struct ForeignFilesTests {
   }
 
   @Test func numbersWithoutMeasure() throws {
-    let repository = try Repository(copying: try Self.finished.get())
+    let repository = try Self.finishedCopy()
     for grace in ["9999999", "1e300", "inf"] {
       #expect(try repository.run("gc", "--grace", grace).status == 0, "\(grace)")
     }
@@ -259,7 +269,7 @@ struct ForeignFilesTests {
   }
 
   @Test func aPlanDoesNotBringOtherFilesIntoAReport() throws {
-    let repository = try Repository(copying: try Self.finished.get())
+    let repository = try Self.finishedCopy()
     #expect(try repository.text("runs/small/report.html").contains("outputs: [sheet, faces]"))
     try repository.write("a secret", to: "secret.yaml")
     let plan = try repository.text("plan.json")

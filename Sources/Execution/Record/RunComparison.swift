@@ -83,12 +83,20 @@ extension JSON {
 
 /// A folder that a run wrote.
 enum RunFolder {
+  /// The bytes of a file; nil where there is none, or a folder.
+  private static func read(_ file: String) throws -> Data? {
+    do { return try Files.read(file) } catch {
+      if case .notPlain(_, let kind) = error, kind == "a folder" { return nil }
+      throw error
+    }
+  }
+
   /// What `run.json` says; `path` is that of the folder, or of the file.
   /// - Throws: `InputError` where it is no run.
   static func record(at path: String) throws -> JSON {
     var file = path
     if try Files.status(of: path + "/run.json") != nil { file = path + "/run.json" }
-    guard let data = try Files.read(file), let json = try? JSON(parsing: data), json["artifacts"] != nil
+    guard let data = try read(file), let json = try? JSON(parsing: data), json["artifacts"] != nil
     else {
       throw InputError("\(path) is no run: name the folder of one, such as runs/quickstart")
     }
