@@ -111,7 +111,8 @@ final class Shelf {
 
   @Test func openingSweepsUpAfterTheDeadAlone() throws {
     let shelf = try Shelf()
-    try FileManager.default.createDirectory(atPath: shelf.folder + "/attempts/12-345", withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(
+      atPath: shelf.folder + "/attempts/12-345", withIntermediateDirectories: true)
     try "x".write(toFile: shelf.folder + "/attempts/12-345/x", atomically: false, encoding: .utf8)
     try "".write(toFile: shelf.folder + "/locks/\(key.hex)", atomically: false, encoding: .utf8)
     let alive = try shelf.store.attempt()
