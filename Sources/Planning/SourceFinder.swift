@@ -58,8 +58,8 @@ struct SourceFinder {
     }
     named = order.map { named[$0.index] }
     for (first, second) in Self.alike(named, by: \.file.name) {
-      let isSame = first.file.place == second.file.place
       let isComposed = !first.file.name.isSame(as: second.file.name)
+      let isSame = first.file.place == second.file.place && !isComposed
       problems.report(
         isSame
           ? "\(subject) names a file twice"

@@ -76,7 +76,7 @@ private func arranged(_ rows: [TableRow], by parameters: Parameters) throws -> [
   return rows
 }
 
-/// Complaints about measures that no row has, and about trends that are expected of a table without the rows for them.
+/// Complaints about trends that are expected of a table without the rows for them.
 private func trendComplaints(_ draft: StageDraft) -> [Complaint] {
   guard let members = draft.members["rows"], !members.isEmpty else { return [] }
   let rows: [TableRow]
@@ -90,11 +90,9 @@ private func trendComplaints(_ draft: StageDraft) -> [Complaint] {
     guard known.count == members.count, !names.contains(measure) else { return nil }
     return Complaint(about: subject, "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))")
   }
-  let given = (draft.parameters["measures"]?.list ?? []).compactMap(\.string)
   let (leaders, others) = (rows.filter { $0.label == rows[0].label }, rows.filter { $0.label != rows[0].label })
   let hasPairs = leaders.contains { leader in others.contains(where: leader.isBeside) }
-  return given.compactMap { missing($0, about: "measures") }
-    + draft.expected.compactMap { expected in
+  return draft.expected.compactMap { expected in
       let scalars = expected.unicodeScalars
       guard let point = scalars.lastIndex(of: "."),
         let trend = Trend(rawValue: String(scalars[scalars.index(after: point)...]))

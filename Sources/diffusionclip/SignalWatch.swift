@@ -18,5 +18,9 @@ struct SignalWatch {
     }
   }
 
-  func cancel() { sources.forEach { $0.cancel() } }
+  /// From then on the signals end the process as usual.
+  func cancel() {
+    sources.forEach { $0.cancel() }
+    for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+  }
 }

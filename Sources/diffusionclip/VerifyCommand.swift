@@ -35,7 +35,8 @@ struct VerifyCommand: AsyncParsableCommand {
       var broken = found.broken
       var unmade: Set<Digest> = []
       for run in try store.registeredRuns() where !broken.isDisjoint(with: run.keys) {
-        try await perform(run, in: store, interruption)
+        // A run that fails stops itself, and not the command.
+        try await perform(run, in: store, Interruption(within: interruption))
         if interruption.isRequested {
           complain("interrupted; what is not repaired yet is made again by the next `run` of its recipe")
           throw ExitCode(ExitStatus.interrupted.rawValue)
@@ -74,6 +75,6 @@ struct VerifyCommand: AsyncParsableCommand {
       return
     }
     let outcome = await run.perform(interruption: interruption, emit: LineReporter.standardError().report)
-    if !interruption.isRequested { outcome.complaints.forEach(complain) }
+    if !(outcome.error is Cancelled) { outcome.complaints.forEach(complain) }
   }
 }

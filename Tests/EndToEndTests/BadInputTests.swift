@@ -259,7 +259,6 @@ struct BadInputTests {
     #expect(
       try errors(table("rows: [scores] }, expect: { mae.least_lead: \"> 0\" "))[0].contains(
         "the table has rows of no other"))
-    #expect(try errors(table("rows: [scores], measures: [ssim]"))[0].contains("no row has the measure 'ssim'"))
     #expect(try errors(table("rows: [scores], average: [sise]"))[0].contains("sise"))
     let single = table("rows: [scores] }, expect: { mae.least_rise: \"> 0\" ")
       .replacing("size: \"${size}\"", with: "size: 16")

@@ -11,7 +11,7 @@ struct CacheTests {
       faces: { load: { images: faces/*.png, size: 16 } }
       noisy: { perturb: { images: faces, return_step: 100, seed: 3 } }
       photos: { synthesize: { count: 3, size: 16 } }
-      sheet: { figure: { rows: [photos, faces] } }
+      sheet: { figure: { rows: [photos, faces], align: order } }
     outputs: [sheet]
     """
   /// With three faces.

@@ -168,7 +168,7 @@ struct ExecTests {
 
   @Test func aFailureLeavesTheRestDoneAndNoReceipt() throws {
     let repository = try Repository(Self.recipe)
-    try repository.write("no picture", to: "faces/bad.png")
+    try repository.write(repository.data("faces/ada.png").prefix(300), to: "faces/bad.png")
     #expect(try repository.run("plan", "recipe.yaml", "--out", "plan.json").status == 0)
     let outcome = try repository.run("exec", "--plan", "plan.json", "--action", "faces")
     #expect(outcome.status == 2, "an input is wrong")
@@ -191,7 +191,7 @@ struct ExecTests {
     #expect(receipts(repository).count == 5)
 
     let other = try Repository(Self.recipe)
-    try other.write("no picture", to: "faces/bad.png")
+    try other.write(other.data("faces/ada.png").prefix(300), to: "faces/bad.png")
     #expect(try other.run("plan", "recipe.yaml", "--out", "plan.json").status == 0)
     let failed = try other.run(["exec", "--plan", "plan.json", "--json"] + arguments)
     #expect(failed.status == 2)

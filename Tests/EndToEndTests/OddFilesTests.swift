@@ -22,7 +22,7 @@ struct OddFilesTests {
     for command in ["check", "plan", "run"] {
       let outcome = try repository.start([command, "recipe.yaml"]).outcome(within: 10)
       #expect(outcome.status == 2)
-      #expect(outcome.errors.contains("'faces/odd.png' is \(kind), not a plain file"), "\(command): \(outcome)")
+      #expect(outcome.errors.contains("'faces/odd.png' in 'images' of 'load' takes \(kind), not a plain file"), "\(command): \(outcome)")
     }
   }
 
@@ -63,9 +63,10 @@ struct OddFilesTests {
     let commands = [["plan", "recipe.yaml", "--out"], ["run", "recipe.yaml", "--junit"]]
     for (command, place) in commands.flatMap({ command in ["pipe", "faces"].map { (command, $0) } }) {
       let outcome = try repository.start(command + [place]).outcome(within: 10)
-      #expect(outcome.status == 2, "\(outcome)")
-      let kind = place == "pipe" ? "a named pipe (FIFO) that nobody reads" : "a folder"
-      #expect(outcome.errors.contains("\(place) is \(kind), not a plain file"), "\(outcome)")
+      // Whether somebody reads a pipe is known once there is something to write.
+      #expect(outcome.status == (place == "pipe" && command[0] == "run" ? 1 : 2), "\(outcome)")
+      let what = place == "pipe" ? "a named pipe (FIFO) that nobody reads, not a plain file" : "a folder: name a file"
+      #expect(outcome.errors.contains("\(place) is \(what)"), "\(outcome)")
     }
   }
 

@@ -94,6 +94,7 @@ struct PipelineTests {
       #expect(report.contains(try repository.data("runs/whole/\(picture)").base64EncodedString()), "\(picture)")
     }
     let addresses = report.replacing("xmlns=\"http://www.w3.org/2000/svg\"", with: "")
+      .replacing("<meta http-equiv=\"Content-Security-Policy\"", with: "")
     #expect(!addresses.contains("http") && !report.contains("<script") && !report.contains("<link"))
     for heading in ["scores", "summary", "full.losses", "efficient.losses"] {
       #expect(report.contains("<h3>\(heading)</h3>"))

@@ -21,13 +21,14 @@ struct RealWeightsTests {
     let repository = try Repository("recipe: empty\nstages: {}")
     let recipes = repository.path("Recipes")
     try FileManager.default.copyItem(atPath: Self.root.appending(path: "Recipes").path, toPath: recipes)
+    let picture = try repository.data("faces/ada.png")
     let pictures = Self.folders.flatMap { folder in
       ["train", "test", "unseen", "strokes"].map { "Pictures/\(folder)/\($0)/a.png" }
     }
     for file in Self.weights.map({ "Weights/\($0)" }) + pictures {
       let folder = (repository.path(file) as NSString).deletingLastPathComponent
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      try repository.write("", to: file)
+      try repository.write(pictures.contains(file) ? picture : Data(), to: file)
     }
     for folder in Self.folders {
       let names = repository.names(in: "Recipes/\(folder)")
@@ -47,6 +48,7 @@ struct RealWeightsTests {
       atPath: Self.root.appending(path: "Recipes").path, toPath: repository.path("Recipes"))
     let recipes = repository.names(in: "Recipes/paper").filter { $0.hasSuffix(".yaml") }
     #expect(recipes.count >= 15)
+    let picture = try repository.data("faces/ada.png")
     for name in recipes {
       func check() throws -> (status: Int32, errors: [JSON]) {
         let outcome = try repository.run(
@@ -59,7 +61,9 @@ struct RealWeightsTests {
         let file = String(path.dropFirst(repository.folder.count + 1)).replacing("*", with: "a")
         let folder = (file as NSString).pathExtension.isEmpty ? file : (file as NSString).deletingLastPathComponent
         try FileManager.default.createDirectory(atPath: repository.path(folder), withIntermediateDirectories: true)
-        try repository.write("", to: folder == file ? file + "/model.safetensors" : file)
+        let isPicture = ["Pictures/", "Outputs/"].contains(where: file.hasPrefix)
+        try repository.write(
+          isPicture ? picture : Data(), to: folder == file ? file + "/model.safetensors" : file)
       }
       let again = try check()
       #expect(again.status == 0, "\(name): \(again.errors)")

@@ -64,7 +64,10 @@ extension Run {
   /// recipe that is called the same.
   /// - Throws: `InputError`.
   public func requireFolder() throws {
-    let results = try results
+    let results: Place
+    do { results = try self.results } catch {
+      throw InputError("cannot write to the folder \(folder): \(error); choose another with --runs")
+    }
     try OutputPlace.requireFolder(results, option: "--runs")
     guard let data = try Files.read(results["run.json"]), let record = try? JSON(parsing: data),
       let other = record["file"]?.string, other != plan.fileInRepository

@@ -6,12 +6,14 @@ import Synchronization
 /// A request to stop, made by a signal handler and heeded between units of work.
 public final class Interruption: Sendable {
   private let requested = Atomic(false)
+  /// Where a stop is requested of more than this.
+  private let outer: Interruption?
 
-  public init() {}
+  public init(within outer: Interruption? = nil) { self.outer = outer }
 
   public func request() { requested.store(true, ordering: .relaxed) }
 
-  public var isRequested: Bool { requested.load(ordering: .relaxed) }
+  public var isRequested: Bool { requested.load(ordering: .relaxed) || outer?.isRequested ?? false }
 
   /// - Throws: `Cancelled`, once a stop was requested.
   func check() throws {

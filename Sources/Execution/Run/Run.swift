@@ -46,8 +46,8 @@ public struct Run: Sendable {
       let history = History(of: store)
       let forecast = try Forecast(of: plan, in: store, history: history)
       store.saveCaches()
-      emit(.planned(actions: forecast.actions.count, cached: forecast.cached))
       if let problems = problemsAhead(forecast) { throw problems }
+      emit(.planned(actions: forecast.actions.count, cached: forecast.cached))
       let uploads = cache.flatMap { $0.takesUploads ? CacheUploads(to: $0, from: store) : nil }
       let executor = Executor(
         plan: plan, store: store, forecast: forecast, options: options,
