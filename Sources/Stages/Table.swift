@@ -86,36 +86,38 @@ private func trendComplaints(_ draft: StageDraft) -> [Complaint] {
   } catch { return [Complaint(about: "average", "\(error)")] }
   let known = members.compactMap(\.measures)
   let names = known.flatMap(\.self).uniqued
+  // A column that the recipe names is there, if empty: which measures there are may depend on what a world has.
+  let given = (draft.parameters["measures"]?.list ?? []).compactMap(\.string)
   func missing(_ measure: String, about subject: String) -> Complaint? {
-    guard known.count == members.count, !names.contains(measure) else { return nil }
+    guard known.count == members.count, !(names + given).contains(measure) else { return nil }
     return Complaint(about: subject, "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))")
   }
   let (leaders, others) = (rows.filter { $0.label == rows[0].label }, rows.filter { $0.label != rows[0].label })
   let hasPairs = leaders.contains { leader in others.contains(where: leader.isBeside) }
   return draft.expected.compactMap { expected in
-      let scalars = expected.unicodeScalars
-      guard let point = scalars.lastIndex(of: "."),
-        let trend = Trend(rawValue: String(scalars[scalars.index(after: point)...]))
-      else {
-        return Complaint(
-          about: expected,
-          "of a table, expectations are about how its rows compare, such as '\(expected).least_lead': give it that, or "
-            + "expect '\(expected)' of the stage that measures")
-      }
-      if let complaint = missing(String(scalars[..<point]), about: expected) { return complaint }
-      switch trend {
-      case .least_rise:
-        // Along a sweep of one place there is nothing to compare, which is no mistake.
-        return rows.count > 1 || !rows[0].axes.isEmpty
-          ? nil : Complaint(about: expected, "'\(expected)' needs a second row to rise to: the table has one")
-      case .least_lead, .greatest_lead:
-        return hasPairs
-          ? nil
-          : Complaint(
-            about: expected, "'\(expected)' compares '\(rows[0].label)' with other sets: the table has rows of no other"
-          )
-      }
+    let scalars = expected.unicodeScalars
+    guard let point = scalars.lastIndex(of: "."),
+      let trend = Trend(rawValue: String(scalars[scalars.index(after: point)...]))
+    else {
+      return Complaint(
+        about: expected,
+        "of a table, expectations are about how its rows compare, such as '\(expected).least_lead': give it that, or "
+          + "expect '\(expected)' of the stage that measures")
     }
+    if let complaint = missing(String(scalars[..<point]), about: expected) { return complaint }
+    switch trend {
+    case .least_rise:
+      // Along a sweep of one place there is nothing to compare, which is no mistake.
+      return rows.count > 1 || !rows[0].axes.isEmpty
+        ? nil : Complaint(about: expected, "'\(expected)' needs a second row to rise to: the table has one")
+    case .least_lead, .greatest_lead:
+      return hasPairs
+        ? nil
+        : Complaint(
+          about: expected, "'\(expected)' compares '\(rows[0].label)' with other sets: the table has rows of no other"
+        )
+    }
+  }
 }
 
 /// Those at the same place as one row, called like the first of them.

@@ -284,7 +284,7 @@ struct InjectionTests {
       try repository.write(record(recipe), to: "runs/two/run.json")
       try repository.write(record(recipe + "2"), to: "runs/three/run.json")
       let outcome = try repository.run(
-        "gallery", "runs/one", "runs/two", "runs/three", "--to", "gallery", "--title", recipe)
+        "gallery", "runs/one", "runs/two", "runs/three", "--to", "gallery", "--title=\(recipe)")
       #expect(outcome.status == 0 && Self.isHarmless(outcome), "\(outcome)")
       #expect(repository.names(in: "gallery").count == 4, "a picture for each run")
       let page = try repository.text("gallery/README.md")

@@ -168,7 +168,14 @@ struct EscapeTests {
       let address = Escape.address(ofFile: text)
       #expect(address.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"<>\"'&:?#".utf8.contains($0) })
       #expect(address.begins(with: "./"))
-      #expect(String(address.utf8.dropFirst(2))?.removingPercentEncoding?.isSame(as: text) == true)
+      var rest = Array(address.utf8.dropFirst(2))[...]
+      var bytes: [UInt8] = []
+      while let byte = rest.popFirst() {
+        let digits = byte == UInt8(ascii: "%") ? String(decoding: rest.prefix(2), as: UTF8.self) : ""
+        bytes.append(UInt8(digits, radix: 16) ?? byte)
+        rest = rest.dropFirst(digits.utf8.count)
+      }
+      #expect(bytes.elementsEqual(text.utf8))
     }
   }
 
