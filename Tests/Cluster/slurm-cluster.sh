@@ -91,8 +91,9 @@ kill-node)
     if grep -qzx "SLURMD_NODENAME=$3" "$process/environ" 2>/dev/null; then processes+=("${process#/proc/}"); fi
   done
   for process in "${processes[@]}"; do
-    parent=$(ps -o ppid= -p "$process" | tr -d ' ')
-    if [[ $(ps -o comm= -p "$parent") == slurmstepd ]]; then kill -KILL "$parent"; fi
+    # Some have ended by now, by themselves or with their parent.
+    parent=$(ps -o ppid= -p "$process" | tr -d ' ') || continue
+    if [[ $(ps -o comm= -p "$parent") == slurmstepd ]]; then kill -KILL "$parent" 2>/dev/null || true; fi
   done
   for process in "${processes[@]}"; do kill -KILL "$process" 2>/dev/null || true; done
   ;;
