@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// Which files git tracks in a repository, read from its index (gitformat-index), without git.
@@ -10,10 +11,10 @@ struct GitIndex {
     // In a worktree or a submodule `.git` is a file that says where it is.
     if let status = try Files.status(of: folder), status.size < 1 << 16,
       let text = try? Files.read(folder).map({ String(decoding: $0, as: UTF8.self) }),
-      let line = text.split(separator: "\n").first, line.hasPrefix("gitdir: ")
+      let line = text.parts(at: "\n").first, line.begins(with: "gitdir: ")
     {
-      let path = String(line.dropFirst("gitdir: ".count))
-      folder = path.hasPrefix("/") ? path : "\(repository)/\(path)"
+      let path = line.dropping(bytes: "gitdir: ".utf8.count)
+      folder = path.begins(with: "/") ? path : "\(repository)/\(path)"
     }
     guard let data = try Files.read(folder + "/index") else { return nil }
     self.init(data)

@@ -205,6 +205,18 @@ struct ForeignFilesTests {
     #expect(try repository.run(["run", "recipe.yaml"], with: named).status == 0)
   }
 
+  /// As in a worktree or a submodule, and with marks that hide a sign from who compares characters.
+  @Test(arguments: ["git", "\u{301}git", "git\u{600}"]) func aRepositoryWhoseIndexLiesElsewhere(_ name: String) throws {
+    let repository = try Self.finishedCopy()
+    try FileManager.default.removeItem(atPath: repository.path(".git"))
+    try git("init", in: repository)
+    try git("add", "--force", ".", in: repository)
+    try FileManager.default.moveItem(atPath: repository.path(".git"), toPath: repository.path(name))
+    try repository.write("gitdir: \(name)\n", to: ".git")
+    let outcome = try repository.run("run", "recipe.yaml")
+    #expect(outcome.status == 2 && outcome.errors.contains("git tracks it"), "\(outcome)")
+  }
+
   @Test(.enabled(if: geteuid() == 0, "giving files away takes root")) func aStoreOfSomebodyElseIsNotBelieved() throws {
     let repository = try Self.finishedCopy()
     try #require(chown(repository.path(".diffusionclip"), 12345, 12345) == 0)
