@@ -36,7 +36,8 @@ let package = Package(
     .executableTarget(
       name: "diffusionclip",
       dependencies: [
-        "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Escaping", arguments,
+        "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "FileSystem", "Escaping",
+        arguments,
       ],
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
@@ -99,7 +100,7 @@ let package = Package(
     tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "TestSupport"]),
     tests(
       "Stages",
-      ["Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore"]),
+      ["Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore", "Escaping"]),
     tests("Execution", ["Planning", "StageKit", "ArtifactStore", "Escaping", "TestSupport"]),
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(

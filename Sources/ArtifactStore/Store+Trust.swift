@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 extension Store {
@@ -21,7 +22,6 @@ extension Store {
     guard lstat(path, &status) == 0 else { return nil }
     if status.st_mode & S_IFMT == S_IFLNK { return "is a symbolic link" }
     if status.st_uid != geteuid() { return "belongs to another user" }
-    let name = (path as NSString).lastPathComponent
-    return try GitIndex(of: repository)?.tracks(name) ?? false ? "came with the repository: git tracks it" : nil
+    return try GitIndex(of: repository)?.tracks(path.fileName) ?? false ? "came with the repository: git tracks it" : nil
   }
 }

@@ -29,12 +29,14 @@ extension String {
     Escape.replacing(in: self) { $0 == old ? new : nil }
   }
 
-  // MARK: Paths
+  // MARK: Paths, of which Foundation's own functions trap where a name is one sign
 
   /// The last part of a path; "/" for the root.
   package var fileName: String {
-    let parts = parts(at: "/")
-    return parts.last ?? (isEmpty ? "" : "/")
+    let slash = UInt8(ascii: "/")
+    guard let last = utf8.lastIndex(where: { $0 != slash }) else { return isEmpty ? "" : "/" }
+    let start = utf8[..<last].lastIndex(of: slash).map { utf8.index(after: $0) } ?? startIndex
+    return String(self[start..<utf8.index(after: last)])
   }
 
   /// A path without its last part: "" where it has but one, "/" for the root.
@@ -45,6 +47,13 @@ extension String {
     while let last = bytes.last, last != slash { bytes.removeLast() }
     while bytes.count > 1, bytes.last == slash { bytes.removeLast() }
     return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// A file's name without its extension; a leading point starts none.
+  package var fileStem: String {
+    let name = fileName
+    guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else { return name }
+    return String(name[..<dot])
   }
 
   /// What stands behind the last point of a file's name, unless nothing stands before it; else "".

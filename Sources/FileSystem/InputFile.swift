@@ -85,6 +85,17 @@ package enum Limits {
     default: ""
     }
   }
+
+  /// Whether so many more files can be opened now: Swift's own tasks end the program by a trap where they find none.
+  package static func canOpen(_ count: Int) -> Bool {
+    var files: [Int32] = []
+    defer { files.forEach { close($0) } }
+    for _ in 0..<count {
+      let file = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      if file >= 0 { files.append(file) } else if [EMFILE, ENFILE].contains(errno) { return false }
+    }
+    return true
+  }
 }
 
 /// What there is in a file system besides plain files, as people call it.

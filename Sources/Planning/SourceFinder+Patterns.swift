@@ -67,7 +67,7 @@ extension SourceFinder {
   func pattern(in path: String, _ written: String, _ endings: [String]) throws(PathError) -> String {
     let names = try visible(in: path).filter { $0.isFile || Self.fileType("\(path)/\($0.name)") == .file }.map(\.name)
     func ending(_ name: String) -> String? {
-      let stem = Self.stem(name)
+      let stem = name.fileStem
       return stem.utf8.count < name.utf8.count
         ? String(decoding: name.utf8.dropFirst(stem.utf8.count + 1), as: UTF8.self) : nil
     }

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import FileSystem
 import Foundation
 import RecipeSyntax
@@ -45,7 +46,7 @@ struct SourceFinder {
   ) -> PlannedSource? {
     var named = files.map { file, node in
       (
-        file: SourcePath(name: form == .folder ? file.name : Self.stem(file.name), place: file.place),
+        file: SourcePath(name: form == .folder ? file.name : file.name.fileStem, place: file.place),
         text: file.place.text, node: node
       )
     }
@@ -225,8 +226,8 @@ struct SourceFinder {
       return PathError(message: "no such file '\(written)'", hint: "\(existing) is not a folder")
     }
     let siblings = ((try? names(in: existing)) ?? []).sorted(by: precedes)
-    let stem = Self.stem(components[index])
-    let nearest = siblings.first { Self.stem($0) == stem } ?? Suggestion.nearest(to: components[index], in: siblings)
+    let stem = components[index].fileStem
+    let nearest = siblings.first { $0.fileStem == stem } ?? Suggestion.nearest(to: components[index], in: siblings)
     // Counted from the end, the parts of the absolute path are those of the written one.
     var parts = written.split(separator: "/", omittingEmptySubsequences: false).filter { $0 != "." }.map(String.init)
     let fromEnd = components.count - index
@@ -282,13 +283,6 @@ struct SourceFinder {
         .joined()
     }
     return nil
-  }
-
-  /// A file's name without its extension; a leading dot starts none.
-  static func stem(_ name: some StringProtocol) -> String {
-    let name = Substring(name)
-    guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else { return String(name) }
-    return String(name[..<dot])
   }
 
   private func names(in folder: String) throws(PathError) -> [String] { try entries(in: folder).map(\.name) }

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Execution
+import FileSystem
+import Glibc
 
 /// The version of the program, as `--version` and the provenance of everything made show it.
 let version = "0.1.0"
@@ -26,6 +29,10 @@ struct DiffusionCLIP: AsyncParsableCommand {
 
   /// As ArgumentParser's own, but that nothing of the command line that a message repeats acts on a terminal.
   static func main() async {
+    guard Limits.canOpen(16) else {
+      complain("Error: hardly any file can be opened" + Limits.advice(EMFILE))
+      exit(withError: ExitCode(ExitStatus.wrongInput.rawValue))
+    }
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ArtifactStore
+import Escaping
 import Execution
 import Foundation
 import Planning
@@ -81,7 +82,7 @@ struct ExecCommand: AsyncParsableCommand {
       defer { signals.cancel() }
       let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
       if let receipt {
-        let folder = (receipt as NSString).deletingLastPathComponent
+        let folder = receipt.parentFolder
         if !folder.isEmpty { try OutputPlace.requireFolder(folder, option: "--receipt") }
         try OutputPlace.requireFile(receipt, option: "--receipt")
       }

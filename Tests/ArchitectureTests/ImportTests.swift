@@ -51,6 +51,15 @@ struct ImportTests {
     }
   }
 
+  /// Foundation's functions of paths trap on some names; those of Escaping take any.
+  @Test func pathsAreTakenApartInOnePlace() throws {
+    for file in FileManager.default.enumerator(atPath: Self.sources.path)?.compactMap({ $0 as? String }) ?? []
+    where file.hasSuffix(".swift") {
+      let text = try String(contentsOf: Self.sources.appending(path: file), encoding: .utf8)
+      #expect(!text.contains("as NSString"), "\(file)")
+    }
+  }
+
   @Test func executionAndStagesDoNotKnowEachOther() throws {
     #expect(try !Self.imports(in: "Execution").contains("Stages"))
     #expect(try !Self.imports(in: "Stages").contains("Execution"))

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Testing
 
@@ -197,7 +198,7 @@ struct ExecTests {
     #expect(failed.status == 2)
     #expect(failed.errors.contains("stage 'faces' failed on 'bad'"))
     #expect(try failed.ran.contains("base"), "the training needs no faces")
-    #expect(receipts(other).map { ($0 as NSString).lastPathComponent } == ["base.json", "photos.json"])
+    #expect(receipts(other).map { $0.fileName } == ["base.json", "photos.json"])
   }
 
   /// A part of a stage starts as soon as its own items are there, while others are still to be made.

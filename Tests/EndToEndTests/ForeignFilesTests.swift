@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Testing
 
@@ -48,7 +49,7 @@ struct ForeignFilesTests {
       let files = FileManager.default
       try? files.removeItem(atPath: path)
       try files.createDirectory(
-        atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        atPath: path.parentFolder, withIntermediateDirectories: true)
       switch self {
       case .linkToFile: try files.createSymbolicLink(atPath: path, withDestinationPath: outside + "/file")
       case .linkToFolder: try files.createSymbolicLink(atPath: path, withDestinationPath: outside)

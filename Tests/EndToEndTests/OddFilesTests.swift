@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Testing
 
@@ -40,6 +41,21 @@ struct OddFilesTests {
     let outcome = try repository.start(command + ["pipe"]).outcome(within: 10)
     #expect(outcome.status == 2, "\(outcome)")
     #expect(outcome.errors.contains("pipe") || command[0] == "diff", "\(outcome)")
+  }
+
+  @Test(arguments: ["x", "-", "é", "./y"]) func outputsMayHaveShortNames(_ name: String) throws {
+    let repository = try Repository(Self.recipe.replacing(", faces/odd.png", with: ""))
+    for arguments in [
+      ["plan", "recipe.yaml", "--out=\(name)"], ["plan", "recipe.yaml", "--cost", "--plot=\(name).svg"],
+      ["run", "recipe.yaml", "--junit=\(name)"], ["run", "recipe.yaml", "--runs=r/\(name)"],
+      ["export", "recipe.yaml", "faces", "--to=e\(name)"],
+    ] {
+      let outcome = try repository.run(arguments)
+      #expect(outcome.status == 0, "\(arguments): \(outcome)")
+    }
+    #expect(try repository.run("plan", "recipe.yaml", "--out", "plan.json").status == 0)
+    let outcome = try repository.run("exec", "--plan", "plan.json", "--action", "faces", "--receipt=\(name)")
+    #expect(try outcome.status == 0 && repository.text(name).begins(with: "{"), "\(outcome)")
   }
 
   @Test func outputsAreWrittenThroughWhatIsThere() throws {

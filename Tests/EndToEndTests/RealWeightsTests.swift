@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Testing
 
@@ -26,7 +27,7 @@ struct RealWeightsTests {
       ["train", "test", "unseen", "strokes"].map { "Pictures/\(folder)/\($0)/a.png" }
     }
     for file in Self.weights.map({ "Weights/\($0)" }) + pictures {
-      let folder = (repository.path(file) as NSString).deletingLastPathComponent
+      let folder = repository.path(file).parentFolder
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       try repository.write(pictures.contains(file) ? picture : Data(), to: file)
     }
@@ -59,7 +60,7 @@ struct RealWeightsTests {
         let path = try #require(error["missing"]?.string, "\(name): \(error)")
         #expect(path.hasPrefix(repository.folder + "/"))
         let file = String(path.dropFirst(repository.folder.count + 1)).replacing("*", with: "a")
-        let folder = (file as NSString).pathExtension.isEmpty ? file : (file as NSString).deletingLastPathComponent
+        let folder = file.fileExtension.isEmpty ? file : file.parentFolder
         try FileManager.default.createDirectory(atPath: repository.path(folder), withIntermediateDirectories: true)
         let isPicture = ["Pictures/", "Outputs/"].contains(where: file.hasPrefix)
         try repository.write(

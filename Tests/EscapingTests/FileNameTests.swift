@@ -27,6 +27,20 @@ struct FileNameTests {
     }
   }
 
+  @Test(arguments: [
+    ("", "", "", "", ""), ("/", "/", "/", "/", ""), ("///", "/", "/", "/", ""), ("x", "x", "", "x", ""),
+    ("-", "-", "", "-", ""), ("é", "é", "", "é", ""), ("/x", "x", "/", "x", ""), ("x/", "x", "", "x", ""),
+    ("a/b", "b", "a", "b", ""), ("a//b//", "b", "a", "b", ""), (".", ".", "", ".", ""), (".x", ".x", "", ".x", ""),
+    ("a/x.tar.gz", "x.tar.gz", "a", "x.tar", "gz"), ("a.b/x", "x", "a.b", "x", ""), ("x.", "x.", "", "x", ""),
+    ("a/\u{301}x.p\u{301}", "\u{301}x.p\u{301}", "a", "\u{301}x", "p\u{301}"),
+    ("a/\u{600}.\u{301}", "\u{600}.\u{301}", "a", "\u{600}", "\u{301}"),
+  ])
+  func partsOfPaths(path: String, name: String, folder: String, stem: String, ending: String) {
+    func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+    #expect(bytes(path.fileName) == bytes(name) && bytes(path.parentFolder) == bytes(folder))
+    #expect(bytes(path.fileStem) == bytes(stem) && bytes(path.fileExtension) == bytes(ending))
+  }
+
   /// Other names, other files: also for a file system that takes two spellings of an accent for one.
   @Test func otherNamesAreOtherFiles() {
     let looksAlike = [

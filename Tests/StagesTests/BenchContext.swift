@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Imaging
 import StageKit
@@ -45,7 +46,7 @@ final class BenchContext: StageContext {
     sources = try files.mapValues { paths in
       try paths.map { path in
         let data = try Data(contentsOf: URL(filePath: path))
-        return SourceFile(name: (path as NSString).lastPathComponent, path: path, digest: Digest(of: data))
+        return SourceFile(name: path.fileName, path: path, digest: Digest(of: data))
       }
     }
     let defaults = declared.parameters.compactMap { parameter -> (String, Value)? in

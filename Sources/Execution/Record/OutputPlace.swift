@@ -40,7 +40,7 @@ public enum OutputPlace {
       }
       return
     }
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = path.parentFolder
     let parent = folder.isEmpty ? "." : folder
     guard stat(parent, &status) == 0 else {
       throw InputError("\(option): there is no folder \(parent) to write \(path) to: make it first")

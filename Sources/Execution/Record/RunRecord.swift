@@ -157,7 +157,7 @@ extension Plan {
   /// The path of the recipe's file in its repository, which is the same in every copy of that.
   var fileInRepository: String {
     let root = Store.repository(around: file)
-    return file.hasPrefix(root + "/") ? String(file.dropFirst(root.count + 1)) : (file as NSString).lastPathComponent
+    return file.begins(with: root + "/") ? file.dropping(bytes: root.utf8.count + 1) : file.fileName
   }
 
   /// What a person calls an output: its stage, with the port where that is not the stage's first.

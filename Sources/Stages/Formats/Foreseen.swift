@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 import Imaging
 import Metrics
@@ -63,8 +64,7 @@ func pictureSizes(_ paths: [String]) -> (sizes: [String: PictureSize]?, complain
     guard let data = try? file.read(upToCount: Image.headerLength) ?? Data() else { continue }
     do throws(ImagingError) {
       if let size = try Image.size(ofFileBeginning: data, name: path) {
-        let name = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-        sizes[name] = PictureSize(width: size.width, height: size.height)
+        sizes[path.fileStem] = PictureSize(width: size.width, height: size.height)
       }
     } catch { complaints.append(Complaint(about: "images", "\(error)")) }
   }
@@ -104,7 +104,7 @@ private final class DeferredTokenizer: @unchecked Sendable {
 
   /// Nil where the files hold none: that is told when they are loaded.
   private func make() -> (tokenizer: Tokenizer, contextLength: Int)? {
-    guard let files = try? ModelFiles(paths.map { (($0 as NSString).lastPathComponent, $0) }),
+    guard let files = try? ModelFiles(paths.map { ($0.fileName, $0) }),
       let model = try? files.model(), let clip = model.network as? CLIP, let merges = try? files.merges(for: clip),
       let tokenizer = try? Tokenizer(merges: merges, from: "merges")
     else { return nil }

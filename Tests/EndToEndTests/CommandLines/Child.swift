@@ -61,7 +61,8 @@ struct Ended {
     let said = String(decoding: errors.prefix(600), as: UTF8.self)
     if hung { faults.append("hangs, and does not answer SIGINT") }
     if let signal {
-      if signal != line.signal, !hung { faults.append("ended by signal \(signal): \(said)") }
+      // What waits for others is interrupted as its user would.
+      if signal != line.signal, !hung, !(wasSlow && signal == SIGINT) { faults.append("ended by signal \(signal): \(said)") }
     } else {
       if ![0, 1, 2, 3, 64, 130].contains(status) { faults.append("status \(status): \(said)") }
       if status == 130, line.signal == nil, !wasSlow { faults.append("status 130 without a signal: \(said)") }

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// Every file below a folder, as the file system tells of it.
@@ -70,15 +71,15 @@ struct Snapshot {
 
   /// Where a path leads: links followed as far as there are some.
   private static func resolved(_ path: String) -> String {
-    var path = (path as NSString).standardizingPath
+    var path = URL(filePath: path).standardized.path
     var rest = ""
-    while path != "/" {
+    while path != "/", !path.isEmpty {
       if let real = realpath(path, nil) {
         defer { free(real) }
         return String(cString: real) + rest
       }
-      rest = "/" + (path as NSString).lastPathComponent + rest
-      path = (path as NSString).deletingLastPathComponent
+      rest = "/" + path.fileName + rest
+      path = path.parentFolder
     }
     return rest
   }
