@@ -45,7 +45,7 @@ extension Escape {
       case "<": return "\\textless{}"
       case ">": return "\\textgreater{}"
       case "|": return "\\textbar{}"
-      case "\"": return "\\textquotedbl{}"
+      case "\"": return "\\symbol{34}"
       // What ends a row takes a star or a bracket behind it for its own; braces keep them apart.
       case "*": return "{*}"
       case "[": return "{[}"

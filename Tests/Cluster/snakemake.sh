@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs recipes through Snakemake (8 or later), and compares with runs of this machine: the multi-attribute and a swept
-# recipe; a stage that fails, running again.
+# recipe; a stage that fails, running again; names that would do harm.
 #
 #   snakemake.sh [PROGRAM [--full]]     --full takes the recipes as they are, else with little to do
 set -euo pipefail
@@ -45,5 +45,44 @@ if grep -E "stage_(people|good|back)" snakemake.log; then fail "something is don
 mkdir "$work/mended" && cp -r .git faces recipe.yaml Fixtures "$work/mended/"
 (cd "$work/mended" && "$program" run recipe.yaml >/dev/null 2>&1) || fail "the run"
 same "$work/mended/runs/branches" runs/branches
+
+say "names that are code in YAML, Python, Snakemake or a shell"
+checkout "o'; touch TRAPPED; '"
+mkdir "faces {0}"
+cp "$(ls "$repository"/Fixtures/portraits/*.png | head -n 1)" "faces {0}/'; touch TRAPPED; '.png"
+cp "$(ls "$repository"/Fixtures/portraits/*.png | tail -n 1)" "faces {0}/{open('TRAPPED','w')}.png"
+cat >recipe.yaml <<'YAML'
+recipe: names
+params:
+  text:
+    sweep:
+      - "'; touch TRAPPED; '"
+      - "\u0600'\u0301; touch TRAPPED; \u0600'\u0301"
+      - "$(touch TRAPPED)"
+      - "`touch TRAPPED`"
+      - "\ntouch TRAPPED\n"
+      - "\n\nopen('TRAPPED','w')\n"
+      - "{open('TRAPPED','w')}"
+      - "{{x}} {wildcards.part} {output} {EXEC}"
+      - "' + open('TRAPPED','w').name + '"
+      - "\" + open('TRAPPED','w').name + \""
+      - "\"\"\" + open('TRAPPED','w').name + \"\"\""
+      - "\"\u0301 + open('TRAPPED','w').name + \u0600\""
+      - "\\"
+      - "\\\u0301"
+      - "a\u2028b\u0085c\r\nd %s"
+stages:
+  faces: { load: { images: "faces ?0?/*.png", size: 16 } }
+  sheet: { figure: { rows: { "${text}": faces }, title: "${text}" } }
+outputs: [sheet, faces]
+YAML
+"$program" submit recipe.yaml --engine snakemake --task 0.002 --threads 1 --runs "r'; touch TRAPPED; '{0}"
+flow -c2 || { tail -n 50 snakemake.log; fail "Snakemake: $?"; }
+results="r'; touch TRAPPED; '{0}/names"
+[[ $(ls "$results"/sheet*.svg | wc -l) == 15 ]] || fail "there are not 15 figures: $(ls "$results")"
+[[ -z $(find . -name TRAPPED) ]] || fail "a name was executed: $(find . -name TRAPPED)"
+"$program" run recipe.yaml --store other >run.log 2>&1 || { cat run.log; fail "the run"; }
+same runs/names "$results"
+for figure in runs/names/sheet*.svg; do cmp "$figure" "$results/${figure#runs/names/}" || fail "$figure differs"; done
 
 say "Snakemake: all is well"

@@ -115,6 +115,36 @@ struct InjectionTests {
     }
   }
 
+  private static let latex = ["lualatex", "xelatex"].map { "/usr/bin/\($0)" }
+    .first { FileManager.default.isExecutableFile(atPath: $0) }
+
+  /// LaTeX sets the table without a complaint, and reads and writes no file for it.
+  @Test(.enabled(if: latex != nil, "there is no LuaLaTeX or XeLaTeX in /usr/bin")) func tablesAreSetByLaTeX() throws {
+    let (repository, _) = try Self.finished.get()
+    try FileManager.default.createDirectory(atPath: repository.path("set"), withIntermediateDirectories: true)
+    try repository.write(
+      """
+      \\documentclass{article}
+      \\usepackage{booktabs}
+      \\begin{document}
+      \\input{../runs/hostile/few.tex}
+      \\end{document}
+      """, to: "set/main.tex")
+    let process = Process()
+    process.executableURL = URL(filePath: try #require(Self.latex))
+    process.arguments = ["-recorder", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
+    process.currentDirectoryURL = URL(filePath: repository.path("set"))
+    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+    try process.run()
+    process.waitUntilExit()
+    let log = String(decoding: try repository.data("set/main.log"), as: UTF8.self)
+    #expect(process.terminationStatus == 0, "\(log.suffix(2000))")
+    #expect(try repository.data("set/main.pdf").starts(with: Data("%PDF".utf8)))
+    let files = try repository.text("set/main.fls").parts(at: "\n")
+    #expect(files.contains("INPUT ../runs/hostile/few.tex") && !files.contains { $0.contains("passwd") })
+    #expect(Self.isUntouched(repository))
+  }
+
   /// A figure's SVG and the run's JUnit report are XML, in which the texts are texts.
   @Test func documentsAreXML() throws {
     let (repository, _) = try Self.finished.get()
