@@ -1,6 +1,7 @@
 /// Guesses what was meant by a name that does not exist.
 package enum Suggestion {
-  /// The candidate that `name` is most likely a slip of, or nil where none is close: at most one edit in three letters.
+  /// The candidate that `name` is most likely a slip of, or nil where none is close: at most one edit in three letters, or
+  /// an ending more or less.
   /// The first of equals wins. Of very many candidates only the first are tried, and no very long ones.
   /// O(candidates + letters²).
   package static func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
@@ -11,10 +12,12 @@ package enum Suggestion {
     var best: (candidate: String, distance: Int)?
     for candidate in candidates.prefix(most) where candidate != name && candidate.utf8.count <= longest {
       let letters = Array(candidate.lowercased())
-      guard abs(letters.count - written.count) <= limit else { continue }
+      let (short, long) = written.count < letters.count ? (written, letters) : (letters, written)
+      let isEnding = short.count > 2 && long.count <= 2 * short.count && long.starts(with: short)
+      guard isEnding || long.count - short.count <= limit else { continue }
       let distance = editDistance(written, letters)
       // A slip leaves something of the word: `b` is no slip of `a`.
-      guard distance <= limit, distance < letters.count, distance < best?.distance ?? .max else { continue }
+      guard isEnding || distance <= limit, distance < letters.count, distance < best?.distance ?? .max else { continue }
       best = (candidate, distance)
     }
     return best?.candidate

@@ -60,7 +60,10 @@ struct RecipeOptions: ParsableArguments {
 struct StoreOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The folder of the store; else $DIFFUSIONCLIP_STORE, else .diffusionclip in the recipe's repository.",
+      """
+      The folder of the store; else $DIFFUSIONCLIP_STORE, else .diffusionclip in the repository around the recipe, for \
+      gc and verify around the current folder; where there is no repository, in that folder itself.
+      """,
       valueName: "folder"), transform: path)
   var store: String?
 

@@ -88,6 +88,31 @@ struct CommandTests {
     #expect(wrong.errors == "faces is no run: name the folder of one, such as runs/quickstart\n")
   }
 
+  /// What was measured is compared where the recipe shows nothing of it.
+  @Test func numbersThatAreNotShownAreCompared() throws {
+    let repository = try Repository(
+      """
+      recipe: r
+      params: { seed: 2 }
+      stages:
+        p: { synthesize: { count: 3, size: 16, seed: 1 } }
+        q: { synthesize: { count: 3, size: 16, seed: "${seed}" } }
+        first: { metric: { images: p, reference: q, measures: [mae] } }
+        second: { metric: { images: p, reference: p, measures: [mae] } }
+        t: { table: { rows: [first, second] }, expect: { mae.least_lead: ">= 0" } }
+        sheet: { figure: { rows: [p] } }
+      outputs: [sheet]
+
+      """)
+    for (seed, runs) in [(2, "one"), (3, "two")] {
+      #expect(try repository.run("run", "recipe.yaml", "--runs", runs, "--set", "seed=\(seed)").status == 0)
+    }
+    let json = try repository.run("diff", "one/r", "two/r", "--json").lines[0]
+    let subjects = json["measures"]?.array?.compactMap { $0["subject"]?.string }
+    let trends = ["rise", "lead"].map { "t.trend.mae.least_\($0)" } + ["t.trend.mae.greatest_lead"]
+    #expect(subjects == ["first.mae"] + trends, "\(json.text)")
+  }
+
   @Test func expectationsAsJUnit() throws {
     let repository = try WholeRecipe.finishedCopy()
     let outcome = try repository.run("run", "recipe.yaml", "--junit", "report.xml", "--set", "limit=0.5 ± 0.0001")

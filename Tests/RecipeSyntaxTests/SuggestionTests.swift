@@ -4,7 +4,7 @@ import Testing
 struct SuggestionTests {
   @Test(arguments: [
     ("portrait", "portraits"), ("smaple", "sample"), ("Invert", "invert"), ("retrun_step", "return_step"),
-    ("ab", "abc"),
+    ("ab", "abc"), ("return", "return_step"), ("inverted_", "invert"),
   ])
   func slip(written: String, meant: String) {
     let names = ["abc", "invert", "portraits", "return_step", "sample"]

@@ -17,7 +17,7 @@ extension Summary {
     var text = "\(Readable.count(found.objects, "object")) (\(Readable.size(found.bytes))), "
     text += "\(Readable.count(found.actions, "action")): "
     if found.isClean { return text + "all is well\n" }
-    text += "\(found.damaged.count) damaged, \(found.missing.count) missing, "
+    text += "\(found.damaged.count) damaged, \(found.missing.subtracting(found.damaged).count) missing, "
     text += "\(Readable.count(found.broken.count, "action")) to be done again\n"
     for digest in found.damaged {
       text += "  \(digest.hex) is damaged" + (found.isQuarantined ? "; it is in quarantine\n" : "\n")

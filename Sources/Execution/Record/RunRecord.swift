@@ -98,10 +98,11 @@ struct RunRecord: Sendable {
     try Files.replace(place, with: data)
   }
 
-  /// The means of the recipe's outputs that are metrics.
+  /// The means of all that was measured, whether the recipe shows it or not.
   private var measures: [JSON] {
     get throws {
-      try shownOutputs.filter { $0.artifact.type == .metrics }.flatMap { name, artifact -> [JSON] in
+      try madeArtifacts.filter { $0.artifact.type == .metrics }.flatMap { reference, artifact -> [JSON] in
+        let name = plan.name(of: reference)
         guard let measured = try Measurements(of: artifact, stage: name, in: run.store) else { return [] }
         return measured.measures.map { measure in
           [
