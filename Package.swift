@@ -19,7 +19,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], fixtures: B
     swiftSettings: testing)
 }
 
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let heaps = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -30,7 +29,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
   ],
   targets: [
     .executableTarget(
@@ -63,8 +61,8 @@ let package = Package(
     module("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "FileSystem", "Escaping", collections]),
     module("StageKit", ["RecipeSyntax", "ArtifactStore", "Escaping"]),
     module("RecipeSyntax", ["FileSystem", "CLibYAML", "Escaping", collections]),
-    module("ArtifactStore", ["FileSystem", "Escaping", crypto]),
-    module("Transfers", ["CCurl", crypto]),
+    module("ArtifactStore", ["FileSystem", "Hashing", "Escaping"]),
+    module("Transfers", ["CCurl", "Hashing"]),
     module("Diffusion", ["Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
     module("Networks", ["Checkpoints", "Tensors", "Kernels", collections]),
@@ -74,14 +72,17 @@ let package = Package(
     module("Tensors", ["Kernels"]),
     module("Kernels", ["CKernels", "COpenBLAS"]),
     module("FileSystem"),
+    module("Hashing", ["CSHA256"]),
     module("Escaping"),
     .target(name: "CFileFaults"),
+    .target(name: "CSHA256", dependencies: ["CLibCrypto"]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CJPEG", dependencies: ["CLibJPEG"]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+    .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(
       name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -94,7 +95,8 @@ let package = Package(
     tests("Imaging", ["TestSupport"], fixtures: true),
     tests("Portraits"),
     tests("ArtifactStore"),
-    tests("Transfers", ["TestSupport", crypto]),
+    tests("Transfers", ["Hashing", "TestSupport"]),
+    tests("Hashing"),
     tests("RecipeSyntax"),
     tests("StageKit"),
     tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "TestSupport"]),

@@ -1,5 +1,5 @@
-import Crypto
 import Foundation
+import Hashing
 
 /// The SHA-256 of some bytes: the name of an object in the store, or of an action.
 public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible, Codable {
@@ -8,22 +8,24 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible, C
 
   /// The digest of `data`.
   public init(of data: some DataProtocol) {
-    self.init(SHA256.hash(data: data))
+    if data.regions.count == 1, let region = data.regions.first {
+      self = region.withUnsafeBytes { SHA256.withDigest(of: $0) { Digest(bytes: $0) } }
+    } else {
+      var hash = SHA256()
+      for region in data.regions { region.withUnsafeBytes { hash.update($0) } }
+      self.init(hash.finalize())
+    }
   }
 
   /// The digest of the UTF-8 bytes of `text`.
   public init(of text: String) {
     var text = text
-    self.init(
-      text.withUTF8 { bytes in
-        var hash = SHA256()
-        hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
-        return hash.finalize()
-      })
+    self = text.withUTF8 { bytes in SHA256.withDigest(of: UnsafeRawBufferPointer(bytes)) { Digest(bytes: $0) } }
   }
 
-  init(_ hash: SHA256.Digest) {
-    self = hash.withUnsafeBytes { Digest(bytes: $0) }
+  /// The digest that 32 bytes are.
+  init(_ bytes: [UInt8]) {
+    self = bytes.withUnsafeBytes { Digest(bytes: $0) }
   }
 
   /// The digest that 32 bytes are.

@@ -1,7 +1,7 @@
-import Crypto
 import Escaping
 import FileSystem
 import Foundation
+import Hashing
 
 /// The few file operations that the store and the run record need, with typed errors. Absence is nil, not an error;
 /// something else than a plain file is an error, and is never waited for.
@@ -136,7 +136,7 @@ package enum Files {
     while true {
       let count = InputFile.fill(piece, from: file)
       guard count >= 0 else { throw .last("read", place.path) }
-      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<count]))
+      hash.update(UnsafeRawBufferPointer(rebasing: piece[..<count]))
       if count < piece.count { return Digest(hash.finalize()) }
       if isInterrupted() { throw .interrupted }
     }

@@ -1,5 +1,5 @@
-import Crypto
 import Foundation
+import Hashing
 
 /// A file from a server, known by its content.
 public struct Download: Sendable, Hashable {
@@ -162,7 +162,7 @@ private final class PartialFile: Transfer.Party {
       let result = pread(file, piece.baseAddress, piece.count, off_t(place))
       if result < 0, errno == EINTR { continue }
       guard result > 0 else { throw failure() }
-      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<result]))
+      hash.update(UnsafeRawBufferPointer(rebasing: piece[..<result]))
       place += result
       try checkpoint()
     }

@@ -6,11 +6,11 @@ struct ImportTests {
   private static let modules = [
     "diffusionclip", "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers",
     "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels", "FileSystem",
-    "Escaping",
+    "Hashing", "Escaping",
   ]
   private static let wrappers = [
     "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
-    "CCurl": "Transfers", "CFileFaults": "Checkpoints",
+    "CCurl": "Transfers", "CFileFaults": "Checkpoints", "CSHA256": "Hashing",
   ]
 
   /// Kernels hands the C functions on to Tensors, where each operation calls its own.
