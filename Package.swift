@@ -102,7 +102,10 @@ let package = Package(
     tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "TestSupport"]),
     tests(
       "Stages",
-      ["Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore", "Escaping"]),
+      [
+        "Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore",
+        "Escaping",
+      ]),
     tests("Execution", ["Planning", "StageKit", "ArtifactStore", "Escaping", "TestSupport"]),
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(

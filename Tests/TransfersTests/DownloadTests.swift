@@ -10,7 +10,9 @@ struct DownloadTests {
   private let path = NSTemporaryDirectory() + "download-\(UUID().uuidString)"
   private let patience = Download.Patience(silence: 1, attempts: 3, pause: 0.01)
 
-  private var sha256: String { content.withUnsafeBytes { SHA256.withDigest(of: $0) { $0.map { String(format: "%02x", $0) }.joined() } } }
+  private var sha256: String {
+    content.withUnsafeBytes { SHA256.withDigest(of: $0) { $0.map { String(format: "%02x", $0) }.joined() } }
+  }
 
   private func fetch(_ server: ScriptedServer, sha256: String? = nil) throws {
     try Download(url: server.url, sha256: sha256 ?? self.sha256)
