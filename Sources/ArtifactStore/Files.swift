@@ -341,7 +341,10 @@ package enum Files {
       case .system(let code): throw .last("write", path, code: code)
       }
     }
-    guard let file = open else { return try replace(Place(path), with: data) }
+    guard let file = open else {
+      // Beside what the user named, a draft is nobody's to find.
+      return try DeferredSignals.during { () throws(StoreError) in try replace(Place(path), with: data) }
+    }
     defer { close(file) }
     guard OutputFile.write(data, to: file) else { throw .last("write", path) }
   }
