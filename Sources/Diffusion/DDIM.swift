@@ -29,7 +29,8 @@ public struct DDIM: Sendable {
   }
 
   /// The step with η > 0 (paper eq. 5; Song et al. 2021, eqs. 12 and 16): c₁ = η √((1 − ᾱ/ᾱ')(1 − ᾱ')/(1 − ᾱ)) of
-  /// `fresh` noise, √(1 − ᾱ' − c₁²) of the predicted. `next` may be t, as in sequences of more steps than times: x stays.
+  /// `fresh` noise, √(1 − ᾱ' − c₁²) of the predicted. `next` may be t, as in sequences of more steps than times:
+  /// x stays.
   public func step(
     _ x: Tensor, noise epsilon: Tensor, from t: Int, to next: Int, eta: Double, fresh: Tensor
   ) -> Tensor {
