@@ -8,13 +8,13 @@ public struct DDIM: Sendable {
 
   public init(schedule: NoiseSchedule) { self.schedule = schedule }
 
-  /// f_θ(x, t) = (x − √(1 − ᾱ_t) ε) / √ᾱ_t: the clean image as foreseen from time t (paper eq. 5).
+  /// f_θ(x, t) = (x − √(1 − ᾱ_t) ε) / √ᾱ_t: the clean image as foreseen from time t (paper eq. 6).
   public func predictedImage(_ x: Tensor, noise epsilon: Tensor, at t: Int) -> Tensor {
     let alpha = schedule.alphaCumprod(t)
     return (x - epsilon * (1 - alpha).squareRoot()) * (1 / alpha.squareRoot())
   }
 
-  /// From time t to `next` with η = 0: √ᾱ' f + √(1 − ᾱ') ε (paper eqs. 4 and 12). `next` is earlier when sampling,
+  /// From time t to `next` with η = 0: √ᾱ' f + √(1 − ᾱ') ε (paper eqs. 12 and 13). `next` is earlier when sampling,
   /// later when inverting, −1 for the clean image.
   public func step(_ x: Tensor, noise epsilon: Tensor, from t: Int, to next: Int) -> Tensor {
     let (scale, shift) = coefficients(from: t, to: next)
@@ -28,8 +28,9 @@ public struct DDIM: Sendable {
     return (scale, (1 - target).squareRoot() - scale * (1 - alpha).squareRoot())
   }
 
-  /// The step with η > 0 (Song et al. 2021, eqs. 12 and 16): c₁ = η √((1 − ᾱ/ᾱ')(1 − ᾱ')/(1 − ᾱ)) of `fresh` noise,
-  /// √(1 − ᾱ' − c₁²) of the predicted. `next` may be t, as in sequences of more steps than times: x stays.
+  /// The step with η > 0 (paper eq. 5; Song et al. 2021, eqs. 12 and 16): c₁ = η √((1 − ᾱ/ᾱ')(1 − ᾱ')/(1 − ᾱ)) of
+  /// `fresh` noise, √(1 − ᾱ' − c₁²) of the predicted. `next` may be t, as in sequences of more steps than times:
+  /// x stays.
   public func step(
     _ x: Tensor, noise epsilon: Tensor, from t: Int, to next: Int, eta: Double, fresh: Tensor
   ) -> Tensor {
@@ -63,7 +64,7 @@ public struct DDIM: Sendable {
     return times.indices.reversed().map { (times[$0], $0 == 0 ? -1 : times[$0 - 1]) }
   }
 
-  /// The image from a latent at time t₀ (paper eq. 4): `steps` evaluations. With η > 0 `fresh` gives the noise of each
+  /// The image from a latent at time t₀ (paper eq. 13): `steps` evaluations. With η > 0 `fresh` gives the noise of each
   /// step, counted from 0; it is asked in order, for the last step too, where the noise has no share.
   public func generate(
     _ latent: Tensor, with model: any NoisePredictor, returnStep: Int, steps: Int, eta: Double = 0,

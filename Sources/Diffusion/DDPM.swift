@@ -87,7 +87,7 @@ public struct DDPM: Sendable {
     }
   }
 
-  /// The training loss E ‖w − ε_θ(x_t, t)‖² (Ho et al. 2020, eq. 14), as a mean over elements, with a time and noise
+  /// The training loss E ‖w − ε_θ(x_t, t)‖² (paper eq. 2), as a mean over elements, with a time and noise
   /// per image drawn from `random`.
   public func loss(_ images: Tensor, with model: any NoisePredictor, random: inout RandomSource) -> Tensor {
     let times = (0..<images.shape[0]).map { _ in Int(random.uniform() * Double(schedule.count)) }

@@ -47,7 +47,7 @@ public protocol Adaptation {
   func apply()
 }
 
-/// Fine-tuning of a diffusion model so that what it generates follows the objective (paper Sec. 3.1, algorithm 1).
+/// Fine-tuning of a diffusion model so that what it generates follows the objective (paper Sec. 3.1, eq. 10).
 public struct FineTuning {
   public enum Method: String, Sendable, CaseIterable {
     /// One Adam step per image, with the gradient through all generation steps.

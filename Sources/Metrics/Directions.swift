@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// A way through CLIP's space from what a source text says to what a target text says (paper eq. 8).
+/// A way through CLIP's space from what a source text says to what a target text says (ΔT of paper eq. 9).
 public struct TextDirection {
   /// ΔT, of unit length: [1, embedDim].
   public let vector: Tensor
@@ -52,7 +52,7 @@ public enum CLIPLoss {
     form((1 - direction.cosine(generated, original, by: clip)).mean())
   }
 
-  /// The global loss 1 − cos(E(generated), E(text)), averaged over items (paper eq. 7). `text` is a unit vector
+  /// The global loss 1 − cos(E(generated), E(text)), averaged over items (paper eq. 8). `text` is a unit vector
   /// [1, embedDim]. The logits of the official code are 100 times this cosine.
   public static func global(_ generated: Tensor, _ text: Tensor, by clip: CLIPModel, form: Form) -> Tensor {
     form((1 - (clip.embedding(ofImages: generated) * text).sum([-1])).mean())

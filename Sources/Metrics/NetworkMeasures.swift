@@ -3,7 +3,7 @@ import Tensors
 
 /// Measures that look through a network. Pictures are [1, H, W, 3] in [−1, 1].
 public enum NetworkMeasures {
-  /// SC: the share of pixels whose segmentation label stays the same (paper Sec. 4.3); no number where the network gives
+  /// SC: the share of pixels whose segmentation label stays the same (paper Sec. 4.1); no number where the network gives
   /// none.
   public static func segmentationConsistency(_ a: Tensor, _ b: Tensor, by network: any SegmentationModel) -> Double {
     let logits = (network(a), network(b))

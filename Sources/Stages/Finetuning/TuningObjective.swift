@@ -4,8 +4,8 @@ import Networks
 import StageKit
 import Tensors
 
-/// The weighted sum of the CLIP loss, the L1 loss and the identity loss (paper eq. 10), for pictures of the size of
-/// `image`.
+/// The weighted sum of the CLIP loss, the L1 loss and the identity loss (paper eqs. 10 and 11), for pictures of the
+/// size of `image`.
 func tuningObjective(_ context: any StageContext, for image: Tensor) throws -> Objective {
   let parameters = context.parameters
   guard let clip = try context.clip() else { throw InputError("finetune needs a clip") }
