@@ -7,7 +7,7 @@ import Tensors
 /// `sample`: pictures from latents, by one model or by several whose noise is combined.
 let sample = StageKind(
   name: "sample",
-  summary: "Generates pictures from latents by a model, or by several models mixed (paper eqs. 4 and 14).",
+  summary: "Generates pictures from latents by a model, or by several models mixed (paper eqs. 13 and 14).",
   revision: 1,
   inputs: [
     Port("latents", .latents, help: "From `invert` or `perturb`; they carry their return step."),

@@ -48,7 +48,7 @@ let finetune = StageKind(
       help: "Iterations after which the rate grows; after each pass unless given (paper: 1.2 every 50)."),
     Parameter(
       "loss", .choice(["directional", "global"]), .defaulting(.string("directional")),
-      help: "Which CLIP loss: of directions (paper eq. 9), or of the image with the text (eq. 7)."),
+      help: "Which CLIP loss: of directions (paper eq. 9), or of the image with the text (eq. 8)."),
     Parameter(
       "form", .choice(CLIPLoss.Form.allCases.map(\.rawValue)), .defaulting(.string("log")),
       help: "log: −log((2 − L)/2), as the official code. cosine: L itself, as the paper."),
