@@ -118,6 +118,15 @@ struct CacheOptions: ParsableArguments {
   }
 }
 
+/// What is taken from a shared cache.
+struct FetchOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Whose results are taken from the cache; else $DIFFUSIONCLIP_CACHE_TRUST, else all.", valueName: "all|signed|none"
+    ))
+  var cacheTrust: CacheSettings.Trust?
+}
+
 extension CacheSettings.Mode: ExpressibleByArgument {}
 extension CacheSettings.Trust: ExpressibleByArgument {}
 

@@ -69,8 +69,7 @@ struct PlanCommand: AsyncParsableCommand {
 
 /// What actions will run on.
 struct MachineOptions: ParsableArguments {
-  @Option(help: "How many threads an action has there: one for each processor by default.")
-  var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+  @OptionGroup var computing: ThreadOptions
 
   @Option(
     help: ArgumentHelp(
@@ -78,16 +77,12 @@ struct MachineOptions: ParsableArguments {
       valueName: "file"), transform: path)
   var bench: String?
 
-  func validate() throws {
-    try require(threads, in: 1...1024, "--threads")
-  }
-
   /// What a plan will take.
   func cost(of forecast: Forecast, for plan: Plan) throws -> CostEstimate {
     // Where OpenBLAS is missing, no stage runs either.
-    _ = try Engine.start(threads: threads)
+    _ = try Engine.start(threads: computing.threads)
     return try CostEstimate(
-      of: forecast, for: plan, threads: threads, bench: bench.map(BenchFigures.init(file:))
+      of: forecast, for: plan, threads: computing.threads, bench: bench.map(BenchFigures.init(file:))
     ) { Benchmark.sgemmPeak() * 1e9 }
   }
 }

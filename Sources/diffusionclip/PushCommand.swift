@@ -33,18 +33,13 @@ struct PullCommand: AsyncParsableCommand {
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
   @OptionGroup var cache: CacheOptions
+  @OptionGroup var fetching: FetchOptions
   @OptionGroup var output: OutputOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Whose results are taken from the cache; else $DIFFUSIONCLIP_CACHE_TRUST, else all.", valueName: "all|signed|none"
-    ))
-  var cacheTrust: CacheSettings.Trust?
-
-  func validate() throws { _ = try cache.neededSettings(trust: cacheTrust) }
+  func validate() throws { _ = try cache.neededSettings(trust: fetching.cacheTrust) }
 
   func run() async throws {
-    try await exchanging(recipe, store, try cache.neededSettings(trust: cacheTrust)) { exchange in
+    try await exchanging(recipe, store, try cache.neededSettings(trust: fetching.cacheTrust)) { exchange in
       let pulled = try await exchange.pull()
       if output.json { printLine(pulled.json) } else { printText(Summary.text(of: pulled)) }
     }

@@ -13,6 +13,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
   @OptionGroup var cache: CacheOptions
+  @OptionGroup var fetching: FetchOptions
   @OptionGroup var output: OutputOptions
 
   @Option(
@@ -20,12 +21,6 @@ struct RunCommand: AsyncParsableCommand {
       "Whether what is made goes to the cache, too; else $DIFFUSIONCLIP_CACHE_MODE, else read.", valueName: "read|write"
     ))
   var cacheMode: CacheSettings.Mode?
-
-  @Option(
-    help: ArgumentHelp(
-      "Whose results are taken from the cache; else $DIFFUSIONCLIP_CACHE_TRUST, else all.", valueName: "all|signed|none"
-    ))
-  var cacheTrust: CacheSettings.Trust?
 
   @OptionGroup var results: ResultOptions
 
@@ -61,7 +56,7 @@ struct RunCommand: AsyncParsableCommand {
   func validate() throws {
     try require(jobs, in: 1...1024, "--jobs")
     try require(memory, in: 1...1_000_000_000, "--memory")
-    _ = try cache.settings(mode: cacheMode, trust: cacheTrust)
+    _ = try cache.settings(mode: cacheMode, trust: fetching.cacheTrust)
   }
 
   func run() async throws {
@@ -77,7 +72,7 @@ struct RunCommand: AsyncParsableCommand {
       defer { signals.cancel() }
 
       let report = reporter(json: output.json)
-      let shared = try cache.settings(mode: cacheMode, trust: cacheTrust).map { settings in
+      let shared = try cache.settings(mode: cacheMode, trust: fetching.cacheTrust).map { settings in
         RemoteCache(settings, interruption: interruption, isOptional: true) { report(.notice($0)) }
       }
       let runs = try plans.map { try self.run(of: $0, environment, shared, interruption) }

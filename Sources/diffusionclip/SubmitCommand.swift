@@ -71,7 +71,7 @@ struct SubmitCommand: AsyncParsableCommand {
         let workflow = Workflow(
           cost,
           shape: Workflow.Shape(
-            taskSeconds: task * 60, threads: machine.threads, bundlesQuickStages: engine == .slurm))
+            taskSeconds: task * 60, threads: machine.computing.threads, bundlesQuickStages: engine == .slurm))
         try submission.write(workflow, for: engine, options: sbatch, by: forecast)
         let said = go ? try submission.submit() : ""
         guard wait else { return report(submission, workflow, cost, said) }
