@@ -22,6 +22,13 @@ extension Store {
     guard lstat(path, &status) == 0 else { return nil }
     if status.st_mode & S_IFMT == S_IFLNK { return "is a symbolic link" }
     if status.st_uid != geteuid() { return "belongs to another user" }
-    return try GitIndex(of: repository)?.tracks(path.fileName) ?? false ? "came with the repository: git tracks it" : nil
+    do {
+      let isTracked = try GitIndex(of: repository)?.tracks(path.fileName) ?? false
+      return isTracked ? "came with the repository: git tracks it" : nil
+    } catch let error as StoreError {
+      throw error
+    } catch {
+      return "may have come with the repository, whose git index cannot be read"
+    }
   }
 }

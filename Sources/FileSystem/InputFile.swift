@@ -89,7 +89,7 @@ package enum Limits {
   /// Whether so many more files can be opened now: Swift's own tasks end the program by a trap where they find none.
   package static func canOpen(_ count: Int) -> Bool {
     var files: [Int32] = []
-    defer { files.forEach { close($0) } }
+    defer { for file in files { close(file) } }
     for _ in 0..<count {
       let file = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       if file >= 0 { files.append(file) } else if [EMFILE, ENFILE].contains(errno) { return false }

@@ -206,6 +206,53 @@ struct ForeignFilesTests {
     #expect(try repository.run(["run", "recipe.yaml"], with: named).status == 0)
   }
 
+  /// What git says in ways that are seldom met: the store is refused where it is tracked, and where nobody can tell.
+  @Test func aStoreThatGitTracksInAnIndexOfAnotherKind() throws {
+    let repository = try Self.finishedCopy()
+    try FileManager.default.removeItem(atPath: repository.path(".git"))
+    try git("init", in: repository)
+    try git("add", "--force", ".", in: repository)
+    try git("update-index", "--split-index", in: repository)
+    try repository.write("x", to: "more")
+    try git("add", "more", in: repository)
+    #expect(repository.names(in: ".git").contains { $0.begins(with: "sharedindex.") })
+    let split = try repository.run("run", "recipe.yaml")
+    #expect(split.status == 2 && split.errors.contains("git tracks it"), "\(split)")
+
+    for name in repository.names(in: ".git") where name.begins(with: "sharedindex.") {
+      try FileManager.default.removeItem(atPath: repository.path(".git/\(name)"))
+    }
+    let counted: [UInt8] = Array("DIRC".utf8) + [0, 0, 0, 2, 0xFF, 0xFF, 0xFF, 0xFF] + [UInt8](repeating: 0, count: 20)
+    let later: [UInt8] = Array("DIRC".utf8) + [0, 0, 0, 9, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 20)
+    for index in [nil, counted, later, Array("DIRC".utf8), []] {
+      if let index { try repository.write(Data(index), to: ".git/index") }
+      let outcome = try repository.run("run", "recipe.yaml")
+      #expect(outcome.status == 2 && outcome.errors.contains("whose git index cannot be read"), "\(outcome)")
+    }
+    #expect(try repository.run("run", "recipe.yaml", "--store", ".diffusionclip").status == 0)
+  }
+
+  /// A record of a run that came with a checkout names files of the user, and some that a run wrote and the user changed.
+  @Test func aRecordThatNamesFilesOfTheUser() throws {
+    let repository = try Self.finishedCopy()
+    let files = ["notes.txt", "sub/x.csv", ".hidden", "old.csv", "edited.csv"]
+    try FileManager.default.createDirectory(
+      atPath: repository.path("runs/small/sub"), withIntermediateDirectories: true)
+    for file in files { try repository.write("mine", to: "runs/small/\(file)") }
+    let record = try repository.text("runs/small/run.json")
+    let digests = files.map {
+      let text = $0 == "old.csv" ? "mine" : "not mine"
+      return $0 == "notes.txt" ? "" : "\"\($0)\": \"\(Digest(of: text).hex)\", "
+    }
+    let names = files.map { "\"\($0)\", " }.joined()
+    try repository.write(
+      record.replacing("\"files\": [", with: "\"files\": [\(names)")
+        .replacing("\"digests\": {", with: "\"digests\": {\(digests.joined())"), to: "runs/small/run.json")
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+    #expect(repository.names(in: "runs/small/sub") == ["x.csv"])
+    for file in files { #expect((try? repository.text("runs/small/\(file)")) == (file == "old.csv" ? nil : "mine")) }
+  }
+
   /// As in a worktree or a submodule, and with marks that hide a sign from who compares characters.
   @Test(arguments: ["git", "\u{301}git", "git\u{600}"]) func aRepositoryWhoseIndexLiesElsewhere(_ name: String) throws {
     let repository = try Self.finishedCopy()

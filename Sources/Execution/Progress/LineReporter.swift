@@ -41,7 +41,7 @@ public final class LineReporter: Sendable {
         if isTerminal {
           redraw(id.stage, &board, atMostEvery: .zero)
         } else if isFirst, reason != Reason.neverRun.description {
-          line("\(Escape.message("\(id)")): \(reason)", &board)
+          line("\(Escape.message("\(id)")): \(Escape.onOneLine(reason))", &board)
         }
       case .progress(let id, let progress):
         board.stages[id.stage]?.current = progress

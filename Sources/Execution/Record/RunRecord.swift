@@ -12,6 +12,8 @@ struct RunRecord: Sendable {
   let artifacts: [OutputReference: Artifact]
   /// Files in the folder that earlier runs wrote and this one did not.
   private(set) var earlierFiles: [String] = []
+  /// The digests, in hex, of the run's files and of the earlier ones, by their names.
+  private var digests: [String: String] = [:]
 
   init(run: Run, outcome: RunOutcome, artifacts: [OutputReference: Artifact]) {
     (self.run, self.outcome, self.artifacts) = (run, outcome, artifacts)
@@ -77,16 +79,22 @@ struct RunRecord: Sendable {
         "two outputs would be the file \(results.path)/\(twice.path): give one of their stages another name")
     }
 
+    // The record may have come with a checkout: what is not as a run left it is somebody else's, and stays.
+    let known = before?["digests"]
+    let untouched = try earlier.filter { file in
+      guard let digest = known?[file]?.string.flatMap({ Digest(hex: $0) }) else { return false }
+      return try Files.status(of: results[file]) != nil && Files.digest(of: results[file]) == digest
+    }
     var record = self
-    if state != .done { record.earlierFiles = try earlier.filter { try Files.status(of: results[$0]) != nil } }
+    if state != .done { record.earlierFiles = untouched }
     files.append((FileName.report, Data(try Report(of: record).html.utf8)))
+    for file in files { record.digests[file.path] = Digest(of: file.data).hex }
+    for file in record.earlierFiles { record.digests[file] = known?[file]?.string }
     for file in files { try Self.write(file.data, to: results[file.path]) }
     try Files.replace(index, with: try record.json(files: files.map(\.path)).prettyData)
 
-    for name in earlier where state == .done {
-      // What is no plain file was not written by a run.
+    for name in untouched where state == .done {
       let file = results[name]
-      guard try Files.status(of: file) != nil else { continue }
       try Files.remove(file)
       if name.has("/"), let folder = file.parent { try Files.removeFolder(folder) }
     }
@@ -128,6 +136,7 @@ struct RunRecord: Sendable {
       "overlays": .object(plan.overlays.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
       "files": .array(files.map(JSON.string)),
       "earlier_files": .array(earlierFiles.map(JSON.string)),
+      "digests": .object(digests.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .string($0.value)) }),
       "seconds": .double(seconds),
       "provenance": run.environment.provenance(seconds: seconds, megabytes: ProcessMemory.highestMegabytes).json,
       "machines": .array(machines.map(\.json)),
