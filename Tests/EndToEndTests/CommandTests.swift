@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Testing
 
@@ -232,6 +233,26 @@ struct CommandTests {
     let forced = try repository.run("run", "recipe.yaml", "--json", "--only", "back", "--force", "latents")
     #expect(try forced.ran == ["latents/ada", "latents/bob", "latents/cyd"])
     #expect(try repository.run("run", "recipe.yaml", "--force", "nothing").status == 2)
+  }
+
+  /// The lines of a run that does again what is there, and of one that goes on after a failure.
+  @Test func progressCountsWhatIsSo() throws {
+    let repository = try Repository(
+      """
+      recipe: r
+      stages:
+        a: { load: { images: faces/*.png } }
+        scores: { metric: { images: a, reference: a, measures: [mae] } }
+
+      """)
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+    let forced = try repository.run("run", "recipe.yaml", "--force", "scores")
+    #expect(forced.errors.begins(with: "6 actions: 3 cached, 3 to run\n"), "\(forced)")
+    try repository.write("junk", to: "faces/bob.png")
+    let failed = try repository.run("run", "recipe.yaml", "--keep-going")
+    #expect(failed.status == 2 || failed.status == 1)
+    let words = failed.errors.parts(at: "\n").map { $0.parts(at: " ").joined(separator: " ") }
+    #expect(words.contains("a 2 cached, 1 failed") && words.contains("scores 2 cached"), "\(failed)")
   }
 
   @Test func severalAtOnceMakeTheSame() throws {

@@ -49,7 +49,7 @@ public final class LineReporter: Sendable {
       case .log(let id, let message): line("\(Escape.message("\(id)")): \(message)", &board)
       case .done(let id, _): board.stages[id.stage]?.finish(id)
       case .failed(let id, _):
-        board.stages[id.stage]?.end(id)
+        board.stages[id.stage]?.fail(id)
         line("\(Escape.message("\(id)")): failed", &board)
       case .repairing(let error): line("\(error); doing so", &board)
       case .notice(let text): line(text, &board)
@@ -93,6 +93,7 @@ struct StageProgress {
   let actions: Int
   var cached = 0
   private(set) var ran = 0
+  private var failed = 0
   /// Those that were started and are not done.
   private(set) var running: [ActionID] = []
   var current: ActionProgress? {
@@ -116,7 +117,12 @@ struct StageProgress {
     end(id)
   }
 
-  mutating func end(_ id: ActionID) {
+  mutating func fail(_ id: ActionID) {
+    failed += 1
+    end(id)
+  }
+
+  private mutating func end(_ id: ActionID) {
     running.removeAll { $0 == id }
     current = nil
   }
@@ -157,9 +163,10 @@ struct StageProgress {
 
   /// The line that stays when the stage is done.
   var closing: String {
-    if ran == 0 { return "\(padded) \(actions == 1 ? "cached" : "\(actions) cached")" }
+    let rest = failed > 0 ? ", \(failed) failed" : ""
+    if ran == 0 { return "\(padded) \(actions == 1 ? "cached" : "\(cached) cached\(rest)")" }
     let time = Readable.duration((ContinuousClock.now - began).seconds)
-    return "\(padded) " + (actions == 1 ? "done in \(time)" : "\(ran) done in \(time), \(cached) cached")
+    return "\(padded) " + (actions == 1 ? "done in \(time)" : "\(ran) done in \(time), \(cached) cached\(rest)")
   }
 
   private var padded: String { Escape.message(name) + String(repeating: " ", count: max(0, 14 - name.count)) }

@@ -47,7 +47,8 @@ public struct Run: Sendable {
       let forecast = try Forecast(of: plan, in: store, history: history)
       store.saveCaches()
       if let problems = problemsAhead(forecast) { throw problems }
-      emit(.planned(actions: forecast.actions.count, cached: forecast.cached))
+      let cached = forecast.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
+      emit(.planned(actions: forecast.actions.count, cached: cached))
       let uploads = cache.flatMap { $0.takesUploads ? CacheUploads(to: $0, from: store) : nil }
       let executor = Executor(
         plan: plan, store: store, forecast: forecast, options: options,
