@@ -24,6 +24,15 @@ public enum Safetensors {
     try read(FileBytes(data), from: source)
   }
 
+  /// The shapes of the tensors in a file, and its free text, which is all that is read of it.
+  /// - Throws: ``CheckpointError``.
+  public static func outline(ofFile path: String) throws(CheckpointError) -> (
+    shapes: [String: [Int]], metadata: [String: String]
+  ) {
+    let contents = try contents(FileBytes(contentsOf: path), source: path)
+    return (Dictionary(contents.entries.map { ($0.key, $0.value.shape) }) { first, _ in first }, contents.metadata)
+  }
+
   private static func read(_ file: FileBytes, from source: String) throws(CheckpointError) -> CheckpointTensors {
     let contents = try contents(file, source: source)
     let tensors = contents.entries.mapValues(\.tensor)
