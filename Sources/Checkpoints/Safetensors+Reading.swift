@@ -140,7 +140,11 @@ private struct Header: Decodable {
   /// The tensors in the order of their bytes, which together are all of the body and overlap nowhere.
   func layout(bodyBytes: Int, source: String) throws(CheckpointError) -> [Entry] {
     var entries: [Entry] = []
-    for (name, description) in descriptions {
+    // Of several mistakes, the first in the file is told.
+    let ordered = descriptions.sorted { a, b in
+      (a.description.offsets.first ?? 0, a.name) < (b.description.offsets.first ?? 0, b.name)
+    }
+    for (name, description) in ordered {
       entries.append(try Self.checked(name, description, bodyBytes: bodyBytes, source: source))
     }
     func place(_ entry: Entry) -> (Int, Int, String) { (entry.bytes.lowerBound, entry.bytes.upperBound, entry.name) }

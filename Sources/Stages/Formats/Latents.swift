@@ -152,15 +152,16 @@ struct Latent {
       let steps = metadata["steps"].flatMap(Int.init) ?? 0
       func require(_ part: String, _ expected: [Int], _ what: String) throws {
         guard shapes[part] == expected, (1...1000).contains(steps) else {
-          throw InputError(
-            "\(name): expected \(what), '\(part)' \(expected) and 'steps', beside the latent, as its metadata say")
+          throw InputError("\(name): expected \(what) beside the latent, as its metadata say")
         }
       }
       let scheme = metadata["method"] ?? ""
       switch scheme {
       case "": break
-      case Latent.coupled: try require("second", shape, "a second state")
-      case Latent.stochastic: try require("additions", [steps] + shape, "what each of its steps adds")
+      case Latent.coupled: try require("second", shape, "a second state 'second' \(shape) and 'steps'")
+      case Latent.stochastic:
+        let expected = [steps] + shape
+        try require("additions", expected, "what each of its steps adds, 'additions' \(expected)")
       default:
         throw InputError(
           "\(name): the method '\(scheme.prefix(40))' of this latent is not known: invert the picture again")
@@ -190,8 +191,8 @@ struct Noise {
   /// - Throws: `InputError` where a tensor of this shape is no noise.
   static func check(_ shape: [Int]?, name: String) throws {
     guard let shape, shape.count == 4, shape[3] == 3, !shape.contains(0) else {
-      throw InputError(
-        "\(name): expected noise, safetensors with 'noise' [steps, H, W, 3]: it is \(shape.map { "\($0)" } ?? "absent")")
+      let found = shape.map { ": it is \($0)" } ?? ""
+      throw InputError("\(name): expected noise, safetensors with 'noise' [steps, H, W, 3]\(found)")
     }
   }
 }
