@@ -69,7 +69,7 @@ struct ParameterDecoder {
       guard isFit else { return fail() }
       var found = Problems()
       sources[path] = finder.find(node, form: form, endings: endings, subject: subject, into: &found)
-      found.errors.forEach { problems.report($0) }
+      for error in found.errors { problems.report(error) }
       return found.errors.allSatisfy { $0.missing != nil } ? Self.written(node) : nil
     }
   }
