@@ -66,7 +66,7 @@ let package = Package(
     module("Diffusion", ["Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
     module("Networks", ["Checkpoints", "Tensors", "Kernels", "Escaping", collections]),
-    module("Checkpoints", ["Tensors", "Kernels", "FileSystem", "CFileFaults", collections]),
+    module("Checkpoints", ["Tensors", "Kernels", "FileSystem", "CFileFaults", "CZlib", collections]),
     module("Imaging", ["CPNG", "CJPEG", "FileSystem", "Escaping"]),
     module("Portraits"),
     module("Tensors", ["Kernels"]),
@@ -82,6 +82,7 @@ let package = Package(
     .target(name: "CJPEG", dependencies: ["CLibJPEG"]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(

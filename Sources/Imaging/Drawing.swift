@@ -51,9 +51,8 @@ public struct Drawing: Sendable {
       case .fill(let rectangle, let color): image.paint(rectangle, color)
       case .polyline(let polyline): image.paint(polyline)
       case .picture(let picture, let place):
-        let isShrunk = place.width < picture.width
-        let shown = picture.resized(
-          width: place.width, height: place.height, filter: isShrunk ? .lanczos : .nearest, antialias: isShrunk)
+        let filter: ResizeFilter = place.width < picture.width ? .lanczos : .nearest
+        let shown = picture.resized(width: place.width, height: place.height, filter: filter)
         image.paint(shown, x: place.x, y: place.y)
       }
     }

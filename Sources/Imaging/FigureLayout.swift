@@ -31,8 +31,6 @@ public struct FigureLayout: Sendable {
   public var rows: [Row]
   /// Below the grid, such as what is missing in it.
   public var notes: [String] = []
-  /// The longer side of the largest tile is within these bounds.
-  public var tileSide = 128...256
 
   public init(title: String = "", columns: [String] = [], rows: [Row]) {
     (self.title, self.columns, self.rows) = (title, columns, rows)
@@ -59,6 +57,8 @@ public struct FigureLayout: Sendable {
     return wrapped
   }
 
+  /// The longer side of the largest tile is within these bounds.
+  private static let tileSide = 128...256
   private static let margin = 16
   private static let gap = 6
   private static let headingGap = 10
@@ -144,7 +144,7 @@ public struct FigureLayout: Sendable {
     init(_ figure: FigureLayout) {
       let tiles = figure.rows.flatMap(\.tiles).compactMap { $0 }
       let longest = tiles.map { max($0.image.width, $0.image.height) }.max() ?? 0
-      let side = min(max(longest, figure.tileSide.lowerBound), figure.tileSide.upperBound)
+      let side = min(max(longest, tileSide.lowerBound), tileSide.upperBound)
       self.side = side
       let sizes = tiles.map { Self.shownSize(of: $0.image, side: side) }
       cellWidth = sizes.map(\.width).max() ?? side

@@ -123,6 +123,6 @@ extension Image {
   /// The picture as networks take it: `size`×`size`, the short side scaled to `size` and the centre of the long one
   /// kept. Never squashed.
   public func squared(size: Int) -> Image {
-    centerSquareCrop().resized(width: size, height: size, filter: .bicubic, antialias: true)
+    centerSquareCrop().resized(width: size, height: size, filter: .bicubic)
   }
 }

@@ -172,10 +172,6 @@ extension StageKind {
       case .list(let element), .map(let element):
         guard components.popFirst() != nil else { return nil }
         kind = element
-      case .record(let fields):
-        guard let next = components.popFirst(), let field = fields.first(where: { $0.name == next }), field.isSemantic
-        else { return nil }
-        kind = field.kind
       case .bool, .int, .double, .string, .choice: return nil
       }
     }
@@ -183,19 +179,13 @@ extension StageKind {
 }
 
 extension Parameter.Kind {
-  /// The part of a value that results depend on: no paths (their content counts), no fields marked otherwise.
+  /// The part of a value that results depend on: no paths, whose content counts.
   fileprivate func semantic(_ value: Value) -> Value {
     switch (self, value) {
     case (.path, _): .null
     case (.list(let element), .list(let values)): .list(values.map(element.semantic))
     case (.map(let element), .map(let entries)):
       .map(entries.map { .init(key: $0.key, value: element.semantic($0.value)) })
-    case (.record(let fields), .map(let entries)):
-      .map(
-        entries.compactMap { entry in
-          guard let field = fields.first(where: { $0.name == entry.key }), field.isSemantic else { return nil }
-          return .init(key: entry.key, value: field.kind.semantic(entry.value))
-        })
     default: value
     }
   }

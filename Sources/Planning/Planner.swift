@@ -74,7 +74,7 @@ private struct Graph {
     let ids = Set(stages.map(\.id))
     for draft in drafts where ids.contains(draft.stage.id) {
       var found = Problems()
-      draft.missingFiles.forEach { found.report($0) }
+      for file in draft.missingFiles { found.report(file) }
       expansion.report(found, in: draft.scope)
     }
     outputs = expansion.scopes[0].file.document.outputs == nil ? Self.ends(of: stages) : listed

@@ -38,7 +38,11 @@ struct StageOutline {
     decodeExpectations(scope.parameters, at: point, into: &own)
     let errors = own.errors.map { $0.explaining(syntax.description) }
     isBroken = errors.contains { $0.missing == nil } || kind == nil
-    if isBroken { errors.forEach { problems.report($0) } } else { missingFiles = errors }
+    if isBroken {
+      for error in errors { problems.report(error) }
+    } else {
+      missingFiles = errors
+    }
   }
 
   /// Where a parameter, a port or an expected measure stands; nil for one that is not given.
@@ -137,7 +141,7 @@ struct StageOutline {
         if values[name] == nil { isWhole = false }
       }
     }
-    decoder.problems.errors.forEach { problems.report($0) }
+    for error in decoder.problems.errors { problems.report(error) }
     guard isReadable else { return }
     for port in kind.inputs where !given.contains(port.name) && port.arity.isRequired {
       reportMissing(port.name, help: "\(port.help) (\(port.typeNames))", into: &problems)

@@ -24,7 +24,7 @@ package struct NodeReader {
   /// - Throws: where it is not YAML, not one document, or too much.
   package static func read(_ source: SourceText, into problems: inout Problems) throws(Diagnostic) -> Node {
     var reader = NodeReader()
-    defer { reader.problems.errors.forEach { problems.report($0) } }
+    defer { for error in reader.problems.errors { problems.report(error) } }
     return try YAMLEvents.read(source) { events throws(Diagnostic) in try reader.document(events, of: source) }
   }
 

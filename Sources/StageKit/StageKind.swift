@@ -156,8 +156,6 @@ public struct Parameter: Sendable {
     case list(Kind)
     /// Names to values of one kind: `{l1: 0.3}`.
     case map(Kind)
-    /// A mapping with known fields.
-    case record([Parameter])
     /// A file, folder or glob from outside, relative to the recipe file. Its content, never its path, is in the key.
     case path(PathKind)
   }

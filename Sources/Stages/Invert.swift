@@ -32,7 +32,7 @@ let invert = StageKind(
     Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the noise of edit_friendly."),
   ],
   outputs: { parameters in
-    let measures = parameters["method"]?.string == InversionMethod.fixed_point.rawValue ? Effort.convergence : []
+    let measures = parameters["method"]?.string == InversionMethod.fixedPoint.rawValue ? Effort.convergence : []
     return [
       OutputPort("latents", .latents), OutputPort("effort", .metrics, measures: [Effort.evaluations] + measures),
     ]
@@ -76,14 +76,17 @@ let invert = StageKind(
 
 /// How `invert` does it.
 private enum InversionMethod: String, CaseIterable {
-  case ddim, fixed_point, coupled, edit_friendly
+  case ddim
+  case fixedPoint = "fixed_point"
+  case coupled
+  case editFriendly = "edit_friendly"
 
   var help: String {
     switch self {
     case .ddim: "DDIM backwards, approximately, as the paper."
-    case .fixed_point: "solves for the steps of a DDIM generation of as many `steps`, the last one included."
+    case .fixedPoint: "solves for the steps of a DDIM generation of as many `steps`, the last one included."
     case .coupled: "two coupled states (O-BELM), exact; `sample` goes back in the same number of steps."
-    case .edit_friendly: "stochastic, exact: keeps the noise of each of `steps` steps, which `sample` adds again."
+    case .editFriendly: "stochastic, exact: keeps the noise of each of `steps` steps, which `sample` adds again."
     }
   }
 
@@ -93,8 +96,8 @@ private enum InversionMethod: String, CaseIterable {
     let steps = parameters.int("steps")
     return switch self {
     case .ddim: steps - 1
-    case .fixed_point: steps * min(parameters.int("iterations"), 5)
-    case .coupled, .edit_friendly: steps
+    case .fixedPoint: steps * min(parameters.int("iterations"), 5)
+    case .coupled, .editFriendly: steps
     }
   }
 
@@ -120,7 +123,7 @@ private enum InversionMethod: String, CaseIterable {
         try contexts.tell($0, of: steps - 1)
       }
       return latents(x, evaluations: steps - 1)
-    case .fixed_point:
+    case .fixedPoint:
       let inversion = FixedPointInversion(
         ddim: ddim, iterations: parameters.int("iterations"), tolerance: parameters.double("tolerance"))
       // Each takes as many iterations as it needs.
@@ -140,7 +143,7 @@ private enum InversionMethod: String, CaseIterable {
       let states = try trajectory.invert(batch, with: model) { try contexts.tell($0, of: steps) }
       let seconds = states.second.each
       return latents(states.latent, evaluations: steps) { .coupled(second: seconds[$0], steps: steps) }
-    case .edit_friendly:
+    case .editFriendly:
       let fresh = try contexts.freshNoise(images[0].shape, steps: steps, for: "images")
       let inversion = StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
       let (x, additions) = try inversion.invert(batch, with: model, fresh: fresh) { try contexts.tell($0, of: steps) }

@@ -40,7 +40,7 @@ let metric = StageKind(
   estimate: { foresight in
     let measures = (foresight.parameters["measures"]?.list ?? []).compactMap(\.string)
     var complaints =
-      measures.contains(Measure.s_dir.rawValue) ? foresight.complaints(aboutTexts: foresight.directionPrompts) : []
+      measures.contains(Measure.sDir.rawValue) ? foresight.complaints(aboutTexts: foresight.directionPrompts) : []
     let sizes = foresight["images"]?.sizes ?? [:]
     let side = PixelMeasures.ssimWindow
     let small = sizes.filter { min($0.value.width, $0.value.height) < side }.map(\.key).sorted()
@@ -60,7 +60,7 @@ let metric = StageKind(
         complaints.append(Complaint(about: "measures", "'\(measure.rawValue)' needs the input '\(port)': add it"))
       }
     }
-    if measures.contains(.s_dir), draft.parameters["target"]?.string == "" {
+    if measures.contains(.sDir), draft.parameters["target"]?.string == "" {
       complaints.append(
         Complaint(about: "measures", "'s_dir' needs the parameter 'target': what the pictures shall show"))
     }
@@ -85,7 +85,12 @@ private let ssimRequirement =
 
 /// What `metric` can measure.
 private enum Measure: String, CaseIterable {
-  case mae, psnr, ssim, perceptual, diversity, s_dir, sc, identity, judge, judge_score, judge_kept, judge_all_kept
+  case mae, psnr, ssim, perceptual, diversity
+  case sDir = "s_dir"
+  case sc, identity, judge
+  case judgeScore = "judge_score"
+  case judgeKept = "judge_kept"
+  case judgeAllKept = "judge_all_kept"
 
   var help: String {
     switch self {
@@ -94,13 +99,13 @@ private enum Measure: String, CaseIterable {
     case .ssim: "structural similarity, 7×7 uniform window, data range 1."
     case .perceptual: "distance of the perceptual network's features."
     case .diversity: "mean distance of the perceptual network's features from the other pictures of `among`."
-    case .s_dir: "directional CLIP similarity."
+    case .sDir: "directional CLIP similarity."
     case .sc: "share of pixels whose segmentation stays the same."
     case .identity: "cosine of the faces' embeddings."
     case .judge: "1 where the judge sees all of `attributes`, else 0."
-    case .judge_score: "the probability that the judge gives to `attributes`."
-    case .judge_kept: "share of the judge's other attributes that are as in the reference."
-    case .judge_all_kept: "1 where all other attributes are as in the reference, else 0."
+    case .judgeScore: "the probability that the judge gives to `attributes`."
+    case .judgeKept: "share of the judge's other attributes that are as in the reference."
+    case .judgeAllKept: "1 where all other attributes are as in the reference, else 0."
     }
   }
 
@@ -109,11 +114,11 @@ private enum Measure: String, CaseIterable {
     case .mae, .psnr, .ssim: ["reference"]
     case .perceptual: ["reference", "perceptual"]
     case .diversity: ["among", "perceptual"]
-    case .s_dir: ["reference", "clip"]
+    case .sDir: ["reference", "clip"]
     case .sc: ["reference", "segmenter"]
     case .identity: ["reference", "identity"]
-    case .judge, .judge_score: ["judge"]
-    case .judge_kept, .judge_all_kept: ["reference", "judge"]
+    case .judge, .judgeScore: ["judge"]
+    case .judgeKept, .judgeAllKept: ["reference", "judge"]
     }
   }
 
@@ -146,7 +151,7 @@ private enum Measure: String, CaseIterable {
         return network.distance(image, picture).item
       }
       return distances.reduce(0, +) / Double(distances.count)
-    case .s_dir:
+    case .sDir:
       let clip = try required(context.clip())
       try context.require(clip.network, takes: image, for: rawValue)
       return try context.textDirection(clip).cosine(image, reference(for: image, context), by: clip).item
@@ -159,11 +164,11 @@ private enum Measure: String, CaseIterable {
       try context.require(network, takes: image, for: rawValue)
       return NetworkMeasures.identity(image, try reference(for: image, context), by: network)
     case .judge: return try verdict(image, context).sees ? 1 : 0
-    case .judge_score: return try verdict(image, context).probability
-    case .judge_kept, .judge_all_kept:
+    case .judgeScore: return try verdict(image, context).probability
+    case .judgeKept, .judgeAllKept:
       let (now, before) = (try verdict(image, context), try verdict(reference(for: image, context), context))
       let kept = zip(now.others, before.others).count { $0 == $1 }
-      if self == .judge_all_kept { return kept == now.others.count ? 1 : 0 }
+      if self == .judgeAllKept { return kept == now.others.count ? 1 : 0 }
       return Double(kept) / Double(max(1, now.others.count))
     }
   }

@@ -110,11 +110,11 @@ private func trendComplaints(_ draft: StageDraft) -> [Complaint] {
     }
     if let complaint = missing(String(scalars[..<point]), about: expected) { return complaint }
     switch trend {
-    case .least_rise:
+    case .leastRise:
       // Along a sweep of one place there is nothing to compare, which is no mistake.
       return rows.count > 1 || !rows[0].axes.isEmpty
         ? nil : Complaint(about: expected, "'\(expected)' needs a second row to rise to: the table has one")
-    case .least_lead, .greatest_lead:
+    case .leastLead, .greatestLead:
       return hasPairs
         ? nil
         : Complaint(
@@ -159,9 +159,10 @@ private func averaged(_ rows: [TableRow], over name: String) throws -> [TableRow
 /// What is said of a measure over all rows.
 private enum Trend: String, CaseIterable {
   /// From each row to the next.
-  case least_rise
+  case leastRise = "least_rise"
   /// Of the first set over each other one at the same place.
-  case least_lead, greatest_lead
+  case leastLead = "least_lead"
+  case greatestLead = "greatest_lead"
 
   func name(for measure: String) -> String { "\(measure).\(rawValue)" }
 }
@@ -182,11 +183,11 @@ private func trends(of measures: [String], over rows: [TableRow]) -> [JSON.Membe
     return Trend.allCases.compactMap { trend in
       let value =
         switch trend {
-        case .least_rise: least(rises)
-        case .least_lead: least(leads)
-        case .greatest_lead: least(leads.map { -$0 }).map { -$0 }
+        case .leastRise: least(rises)
+        case .leastLead: least(leads)
+        case .greatestLead: least(leads.map { -$0 }).map { -$0 }
         }
-      if value == nil, trend == .least_rise, measured.count == 1, !measured[0].axes.isEmpty {
+      if value == nil, trend == .leastRise, measured.count == 1, !measured[0].axes.isEmpty {
         return JSON.Member(trend.name(for: measure), .nothingToMeasure)
       }
       return value.map { JSON.Member(trend.name(for: measure), .double($0)) }

@@ -18,21 +18,22 @@ public struct ResamplingWeights: Sendable {
     (self.from, self.rows) = (from, rows)
   }
 
+  /// Keys' cubic convolution kernel (IEEE TASSP 29(6), 1981) with parameter a.
+  private static func cubic(_ distance: Double, a: Double) -> Double {
+    let d = abs(distance)
+    if d <= 1 { return ((a + 2) * d - (a + 3)) * d * d + 1 }
+    return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0
+  }
+
   /// Bicubic interpolation (Keys 1981, a = −0.75) with half-pixel centres and clamped edges, without antialiasing: what
   /// PyTorch's `interpolate(mode: "bicubic", align_corners=False)` computes.
   public static func bicubic(from: Int, to: Int) -> ResamplingWeights {
-    let a = -0.75
-    func kernel(_ distance: Double) -> Double {
-      let d = abs(distance)
-      if d <= 1 { return ((a + 2) * d - (a + 3)) * d * d + 1 }
-      return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0
-    }
     let rows = (0..<to).map { index in
       let center = (Double(index) + 0.5) * Double(from) / Double(to) - 0.5
       let base = Int(center.rounded(.down))
       var weights: [Int: Double] = [:]
       for tap in base - 1...base + 2 {
-        weights[min(max(tap, 0), from - 1), default: 0] += kernel(center - Double(tap))
+        weights[min(max(tap, 0), from - 1), default: 0] += cubic(center - Double(tap), a: -0.75)
       }
       let first = weights.keys.min()!
       let last = weights.keys.max()!
@@ -46,16 +47,11 @@ public struct ResamplingWeights: Sendable {
   public static func bicubicAntialiased(from: Int, to: Int) -> ResamplingWeights {
     let step = Double(from) / Double(to)
     let width = max(step, 1)
-    func kernel(_ distance: Double) -> Double {
-      let d = abs(distance)
-      if d < 1 { return (1.5 * d - 2.5) * d * d + 1 }
-      return d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0
-    }
     let rows = (0..<to).map { index in
       let center = (Double(index) + 0.5) * step
       let first = max(0, Int(center - 2 * width + 0.5))
       let end = min(from, Int(center + 2 * width + 0.5))
-      let weights = (first..<end).map { kernel((Double($0) - center + 0.5) / width) }
+      let weights = (first..<end).map { cubic((Double($0) - center + 0.5) / width, a: -0.5) }
       let sum = weights.reduce(0, +)
       return Row(first: first, weights: weights.map { $0 / sum })
     }

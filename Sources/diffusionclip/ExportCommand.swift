@@ -38,7 +38,7 @@ struct ExportCommand: AsyncParsableCommand {
       if output.json {
         printLine(["files": .array(files.map(JSON.string))])
       } else {
-        files.forEach { printText($0 + "\n") }
+        for file in files { printText(file + "\n") }
       }
     }
   }

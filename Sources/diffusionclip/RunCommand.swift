@@ -104,7 +104,8 @@ struct RunCommand: AsyncParsableCommand {
     let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
     let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
     return Run(
-      of: plan, in: try store.open(for: plan, interruption: interruption), folder: results.runs, environment: environment,
+      of: plan, in: try store.open(for: plan, interruption: interruption), folder: results.runs,
+      environment: environment,
       options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced), only: only),
       formats: Engine.formats, cache: cache)
   }

@@ -20,7 +20,7 @@ struct SignalWatch {
 
   /// From then on the signals end the process as usual.
   func cancel() {
-    sources.forEach { $0.cancel() }
+    for source in sources { source.cancel() }
     for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
   }
 }

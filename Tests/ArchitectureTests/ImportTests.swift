@@ -10,7 +10,7 @@ struct ImportTests {
   ]
   private static let wrappers = [
     "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
-    "CCurl": "Transfers", "CFileFaults": "Checkpoints", "CSHA256": "Hashing",
+    "CCurl": "Transfers", "CFileFaults": "Checkpoints", "CZlib": "Checkpoints", "CSHA256": "Hashing",
   ]
 
   /// Kernels hands the C functions on to Tensors, where each operation calls its own.

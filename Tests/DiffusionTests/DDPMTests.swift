@@ -24,8 +24,7 @@ import Testing
     let model = RecordingPredictor(oracle.model("base", .float32))
     let image = try ddpm.generate(
       oracle["latent"], with: model, returnStep: returnStep, steps: steps,
-      fresh: { _ in random.normal([2, 5, 4, 3]) }
-    ) { progress.append($0) }
+      fresh: { _ in random.normal([2, 5, 4, 3]) }, afterEach: { progress.append($0) })
     oracle.expect(image, name, within: single)
     #expect(model.times.count == steps && progress == Array(1...steps))
     // No noise at the end.

@@ -282,7 +282,8 @@ struct InjectionTests {
     let finish = try #require(shells.first { $0.contains("--finish") })
     let literal = String(decoding: finish.utf8.drop { $0 == UInt8(ascii: " ") }, as: UTF8.self)
     let command = try #require(JSON(parsing: Data(literal.utf8)).string)
-    #expect(command.contains(Escape.shell(repository.path(runs)).replacingScalar("{", with: "{{").replacingScalar("}", with: "}}")))
+    let place = Escape.shell(repository.path(runs)).replacingScalar("{", with: "{{").replacingScalar("}", with: "}}")
+    #expect(command.contains(place))
     #expect(Self.isUntouched(repository))
   }
 

@@ -23,7 +23,9 @@ struct OddFilesTests {
     for command in ["check", "plan", "run"] {
       let outcome = try repository.start([command, "recipe.yaml"]).outcome(within: 10)
       #expect(outcome.status == 2)
-      #expect(outcome.errors.contains("'faces/odd.png' in 'images' of 'load' takes \(kind), not a plain file"), "\(command): \(outcome)")
+      #expect(
+        outcome.errors.contains("'faces/odd.png' in 'images' of 'load' takes \(kind), not a plain file"),
+        "\(command): \(outcome)")
     }
   }
 

@@ -1,6 +1,6 @@
 """Makes Tests/ImagingTests/Fixtures: small pictures in every form that is decoded, and what others make of them.
 
-Needs numpy, pillow and torch; run in the repository's root:
+Needs numpy and pillow; run in the repository's root:
 
     python Tests/Fixtures/make_imaging_fixtures.py
 
@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-import torch
 from PIL import Image, ImageOps, features
 
 OUT = Path("Tests/ImagingTests/Fixtures")
@@ -150,16 +149,10 @@ def make_resized(save, random):
     source[20:32, 28:44:2] = (255, 0, 255)
     save("resize.png", png(source, "rgb"), source, Image.open)
 
-    kernels = {"box": Image.BOX, "bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
+    kernels = {"bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
     for name, kernel in kernels.items():
         for size in [(17, 13), (61, 50), (48, 10)]:
             result = np.asarray(Image.fromarray(source).resize(size, kernel))
-            save_pixels(f"resized-{name}-{size[0]}x{size[1]}", result)
-    tensor = torch.from_numpy(source.astype(np.float64)).permute(2, 0, 1)[None]
-    for name, mode in {"torch-bilinear": "bilinear", "torch-bicubic": "bicubic"}.items():
-        for size in [(17, 13), (61, 50)]:
-            result = torch.nn.functional.interpolate(tensor, size[::-1], mode=mode, align_corners=False)
-            result = result[0].permute(1, 2, 0).round().clamp(0, 255).numpy()
             save_pixels(f"resized-{name}-{size[0]}x{size[1]}", result)
 
 
@@ -181,7 +174,7 @@ def write_provenance():
         "",
         "Made by `Tests/Fixtures/make_imaging_fixtures.py` (which says how) with "
         f"numpy {np.__version__}, Pillow {PIL.__version__} (libjpeg-turbo {features.version('libjpeg_turbo')}), "
-        f"torch {torch.__version__}, seed {SEED}. No outside material; same licence as the project.",
+        f"seed {SEED}. No outside material; same licence as the project.",
         "",
         "| file | SHA-256 |",
         "|---|---|",

@@ -304,11 +304,10 @@ def openai_tokenizer():
         regex.IGNORECASE,
     )
     def clean(text):
-        text = html.unescape(html.unescape(ftfy.fix_text(text, fix_encoding=tokenizer.recodes))).strip()
+        # Wrongly decoded text stays as it is.
+        text = html.unescape(html.unescape(ftfy.fix_text(text, fix_encoding=False))).strip()
         return regex.sub(r"\s+", " ", text).strip().lower()
 
-    # Random characters are no words for ftfy to find wrongly decoded ones in.
-    tokenizer.recodes = True
     tokenizer.clean_fn = clean
     return tokenizer, text
 
@@ -319,10 +318,6 @@ def hugging_face_tokenizer(merges):
     symbols = letters + [letter + "</w>" for letter in letters] + ["".join(pair) for pair in pairs]
     symbols += ["<|startoftext|>", "<|endoftext|>"]
     return CLIPTokenizer(vocab={symbol: number for number, symbol in enumerate(symbols)}, merges=pairs)
-
-
-# Those that are written out below; the others are random.
-WRITTEN_TEXTS = 70
 
 
 def tokenizer_texts():
@@ -348,7 +343,6 @@ def tokenizer_texts():
         "CAFÉ… SPAß” É»", "à la carte", "\uac00\u11a8 \u1100\u1161\u11a8 \uac01\u11a8 \u1100\uac00 \u115f\u1161 \ua960\u1161",
         "CAFÉ… MARCHÉ™ 5×½ É’S", "NÃ¤chste StraÃŸe", "ÎµÎ»Î»Î·Î½Î¹ÎºÎ¬", "q\u0323\u0307 \u1e9b\u0323 \u0f73\u0f75", "\u1112\u1161\u11ab \u0041\u030a ΐ",
     ]
-    assert len(texts) == WRITTEN_TEXTS, len(texts)
     generator = random.Random(SEED)
     words = """a photo of the person with hair face angry happy sad tanned makeup zombie sketch pixar gogh style
     painting portrait curly blond grey beard glasses young old smiling neanderthal church dog bear watercolor cubism
@@ -380,8 +374,7 @@ def make_tokenizer():
     theirs = hugging_face_tokenizer(merges)
     (NETWORKS / "merges.txt").write_text(merges, encoding="utf-8")
     cases = []
-    for number, text in enumerate(tokenizer_texts()):
-        tokenizer.recodes = number < WRITTEN_TEXTS
+    for text in tokenizer_texts():
         tokens = theirs(text, add_special_tokens=False)["input_ids"]
         cases.append({"text": text, "tokens": tokenizer.encode(text), "hugging_face": tokens})
     lines = ",\n".join(json.dumps(case) for case in cases)

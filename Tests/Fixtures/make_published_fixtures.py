@@ -360,7 +360,6 @@ def make_tokenizer():
 
     make_network_fixtures.MERGES = 49152 - 256 - 2
     tokenizer, merges = openai_tokenizer()
-    tokenizer.recodes = False
     (FOLDER / "bpe_simple_vocab_16e6.txt.gz").write_bytes(gzip.compress(merges.encode("utf-8"), 9, mtime=0))
     hashes = []
     for block in range(TEXTS // BLOCK):

@@ -47,3 +47,10 @@ func expectEqual(
     "\(what): \(actual.pixels[worst]) instead of \(expected.pixels[worst]) at \(place)",
     sourceLocation: sourceLocation)
 }
+
+extension Image {
+  /// The picture with every pixel made a square of `factor`×`factor`.
+  func magnified(by factor: Int) -> Image {
+    resized(width: width * factor, height: height * factor, filter: .nearest)
+  }
+}

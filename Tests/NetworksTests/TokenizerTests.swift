@@ -9,7 +9,12 @@ import Testing
     let text: String
     let tokens: [Int]
     /// Those of Hugging Face's tokenizer.
-    let hugging_face: [Int]
+    let huggingFace: [Int]
+
+    enum CodingKeys: String, CodingKey {
+      case text, tokens
+      case huggingFace = "hugging_face"
+    }
   }
 
   private func tokenizer(_ cleaning: Tokenizer.Cleaning = .openai) throws -> Tokenizer {
@@ -23,7 +28,7 @@ import Testing
     #expect(cases.count >= 300)
     for expected in cases {
       #expect(openAI.encode(expected.text) == expected.tokens, "\(expected.text.debugDescription)")
-      #expect(huggingFace.encode(expected.text) == expected.hugging_face, "\(expected.text.debugDescription)")
+      #expect(huggingFace.encode(expected.text) == expected.huggingFace, "\(expected.text.debugDescription)")
     }
   }
 

@@ -33,10 +33,6 @@ struct ParameterTests {
       ("schedule", "constant", .string("constant")), ("schedule", "null", .string("linear")),
       ("layers", "[1, 12]", .list([.int(1), .int(12)])), ("layers", "[]", .list([])), ("layers", "~", nil),
       ("losses", "{ b: 1, a: 0.5 }", .map(["a": .double(0.5), "b": .double(1)])),
-      (
-        "adam", "{ beta: 0.9 }",
-        .map(["beta": .double(0.9), "epsilon": .double(1e-8), "log": .bool(false)])
-      ),
       ("masks", "{ eye: mask.png }", .map(["eye": .string("mask.png")])),
     ] as [(String, String, Value?)])
   func decoded(name: String, text: String, expected: Value?) throws {
@@ -87,14 +83,6 @@ struct ParameterTests {
       (
         "losses", "{ l1: a }",
         "r.yaml:6:70: error: 'losses.l1' of 'finetune' must be a number from 0 to 10, not the text 'a'", nil
-      ),
-      (
-        "adam", "0.9", "r.yaml:6:62: error: 'adam' of 'finetune' must be a mapping with beta, epsilon, log, not 0.9",
-        nil
-      ),
-      ("adam", "{}", "r.yaml:6:62: error: 'adam' of 'finetune' needs 'beta'", "beta: decay of the mean"),
-      (
-        "adam", "{ betta: 1 }", "r.yaml:6:64: error: unknown 'betta' in 'adam' of 'finetune'", "did you mean 'beta'?"
       ),
       (
         "masks", "{ left.eye: mask.png }", "r.yaml:6:65: error: 'left.eye' cannot be a name in 'masks' of 'finetune'",

@@ -102,7 +102,7 @@ struct RecipeParameterTests {
             m:
               finetune:
                 { model: base, latents: l, target: \(scalar), rate: \(scalar), efficient: \(scalar), schedule: \(scalar),
-                  layers: [\(scalar)], losses: { a: \(scalar) }, adam: { beta: \(scalar), log: \(scalar) } }
+                  layers: [\(scalar)], losses: { a: \(scalar) } }
             k: { metric: { images: q, measures: [mae] }, expect: { mae: \(scalar) } }
           """)
         #expect(errors == "no errors" || errors.hasPrefix("r.yaml:"), "\(scalar): \(errors)")

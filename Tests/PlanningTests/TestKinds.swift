@@ -53,13 +53,6 @@ enum TestKinds {
       Parameter("schedule", .choice(["constant", "linear"]), .defaulting(.string("linear")), help: "of the rate"),
       Parameter("layers", .list(.int(0...12)), .optional, help: "which layers learn"),
       Parameter("losses", .map(.double(0...10)), .optional, help: "weights of losses"),
-      Parameter(
-        "adam",
-        .record([
-          Parameter("beta", .double(0...1), .required, help: "decay of the mean"),
-          Parameter("epsilon", .double(0...1), .defaulting(.double(1e-8)), help: "floor"),
-          Parameter("log", .bool, .defaulting(.bool(false)), isSemantic: false, help: "tell more"),
-        ]), .optional, help: "the optimiser"),
       Parameter("masks", .map(.path(.file)), .optional, help: "pictures of where to look"),
     ],
     outputs: { _ in [OutputPort("model", .diffusion), OutputPort("losses", .table)] }, run: { _ in })

@@ -48,7 +48,8 @@ public struct SubmissionStatus: Sendable {
         return [job.id ?? "", Escape.onOneLine(job.name), counts.joined(separator: ", ")]
       })
     for job in jobs {
-      if let complaint = job.complaint { text += "\(Escape.onOneLine(job.name)): \(complaint.line)\n  \(complaint.log)\n" }
+      guard let complaint = job.complaint else { continue }
+      text += "\(Escape.onOneLine(job.name)): \(complaint.line)\n  \(complaint.log)\n"
     }
     return text
   }

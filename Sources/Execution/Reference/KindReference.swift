@@ -61,7 +61,7 @@ public struct KindReference: Sendable {
         })
     }
     if !kind.parameters.isEmpty {
-      text += "\nParameters\n" + Summary.aligned(kind.parameters.flatMap { $0.rows(indent: "  ") })
+      text += "\nParameters\n" + Summary.aligned(kind.parameters.map(\.row))
     }
     let outputs = kind.possibleOutputs
     if !outputs.isEmpty {
@@ -114,16 +114,15 @@ extension Port.Arity {
 }
 
 extension Parameter {
-  /// Name, type, presence and help; below it, the fields of a record.
-  fileprivate func rows(indent: String) -> [[String]] {
+  /// Name, type, presence and help.
+  fileprivate var row: [String] {
     let presence =
       switch self.presence {
       case .required: "required"
       case .optional: "optional"
       case .defaulting(let value): "default \(value.text)"
       }
-    let row = ["\(indent)\(name)", kind.text, presence, help + (isSemantic ? "" : " (not part of the key)")]
-    return [row] + kind.fields.flatMap { $0.rows(indent: indent + "  ") }
+    return ["  \(name)", kind.text, presence, help + (isSemantic ? "" : " (not part of the key)")]
   }
 
   fileprivate var json: JSON {
@@ -135,7 +134,7 @@ extension Parameter {
       }
     return [
       "name": .string(name), "type": .string(kind.text), "presence": .string(presence), "default": fallback,
-      "semantic": .bool(isSemantic), "help": .string(help), "fields": .array(kind.fields.map(\.json)),
+      "semantic": .bool(isSemantic), "help": .string(help),
     ]
   }
 }
@@ -151,19 +150,9 @@ extension Parameter.Kind {
     case .choice(let words): words.joined(separator: "|")
     case .list(let element): "list of \(element.text)"
     case .map(let element): "names to \(element.text)"
-    case .record: "mapping"
     case .path(.file): "file"
     case .path(.fileOrFolder): "file or folder"
     case .path(.files): "files"
-    }
-  }
-
-  /// The fields of a record, or of the records in a list or map.
-  fileprivate var fields: [Parameter] {
-    switch self {
-    case .record(let fields): fields
-    case .list(let element), .map(let element): element.fields
-    case .bool, .int, .double, .string, .choice, .path: []
     }
   }
 

@@ -134,12 +134,6 @@ public struct RecipeSchema: Sendable {
     case .choice(let words): return ["enum": .array(words.map(JSON.string))]
     case .list(let element): return ["type": "array", "items": orExpression(schema(of: element))]
     case .map(let element): return ["type": "object", "additionalProperties": orExpression(schema(of: element))]
-    case .record(let fields):
-      return [
-        "type": "object", "properties": .object(fields.map { JSON.Member($0.name, described($0)) }),
-        "required": .array(fields.filter { $0.presence == .required }.map { .string($0.name) }),
-        "additionalProperties": .bool(false),
-      ]
     case .path(.file): return ["anyOf": [["type": "string"], download]]
     case .path(.fileOrFolder): return ["anyOf": [["type": "string"], download, ["type": "array", "items": download]]]
     case .path(.files):

@@ -60,7 +60,7 @@ extension Parameter.Kind {
     case .string, .path: [(.string(""), nil)]
     case .choice(let words): words.map { (.string($0), $0) }
     case .list: [(.list([]), nil)]
-    case .map, .record: [(.map([:] as [String: Value]), nil)]
+    case .map: [(.map([:] as [String: Value]), nil)]
     }
   }
 }

@@ -84,7 +84,7 @@ public struct Gallery {
   private func shrunk(_ image: Image) -> Image {
     guard image.width > Self.width else { return image }
     let height = max(1, (image.height * Self.width + image.width / 2) / image.width)
-    return image.resized(width: Self.width, height: height, filter: .lanczos, antialias: true)
+    return image.resized(width: Self.width, height: height, filter: .lanczos)
   }
 
   /// `Held: 3 expectations.`, or which were not.

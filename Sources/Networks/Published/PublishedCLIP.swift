@@ -10,12 +10,12 @@ extension PublishedFormat {
   ) { (state, hints, format) throws(NetworkError) in
     var heads: (Int?, Int?) = (nil, nil)
     var exactGELU = hints.exactGELU
-    if let text = hints.configuration, let json = try? JSONDecoder().decode(OpenCLIP.self, from: Data(text.utf8)) {
-      exactGELU = exactGELU ?? !(json.model_cfg.quick_gelu ?? false)
-      heads.1 = json.model_cfg.text_cfg?.heads
-      if let vision = json.model_cfg.vision_cfg, let width = vision.width, (1...1 << 20).contains(width) {
+    if let text = hints.configuration, let json = try? readConfiguration(OpenCLIP.self, from: text) {
+      exactGELU = exactGELU ?? !(json.modelCfg.quickGelu ?? false)
+      heads.1 = json.modelCfg.textCfg?.heads
+      if let vision = json.modelCfg.visionCfg, let width = vision.width, (1...1 << 20).contains(width) {
         let isResNet = state.tensors["visual.proj"] == nil
-        heads.0 = (isResNet ? ModifiedResNet.expansion * width : width) / min(max(1, vision.head_width ?? 64), 1 << 20)
+        heads.0 = (isResNet ? ModifiedResNet.expansion * width : width) / min(max(1, vision.headWidth ?? 64), 1 << 20)
       }
     }
     return try clip(PublishedTensors(state: state, keys: .same), heads: heads, exactGELU: exactGELU, format)
@@ -29,9 +29,9 @@ extension PublishedFormat {
   ) { (state, hints, format) throws(NetworkError) in
     var heads: (Int?, Int?) = (nil, nil)
     var exactGELU = hints.exactGELU
-    if let text = hints.configuration, let json = try? JSONDecoder().decode(Transformers.self, from: Data(text.utf8)) {
-      heads = (json.vision_config?.num_attention_heads, json.text_config?.num_attention_heads)
-      exactGELU = exactGELU ?? (json.vision_config?.hidden_act == "gelu")
+    if let text = hints.configuration, let json = try? readConfiguration(Transformers.self, from: text) {
+      heads = (json.visionConfig?.numAttentionHeads, json.textConfig?.numAttentionHeads)
+      exactGELU = exactGELU ?? (json.visionConfig?.hiddenAct == "gelu")
     }
     return try clip(PublishedTensors(state: state, keys: .huggingFaceCLIP), heads: heads, exactGELU: exactGELU, format)
   }
@@ -91,24 +91,24 @@ extension PublishedFormat {
     struct Tower: Decodable {
       let width: Int?
       let heads: Int?
-      let head_width: Int?
+      let headWidth: Int?
     }
     struct Model: Decodable {
-      let quick_gelu: Bool?
-      let vision_cfg: Tower?
-      let text_cfg: Tower?
+      let quickGelu: Bool?
+      let visionCfg: Tower?
+      let textCfg: Tower?
     }
-    let model_cfg: Model
+    let modelCfg: Model
   }
 
   /// What counts of config.json.
   private struct Transformers: Decodable {
     struct Tower: Decodable {
-      let num_attention_heads: Int?
-      let hidden_act: String?
+      let numAttentionHeads: Int?
+      let hiddenAct: String?
     }
-    let vision_config: Tower?
-    let text_config: Tower?
+    let visionConfig: Tower?
+    let textConfig: Tower?
   }
 }
 

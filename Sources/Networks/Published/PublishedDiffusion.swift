@@ -18,8 +18,8 @@ extension PublishedFormat {
     var hints = hints
     if let text = hints.configuration {
       let json = try DiffusersConfiguration(text, source: state.source)
-      hints.resolution = hints.resolution ?? json.sample_size
-      hints.groups = hints.groups ?? json.norm_num_groups
+      hints.resolution = hints.resolution ?? json.sampleSize
+      hints.groups = hints.groups ?? json.normNumGroups
     }
     return try ddpm(PublishedTensors(state: state, keys: .diffusers(levels: levels)), hints, format)
   }
@@ -183,25 +183,25 @@ extension KeyMap {
 
 /// What counts of the config.json of diffusers' UNet2DModel.
 private struct DiffusersConfiguration: Decodable {
-  let sample_size: Int?
-  let norm_num_groups: Int?
-  let norm_eps: Double?
-  let freq_shift: Int?
-  let flip_sin_to_cos: Bool?
-  let downsample_padding: Int?
-  let attention_head_dim: Int?
-  let act_fn: String?
+  let sampleSize: Int?
+  let normNumGroups: Int?
+  let normEps: Double?
+  let freqShift: Int?
+  let flipSinToCos: Bool?
+  let downsamplePadding: Int?
+  let attentionHeadDim: Int?
+  let actFn: String?
 
   init(_ text: String, source: String) throws(NetworkError) {
     do {
-      self = try JSONDecoder().decode(Self.self, from: Data(text.utf8))
+      self = try readConfiguration(Self.self, from: text)
     } catch {
       throw .badConfiguration(source: source, "its config.json cannot be read")
     }
     let wanted: [(String, Bool)] = [
-      ("norm_eps 1e-06", (norm_eps ?? 1e-6) == 1e-6), ("freq_shift 1", (freq_shift ?? 1) == 1),
-      ("flip_sin_to_cos false", flip_sin_to_cos != true), ("downsample_padding 0", (downsample_padding ?? 0) == 0),
-      ("attention_head_dim null", attention_head_dim == nil), ("act_fn silu", (act_fn ?? "silu") == "silu"),
+      ("norm_eps 1e-06", (normEps ?? 1e-6) == 1e-6), ("freq_shift 1", (freqShift ?? 1) == 1),
+      ("flip_sin_to_cos false", flipSinToCos != true), ("downsample_padding 0", (downsamplePadding ?? 0) == 0),
+      ("attention_head_dim null", attentionHeadDim == nil), ("act_fn silu", (actFn ?? "silu") == "silu"),
     ]
     if let bad = wanted.first(where: { !$0.1 }) {
       throw .badConfiguration(source: source, "its config.json is not of a DDPM: expected \(bad.0)")

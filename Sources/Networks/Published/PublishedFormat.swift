@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 
 /// What a network is for.
 public enum NetworkPurpose: String, Sendable, CaseIterable {
@@ -103,4 +104,13 @@ extension StateDictionary {
       PublishedTensors(state: self, keys: .same),
       "\(architecture) of diffusionclip", purpose)
   }
+}
+
+/// What counts of a configuration file beside weights, whose names have words joined by underscores.
+func readConfiguration<Configuration: Decodable>(
+  _ type: Configuration.Type, from text: String
+) throws -> Configuration {
+  let decoder = JSONDecoder()
+  decoder.keyDecodingStrategy = .convertFromSnakeCase
+  return try decoder.decode(type, from: Data(text.utf8))
 }

@@ -94,7 +94,7 @@ extension PublishedFormat {
     }
     let strides = json?.strides ?? widths.indices.map { $0 == 0 ? 4 : 2 }
     let classes = json?.classes(head[0]) ?? numbered(head[0])
-    let heads = json?.num_attention_heads ?? [1, 2, 5, 8]
+    let heads = json?.numAttentionHeads ?? [1, 2, 5, 8]
     let network = try make(source) { () throws(NetworkError) in
       try SegFormer(
         .init(
@@ -109,13 +109,13 @@ extension PublishedFormat {
 
   /// What counts of config.json.
   private struct SegFormerConfiguration: Decodable {
-    let num_attention_heads: [Int]?
+    let numAttentionHeads: [Int]?
     let strides: [Int]?
     let id2label: [String: String]?
 
     init(_ text: String, source: String) throws(NetworkError) {
       do {
-        self = try JSONDecoder().decode(Self.self, from: Data(text.utf8))
+        self = try readConfiguration(Self.self, from: text)
       } catch {
         throw .badConfiguration(source: source, "its config.json cannot be read")
       }

@@ -17,7 +17,9 @@ struct PublishedTensors {
       guard let first = parts.first else { return nil }
       var shape = first.shape
       for part in parts.dropFirst() {
-        guard !shape.isEmpty, let size = part.shape.first, part.shape.dropFirst() == shape.dropFirst() else { return nil }
+        guard !shape.isEmpty, let size = part.shape.first, part.shape.dropFirst() == shape.dropFirst() else {
+          return nil
+        }
         let sum = shape[0].addingReportingOverflow(size)
         guard !sum.overflow else { return nil }
         shape[0] = sum.partialValue

@@ -122,15 +122,9 @@ public final class LPIPS: PerceptualModel {
     return features
   }
 
-  /// d = Σ_l mean_{h,w} Σ_c w_lc·(â_lhwc − b̂_lhwc)², with features of unit length over the channels: [N].
+  /// As ``perceptualDistance(_:_:importance:eps:)`` has it; the published weights are not negative.
   public func distance(_ a: Tensor, _ b: Tensor) -> Tensor {
-    let items = a.shape[0]
-    let parts = zip(zip(features(a), features(b)), importance).map { pair, weights in
-      let difference = (pair.0.normalizedRows(eps: 1e-20) - pair.1.normalizedRows(eps: 1e-20)).square()
-      let channels = difference.size(-1)
-      return difference.averagedOverPixels.reshaped([items, channels]).linear(weights.reshaped([1, channels]))
-    }
-    return parts.dropFirst().reduce(parts[0], +).reshaped([items])
+    perceptualDistance(features(a), features(b), importance: importance, eps: 1e-20)
   }
 
   /// The largest value of each window at steps of 2. Zeros beyond the edge lose against what ReLU lets through.

@@ -77,15 +77,8 @@ public final class PerceptualNetwork: PerceptualModel {
     features(x).last.map { heads($0) } ?? []
   }
 
-  /// d = Σ_l mean_{h,w} Σ_c w_lc·(â_lhwc − b̂_lhwc)², with features of unit length over the channels and w ≥ 0: [N].
+  /// As ``perceptualDistance(_:_:importance:eps:)`` has it, with what of the learned weights is not negative.
   public func distance(_ a: Tensor, _ b: Tensor) -> Tensor {
-    let items = a.shape[0]
-    let parts = zip(zip(features(a), features(b)), importance).map { pair, weights in
-      let difference = (pair.0.normalizedRows(eps: 1e-10) - pair.1.normalizedRows(eps: 1e-10)).square()
-      let channels = difference.size(-1)
-      return difference.reshaped([items, -1, channels]).mean([1]).reshaped([items, channels])
-        .linear(weights.relu().reshaped([1, channels]))
-    }
-    return parts.dropFirst().reduce(parts[0], +).reshaped([items])
+    perceptualDistance(features(a), features(b), importance: importance.map { $0.relu() }, eps: 1e-10)
   }
 }

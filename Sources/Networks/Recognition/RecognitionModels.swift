@@ -38,3 +38,15 @@ public protocol PerceptualModel: PictureNetwork {
   /// The distance of each pair, [N].
   func distance(_ a: Tensor, _ b: Tensor) -> Tensor
 }
+
+/// The distance of LPIPS (Zhang et al. 2018), d = Σ_l mean_{h,w} Σ_c w_lc·(â_lhwc − b̂_lhwc)², of features [N, H, W, C]
+/// of each layer, brought to unit length over the channels (`eps` is added to the squared length): [N].
+func perceptualDistance(_ a: [Tensor], _ b: [Tensor], importance: [Tensor], eps: Double) -> Tensor {
+  let items = a[0].shape[0]
+  let parts = zip(zip(a, b), importance).map { pair, weights in
+    let difference = (pair.0.normalizedRows(eps: eps) - pair.1.normalizedRows(eps: eps)).square()
+    let channels = difference.size(-1)
+    return difference.averagedOverPixels.reshaped([items, channels]).linear(weights.reshaped([1, channels]))
+  }
+  return parts.dropFirst().reduce(parts[0], +).reshaped([items])
+}

@@ -3,7 +3,7 @@ import Foundation
 /// Texts as OpenAI's CLIP repairs them before it reads them: what ftfy 6 (Speer 2019) does to a text, then what HTML's
 /// character references stand for, twice.
 ///
-/// Of wrongly decoded text it repairs less than ftfy, see ``WrongDecoding``.
+/// Wrongly decoded text, "Ã©" for "é", stays as it is: recipes are UTF-8, and ftfy guesses.
 enum TextRepair {
   /// How many repairs may bring others about: more than in any text that was met with.
   private static let passLimit = 20
@@ -38,7 +38,7 @@ enum TextRepair {
     for _ in 0..<passLimit {
       let before = line
       if unescapes { line = HTMLEntities.unescapedWhereClosed(line) }
-      line = withoutTerminalEscapes(WrongDecoding.repaired(line).flatMap(plain)).canonicallyComposed
+      line = withoutTerminalEscapes(line.flatMap(plain)).canonicallyComposed
       if line == before { break }
     }
     return line

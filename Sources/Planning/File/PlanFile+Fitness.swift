@@ -11,13 +11,6 @@ extension Parameter.Kind {
     case .choice(let choices): value.string.map(choices.contains) ?? false
     case .list(let element): value.list?.allSatisfy(element.holds) ?? false
     case .map(let element): value.entries?.allSatisfy { element.holds($0.value) } ?? false
-    case .record(let fields):
-      value.entries.map { entries in
-        entries.allSatisfy { entry in fields.first { $0.name == entry.key }?.kind.holds(entry.value) ?? false }
-          && fields.allSatisfy { field in
-            field.presence == .optional || entries.contains { $0.key == field.name }
-          }
-      } ?? false
     case .path: value.string != nil || value.list != nil || value.entries != nil
     }
   }
@@ -45,11 +38,7 @@ extension StageKind {
       case .list(let element):
         (value.list ?? []).enumerated().flatMap { paths(element, $1, "\(name).\($0)") }
       case .map(let element): (value.entries ?? []).flatMap { paths(element, $0.value, "\(name).\($0.key)") }
-      case .record(let fields):
-        (value.entries ?? []).flatMap { entry in
-          fields.filter { $0.name == entry.key }.flatMap { paths($0.kind, entry.value, "\(name).\(entry.key)") }
-        }
-      default: []
+      case .bool, .int, .double, .string, .choice: []
       }
     }
     return Set(

@@ -58,9 +58,6 @@ struct ParameterDecoder {
       let values = entries.map { decode($0.value, as: element, path: path.member($0.key.text)) }
       guard !values.contains(nil) else { return nil }
       return .map(Dictionary(uniqueKeysWithValues: zip(entries.map(\.key.text), values.compactMap(\.self))))
-    case .record(let fields):
-      guard let entries = node.mapping else { return fail() }
-      return decode(entries, fields: fields, path: path, at: node.location)
     case .path(let form):
       let isFit: Bool =
         if let nodes = node.sequence {
@@ -72,7 +69,7 @@ struct ParameterDecoder {
       guard isFit else { return fail() }
       var found = Problems()
       sources[path.key] = finder.find(node, form: form, endings: endings, subject: subject, into: &found)
-      found.errors.forEach { problems.report($0) }
+      for error in found.errors { problems.report(error) }
       return found.errors.allSatisfy { $0.missing != nil } ? Self.written(node) : nil
     }
   }
@@ -84,43 +81,6 @@ struct ParameterDecoder {
     case .sequence(let nodes): .list(nodes.map(written))
     case .mapping(let entries): .map(entries.reduce(into: [:]) { $0[$1.key.text] = written($1.value) })
     }
-  }
-
-  /// The value of a record: its known fields, defaults filled in.
-  private mutating func decode(
-    _ entries: [Entry], fields: [Parameter], path: ParameterPath, at location: SourceLocation
-  ) -> Value? {
-    var values: [String: Value] = [:]
-    var isWhole = true
-    var slips: Set<String> = []
-    for entry in entries {
-      guard let field = fields.first(where: { $0.name == entry.key.text }) else {
-        let suggestion = Suggestion.nearest(to: entry.key.text, in: fields.map(\.name))
-        if let suggestion { slips.insert(suggestion) }
-        problems.report(
-          "unknown '\(entry.key.text)' in \(path) of '\(kind)'", at: entry.key.location, suggestion: suggestion,
-          hint: suggestion == nil ? "it takes " + fields.map(\.name).joined(separator: ", ") : nil)
-        isWhole = false
-        continue
-      }
-      if entry.value.isNull { continue }
-      values[field.name] = decode(entry.value, as: field.kind, path: path.member(field.name), endings: field.endings)
-      if values[field.name] == nil {
-        isWhole = false
-        slips.insert(field.name)
-      }
-    }
-    for field in fields where values[field.name] == nil && !slips.contains(field.name) {
-      switch field.presence {
-      case .optional: break
-      case .defaulting(let value): values[field.name] = value
-      case .required:
-        problems.report(
-          "\(path) of '\(kind)' needs '\(field.name)'", at: location, hint: "\(field.name): \(field.help)")
-        isWhole = false
-      }
-    }
-    return isWhole ? .map(values) : nil
   }
 }
 
@@ -179,7 +139,6 @@ extension Parameter.Kind {
     case .choice(let choices): choices.count == 1 ? choices[0] : "one of " + choices.joined(separator: ", ")
     case .list(let element): "a list, each \(element.expectation)"
     case .map(let element): "a mapping from names, each to \(element.expectation)"
-    case .record(let fields): "a mapping with " + fields.map(\.name).joined(separator: ", ")
     case .path(.file): "the path of a file, or {url: …, sha256: …}"
     case .path(.fileOrFolder): "the path of a file or folder, or {url: …, sha256: …}"
     case .path(.files): "a path, a glob such as faces/*.png, {url: …, sha256: …}, or a list of those"
@@ -191,7 +150,6 @@ extension Parameter.Kind {
     switch self {
     case .path: true
     case .list(let element), .map(let element): element.holdsPaths
-    case .record(let fields): fields.contains { $0.kind.holdsPaths }
     case .bool, .int, .double, .string, .choice: false
     }
   }

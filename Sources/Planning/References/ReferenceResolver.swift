@@ -273,7 +273,7 @@ struct ReferenceResolver {
   ) -> Mixture<OutputReference>? {
     let normalise = outline.parameters.map { $0["normalise"]?.bool ?? false }
     let syntax = MixtureSyntax(node, subject: subject.text, normalise: normalise)
-    syntax.problems.errors.forEach { problems.report($0) }
+    for error in syntax.problems.errors { problems.report(error) }
     var segments: [Mixture<OutputReference>.Segment] = []
     var isWhole = syntax.problems.isEmpty
     for segment in syntax.segments {

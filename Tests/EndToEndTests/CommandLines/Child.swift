@@ -18,7 +18,7 @@ struct Child {
     }
     var arguments = words.map { word in strdup(word.filter { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]) } + [nil]
     var variables = environment.map { strdup($0) } + [nil]
-    defer { (arguments + variables).forEach { free($0) } }
+    defer { for text in arguments + variables { free(text) } }
     var process = pid_t()
     let path = String(decoding: words.first ?? [], as: UTF8.self)
     try #require(posix_spawn(&process, path, &actions, nil, &arguments, &variables) == 0)
@@ -62,7 +62,9 @@ struct Ended {
     if hung { faults.append("hangs, and does not answer SIGINT") }
     if let signal {
       // What waits for others is interrupted as its user would.
-      if signal != line.signal, !hung, !(wasSlow && signal == SIGINT) { faults.append("ended by signal \(signal): \(said)") }
+      if signal != line.signal, !hung, !(wasSlow && signal == SIGINT) {
+        faults.append("ended by signal \(signal): \(said)")
+      }
     } else {
       if ![0, 1, 2, 3, 64, 130].contains(status) { faults.append("status \(status): \(said)") }
       if status == 130, line.signal == nil, !wasSlow { faults.append("status 130 without a signal: \(said)") }

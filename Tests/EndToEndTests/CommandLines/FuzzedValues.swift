@@ -40,7 +40,8 @@ enum FuzzedValues {
     String(repeating: "n", count: 300),
   ]
   private static let stages = [
-    "p", "p", "scores", "sheet", "t", "edited", "p.table", "p.nothing", "stage.foo", "p/x", "scores/", "edited[size=16]",
+    "p", "p", "scores", "sheet", "t", "edited", "p.table", "p.nothing", "stage.foo", "p/x", "scores/",
+    "edited[size=16]",
     "edited[size=16, seed=1]", "edited[size=17]", "p[", "p[]", "p[a]", "p[a=]", "missing", "", ".", "p.", "*",
     "nothing[=]",
     "base", "base.losses",
