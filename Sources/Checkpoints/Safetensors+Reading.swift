@@ -26,7 +26,9 @@ public enum Safetensors {
 
   /// The shapes of the tensors in a file, and its free text, which is all that is read of it.
   /// - Throws: ``CheckpointError``.
-  public static func outline(ofFile path: String) throws(CheckpointError) -> (
+  public static func outline(
+    ofFile path: String
+  ) throws(CheckpointError) -> (
     shapes: [String: [Int]], metadata: [String: String]
   ) {
     let contents = try contents(FileBytes(contentsOf: path), source: path)

@@ -169,8 +169,9 @@ struct ExecTests {
 
   @Test func aFailureLeavesTheRestDoneAndNoReceipt() throws {
     let repository = try Repository(Self.recipe)
-    try repository.write(repository.data("faces/ada.png").prefix(300), to: "faces/bad.png")
+    try repository.addFace("bad")
     #expect(try repository.run("plan", "recipe.yaml", "--out", "plan.json").status == 0)
+    try repository.write(repository.data("faces/ada.png").prefix(300), to: "faces/bad.png")
     let outcome = try repository.run("exec", "--plan", "plan.json", "--action", "faces")
     #expect(outcome.status == 2, "an input is wrong")
     #expect(outcome.errors.contains("stage 'faces' failed on 'bad'"))
@@ -192,8 +193,9 @@ struct ExecTests {
     #expect(receipts(repository).count == 5)
 
     let other = try Repository(Self.recipe)
-    try other.write(other.data("faces/ada.png").prefix(300), to: "faces/bad.png")
+    try other.addFace("bad")
     #expect(try other.run("plan", "recipe.yaml", "--out", "plan.json").status == 0)
+    try other.write(other.data("faces/ada.png").prefix(300), to: "faces/bad.png")
     let failed = try other.run(["exec", "--plan", "plan.json", "--json"] + arguments)
     #expect(failed.status == 2)
     #expect(failed.errors.contains("stage 'faces' failed on 'bad'"))

@@ -44,7 +44,9 @@ struct LookingAheadTests {
     try repository.write(model.prefix(model.count / 2), to: "out/base.safetensors")
     try refuse(base, in: repository, "/out/base.safetensors: truncated: tensor 'up.0.block.0.conv1.weight'")
     try repository.write(model, to: "out/base.safetensors")
-    try refuse(base.replacing("diffusion:", with: "clip:"), in: repository, "expected a network for 'clip', found 'ddpm-unet of diffusionclip'; load it as `diffusion`")
+    try refuse(
+      base.replacing("diffusion:", with: "clip:"), in: repository,
+      "expected a network for 'clip', found 'ddpm-unet of diffusionclip'; load it as `diffusion`")
     try repository.replace("\"conv_in.bias\"", by: "\"conv_in.bise\"", in: "out/base.safetensors")
     try refuse(base, in: repository, "missing conv_in.bias: expected [8]")
   }
@@ -81,7 +83,8 @@ struct LookingAheadTests {
     #expect(try repository.run("run", "ahead.yaml").status == 0)
 
     try repository.write("step,lost\n1,2\n", to: "more.csv")
-    try refuse("  both: { load: { table: [losses.csv, more.csv] } }\n", in: repository, "its columns are step, lost, but")
+    let both = "  both: { load: { table: [losses.csv, more.csv] } }\n"
+    try refuse(both, in: repository, "its columns are step, lost, but")
     try repository.write("step,lost\n1\n", to: "more.csv")
     try refuse("  both: { load: { table: more.csv } }\n", in: repository, "more.csv: expected a table as CSV")
   }

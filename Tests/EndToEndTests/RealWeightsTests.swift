@@ -3,7 +3,8 @@ import Escaping
 import Foundation
 import Testing
 
-/// The recipes for published weights, whose files nobody has here: with empty files in their places they are in order.
+/// The recipes for published weights, whose files nobody has here: with empty files in their places, nothing is wrong
+/// with them but that these are empty.
 struct RealWeightsTests {
   private static let folders = ["celeba-hq", "church", "bedroom", "afhq-dog", "imagenet"]
 
@@ -35,10 +36,17 @@ struct RealWeightsTests {
       let names = repository.names(in: "Recipes/\(folder)")
       #expect(names.count >= 2)
       for name in names {
-        let outcome = try repository.run("check", "Recipes/\(folder)/\(name)")
-        #expect(outcome.status == 0, "\(folder)/\(name): \(outcome.errors)")
+        let outcome = try repository.run("check", "Recipes/\(folder)/\(name)", "--json")
+        let errors = try Self.errors(outcome)
+        #expect(errors.allSatisfy(Self.isAboutAnEmptyFile), "\(folder)/\(name): \(errors)")
       }
     }
+  }
+
+  private static func errors(_ outcome: Outcome) throws -> [JSON] { try outcome.lines[0]["errors"]?.array ?? [] }
+
+  private static func isAboutAnEmptyFile(_ error: JSON) -> Bool {
+    error["message"]?.string?.contains("it is empty") ?? false
   }
 
   /// Each recipe of the paper, with published weights: it says which files it wants, all of them, and with them in place
@@ -51,12 +59,11 @@ struct RealWeightsTests {
     #expect(recipes.count >= 15)
     let picture = try repository.data("faces/ada.png")
     for name in recipes {
-      func check() throws -> (status: Int32, errors: [JSON]) {
-        let outcome = try repository.run(
-          "check", "Recipes/paper/\(name)", "--set", "world=\(world)", "--profile", "ci", "--json")
-        return (outcome.status, try outcome.lines[0]["errors"]?.array ?? [])
+      func check() throws -> [JSON] {
+        try Self.errors(
+          repository.run("check", "Recipes/paper/\(name)", "--set", "world=\(world)", "--profile", "ci", "--json"))
       }
-      for error in try check().errors {
+      for error in try check() where !Self.isAboutAnEmptyFile(error) {
         let path = try #require(error["missing"]?.string, "\(name): \(error)")
         #expect(path.hasPrefix(repository.folder + "/"))
         let file = String(path.dropFirst(repository.folder.count + 1)).replacing("*", with: "a")
@@ -67,7 +74,7 @@ struct RealWeightsTests {
           isPicture ? picture : Data(), to: folder == file ? file + "/model.safetensors" : file)
       }
       let again = try check()
-      #expect(again.status == 0, "\(name): \(again.errors)")
+      #expect(again.allSatisfy(Self.isAboutAnEmptyFile), "\(name): \(again)")
     }
   }
 

@@ -27,7 +27,8 @@ struct SourcesAhead {
     let paths = foresight.files[type.rawValue] ?? []
     do {
       switch type {
-      case .images: see(paths, type) { try Image.size(ofFile: $0).map { PictureSize(width: $0.width, height: $0.height) } }
+      case .images:
+        see(paths, type) { try Image.size(ofFile: $0).map { PictureSize(width: $0.width, height: $0.height) } }
       case .latents: see(paths, type, Self.latentSize)
       case .table:
         bytes = Self.bytes(of: paths)
