@@ -67,7 +67,7 @@ let package = Package(
     module("Metrics", ["Networks", "Tensors"]),
     module("Networks", ["Checkpoints", "Tensors", "Kernels", collections]),
     module("Checkpoints", ["Tensors", "Kernels", "FileSystem", "CFileFaults", "CZlib", collections]),
-    module("Imaging", ["CPNG", "CJPEG", "Escaping"]),
+    module("Imaging", ["CPNG", "CJPEG", "FileSystem", "Escaping"]),
     module("Portraits"),
     module("Tensors", ["Kernels"]),
     module("Kernels", ["CKernels", "COpenBLAS"]),

@@ -24,6 +24,15 @@ public enum Safetensors {
     try read(FileBytes(data), from: source)
   }
 
+  /// The shapes of the tensors in a file, and its free text, which is all that is read of it.
+  /// - Throws: ``CheckpointError``.
+  public static func outline(
+    ofFile path: String
+  ) throws(CheckpointError) -> (shapes: [String: [Int]], metadata: [String: String]) {
+    let contents = try contents(FileBytes(contentsOf: path), source: path)
+    return (Dictionary(contents.entries.map { ($0.key, $0.value.shape) }) { first, _ in first }, contents.metadata)
+  }
+
   private static func read(_ file: FileBytes, from source: String) throws(CheckpointError) -> CheckpointTensors {
     let contents = try contents(file, source: source)
     let tensors = contents.entries.mapValues(\.tensor)
@@ -131,7 +140,11 @@ private struct Header: Decodable {
   /// The tensors in the order of their bytes, which together are all of the body and overlap nowhere.
   func layout(bodyBytes: Int, source: String) throws(CheckpointError) -> [Entry] {
     var entries: [Entry] = []
-    for (name, description) in descriptions {
+    // Of several mistakes, the first in the file is told.
+    let ordered = descriptions.sorted { a, b in
+      (a.description.offsets.first ?? 0, a.name) < (b.description.offsets.first ?? 0, b.name)
+    }
+    for (name, description) in ordered {
       entries.append(try Self.checked(name, description, bodyBytes: bodyBytes, source: source))
     }
     func place(_ entry: Entry) -> (Int, Int, String) { (entry.bytes.lowerBound, entry.bytes.upperBound, entry.name) }

@@ -72,7 +72,10 @@ extension Escape {
   /// JSON on its way to a terminal: the same value, in which nothing does something.
   package static func jsonOnTerminal(_ json: String) -> String {
     // JSON itself escapes what comes before 0x20.
-    guard json.utf8.contains(where: { $0 > 0x7E }) else { return json }
+    var text = json
+    // Of many megabytes, mostly; without a branch, many bytes are looked at at once.
+    let isPlain = text.withUTF8 { bytes in bytes.reduce(UInt8(0)) { max($0, $1) } <= 0x7E }
+    if isPlain { return json }
     return replacing(in: json) { scalar in
       guard scalar.isTreacherous else { return nil }
       guard scalar.value > 0xFFFF else { return "\\u" + hexadecimal(scalar.value, digits: 4).lowercased() }

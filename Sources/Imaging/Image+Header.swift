@@ -1,14 +1,47 @@
+import FileSystem
 import Foundation
 
 extension Image {
   /// How many bytes of a file tell its picture's size, but for odd ones.
-  public static let headerLength = 1 << 18
+  private static let headerLength = 1 << 18
+
+  /// The size of the picture in a file, turned upright; nil where the file's beginning does not tell, or cannot be read.
+  ///
+  /// Only a file that does not end as its format has it is decoded, to see whether something of it is lost.
+  /// - Throws: ``ImagingError`` where it is no picture that is read, or ends early.
+  public static func size(ofFile path: String) throws(ImagingError) -> (width: Int, height: Int)? {
+    guard let (file, status) = try? InputFile.open(path) else { return nil }
+    defer { close(file) }
+    let size = Int(status.st_size)
+    guard let beginning = bytes(min(size, headerLength), of: file) else { return nil }
+    let found = try self.size(ofFileBeginning: beginning, name: path)
+    let ending = beginning.starts(with: PNG.signature) ? PNG.ending : JPEG.ending
+    var end = beginning.suffix(ending.count)
+    if size > beginning.count {
+      guard lseek(file, off_t(size - ending.count), SEEK_SET) >= 0, let last = bytes(ending.count, of: file) else {
+        return nil
+      }
+      end = last[...]
+    }
+    if !end.elementsEqual(ending) {
+      guard lseek(file, 0, SEEK_SET) == 0, let whole = bytes(size, of: file) else { return nil }
+      _ = try Image(decoding: Data(whole), name: path)
+    }
+    return found
+  }
+
+  /// The next bytes of a file; nil where it has fewer.
+  private static func bytes(_ count: Int, of file: Int32) -> [UInt8]? {
+    var filled = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      filled = InputFile.fill(UnsafeMutableRawBufferPointer(buffer), from: file)
+      initialized = max(0, filled)
+    }
+    return filled == count ? bytes : nil
+  }
 
   /// The size of the picture whose file begins so, turned upright; nil where that does not tell.
-  /// - Parameter name: the file as its user knows it, for error messages.
-  /// - Throws: ``ImagingError`` where it is no picture that is read.
-  public static func size(ofFileBeginning data: Data, name: String) throws(ImagingError) -> (width: Int, height: Int)? {
-    let bytes = [UInt8](data)
+  static func size(ofFileBeginning bytes: [UInt8], name: String) throws(ImagingError) -> (width: Int, height: Int)? {
     if bytes.isEmpty { throw .empty(name: name) }
     let reader = ByteReader(bytes: bytes[...])
     if bytes.starts(with: PNG.signature) {

@@ -4,6 +4,8 @@ import Foundation
 /// JPEG files by libjpeg, behind a shim that turns its jumps and warnings into errors.
 enum JPEG {
   static let signature: [UInt8] = [0xFF, 0xD8, 0xFF]
+  /// The marker EOI.
+  static let ending: [UInt8] = [0xFF, 0xD9]
 
   /// - Throws: ``ImagingError``; never gives a picture of which a part is missing.
   static func decode(_ bytes: [UInt8], name: String) throws(ImagingError) -> Image {

@@ -4,6 +4,8 @@ import Foundation
 /// PNG files by libpng's simplified interface, which keeps its jumps on errors inside of C.
 enum PNG {
   static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+  /// The chunk IEND.
+  static let ending: [UInt8] = [0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82]
 
   /// - Throws: ``ImagingError``; never gives a picture of which a part is missing.
   static func decode(_ bytes: [UInt8], name: String) throws(ImagingError) -> Image {

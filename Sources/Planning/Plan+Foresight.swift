@@ -9,14 +9,9 @@ extension Plan {
     var outputs: [OutputReference: OutputEstimate] = [:]
     var errors: [Diagnostic] = []
     for stage in stages {
-      let files = stage.sources.mapValues { $0.files.compactMap(\.path) }
       let count =
         if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
-      let estimate = stage.kind.estimate(
-        Foresight(
-          parameters: stage.parameters,
-          inputs: stage.inputs.mapValues { $0.references.uniqued.compactMap { outputs[$0] } }, files: files,
-          actions: count, outputs: stage.outputs))
+      let estimate = stage.kind.estimate(Foresight(of: stage, inputs: outputs, actions: count))
       for output in stage.outputs {
         outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
       }
@@ -26,5 +21,23 @@ extension Plan {
     guard !errors.isEmpty else { return nil }
     let sources = Set(errors.map(\.location.file)).sorted().compactMap { try? SourceText.read($0) }
     return Diagnostics(errors, sources: sources)
+  }
+}
+
+extension Foresight {
+  /// What is seen of a stage, of which so much is known.
+  /// - Parameters:
+  ///   - inputs: what is known of each output that is bound to a port.
+  ///   - actions: how many the stage has.
+  package init(of stage: PlannedStage, inputs: [OutputReference: OutputEstimate], actions: Int) {
+    self.init(
+      parameters: stage.parameters,
+      inputs: stage.inputs.mapValues { $0.references.uniqued.compactMap { inputs[$0] } },
+      files: stage.sources.mapValues { $0.files.compactMap(\.path) },
+      awaitsDownloads: stage.sources.values.contains { $0.files.contains { $0.path == nil } },
+      axes: stage.inputs.mapValues { input in
+        guard case .list(let members) = input else { return [] }
+        return members.flatMap(\.axes).uniqued
+      }, actions: actions, outputs: stage.outputs)
   }
 }

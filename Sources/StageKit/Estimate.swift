@@ -41,6 +41,8 @@ public struct OutputEstimate: Sendable, Hashable {
   public var resolution: Int?
   /// Which texts a model takes; nil for anything else, and where it is not known.
   public var texts: TextRequirement?
+  /// Of a table; nil for anything else, and where nothing is known of them.
+  public var columns: TableColumns?
 
   public init(items: Int = 1, bytes: Int, side: Int? = nil, flopPerEvaluation: Double? = nil) {
     (self.items, self.bytes, self.side, self.flopPerEvaluation) = (items, bytes, side, flopPerEvaluation)
@@ -56,6 +58,16 @@ public struct PictureSize: Sendable, Hashable, CustomStringConvertible {
     self.height = height
   }
   public var description: String { "\(width)×\(height)" }
+}
+
+/// What is known of a table's columns.
+public struct TableColumns: Sendable, Hashable {
+  /// All of them; nil where they are not all known.
+  public let names: [String]?
+  /// Those that are surely not made of numbers.
+  public let texts: Set<String>
+
+  public init(names: [String]?, texts: Set<String>) { (self.names, self.texts) = (names, texts) }
 }
 
 /// What a model demands of texts.
@@ -96,16 +108,20 @@ public struct Foresight: Sendable {
   public let inputs: [String: [OutputEstimate]]
   /// The paths of those files at each given path parameter that are on this machine.
   public let files: [String: [String]]
+  /// Whether a path parameter names something that is not on this machine yet.
+  public let awaitsDownloads: Bool
+  /// The places in sweeps of what each list port collects.
+  public let axes: [String: [Axis]]
   /// How many actions the stage has.
   public let actions: Int
   private let outputs: [OutputPort]
 
   public init(
-    parameters: Parameters, inputs: [String: [OutputEstimate]], files: [String: [String]], actions: Int,
-    outputs: [OutputPort]
+    parameters: Parameters, inputs: [String: [OutputEstimate]], files: [String: [String]],
+    awaitsDownloads: Bool = false, axes: [String: [Axis]] = [:], actions: Int, outputs: [OutputPort]
   ) {
-    (self.parameters, self.inputs, self.files) = (parameters, inputs, files)
-    (self.actions, self.outputs) = (actions, outputs)
+    (self.parameters, self.inputs, self.files, self.axes) = (parameters, inputs, files, axes)
+    (self.awaitsDownloads, self.actions, self.outputs) = (awaitsDownloads, actions, outputs)
   }
 
   /// What is at a port, the first where there are several.
@@ -123,10 +139,11 @@ public struct Foresight: Sendable {
   ///     given.
   ///   - resolution: of a model among the outputs.
   ///   - texts: of a model among the outputs.
+  ///   - columns: of a table among the outputs.
   public func estimate(
     work: Work? = Work.none, items: Int? = nil, bytes: Int? = nil, side: Int? = nil,
     flopPerEvaluation: Double? = nil, sizes: [String: PictureSize]? = nil, resolution: Int? = nil,
-    texts: TextRequirement? = nil
+    texts: TextRequirement? = nil, columns: TableColumns? = nil
   ) -> StageEstimate {
     let largest = inputs.values.joined().max { $0.items < $1.items }
     let made = outputs.enumerated().map { place, port in
@@ -141,6 +158,7 @@ public struct Foresight: Sendable {
       }
       if place == 0, port.type == .diffusion { output.resolution = resolution ?? self["model"]?.resolution }
       if place == 0 { output.texts = texts }
+      if place == 0, port.type == .table { output.columns = columns }
       return (port.name, output)
     }
     return StageEstimate(work: work, outputs: Dictionary(made) { first, _ in first })

@@ -1,3 +1,4 @@
+import Checkpoints
 import Diffusion
 import Foundation
 import Imaging
@@ -90,6 +91,13 @@ public struct Benchmark: Sendable {
   public static func picture(_ number: Int) throws -> Data {
     let color = (0..<3).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
     return try Image(width: 8, height: 8, pixels: (0..<64).flatMap { _ in color }).pngData()
+  }
+
+  /// A diffusion model with random weights, as small as one can be.
+  public static func model() throws -> Data {
+    let configuration = DDPMUNet.Configuration(
+      resolution: 8, channels: 4, multipliers: [1], blocks: 1, attentionResolutions: [], groups: 2)
+    return try Safetensors.data(of: DDPMUNet(configuration, seed: 1).checkpoint())
   }
 
   /// The median GFLOP/s of 2048³ single-precision products spread over the threads in use.

@@ -10,11 +10,6 @@ func pictureBytes(side: Int) -> Int { 3 * side * side }
 /// Bytes of a latent with its picture, both in float32, by those of the picture.
 func latentBytes(ofPicture bytes: Int) -> Int { 8 * bytes }
 
-/// Bytes of files on this machine; 0 for those that cannot be looked at.
-func fileBytes(_ paths: [String]) -> Int {
-  paths.reduce(0) { $0 + ((try? FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int) ?? 0) }
-}
-
 extension Foresight {
   /// The work of `evaluations` forward passes of the model at a port; nil where the model is not known.
   func forward(_ evaluations: Int, of port: String = "model") -> Work? {

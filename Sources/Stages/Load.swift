@@ -54,18 +54,17 @@ let load = StageKind(
   },
   mapping: .files(of: "images"),
   estimate: { foresight in
-    // Nothing but plain files is looked into: others may never answer.
-    let files = foresight.files.values.joined().filter(isPlainFile)
+    guard let type = sources.first(where: { foresight.parameters[$0.rawValue] != nil }) else {
+      return foresight.estimate()
+    }
+    let seen = SourcesAhead(foresight, as: type)
     let side = foresight.parameters["size"]?.int
-    func isGiven(_ type: ArtifactType) -> Bool { foresight.parameters[type.rawValue] != nil }
-    let network = isGiven(.diffusion) ? diffusionNetwork(files, foresight.parameters) : nil
-    var (sizes, complaints) = isGiven(.images) ? pictureSizes(files) : (nil, [])
-    if let side { sizes = sizes?.mapValues { _ in PictureSize(width: side, height: side) } }
+    let sizes = side.map { side in seen.sizes?.mapValues { _ in PictureSize(width: side, height: side) } } ?? seen.sizes
     return foresight.estimate(
-      bytes: side.map(pictureBytes) ?? fileBytes(files) / foresight.actions, side: side,
-      flopPerEvaluation: network?.flopPerEvaluation, sizes: sizes, resolution: network?.resolution,
-      texts: isGiven(.clip) ? textRequirement(files) : nil
-    ).complaining(complaints)
+      bytes: side.map(pictureBytes) ?? seen.bytes / foresight.actions, side: side,
+      flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, resolution: seen.diffusion?.resolution,
+      texts: seen.texts, columns: seen.columns
+    ).complaining(seen.complaints)
   },
   check: { draft in
     let given = sources.filter { draft.parameters[$0.rawValue] != nil }
@@ -171,28 +170,31 @@ private func checkLatent(_ data: Data, _ path: String) throws {
   if file.tensors["noise"] == nil || file.tensors["latent"] != nil { _ = try Latent(file, name: path) }
 }
 
-/// The diffusion network that files on this machine hold, without its values; nil where there is none.
-private func diffusionNetwork(_ files: [String], _ parameters: Parameters) -> (any DiffusionModel)? {
-  let found = try? ModelFiles(files.map { ($0.fileName, $0) })
-  return (try? found?.model(PublishedHints(parameters)))?.network as? any DiffusionModel
-}
-
 /// The bytes of one table as they are; several tables below each other, in the order of the files' names.
 private func tableData(_ files: [SourceFile], _ context: any StageContext) throws -> Data {
-  let tables = try files.map { file in
-    let data = try context.read(file)
-    guard let table = CSV(data) else {
-      throw InputError("\(file.path): expected a table as CSV: a header, then rows of as many cells, quotes closed")
+  let tables = try files.map { (path: $0.path, data: try context.read($0)) }
+  let joined = try CSV(joining: tables)
+  return tables.count == 1 ? tables[0].data : Data(joined.text.utf8)
+}
+
+extension CSV {
+  /// The tables in files, below each other.
+  /// - Throws: `InputError` where one is no table, or has other columns than the first.
+  init(joining files: [(path: String, data: Data)]) throws {
+    let tables = try files.map { file in
+      guard let table = CSV(file.data) else {
+        throw InputError("\(file.path): expected a table as CSV: a header, then rows of as many cells, quotes closed")
+      }
+      return table
     }
-    return (path: file.path, data: data, table: table)
+    let header = tables.first?.header ?? []
+    if let (file, other) = zip(files, tables).first(where: { $1.header != header }) {
+      throw InputError(
+        "\(file.path): its columns are \(other.header.joined(separator: ", ")), but those of \(files[0].path) are \(header.joined(separator: ", ")): load tables with other columns apart"
+      )
+    }
+    self.init(header: header, rows: tables.flatMap(\.rows))
   }
-  let (first, header) = (tables[0], tables[0].table.header)
-  if let other = tables.first(where: { $0.table.header != header }) {
-    throw InputError(
-      "\(other.path): its columns are \(other.table.header.joined(separator: ", ")), but those of \(first.path) are \(header.joined(separator: ", ")): load tables with other columns apart"
-    )
-  }
-  return tables.count == 1 ? first.data : Data(CSV(header: header, rows: tables.flatMap(\.table.rows)).text.utf8)
 }
 
 /// The bytes of a model: of a file that describes itself as they are, else what a published file holds, in the form of
@@ -200,14 +202,7 @@ private func tableData(_ files: [SourceFile], _ context: any StageContext) throw
 private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: any StageContext) throws -> Data {
   let (data, notes) = try readingInput { () throws -> (Data?, [String]) in
     let found = try ModelFiles(files.map { ($0.name, $0.path) })
-    let model = try found.model(PublishedHints(context.parameters))
-    guard model.purpose.rawValue == type.rawValue else {
-      throw NetworkError.wrongPurpose(
-        source: model.source, expected: type.rawValue, found: model.purpose.rawValue, format: model.format)
-    }
-    guard model.differences.isEmpty else {
-      throw NetworkError.parametersDoNotFit(source: model.source, model.differences)
-    }
+    let model = try found.model(of: type, PublishedHints(context.parameters))
     let merges = try (model.network as? CLIP).map { try found.merges(for: $0) }
     let isOwn = found.state.architecture != nil
     let own = found.state.metadata.filter { !ModelOrigin.isPart($0.key) }
@@ -228,7 +223,7 @@ private func modelData(_ files: [SourceFile], _ type: ArtifactType, _ context: a
 
 extension PublishedHints {
   /// What a recipe says of a model that its tensors do not tell.
-  fileprivate init(_ parameters: Parameters) {
+  init(_ parameters: Parameters) {
     self.init()
     preset = parameters["preset"]?.string.flatMap(DiffusionPreset.init(rawValue:))
     resolution = parameters["resolution"]?.int

@@ -25,8 +25,16 @@ let plot = StageKind(
     ComparedItems.parameter,
   ],
   outputs: { _ in [OutputPort("figure", .figure)] },
+  estimate: { foresight in
+    let asked = [foresight.parameters.string("x")] + (foresight.parameters["measures"]?.list ?? []).compactMap(\.string)
+    return foresight.estimate().complaining(
+      (foresight.inputs["curves"] ?? []).compactMap(\.columns).flatMap { columns in
+        asked.compactMap { complaint(about: $0, in: columns) }
+      }.uniqued)
+  },
   check: { draft in
     draft.complaints(aboutEmpty: ["measures"])
+      + complaints(aboutSweepsAt: "curves", of: draft)
       + draft.complaints(aboutMeansAt: "curves", of: draft.parameters["measures"]?.list?.compactMap(\.string))
   },
   run: { context in
@@ -48,6 +56,41 @@ let plot = StageKind(
 private let scales = ["linear", "logarithmic"]
 
 private func scale(_ word: String) -> LinePlot.Axis.Scale { word == scales[0] ? .linear : .logarithmic }
+
+/// What is known to be wrong with a column that is to be drawn.
+private func complaint(about name: String, in columns: TableColumns) -> Complaint? {
+  do {
+    let column = try columns.names.map { try meant(name, among: $0, what: "column", of: "curves") } ?? name
+    return columns.texts.contains(column)
+      ? Complaint(about: "curves", "the column '\(column)' of a table is not made of numbers") : nil
+  } catch { return Complaint(about: "curves", "\(error)") }
+}
+
+/// What is known to be wrong with metrics that are to be drawn along the swept axis `x`.
+private func complaints(aboutSweepsAt port: String, of draft: StageDraft) -> [Complaint] {
+  let (types, members) = (draft.inputs[port] ?? [], draft.members[port] ?? [])
+  guard types.count == members.count, let x = draft.parameters["x"]?.string else { return [] }
+  let complaint = zip(types, members).lazy.filter { $0.0 == .metrics }.compactMap { _, member -> Complaint? in
+    do {
+      _ = try place(along: x, axes: member.axes, of: member.label)
+      return nil
+    } catch { return Complaint(about: "x", "\(error)") }
+  }.first
+  return complaint.map { [$0] } ?? []
+}
+
+/// Where a member with these axes stands along the one that `x` means.
+private func place(along x: String, axes: [Axis], of label: String) throws -> (axis: Axis, number: Double) {
+  let name = try meant(x, among: axes.map(\.name), what: "swept axis", of: label)
+  guard let axis = axes.first(where: { $0.name == name }), let number = axis.value.double else {
+    let text = axes.first { $0.name == name }?.value.text ?? ""
+    throw InputError("'\(label)' is swept along '\(name)' over \(text), which is no number")
+  }
+  guard number.isFinite else {
+    throw InputError("'\(label)' is swept along '\(name)' over \(CSV.cell(number))")
+  }
+  return (axis, number)
+}
 
 /// A curve, and what it is of.
 private struct PlotCurve {
@@ -87,19 +130,11 @@ private func measuredCurves(_ context: any StageContext, _ x: String, _ measures
       ?? member.means.measures
   }
   let compared = try ComparedMeans(members, of: names.flatMap(\.self).uniqued, context)
-  let places = try members.enumerated().map { place, member in
-    let name = try meant(x, among: member.axes.map(\.name), what: "swept axis", of: member.label)
-    let (along, others) = (member.axes.filter { $0.name == name }, member.axes.filter { $0.name != name })
-    guard let number = along[0].value.double else {
-      throw InputError(
-        "'\(member.label)' is swept along '\(name)' over \(along[0].value.text), which is no number")
-    }
-    guard number.isFinite else {
-      throw InputError("'\(member.label)' is swept along '\(name)' over \(CSV.cell(number))")
-    }
+  let places = try members.enumerated().map { index, member in
+    let (axis, number) = try place(along: x, axes: member.axes, of: member.label)
     return MeasuredPlace(
-      label: member.label, along: along, x: number, others: others, measures: names[place],
-      means: compared.values[place])
+      label: member.label, along: [axis], x: number, others: member.axes.filter { $0.name != axis.name },
+      measures: names[index], means: compared.values[index])
   }
   // What goes along with x (zipped sweeps), or does not change, tells no curves apart.
   let telling = Set(

@@ -46,12 +46,13 @@ let survey = StageKind(
     {
       return [complaint]
     }
-    guard let names = draft.parameters["names"]?.list?.compactMap(\.string) else { return [] }
-    return names.count == 2 && names[0] != names[1] && !names.contains("")
-      ? [] : [Complaint(about: "names", "'names' must be two different names, such as [ours, theirs]")]
+    do {
+      _ = try methodNames(draft.parameters) { port in (draft.members[port] ?? []).map(\.label) }
+      return []
+    } catch { return [Complaint(about: draft.parameters["names"].map { _ in "names" } ?? "second", "\(error)")] }
   },
   run: { context in
-    let names = try methodNames(context)
+    let names = try methodNames(context.parameters) { context.inputs($0).map(\.label) }
     let trials = try Trial.chosen(from: Trial.all(context), by: context.parameters)
     let page = try SurveyPage(
       title: context.parameters["title"]?.string, question: context.parameters.string("question"),
@@ -70,10 +71,18 @@ let survey = StageKind(
   })
 
 /// What the key calls the methods.
-private func methodNames(_ context: any StageContext) throws -> (first: String, second: String) {
-  if let given = context.parameters["names"]?.list?.compactMap(\.string) { return (given[0], given[1]) }
+/// - Parameter labels: of all that is bound to a port.
+private func methodNames(
+  _ parameters: Parameters, labels: (_ port: String) -> [String]
+) throws -> (first: String, second: String) {
+  if let given = parameters["names"]?.list?.compactMap(\.string) {
+    guard given.count == 2, given[0] != given[1], !given.contains("") else {
+      throw InputError("'names' must be two different names, such as [ours, theirs]")
+    }
+    return (given[0], given[1])
+  }
   let names = ["first", "second"].map { port in
-    let labels = context.inputs(port).map(\.label).uniqued
+    let labels = labels(port).uniqued
     return labels.count == 1 ? labels[0] : port
   }
   guard names[0] != names[1] else {

@@ -26,6 +26,10 @@ let table = StageKind(
     let trends = measures.flatMap { measure in Trend.allCases.map { $0.name(for: measure) } }
     return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: measures.isEmpty ? nil : trends)]
   },
+  estimate: { foresight in
+    let texts = (foresight.axes["rows"] ?? []).filter { $0.value.double == nil }.map(\.name)
+    return foresight.estimate(columns: TableColumns(names: nil, texts: Set(["name"] + texts)))
+  },
   check: { draft in
     let given = draft.parameters["measures"]?.list?.compactMap(\.string)
     let complaints = draft.complaints(aboutMeansAt: "rows", of: given)

@@ -83,7 +83,7 @@ struct BenchCommand: AsyncParsableCommand {
 
   private func measureRunner() throws {
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let figures = try RunnerBenchmark(program: program, picture: Benchmark.picture).figures()
+    let figures = try RunnerBenchmark(program: program, picture: Benchmark.picture, model: Benchmark.model).figures()
     if output.json {
       printLine([
         "figures": .array(

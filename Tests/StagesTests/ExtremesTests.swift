@@ -31,7 +31,8 @@ struct ExtremesTests {
     "perturb": "images: pictures", "invert": "images: pictures, model: base",
     "finetune": "model: base, latents: latents, clip: clip, target: x", "sample": "latents: latents, model: base",
     "metric": "images: pictures, reference: pictures, measures: [mae, ssim]", "figure": "rows: [pictures]",
-    "plot": "curves: [scores], x: step", "table": "rows: [scores]", "survey": "first: [pictures], second: [pictures]",
+    "plot": "curves: [scores], x: step", "table": "rows: [scores]",
+    "survey": "first: [pictures], second: [pictures], names: [a, b]",
     "tally": "key: questions.key, votes: [questions.key]",
   ]
 

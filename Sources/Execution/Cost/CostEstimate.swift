@@ -62,11 +62,7 @@ public struct CostEstimate: Sendable {
     stages = plan.stages.map { stage in
       let inputs = stage.inputs.mapValues { input in input.references.uniqued.compactMap { outputs[$0] } }
       let (count, runs) = Self.counts(stage, actions[stage.id] ?? [], inputs)
-      let estimate = stage.kind.estimate(
-        Foresight(
-          parameters: stage.parameters, inputs: inputs,
-          files: stage.sources.mapValues { $0.files.compactMap(\.path) }, actions: max(1, count),
-          outputs: stage.outputs))
+      let estimate = stage.kind.estimate(Foresight(of: stage, inputs: outputs, actions: max(1, count)))
       outputs.merge(Self.outputs(of: stage, estimate, forecast)) { $1 }
       let (seconds, basis) = Self.time(of: stage, estimate.work, threads, experience, bench) {
         // Nobody waits for a measurement that nothing depends on.

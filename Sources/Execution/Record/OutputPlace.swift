@@ -69,8 +69,8 @@ extension Run {
       throw InputError("cannot write to the folder \(folder): \(error); choose another with --runs")
     }
     try OutputPlace.requireFolder(results, option: "--runs")
-    guard let data = try Files.read(results["run.json"]), let record = try? JSON(parsing: data),
-      let other = record["file"]?.string, other != plan.fileInRepository
+    guard let data = try Files.read(results["run.json"]),
+      let other = (try? JSON.member("file", of: data))??.string, other != plan.fileInRepository
     else { return }
     let path = Store.repository(around: plan.file) + "/" + other
     // A recipe that was moved goes on where it was.

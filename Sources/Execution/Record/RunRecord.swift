@@ -68,10 +68,12 @@ struct RunRecord: Sendable {
   func write(to results: Place) throws {
     try Files.makeFolder(results)
     let index = results["run.json"]
-    let before = try Files.read(index).flatMap { try? JSON(parsing: $0) }
+    let before = try Files.read(index)
+    // Of the record of many actions, what is not about them.
+    func earlier(_ name: String) -> JSON? { before.flatMap { try? JSON.member(name, of: $0) } ?? nil }
     var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
     let names = Set(files.map(\.path) + [FileName.report])
-    let earlier = ["files", "earlier_files"].flatMap { before?[$0]?.array?.compactMap(\.string) ?? [] }.uniqued
+    let left = ["files", "earlier_files"].flatMap { earlier($0)?.array?.compactMap(\.string) ?? [] }.uniqued
       .filter { !names.contains($0) && FileName.isInside($0) }
     var paths: Set<String> = [FileName.report]
     if let twice = files.first(where: { !paths.insert($0.path).inserted }) {
@@ -80,8 +82,8 @@ struct RunRecord: Sendable {
     }
 
     // The record may have come with a checkout: what is not as a run left it is somebody else's, and stays.
-    let known = before?["digests"]
-    let untouched = try earlier.filter { file in
+    let known = earlier("digests")
+    let untouched = try left.filter { file in
       guard let digest = known?[file]?.string.flatMap({ Digest(hex: $0) }) else { return false }
       return try Files.status(of: results[file]) != nil && Files.digest(of: results[file]) == digest
     }

@@ -53,43 +53,19 @@ extension Foresight {
   }
 }
 
-/// The sizes of the pictures in files, as far as their headers tell, and complaints about files that are no pictures.
-func pictureSizes(_ paths: [String]) -> (sizes: [String: PictureSize]?, complaints: [Complaint]) {
-  var sizes: [String: PictureSize] = [:]
-  var complaints: [Complaint] = []
-  for path in paths {
-    guard let file = FileHandle(forReadingAtPath: path)
-    else { continue }
-    defer { try? file.close() }
-    guard let data = try? file.read(upToCount: Image.headerLength) ?? Data() else { continue }
-    do throws(ImagingError) {
-      if let size = try Image.size(ofFileBeginning: data, name: path) {
-        sizes[path.fileStem] = PictureSize(width: size.width, height: size.height)
-      }
-    } catch { complaints.append(Complaint(about: "images", "\(error)")) }
-  }
-  return (sizes.count == paths.count ? sizes : nil, complaints)
-}
-
-/// Whether there is a file that can be read to its end, following links.
-func isPlainFile(_ path: String) -> Bool {
-  var status = stat()
-  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-}
-
 /// What the CLIP in files demands of texts. Its tokenizer is made when a text is asked about, once.
-func textRequirement(_ paths: [String]) -> TextRequirement {
-  let clip = DeferredTokenizer(paths)
+func textRequirement(_ files: ModelFiles) -> TextRequirement {
+  let clip = DeferredTokenizer(files)
   return TextRequirement { clip.problem(with: $0) }
 }
 
 /// The tokenizer of a CLIP in files; its lock guards what is made of it.
 private final class DeferredTokenizer: @unchecked Sendable {
-  private let paths: [String]
+  private let files: ModelFiles
   private let lock = NSLock()
   private var made: (tokenizer: Tokenizer, contextLength: Int)??
 
-  init(_ paths: [String]) { self.paths = paths }
+  init(_ files: ModelFiles) { self.files = files }
 
   func problem(with text: String) -> String? {
     lock.withLock {
@@ -104,9 +80,8 @@ private final class DeferredTokenizer: @unchecked Sendable {
 
   /// Nil where the files hold none: that is told when they are loaded.
   private func make() -> (tokenizer: Tokenizer, contextLength: Int)? {
-    guard let files = try? ModelFiles(paths.map { ($0.fileName, $0) }),
-      let model = try? files.model(), let clip = model.network as? CLIP, let merges = try? files.merges(for: clip),
-      let tokenizer = try? Tokenizer(merges: merges, from: "merges")
+    guard let model = try? files.model(), let clip = model.network as? CLIP,
+      let merges = try? files.merges(for: clip), let tokenizer = try? Tokenizer(merges: merges, from: "merges")
     else { return nil }
     return (tokenizer, clip.configuration.contextLength)
   }

@@ -48,10 +48,11 @@ struct Latent {
 
   /// In what latents have to be alike so that their images can be generated together.
   struct Way: Hashable {
-    fileprivate let shape: [Int]
-    fileprivate let returnStep: Int
-    fileprivate let scheme: String
-    fileprivate let steps: Int
+    let shape: [Int]
+    let returnStep: Int
+    /// The name of the scheme; empty where any sampler will do.
+    let scheme: String
+    let steps: Int
   }
 
   var way: Way {
@@ -103,39 +104,70 @@ struct Latent {
   }
 
   init(_ file: CheckpointTensors, name: String) throws {
-    guard let latent = file.tensors["latent"], let image = file.tensors["image"], latent.rank == 3,
-      latent.shape == image.shape, latent.shape[2] == 3, latent.count > 0,
-      let step = file.metadata["return_step"].flatMap(Int.init), (0...999).contains(step)
-    else {
-      throw InputError(
-        "\(name): expected a latent, safetensors with 'latent' and 'image' [H, W, 3] and the metadata 'return_step'")
-    }
-    for part in ["latent", "image", "second", "additions"] {
-      if let place = file.tensors[part].flatMap(nonFinitePlace(in:)) {
+    let shapes = Dictionary(file.tensors.map { ($0.key, $0.value.shape) }) { first, _ in first }
+    let outline = try Outline(shapes: shapes, metadata: file.metadata, name: name)
+    func part(_ part: String) throws -> Tensor {
+      guard let tensor = file.tensors[part] else { throw InputError("\(name): it has no tensor '\(part)'") }
+      if let place = nonFinitePlace(in: tensor) {
         throw InputError("\(name): its tensor '\(part)' is \(place): make the latent again")
       }
+      return tensor
     }
-    func damaged(_ expected: String) -> InputError {
-      InputError("\(name): expected \(expected) beside the latent, as its metadata say")
-    }
-    let steps = file.metadata["steps"].flatMap(Int.init) ?? 0
-    let scheme: Scheme
-    switch file.metadata["method"] {
-    case nil: scheme = .free
-    case Self.coupled:
-      guard let second = file.tensors["second"], second.shape == latent.shape, (2...1000).contains(steps) else {
-        throw damaged("a second state 'second' \(latent.shape) and 'steps'")
+    let scheme: Scheme =
+      switch outline.way.scheme {
+      case Self.coupled: .coupled(second: Self.batch(try part("second")), steps: outline.way.steps)
+      case Self.stochastic: .stochastic(additions: try part("additions").each)
+      default: .free
       }
-      scheme = .coupled(second: Self.batch(second), steps: steps)
-    case Self.stochastic:
-      guard let additions = file.tensors["additions"], additions.shape == [steps] + latent.shape else {
-        throw damaged("what each of its steps adds, 'additions' \([steps] + latent.shape)")
+    self.init(
+      latent: Self.batch(try part("latent")), image: Self.batch(try part("image")),
+      returnStep: outline.way.returnStep, scheme: scheme)
+  }
+
+  /// What a latent's file tells before its values are read.
+  struct Outline {
+    /// With the shape [H, W, 3].
+    let way: Way
+
+    /// - Parameter name: the file or item, for messages.
+    /// - Throws: `InputError` where no latent is described so.
+    init(shapes: [String: [Int]], metadata: [String: String], name: String) throws {
+      func bad(_ found: String) -> InputError {
+        InputError(
+          "\(name): expected a latent, safetensors with 'latent' and 'image' [H, W, 3] and the metadata 'return_step': "
+            + found)
       }
-      scheme = .stochastic(additions: additions.each)
-    case let method?:
-      throw InputError("\(name): the method '\(method)' of this latent is not known: invert the picture again")
+      for part in ["latent", "image"] {
+        guard let shape = shapes[part] else { throw bad("it has no '\(part)'") }
+        guard shape.count == 3, shape[2] == 3, !shape.contains(0) else { throw bad("its '\(part)' is \(shape)") }
+      }
+      let shape = shapes["latent"] ?? []
+      guard let image = shapes["image"], shape == image else {
+        throw bad("its 'latent' is \(shape), its 'image' \(shapes["image"] ?? [])")
+      }
+      guard let text = metadata["return_step"] else { throw bad("its metadata have no 'return_step'") }
+      guard let returnStep = Int(text), (1...999).contains(returnStep) else {
+        throw bad("its 'return_step' is '\(text.prefix(20))', not a whole number from 1 to 999")
+      }
+      let steps = metadata["steps"].flatMap(Int.init) ?? 0
+      func require(_ part: String, _ expected: [Int], _ what: String) throws {
+        guard shapes[part] == expected, (1...1000).contains(steps) else {
+          throw InputError("\(name): expected \(what) beside the latent, as its metadata say")
+        }
+      }
+      let scheme = metadata["method"] ?? ""
+      switch scheme {
+      case "": break
+      case Latent.coupled: try require("second", shape, "a second state 'second' \(shape) and 'steps'")
+      case Latent.stochastic:
+        let expected = [steps] + shape
+        try require("additions", expected, "what each of its steps adds, 'additions' \(expected)")
+      default:
+        throw InputError(
+          "\(name): the method '\(scheme.prefix(40))' of this latent is not known: invert the picture again")
+      }
+      way = Way(shape: shape, returnStep: returnStep, scheme: scheme, steps: scheme.isEmpty ? 0 : steps)
     }
-    self.init(latent: Self.batch(latent), image: Self.batch(image), returnStep: step, scheme: scheme)
   }
 
   private static func picture(_ x: Tensor) -> Tensor { x.reshaped(Array(x.shape.dropFirst())) }
@@ -148,13 +180,20 @@ struct Noise {
   let steps: [Tensor]
 
   init(_ file: CheckpointTensors, name: String) throws {
-    guard let noise = file.tensors["noise"], noise.rank == 4, noise.shape[3] == 3, noise.count > 0 else {
-      throw InputError("\(name): expected noise, safetensors with 'noise' [steps, H, W, 3]")
-    }
+    try Self.check(file.tensors["noise"]?.shape, name: name)
+    guard let noise = file.tensors["noise"] else { throw InputError("\(name): it has no tensor 'noise'") }
     if let place = nonFinitePlace(in: noise) {
       throw InputError("\(name): its tensor 'noise' is \(place): make the noise again")
     }
     steps = noise.each
+  }
+
+  /// - Throws: `InputError` where a tensor of this shape is no noise.
+  static func check(_ shape: [Int]?, name: String) throws {
+    guard let shape, shape.count == 4, shape[3] == 3, !shape.contains(0) else {
+      let found = shape.map { ": it is \($0)" } ?? ""
+      throw InputError("\(name): expected noise, safetensors with 'noise' [steps, H, W, 3]\(found)")
+    }
   }
 }
 

@@ -9,7 +9,9 @@ import StageKit
 struct ModelFiles {
   /// All weights together.
   let state: StateDictionary
-  /// The formats of the files with weights.
+  /// The paths of the files with weights.
+  let weights: [String]
+  /// The formats of those.
   let formats: [TensorFile.Format]
   /// Numbers and texts among the weights.
   let values: [(name: String, value: TensorFile.Value)]
@@ -66,6 +68,7 @@ struct ModelFiles {
       }
     }
     (self.formats, self.values, self.ambiguity) = (formats, values, ambiguity)
+    self.weights = weights.map(\.path)
     state = states.count == 1 ? states[0] : try Self.joined(states)
     configuration = try named("config.json", "open_clip_config.json").map(Self.text)
     merges =
@@ -112,16 +115,32 @@ struct ModelFiles {
     return try state.publishedModel(hints)
   }
 
+  /// The model of this type that the files are, by what they tell before its values are read.
+  /// - Throws: `NetworkError` where it is another one, or its tensors are not those of its architecture.
+  func model(of type: ArtifactType, _ hints: PublishedHints) throws(NetworkError) -> PublishedModel {
+    let model = try model(hints)
+    guard model.purpose.rawValue == type.rawValue else {
+      throw .wrongPurpose(
+        source: model.source, expected: type.rawValue, found: model.purpose.rawValue, format: model.format)
+    }
+    guard model.differences.isEmpty else { throw .parametersDoNotFit(source: model.source, model.differences) }
+    if model.network is CLIP { _ = try mergesText() }
+    return model
+  }
+
+  private func mergesText() throws(NetworkError) -> String {
+    if let merges = merges ?? state.metadata[Tokenizer.mergesEntry] { return merges }
+    throw .badConfiguration(
+      source: state.source,
+      "no merges for the tokenizer: put merges.txt or bpe_simple_vocab_16e6.txt.gz beside the file, and load the folder"
+    )
+  }
+
   /// The text of the merges that belong to a CLIP.
   /// - Throws: where there are none, or where they make other tokens than it knows.
   func merges(for clip: CLIP) throws(NetworkError) -> String {
     let size = clip.configuration.vocabularySize
-    guard let merges = merges ?? state.metadata[Tokenizer.mergesEntry] else {
-      throw .badConfiguration(
-        source: state.source,
-        "no merges for the tokenizer: put merges.txt or bpe_simple_vocab_16e6.txt.gz beside the file, and load the folder"
-      )
-    }
+    let merges = try mergesText()
     let source = "the merges beside \(state.source)"
     var tokenizer = try Tokenizer(merges: merges, from: source)
     // OpenAI's file has more merges than their models use.

@@ -1,0 +1,85 @@
+import ArtifactStore
+import Checkpoints
+import Escaping
+import Foundation
+import Imaging
+import Networks
+import StageKit
+
+/// What the files that `load` names tell before they are loaded, by as little of them as that takes.
+struct SourcesAhead {
+  /// Of all pictures, latents, tables or weights together.
+  private(set) var bytes = 0
+  /// Of pictures and latents, by item; nil where not all are known.
+  private(set) var sizes: [String: PictureSize]?
+  /// Without its values.
+  private(set) var diffusion: (any DiffusionModel)?
+  private(set) var texts: TextRequirement?
+  private(set) var columns: TableColumns?
+  /// What is sure to go wrong with them.
+  private(set) var complaints: [Complaint] = []
+
+  /// With more bytes than this, tables are not read before they are loaded.
+  private static let tableLimit = 1 << 24
+
+  /// Those of a stage that loads `type`.
+  init(_ foresight: Foresight, as type: ArtifactType) {
+    let paths = foresight.files[type.rawValue] ?? []
+    do {
+      switch type {
+      case .images:
+        see(paths, type) { try Image.size(ofFile: $0).map { PictureSize(width: $0.width, height: $0.height) } }
+      case .latents: see(paths, type, Self.latentSize)
+      case .table:
+        bytes = Self.bytes(of: paths)
+        guard bytes <= Self.tableLimit else { break }
+        let contents = paths.compactMap { path in (try? Files.read(path)).flatMap { $0 }.map { (path, $0) } }
+        guard contents.count == paths.count else { break }
+        let table = try CSV(joining: contents)
+        columns = TableColumns(
+          names: foresight.awaitsDownloads ? nil : table.header,
+          texts: Set(table.header.filter { !CSV.areNumeric(table.column($0) ?? []) }))
+      default:
+        // A part of a model's files tells nothing.
+        guard !foresight.awaitsDownloads, !paths.isEmpty else { break }
+        let found = try ModelFiles(paths.map { ($0.fileName, $0) })
+        bytes = Self.bytes(of: found.weights)
+        let network = try found.model(of: type, PublishedHints(foresight.parameters)).network
+        diffusion = network as? any DiffusionModel
+        if network is CLIP { texts = textRequirement(found) }
+      }
+    } catch { complaints.append(Complaint(about: type.rawValue, "\(error)")) }
+  }
+
+  /// Takes note of the size that `size` finds in each file, and of what it complains of.
+  private mutating func see(
+    _ paths: [String], _ type: ArtifactType, _ size: @Sendable (String) throws -> PictureSize?
+  ) {
+    bytes = Self.bytes(of: paths)
+    let found = (try? paths.concurrentMap { path in Result { try size(path) } }) ?? []
+    var sizes: [String: PictureSize] = [:]
+    for (path, result) in zip(paths, found) {
+      switch result {
+      case .success(let size): sizes[path.fileStem] = size
+      case .failure(let error): complaints.append(Complaint(about: type.rawValue, "\(error)"))
+      }
+    }
+    self.sizes = sizes.count == paths.count ? sizes : nil
+  }
+
+  /// The size of the picture that belongs to the latent in a file; nil for noise.
+  private static func latentSize(_ path: String) throws -> PictureSize? {
+    let (shapes, metadata) = try Safetensors.outline(ofFile: path)
+    if shapes["noise"] != nil {
+      try Noise.check(shapes["noise"], name: path)
+      if shapes["latent"] == nil { return nil }
+    }
+    let shape = try Latent.Outline(shapes: shapes, metadata: metadata, name: path).way.shape
+    return PictureSize(width: shape[1], height: shape[0])
+  }
+
+  /// Of what can be looked at.
+  private static func bytes(of paths: [String]) -> Int {
+    paths.reduce(0) { $0 + ((try? Files.status(of: $1))??.size ?? 0) }
+  }
+}
