@@ -65,7 +65,7 @@ let package = Package(
     module("Transfers", ["CCurl", "Hashing"]),
     module("Diffusion", ["Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
-    module("Networks", ["Checkpoints", "Tensors", "Kernels", collections]),
+    module("Networks", ["Checkpoints", "Tensors", "Kernels", "Escaping", collections]),
     module("Checkpoints", ["Tensors", "Kernels", "FileSystem", "CFileFaults", "CZlib", collections]),
     module("Imaging", ["CPNG", "CJPEG", "FileSystem", "Escaping"]),
     module("Portraits"),

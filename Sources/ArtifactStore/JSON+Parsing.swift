@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 extension JSON {
@@ -9,7 +10,7 @@ extension JSON {
     public var description: String { "not JSON: expected \(expected) at byte \(offset)" }
   }
 
-  /// The one value that `data` holds (RFC 8259), nested at most 64 levels deep.
+  /// The one value that `data` holds (RFC 8259), nested at most 64 levels deep; no object has two members of one name.
   /// - Throws: ``SyntaxError``.
   public init(parsing data: Data) throws(SyntaxError) {
     var parser = Parser(bytes: [UInt8](data))
@@ -21,6 +22,18 @@ extension JSON {
   public static func member(_ name: String, of data: Data) throws(SyntaxError) -> JSON? {
     var parser = Parser(bytes: [UInt8](data))
     return try parser.member(name)
+  }
+}
+
+/// A member's name, which is the same as another one only byte by byte.
+private struct ByteName: Hashable {
+  let text: String
+
+  static func == (a: Self, b: Self) -> Bool { a.text.isSame(as: b.text) }
+
+  func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 }
 
@@ -118,12 +131,18 @@ private struct Parser {
   private mutating func object(depth: Int) throws(JSON.SyntaxError) -> JSON {
     position += 1
     var members: [JSON.Member] = []
+    var names: Set<ByteName> = []
     skipSpace()
     if take("}") { return .object([]) }
     repeat {
       skipSpace()
       guard next == UInt8(ascii: "\"") else { throw error("a member's name") }
+      let start = position
       let name = try string()
+      guard names.insert(ByteName(text: name)).inserted else {
+        position = start
+        throw error("no second '\(name.abridged)'")
+      }
       skipSpace()
       guard take(":") else { throw error("':'") }
       members.append(.init(name, try value(depth: depth + 1)))

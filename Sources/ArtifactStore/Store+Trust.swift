@@ -16,12 +16,26 @@ extension Store {
     return found
   }
 
+  /// What lies in a store, or in its folders of records and objects, and belongs to another user: whoever owns a folder
+  /// says what is in it.
+  private static func foreignPart(of path: String) throws(StoreError) -> String? {
+    for part in ["", "actions", "objects"] {
+      for entry in try Files.names(in: part.isEmpty ? path : "\(path)/\(part)") {
+        let name = part.isEmpty ? entry : "\(part)/\(entry)"
+        var status = stat()
+        if lstat("\(path)/\(name)", &status) == 0, status.st_uid != geteuid() { return name }
+      }
+    }
+    return nil
+  }
+
   /// Why a store that lies in a repository is not to be taken for the user's own.
   private static func objection(to path: String, in repository: String) throws(StoreError) -> String? {
     var status = stat()
     guard lstat(path, &status) == 0 else { return nil }
     if status.st_mode & S_IFMT == S_IFLNK { return "is a symbolic link" }
     if status.st_uid != geteuid() { return "belongs to another user" }
+    if let part = try foreignPart(of: path) { return "has '\(part)' in it, which belongs to another user" }
     do {
       let isTracked = try GitIndex(of: repository)?.tracks(path.fileName) ?? false
       return isTracked ? "came with the repository: git tracks it" : nil

@@ -330,7 +330,7 @@ void ccurl_perform(ccurl_session *opened, const ccurl_request *request, ccurl_re
   switch (code) {
   case OK: result->outcome = CCURL_DONE; break;
   case UNSUPPORTED_PROTOCOL:
-  case URL_MALFORMAT:
+  case URL_MALFORMAT: result->outcome = CCURL_MISDIRECTED; break;
   case COULDNT_RESOLVE_PROXY:
   case COULDNT_RESOLVE_HOST:
   case COULDNT_CONNECT:

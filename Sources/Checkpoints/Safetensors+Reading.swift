@@ -116,10 +116,54 @@ private struct Header: Decodable {
     }
     do {
       self = try JSONDecoder().decode(Header.self, from: data)
+      // The decoder keeps one of several members of a name.
+      if let name = try Self.repeatedName(in: data) {
+        throw CheckpointError.badHeader(file: source, reason: "its header has '\(name.prefix(100))' twice")
+      }
+    } catch let error as CheckpointError {
+      throw error
     } catch let error as DecodingError {
       throw .badHeader(file: source, reason: Self.reason(error))
     } catch {
       throw .badHeader(file: source, reason: "\(error)")
+    }
+  }
+
+  /// The first name that comes twice in one object of valid JSON. O(bytes)
+  private static func repeatedName(in json: Data) throws -> String? {
+    let (quote, backslash) = (UInt8(ascii: "\""), UInt8(ascii: "\\"))
+    return try json.withUnsafeBytes { bytes in
+      /// The names so far in every object or array that is open.
+      var open: [Set<String>] = []
+      var place = 0
+      while place < bytes.count {
+        switch bytes[place] {
+        case quote:
+          let start = place
+          var isEscaped = false
+          repeat {
+            if bytes[place] == backslash {
+              isEscaped = true
+              place += 1
+            }
+            place += 1
+          } while place < bytes.count && bytes[place] != quote
+          // Only a name has a colon behind it.
+          var next = place + 1
+          while next < bytes.count, " \t\r\n".utf8.contains(bytes[next]) { next += 1 }
+          guard next < bytes.count, bytes[next] == UInt8(ascii: ":"), !open.isEmpty else { break }
+          let name =
+            isEscaped
+            ? try JSONDecoder().decode(String.self, from: Data(bytes[start...place]))
+            : String(decoding: bytes[(start + 1)..<place], as: UTF8.self)
+          if !open[open.count - 1].insert(name).inserted { return name }
+        case UInt8(ascii: "{"), UInt8(ascii: "["): open.append([])
+        case UInt8(ascii: "}"), UInt8(ascii: "]"): _ = open.popLast()
+        default: break
+        }
+        place += 1
+      }
+      return nil
     }
   }
 

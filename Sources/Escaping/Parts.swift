@@ -24,6 +24,13 @@ extension StringProtocol {
 }
 
 extension String {
+  /// The text as a message repeats it: of a long one, which nobody would read, the beginning.
+  package var abridged: String {
+    let limit = 80
+    guard utf8.count > limit, unicodeScalars.count > limit else { return self }
+    return String(String.UnicodeScalarView(unicodeScalars.prefix(limit - 1))) + "…"
+  }
+
   /// Each `old` replaced by `new`.
   package func replacingScalar(_ old: Unicode.Scalar, with new: String) -> String {
     Escape.replacing(in: self) { $0 == old ? new : nil }

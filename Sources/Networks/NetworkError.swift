@@ -1,3 +1,5 @@
+import Escaping
+
 /// Why a network cannot be made or used.
 public enum NetworkError: Error, Sendable, CustomStringConvertible {
   /// One parameter that is not as the network has it. A nil shape says that there is no such parameter on that side.
@@ -77,7 +79,7 @@ public enum NetworkError: Error, Sendable, CustomStringConvertible {
     case .badVocabulary(let source, let reason): "\(source): the tokenizer's vocabulary is unusable: \(reason)"
     case .badMerges(let source, let line, let reason): "\(source): merge \(line) of the tokenizer: \(reason)"
     case .textTooLong(let text, let tokens, let limit):
-      "the text '\(text)' has \(tokens) tokens, the network takes at most \(limit); shorten it"
+      "the text '\(text.abridged)' has \(tokens) tokens, the network takes at most \(limit); shorten it"
     }
   }
 }

@@ -13,7 +13,8 @@ extension Expectation {
       problems.report(
         "the expectation of '\(key.text)' must be a comparison, not \(node.summary)", at: node.location,
         suggestion: node.scalar.flatMap { Comparison.meant(by: $0.text) },
-        hint: "write \"> 0.15\", \">= 0.15\", \"< 0.2\", \"<= 0.2\", \"== 1\", \"0.1..0.2\" or \"0.15 ± 0.01\"",
+        hint: "write " + Self.forms.dropLast().map { "\"\($0.text)\"" }.joined(separator: ", ")
+          + (Self.forms.last.map { " or \"\($0.text)\"" } ?? ""),
         notes: node.notes)
       return nil
     }

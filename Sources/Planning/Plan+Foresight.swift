@@ -1,5 +1,11 @@
+import OrderedCollections
 import RecipeSyntax
 import StageKit
+
+private struct Finding: Hashable {
+  let location: SourceLocation
+  let message: String
+}
 
 extension Plan {
   /// What is sure to go wrong, as far as the files on this machine tell before anything runs; nil where that is nothing.
@@ -7,7 +13,8 @@ extension Plan {
   /// - Parameter isMeant: the stages that it is about.
   public func problemsAhead(in isMeant: (PlannedStage) -> Bool = { _ in true }) -> Diagnostics? {
     var outputs: [OutputReference: OutputEstimate] = [:]
-    var errors: [Diagnostic] = []
+    /// By message, at each place of the recipe. What is wrong at all places of a sweep is said once.
+    var found: OrderedDictionary<Finding, [String]> = [:]
     for stage in stages {
       let count =
         if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
@@ -16,7 +23,13 @@ extension Plan {
         outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
       }
       guard isMeant(stage) else { continue }
-      errors += estimate.complaints.map { Diagnostic("stage '\(stage.id)': \($0.message)", at: stage.location) }
+      for complaint in estimate.complaints {
+        found[Finding(location: stage.location, message: complaint.message), default: []].append(stage.id)
+      }
+    }
+    let errors = found.map { finding, stages in
+      let more = stages.count > 1 ? " (and \(stages.count - 1) more of its places)" : ""
+      return Diagnostic("stage '\(stages[0])'\(more): \(finding.message)", at: finding.location)
     }
     guard !errors.isEmpty else { return nil }
     let sources = Set(errors.map(\.location.file)).sorted().compactMap { try? SourceText.read($0) }

@@ -34,7 +34,8 @@ extension SourceFinder {
       hint: names.isEmpty ? "the folder \(start) is empty" : "the folder \(start) has \(shown)", isMissing: true)
   }
 
-  /// The files that one pattern matches; there may be none.
+  /// The files that one pattern matches; there may be none. Folders that match are no files; one that is called as a
+  /// file of the pattern's ending was hardly meant to be left out.
   private func matches(_ pattern: String) throws(PathError) -> [String] {
     let (base, parts) = resolved(pattern)
     let fixed = parts.prefix { !Glob.isWild($0) }
@@ -50,7 +51,15 @@ extension SourceFinder {
         for entry in try entries(in: folder) where glob.matches(entry.name) {
           let path = "\(folder)/\(entry.name)"
           if place == wild.endIndex - 1 {
-            if try plain(folder, entry, pattern) { files.append(path) }
+            if try plain(folder, entry, pattern) {
+              files.append(path)
+            } else if component.fileExtension.utf8.contains(where: { !"*?".utf8.contains($0) }),
+              Self.fileType(path) == .folder
+            {
+              throw PathError(hint: "rename it, or move it elsewhere: \(path)") {
+                "'\(pattern)' in \($0) takes a folder, not a file: \(path)"
+              }
+            }
           } else if !entry.isFile {
             let type = Self.fileType(path)
             if type == .folder { deeper.append(path) }

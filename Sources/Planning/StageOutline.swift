@@ -137,7 +137,7 @@ struct StageOutline {
       if let port {
         inputs.append((port, entry.key, value))
       } else if let parameter = kind.parameters.first(where: { $0.name == name }) {
-        values[name] = decoder.decode(value, as: parameter.kind, path: name, endings: parameter.endings)
+        values[name] = decoder.decode(value, as: parameter.kind, path: ParameterPath(name), endings: parameter.endings)
         if values[name] == nil { isWhole = false }
       }
     }

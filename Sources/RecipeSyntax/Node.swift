@@ -51,7 +51,7 @@ package struct Node: Sendable {
       case .null: "nothing"
       case .bool: "\(scalar.text)"
       case .int, .double: "\(scalar.text)"
-      case .string: scalar.text.isEmpty ? "an empty text" : "the text '\(scalar.text)'"
+      case .string: scalar.text.isEmpty ? "an empty text" : "the text '\(scalar.text.abridged)'"
       }
     }
   }

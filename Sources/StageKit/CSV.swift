@@ -88,14 +88,15 @@ public struct CSV: Sendable, Hashable {
   }
 
   /// The number that a cell holds: a decimal one, or one of the spellings of infinity and of no number that programs
-  /// write; nil for any other text.
+  /// write; nil for any other text, and for a decimal number that is too large for one of 64 bits: it is not infinite.
   public static func number(_ cell: String) -> Double? {
     switch cell {
     case "inf", "+inf", "Inf", "Infinity", "+Infinity", "∞": .infinity
     case "-inf", "-Inf", "-Infinity", "-∞": -.infinity
     case "nan", "-nan", "NaN": .nan
     default:
-      cell.utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) } ? Double(cell) : nil
+      cell.utf8.allSatisfy { "0123456789+-.eE".utf8.contains($0) }
+        ? Double(cell).flatMap { $0.isFinite ? $0 : nil } : nil
     }
   }
 

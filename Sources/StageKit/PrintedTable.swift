@@ -19,7 +19,8 @@ public struct PrintedTable: Sendable {
   private let columns: [Column]
   private let rowCount: Int
 
-  public init(_ table: CSV) {
+  /// - Parameter axes: names of columns whose cells say where in sweeps a row stands: they read as the recipe has them.
+  public init(_ table: CSV, axes: Set<String> = []) {
     rowCount = table.rows.count
     let endings = table.header.map { $0.parts(at: ".").last ?? "" }
     columns = table.header.enumerated().map { index, name in
@@ -28,7 +29,8 @@ public struct PrintedTable: Sendable {
       let isNumeric = CSV.areNumeric(texts)
       let digits = isNumeric ? Self.digits(for: texts) : 0
       let cells = texts.map { text in
-        (isNumeric ? Self.number(text, digits: digits) : nil).map(Cell.number) ?? .text(text)
+        guard isNumeric, CSV.number(text) != nil else { return Cell.text(text) }
+        return axes.contains(name) ? .number(text) : Self.number(text, digits: digits).map(Cell.number) ?? .text(text)
       }
       return Column(heading: isAlone ? endings[index] : name, isNumeric: isNumeric, cells: cells)
     }
@@ -97,6 +99,8 @@ public struct PrintedTable: Sendable {
     default: break
     }
     let parts = number.split(separator: "e")
-    return parts.count == 2 ? "\(parts[0]) \\times 10^{\(parts[1])}" : number
+    // Without the zero in front of Swift's `1e-05`.
+    guard parts.count == 2, let exponent = Int(parts[1]) else { return number }
+    return "\(parts[0]) \\times 10^{\(exponent)}"
   }
 }

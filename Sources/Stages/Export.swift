@@ -19,16 +19,18 @@ extension Catalog {
   /// PNG and SVG for figures, CSV for tables and unless they are long Markdown and LaTeX, HTML for pages, safetensors
   /// for latents, and networks in `format`, in half precision where asked. A diffusion model that is a change to another
   /// one is written as one model.
-  /// - Parameter origin: what a network's file says of how it was made.
+  /// - Parameters:
+  ///   - origin: what a network's file says of how it was made.
+  ///   - axes: swept parameters, after which columns of a table may be called.
   public static func exported(
     _ objects: [Data], _ type: ArtifactType, _ name: String, origin: [String: String] = [:],
-    format: ExportFormat = .safetensors, half: Bool = false
+    axes: Set<String> = [], format: ExportFormat = .safetensors, half: Bool = false
   ) throws -> [(name: String, data: Data)] {
     guard let data = objects.first else { return [] }
     switch type {
     case .images: return [(name + ".png", try Picture.image(data, name: name).pngData())]
     case .figure: return zip([".png", ".svg"], objects).map { (name + $0, $1) }
-    case .table: return exportedTable(data, name)
+    case .table: return exportedTable(data, name, axes)
     case .page: return [(name + ".html", data)]
     case .metrics: return [(name + ".json", data)]
     case .latents: return [(name + ".safetensors", data)]
@@ -40,10 +42,10 @@ extension Catalog {
   /// A table with more rows is not for reading.
   private static let longestPrintedTable = 199
 
-  private static func exportedTable(_ data: Data, _ name: String) -> [(name: String, data: Data)] {
+  private static func exportedTable(_ data: Data, _ name: String, _ axes: Set<String>) -> [(name: String, data: Data)] {
     var files = [(name + ".csv", data)]
     if let table = CSV(data), table.rows.count <= longestPrintedTable {
-      let printed = PrintedTable(table)
+      let printed = PrintedTable(table, axes: axes)
       files += [(name + ".md", Data(printed.markdown.utf8)), (name + ".tex", Data(printed.latex.utf8))]
     }
     return files

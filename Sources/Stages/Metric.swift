@@ -73,7 +73,7 @@ let metric = StageKind(
     let image = try context.picture("images")
     let measures = (context.parameters["measures"]?.list ?? []).compactMap {
       $0.string.flatMap(Measure.init(rawValue:))
-    }
+    }.uniqued
     let members = try measures.map { measure in
       JSON.Member(measure.rawValue, .double(try Gradients.off { try measure.value(image, context) }))
     }

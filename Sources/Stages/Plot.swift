@@ -185,7 +185,8 @@ private func tabulatedCurves(_ context: any StageContext, _ x: String, _ measure
     func numbers(_ column: String) throws -> [Double?] {
       let cells = table.column(column) ?? []
       guard CSV.areNumeric(cells) else {
-        throw InputError("the column '\(column)' of '\(member.label)' is not made of numbers")
+        let other = cells.first { !$0.isEmpty && CSV.number($0) == nil }.map { ": '\($0)' is none" } ?? ""
+        throw InputError("the column '\(column)' of '\(member.label)' is not made of numbers\(other)")
       }
       return cells.map(CSV.number)
     }

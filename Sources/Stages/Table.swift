@@ -39,7 +39,7 @@ let table = StageKind(
     let members = try context.inputs("rows").map {
       (label: $0.label, axes: $0.axes, means: try context.means(of: $0.artifact))
     }
-    let given = (context.parameters["measures"]?.list ?? []).compactMap(\.string)
+    let given = (context.parameters["measures"]?.list ?? []).compactMap(\.string).uniqued
     let columns = given.isEmpty ? members.flatMap(\.means.measures).uniqued : given
     let compared = try ComparedMeans(members, of: columns, context)
     let rows = try arranged(

@@ -71,6 +71,7 @@ public struct Download: Sendable, Hashable {
         } else if !(status == 408 || status == 429 || status >= 500) {
           throw problem
         }
+      case .misdirected(let reason): throw TransferError.misdirected(url: url, reason: reason)
       case .cut(let reason): problem = .cut(url: url, received: part.count, reason: reason)
       case .unreachable(let reason): problem = .unreachable(url: url, reason: reason)
       }

@@ -17,6 +17,8 @@ struct Transfer {
     /// The connection ended or went silent; what had arrived is there.
     case cut(String)
     case unreachable(String)
+    /// The address, or one that it redirects to, leads nowhere: the same again would bring the same.
+    case misdirected(String)
     case stopped(any Error)
   }
 
@@ -48,12 +50,12 @@ struct Transfer {
       switch request(address, as: credentials, by: client, session, with: party) {
       case .ended(let outcome): return outcome
       case .redirected(let next):
-        guard Origin.isWeb(next) else { return .unreachable("it redirects to what is neither http nor https") }
+        guard Origin.isWeb(next) else { return .misdirected("it redirects to what is neither http nor https") }
         if origin == nil || Origin(next) != origin { credentials = nil }
         address = next
       }
     }
-    return .cut("more than \(Self.redirectionLimit) redirections")
+    return .misdirected("it redirects more than \(Self.redirectionLimit) times")
   }
 
   private enum Answer {
@@ -112,6 +114,7 @@ struct Transfer {
     case CCURL_DONE: return .ended(.done)
     case CCURL_REDIRECTED: return .redirected(Origin.withoutCredentials(String(cString: result.address)))
     case CCURL_REFUSED: return .ended(.refused(status: result.status, message))
+    case CCURL_MISDIRECTED: return .ended(.misdirected(message))
     case CCURL_CUT: return .ended(.cut(message))
     case CCURL_STOPPED: return .ended(call.error.map(Outcome.stopped) ?? .cut(message))
     default: return .ended(.unreachable(message))

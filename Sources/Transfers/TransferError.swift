@@ -2,6 +2,8 @@
 public enum TransferError: Error, Sendable, Hashable {
   case noLibrary(String)
   case unreachable(url: String, reason: String)
+  /// The address is none, or redirects in a circle or to what is no web server.
+  case misdirected(url: String, reason: String)
   case refused(url: String, status: Int, reason: String)
   /// It broke off again and again without getting further.
   case cut(url: String, received: Int, reason: String)
@@ -22,6 +24,7 @@ extension TransferError: CustomStringConvertible {
     switch self {
     case .noLibrary(let problem): problem
     case .unreachable(let url, let reason): "cannot reach \(url): \(reason)"
+    case .misdirected(let url, let reason): "\(url) leads to no file: \(reason)"
     case .refused(let url, let status, let reason):
       status > 0 ? "\(url): the server answers \(status)" : "\(url): \(reason)"
     case .cut(let url, let received, let reason): "\(url): broke off after \(received) bytes: \(reason)"

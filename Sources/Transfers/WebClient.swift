@@ -101,6 +101,7 @@ public final class WebClient: Sendable {
       throw TransferError.refused(url: transfer.url, status: status, reason: reason)
     case .cut(let reason): throw TransferError.cut(url: transfer.url, received: answer.data.count, reason: reason)
     case .unreachable(let reason): throw TransferError.unreachable(url: transfer.url, reason: reason)
+    case .misdirected(let reason): throw TransferError.misdirected(url: transfer.url, reason: reason)
     case .stopped(let error): throw error
     }
   }

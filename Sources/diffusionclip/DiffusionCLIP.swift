@@ -1,7 +1,9 @@
 import ArgumentParser
+import Escaping
 import Execution
 import FileSystem
 import Glibc
+import RecipeSyntax
 
 /// The version of the program, as `--version` and the provenance of everything made show it.
 let version = "0.1.0"
@@ -27,6 +29,16 @@ struct DiffusionCLIP: AsyncParsableCommand {
       PushCommand.self, PullCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
     ])
 
+  /// Sees that the word in a command's place, also behind `help`, is one.
+  /// - Throws: `ValidationError`; by itself ArgumentParser would complain of too many arguments, or take no notice.
+  private static func requireCommand(_ arguments: some Collection<String>) throws {
+    let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+    let word = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
+    guard let word, !word.begins(with: "-"), !names.contains(word) else { return }
+    let meant = Suggestion.nearest(to: word, in: names).map { "; did you mean '\($0)'?" } ?? ""
+    throw ValidationError("no such command '\(word.abridged)'\(meant)")
+  }
+
   /// As ArgumentParser's own, but that nothing of the command line that a message repeats acts on a terminal.
   static func main() async {
     guard Limits.canOpen(16) else {
@@ -34,6 +46,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
       exit(withError: ExitCode(ExitStatus.wrongInput.rawValue))
     }
     do {
+      try requireCommand(CommandLine.arguments.dropFirst())
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()

@@ -9,7 +9,7 @@ enum Engine {
 
   /// How results become files; networks in `format`, in half precision where asked.
   static func formats(_ format: ExportFormat = .safetensors, half: Bool = false) -> ArtifactFormats {
-    ArtifactFormats { try Catalog.exported($0, $1, $2, origin: $3, format: format, half: half) }
+    ArtifactFormats { try Catalog.exported($0, $1, $2, origin: $3, axes: $4, format: format, half: half) }
   }
 
   /// Sets up the numeric libraries, and tells a run about them.

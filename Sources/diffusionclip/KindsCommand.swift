@@ -3,7 +3,8 @@ import Execution
 
 struct KindsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "kinds", abstract: "List the kinds of stages, or explain one.")
+    commandName: "kinds", abstract: "List the kinds of stages, or explain one.",
+    discussion: "Explained are also 'recipe', the keys of a recipe, and 'expect', what can be expected of a stage.")
 
   @Argument(help: ArgumentHelp("The kind to explain.", valueName: "kind"))
   var name: String?
@@ -13,11 +14,10 @@ struct KindsCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let reference = KindReference(Engine.kinds)
-      let kind = try name.map(reference.kind)
       if output.json {
-        printLine(kind.map(reference.json(of:)) ?? reference.json)
+        printLine(try name.map { try reference.json(of: $0) } ?? reference.json)
       } else {
-        printText(kind.map(reference.text(of:)) ?? reference.overview)
+        printText(try name.map { try reference.text(of: $0) } ?? reference.overview)
       }
     }
   }

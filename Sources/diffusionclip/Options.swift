@@ -14,6 +14,12 @@ func path(_ text: String) throws -> String {
   return text
 }
 
+/// An address on the command line, of which the same holds.
+func address(_ text: String) throws -> String {
+  guard !text.isEmpty else { throw ValidationError("a URL must not be empty.") }
+  return text
+}
+
 /// Which recipe, and what to change in it.
 struct RecipeOptions: ParsableArguments {
   @Argument(help: "The recipe file.", completion: .file(extensions: ["yaml", "yml"]), transform: path)
@@ -99,7 +105,7 @@ struct CacheOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A cache that others share, by the HTTP protocol of Bazel's remote cache; else $DIFFUSIONCLIP_CACHE.",
-      valueName: "url"))
+      valueName: "url"), transform: address)
   var cache: String?
 
   /// - Throws: `ValidationError`.

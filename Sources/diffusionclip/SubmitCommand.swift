@@ -66,6 +66,7 @@ struct SubmitCommand: AsyncParsableCommand {
       if cancel { return try submission.cancel() }
       if !status {
         try submission.requireIdle()
+        try submission.requireResultsFolder()
         let forecast = try Forecast(of: plan, in: store)
         let cost = try machine.cost(of: forecast, for: plan)
         let workflow = Workflow(

@@ -43,4 +43,19 @@ import Testing
     let deep = String(repeating: "[", count: 100_000)
     #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: Data(deep.utf8)) }
   }
+
+  /// Of two, every reader would take another one.
+  @Test(arguments: [
+    (#"{"mae":1,"mae":2}"#, 9, "mae"), (#"{"a":{"é":1},"b":{"é":1,"c":0,"\u00e9":2}}"#, 32, "é"),
+    (#"[{"":1,"":1}]"#, 7, ""),
+  ])
+  func noNameComesTwice(text: String, offset: Int, name: String) {
+    let error = #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: Data(text.utf8)) }
+    #expect(error?.description == "not JSON: expected no second '\(name)' at byte \(offset)")
+  }
+
+  @Test func namesAreComparedByteByByte() throws {
+    let text = "{\"\u{E9}\":1,\"e\u{301}\":2}"
+    #expect(try JSON(parsing: Data(text.utf8)).members?.count == 2)
+  }
 }

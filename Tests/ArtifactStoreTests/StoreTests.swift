@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import Synchronization
 import Testing
 
 /// A store in a temporary folder; gone with the value.
@@ -258,5 +259,32 @@ final class Shelf {
     try "ab cd\n1 2 3".write(toFile: shelf.folder + "/sources", atomically: false, encoding: .utf8)
     try "x".write(toFile: shelf.folder + "/x", atomically: false, encoding: .utf8)
     #expect(try Store(at: shelf.folder).sources.digest(of: shelf.folder + "/x") == Digest(of: "x"))
+  }
+
+  /// As when a run publishes and a collection on another machine removes while everything is looked at.
+  @Test func whatOthersRemoveAndMakeMeanwhileIsNoDamage() throws {
+    let shelf = try Shelf()
+    let old = ["x", "y"].map { (key: Digest(of: $0), text: String(repeating: $0, count: 1 << 20)) }
+    for action in old { _ = try shelf.publish(action.text, as: action.key) }
+    let folder = shelf.folder
+    let isOver = Mutex(false)
+    // Long objects are read in pieces, after each of which it is asked whether to go on.
+    let store = try Store(at: folder) {
+      let isFirst = isOver.withLock { isOver in
+        defer { isOver = true }
+        return !isOver
+      }
+      guard isFirst else { return false }
+      for (part, digest) in old.flatMap({ [("actions", $0.key), ("objects", Digest(of: $0.text))] }) {
+        unlink("\(folder)/\(part)/\(digest.hex.prefix(2))/\(digest.hex)")
+      }
+      _ = try? Shelf(at: folder).publish("new", as: Digest(of: "another action"))
+      return false
+    }
+    let found = try store.verify()
+    #expect(isOver.withLock { $0 })
+    #expect(found.isClean && found.missing.isEmpty, "\(found)")
+    #expect(found.actions == 1)
+    #expect(try store.verify().objects == 1)
   }
 }

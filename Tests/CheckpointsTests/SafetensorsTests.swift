@@ -87,6 +87,18 @@ import Testing
     (#"{"a":"#, 0, "m: not a safetensors file: its header is not valid JSON"),
     (#"{"a":{"dtype":"F32","shape":[1]}}"#, 4, "m: not a safetensors file: 'a' in its header lacks 'data_offsets'"),
     (
+      #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, 1,
+      "m: not a safetensors file: its header has 'a' twice"
+    ),
+    (
+      #"{"a":{"dtype":"U8","shape":[1],"shape" : [1],"data_offsets":[0,1]}}"#, 1,
+      "m: not a safetensors file: its header has 'shape' twice"
+    ),
+    (
+      #"{"__metadata__":{"\"k":"a","l":"k","\u0022k":"b"}}"#, 0,
+      #"m: not a safetensors file: its header has '"k' twice"#
+    ),
+    (
       #"{"__metadata__":{"k":1}}"#, 0,
       "m: not a safetensors file: '__metadata__/k' in its header is not of type String"
     ),

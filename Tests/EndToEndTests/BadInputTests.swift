@@ -269,4 +269,21 @@ struct BadInputTests {
     #expect(outcome.status == 0, "\(outcome)")
     #expect(outcome.output.contains(/held +t +mae.least_rise +nothing to compare +expected > 0/))
   }
+
+  @Test(arguments: [["run", "recipe.yaml"], ["push", "recipe.yaml"], ["pull", "recipe.yaml"]])
+  func anEmptyURLIsWrongUsage(command: [String]) throws {
+    let outcome = try Repository("recipe: r\nstages: { faces: { load: { images: faces/*.png } } }")
+      .run(command + ["--cache", ""])
+    #expect(outcome.status == 64 && outcome.errors.contains("a URL must not be empty"), "\(outcome)")
+  }
+
+  @Test(arguments: [
+    (["chekc", "recipe.yaml"], "no such command 'chekc'; did you mean 'check'?"), (["runn"], "did you mean 'run'?"),
+    (["help", "chekc"], "no such command 'chekc'; did you mean 'check'?"), (["paint"], "no such command 'paint'\n"),
+    ([""], "no such command ''"),
+  ])
+  func aMistypedCommandIsNamed(arguments: [String], message: String) throws {
+    let outcome = try Repository("recipe: r").run(arguments)
+    #expect(outcome.status == 64 && outcome.errors.contains(message), "\(outcome)")
+  }
 }

@@ -154,4 +154,19 @@ struct DownloadTests {
     #expect(verified.status == 1 && verified.output.contains(Digest(of: model).hex))
     #expect(try repository.run("verify").status == 0)
   }
+
+  @Test(arguments: [
+    ("/files/again", "it redirects more than 10 times"), ("file:///etc/passwd", "neither http nor https"),
+  ])
+  func aRedirectionThatLeadsNowhereIsToldAtOnce(address: String, reason: String) throws {
+    let server = try ScriptedServer(Array(model), answers: Array(repeating: .redirect(address), count: 50))
+    let repository = try repository(server)
+    let start = ContinuousClock.now
+    let outcome = try repository.run("run", "recipe.yaml")
+    #expect(ContinuousClock.now - start < .seconds(3))
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors.contains("\(server.url) leads to no file: ") && outcome.errors.contains(reason), "\(outcome)")
+    #expect(server.requests.count <= 11)
+  }
 }

@@ -272,6 +272,21 @@ struct ForeignFilesTests {
     #expect(outcome.status == 2 && outcome.errors.contains("belongs to another user"), "\(outcome)")
   }
 
+  /// Whoever owns a folder in it says what is there.
+  @Test(
+    .enabled(if: geteuid() == 0, "giving files away takes root"),
+    arguments: ["actions", "objects", "state", "runs", nil])
+  func aPartOfAStoreThatIsSomebodyElsesIsNotBelieved(_ part: String?) throws {
+    let repository = try Self.finishedCopy()
+    let shelf = "actions/" + (repository.names(in: ".diffusionclip/actions").first ?? "")
+    let name = part ?? shelf
+    try #require(chown(repository.path(".diffusionclip/\(name)"), 12345, 12345) == 0)
+    let outcome = try repository.run("run", "recipe.yaml")
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("has '\(name)' in it, which belongs to another user"), "\(outcome)")
+    #expect(try repository.run("run", "recipe.yaml", "--store", ".diffusionclip").status == 0)
+  }
+
   // MARK: Looking only
 
   @Test func lookingMakesNoStore() throws {

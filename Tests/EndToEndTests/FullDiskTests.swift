@@ -37,4 +37,30 @@ struct FullDiskTests {
       #expect(outcome.errors.hasSuffix("the output could not be written: No space left on device\n"))
     }
   }
+
+  @Test(.enabled(if: SmallDisk.canBeMounted, "mounting a small disk takes root"))
+  func aFullDiskForTheResultsIsSaidFirst() throws {
+    let repository = try Repository(
+      "recipe: shown\nstages: { p: { synthesize: { count: 10, size: 64 } } }\noutputs: [p]\n")
+    let disk = try SmallDisk(at: repository.path("disk"), kilobytes: 16)
+    defer { disk.unmount() }
+    let outcome = try repository.run("run", "recipe.yaml", "--json", "--runs", "disk/runs")
+    #expect(outcome.status == 1)
+    let lines = outcome.errors.split(separator: "\n")
+    #expect(lines.count == 2 && lines[0].hasPrefix("no space left on the disk while writing disk/runs/shown/"))
+    // There is no earlier run to speak of.
+    #expect(lines[1].hasPrefix("disk/runs/shown: that this one failed could not be written"), "\(outcome.errors)")
+    #expect(!outcome.output.contains("earlier"))
+
+    try disk.resize(toKilobytes: 1024)
+    try #require(try repository.run("run", "recipe.yaml", "--runs", "disk/runs").status == 0)
+    try disk.resize(toKilobytes: disk.usedKilobytes)
+    try repository.write(
+      repository.text("recipe.yaml").replacing("count: 10", with: "count: 20"), to: "recipe.yaml")
+    let second = try repository.run("run", "recipe.yaml", "--runs", "disk/runs")
+    #expect(second.status == 1)
+    let place = try #require(second.errors.firstRange(of: "no space left on the disk while writing disk/runs/shown/p/"))
+    let rest = try #require(second.errors.firstRange(of: "what is in disk/runs/shown is an earlier run's"))
+    #expect(place.lowerBound < rest.lowerBound)
+  }
 }

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Foundation
 import Imaging
+import RecipeSyntax
 import Testing
 
 /// The commands that show what there is.
@@ -30,6 +31,15 @@ struct InspectionTests {
     #expect((trained[0]["types"]?.array?.count ?? 0) > 3)
     let use = try repository.run("kinds", "use").output
     for word in ["recipe", "repeat", "carry", "${round}"] { #expect(use.contains(word)) }
+    let recipe = try repository.run("kinds", "recipe")
+    #expect(recipe.status == 0)
+    for key in RecipeDocument.keys { #expect(recipe.output.contains("\n  \(key) "), "\(key)") }
+    #expect(
+      try repository.run("kinds", "recipe", "--json").lines[0]["keys"]?.array?.map { $0["name"]?.string }
+        == RecipeDocument.keys)
+    let expect = try repository.run("kinds", "expect")
+    #expect(expect.status == 0)
+    for form in ["> 0.15", "0.1..0.2", "0.15 ± 0.01", "least_rise"] { #expect(expect.output.contains(form)) }
     let unknown = try repository.run("kinds", "inverse")
     #expect(unknown.status == 2)
     #expect(unknown.errors.hasPrefix("there is no stage kind 'inverse'; did you mean 'invert'? there are load, "))

@@ -205,7 +205,31 @@ struct NumbersTests {
         "\(outcome.errors)")
       #expect(outcome.errors.contains("late.yaml:9:3: error: stage 'tuned': 'target': the text '"))
       #expect(outcome.errors.contains("tokens, the network takes at most"))
+      let longest =
+        outcome.errors.split(separator: "\n").filter { $0.contains(": error: ") }.map(\.utf8.count).max() ?? 0
+      #expect(longest < 300, "\(outcome.errors)")
     }
+  }
+
+  /// What is wrong at all places of a sweep is said once.
+  @Test func whatIsWrongAllAlongASweepIsSaidOnce() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.write(
+      """
+      recipe: late
+      params: { return_step: { sweep: [100, 200, 300, 400] } }
+      stages:
+        base: { load: { diffusion: out/base.safetensors } }
+        faces: { load: { images: faces/*.png } }
+        latents: { invert: { images: faces, model: base, return_step: "${return_step}" } }
+      """, to: "late.yaml")
+    let outcome = try repository.run("check", "late.yaml")
+    #expect(outcome.status == 2)
+    let errors = outcome.errors.split(separator: "\n").filter { $0.contains(": error: ") }
+    #expect(errors.count == 1, "\(outcome.errors)")
+    #expect(
+      errors[0].hasPrefix(
+        "late.yaml:6:3: error: stage 'latents[return_step=100]' (and 3 more of its places): picture 'ada' is 24×24"))
   }
 
   // MARK: Exported networks
@@ -231,5 +255,42 @@ struct NumbersTests {
       "recipe: again\nstages:\n  full: { load: { diffusion: tuned/full.safetensors } }\n", to: "again.yaml")
     try #require(try repository.run("run", "again.yaml").status == 0)
     #expect(try repository.digests("again")["full.diffusion"] == repository.digests("whole")["full.model"])
+  }
+
+  @Test func sweptNumbersArePrintedAsTheRecipeHasThem() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.write(
+      """
+      recipe: swept
+      params: { eta: { sweep: [0.0001, 0.25] } }
+      stages:
+        base: { load: { diffusion: out/base.safetensors } }
+        faces: { load: { images: faces/ada.png, size: 16 } }
+        latents: { invert: { images: faces, model: base, return_step: 300, steps: 2 } }
+        edited: { sample: { latents: latents, model: base, steps: 2, eta: "${eta}" } }
+        scores: { metric: { images: edited, reference: faces, measures: [mae] } }
+        table: { table: { rows: [scores] } }
+      outputs: [table]
+      """, to: "swept.yaml")
+    let outcome = try repository.run("run", "swept.yaml")
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    #expect(try repository.text("runs/swept/table.md").contains("| scores | 0.0001 | 0."))
+    #expect(try repository.text("runs/swept/table.tex").contains("scores & $0.0001$ & $0."))
+    try #require(try repository.run("gallery", "runs/swept", "--to", "page").status == 0)
+    #expect(try repository.text("page/README.md").contains("| scores | 0.0001 | 0."))
+  }
+
+  /// A number that misses a bound by little does not read as if it were on the other side.
+  @Test func whatFailedDoesNotReadAsIfItHeld() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    let measures = try repository.json("runs/whole/run.json")["measures"]?.array
+    let mae = try #require(measures?.first { $0["stage"] == "scores" && $0["measure"] == "mae" }?["mean"]?.double)
+    let rounded = String(format: "%.4g", mae)
+    let bound = try #require(Double(rounded)) > mae ? ">= \(rounded)" : "<= \(rounded)"
+    let outcome = try repository.run("run", "recipe.yaml", "--set", "limit=\(bound)")
+    #expect(outcome.status == 3)
+    #expect(outcome.output.contains("mae  \(mae)  expected \(bound)\n"), "\(outcome.output)")
+    let page = try repository.text("runs/whole/report.html")
+    #expect(page.contains(">\(mae)<"))
   }
 }

@@ -299,4 +299,17 @@ struct SubmitTests {
     #expect(try repository.run("plan", "recipe.yaml", "--cost", "--plot", "plot.gif").status == 64)
     #expect(try repository.run("plan", "recipe.yaml", "--plot", "plot.png").status == 64)
   }
+
+  @Test func resultsThatCannotBeWrittenAreSaidBefore() throws {
+    let cluster = try Cluster()
+    for more in [[], ["--go"]] {
+      let outcome = try cluster.repository.start(
+        ["submit", "recipe.yaml", "--runs", "recipe.yaml"] + more,
+        with: ["PATH": "\(cluster.repository.path("bin")):\(ProcessInfo.processInfo.environment["PATH"] ?? "")"]
+      ).outcome()
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.contains("cannot write to the folder ") && outcome.errors.contains("another with --runs"))
+    }
+    #expect(cluster.jobs == 0 && cluster.repository.names(in: ".diffusionclip/submissions").isEmpty)
+  }
 }

@@ -109,10 +109,10 @@ import Testing
 
   @Test func kindsAreExplainedFromTheirDeclarations() throws {
     let reference = KindReference(TestKinds.all)
-    let text = reference.text(of: try reference.kind("invert"))
+    let text = try reference.text(of: "invert")
     #expect(text.contains("One action for each item of 'images'."))
     #expect(text.contains("  steps  integer 1...100  default 2  How many steps."))
-    #expect(throws: (any Error).self) { try reference.kind("inverted") }
+    #expect(throws: (any Error).self) { try reference.text(of: "inverted") }
   }
 
   @Test func progressOnATerminalAndElsewhere() async throws {

@@ -133,7 +133,7 @@ enum TestKinds {
     })
 
   /// Files called by type, with the bytes as they are.
-  static let formats = ArtifactFormats { objects, type, name, _ in
+  static let formats = ArtifactFormats { objects, type, name, _, _ in
     [(name + (type == .images || type == .figure ? ".png" : type == .table ? ".csv" : ".bin"), objects[0])]
   }
 }

@@ -71,8 +71,8 @@ struct ParameterTests {
         "for just one, write [3]"
       ),
       (
-        "layers", "[3, 13]", "r.yaml:6:68: error: 'layers.1' of 'finetune' must be a whole number from 0 to 12, not 13",
-        nil
+        "layers", "[3, 13]",
+        "r.yaml:6:68: error: the 2nd of 'layers' of 'finetune' must be a whole number from 0 to 12, not 13", nil
       ),
       (
         "losses", "[1]",

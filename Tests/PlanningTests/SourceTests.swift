@@ -291,4 +291,19 @@ struct SourceTests {
   func downloadsThatAreNone(text: String, message: String) throws {
     #expect(try error("diffusion", text).contains { $0.contains(message) })
   }
+
+  /// A folder that is called like a file of the pattern was hardly meant to be left out.
+  @Test func aFolderCalledLikeAFileIsNamed() throws {
+    for name in ["a.png", "sub.png/x.png", "deep/y.png"] { try folder.add("sorted/\(name)") }
+    #expect(
+      try error("images", "sorted/*.png") == [
+        "r.yaml:3:24: error: 'sorted/*.png' in 'images' of 'load' takes a folder, not a file: sorted/sub.png",
+        "     help: rename it, or move it elsewhere: sorted/sub.png",
+      ])
+    #expect(try error("images", "\"sorted/*.{jpg,png}\"")[0].contains("takes a folder, not a file: sorted/sub.png"))
+    for pattern in ["sorted/*", "sorted/*.*"] {
+      #expect(try source("images", pattern)?.files.map(\.name) == ["a"])
+    }
+    #expect(try source("images", "sorted/*/*.png")?.files.map(\.name) == ["x", "y"])
+  }
 }

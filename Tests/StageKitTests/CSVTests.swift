@@ -53,4 +53,13 @@ struct CSVTests {
     #expect(table.column("person") == ["1", "2"])
     #expect(table.column("age") == nil)
   }
+
+  /// Too large for 64 bits is not infinite.
+  @Test(arguments: ["1e309", "-1e309", "1e99999"])
+  func whatOverflowsStaysText(cell: String) {
+    #expect(CSV.number(cell) == nil && !CSV.areNumeric(["1", cell]))
+    let printed = PrintedTable(CSV(header: ["a"], rows: [["1"], [cell]]))
+    #expect(printed.markdown.hasSuffix("| --- |\n| 1 |\n| \(cell) |\n"))
+    #expect(printed.latex.contains("\n\(cell) \\\\\n") && !printed.latex.contains("infty"))
+  }
 }

@@ -100,4 +100,15 @@ struct PrintedTableTests {
   @Test func aNameThatEndsLikeNothingIsKept() {
     #expect(PrintedTable(CSV(header: ["a.", ".", ""], rows: [])).markdown.hasPrefix("| a | . |  |\n"))
   }
+
+  /// Where a row stands in sweeps reads as the recipe has it.
+  @Test func placesInSweepsAreNotRounded() {
+    let swept = CSV(
+      header: ["name", "tuned.lr", "mae"],
+      rows: [["a", "0.0001", "0.0001"], ["a", "0.0003125", "0.5"], ["a", "1e-05", ""], ["a", "", "1"]])
+    let printed = PrintedTable(swept, axes: ["tuned.lr"])
+    let cells = printed.markdown.split(separator: "\n").dropFirst(2).map { $0.split(separator: "|")[1...2].joined() }
+    #expect(cells == [" 0.0001  0.000100 ", " 0.0003125  0.500 ", " 1e-05   ", "   1 "])
+    #expect(printed.latex.contains("$0.0001$ & $0.000100$") && printed.latex.contains("$1 \\times 10^{-5}$"))
+  }
 }

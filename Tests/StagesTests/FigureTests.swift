@@ -186,8 +186,8 @@ struct FigureTests {
   @Test(arguments: [
     ("step", "loss", "'losses' has no column 'step': it has iteration, loss, clip, note"),
     ("iteration", "l1", "'losses' has no column 'l1': it has iteration, loss, clip, note"),
-    ("note", "loss", "the column 'note' of 'losses' is not made of numbers"),
-    ("iteration", "note", "the column 'note' of 'losses' is not made of numbers"),
+    ("note", "loss", "the column 'note' of 'losses' is not made of numbers: 'a' is none"),
+    ("iteration", "note", "the column 'note' of 'losses' is not made of numbers: 'a' is none"),
   ])
   func whatTablesLackIsSaid(x: String, column: String, message: String) throws {
     #expect(

@@ -176,4 +176,22 @@ struct DownloadTests {
     server.close()
     expectFailure(server) { if case .unreachable = $0 { true } else { false } }
   }
+
+  /// The same again would bring the same.
+  @Test func anAddressThatLeadsNowhereIsNotTriedAgain() throws {
+    let circle = try ScriptedServer(content, answers: Array(repeating: .redirect("/again"), count: 50))
+    expectFailure(circle) { if case .misdirected(_, "it redirects more than 10 times") = $0 { true } else { false } }
+    #expect(circle.requests.count == 11)
+    for address in ["file:///etc/passwd", "ftp://127.0.0.1/x"] {
+      let server = try ScriptedServer(content, answers: [.redirect(address)])
+      expectFailure(server) { if case .misdirected = $0 { true } else { false } }
+      #expect(server.requests.count == 1)
+    }
+    let none = Download(url: "http://[x/", sha256: sha256)
+    #expect {
+      try none.fetch(to: path, patience: patience, progress: { _, _ in }, check: {})
+    } throws: { error in
+      if case TransferError.misdirected = error { true } else { false }
+    }
+  }
 }

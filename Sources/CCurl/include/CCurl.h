@@ -49,6 +49,8 @@ typedef enum {
   CCURL_CUT,
   /// There was no connection at all.
   CCURL_UNREACHABLE,
+  /// The address is none that can be asked.
+  CCURL_MISDIRECTED,
   /// A callback had it stop.
   CCURL_STOPPED,
 } ccurl_outcome;

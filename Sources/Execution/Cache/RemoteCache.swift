@@ -268,7 +268,7 @@ public final class RemoteCache: Sendable {
       case .wrongContent(let url, _, _), .tooLong(let url, _):
         complain(.object, "\(url) is not what it should be: not used")
       case .refused(_, let status, _): fail(purpose, "it answers \(status)")
-      case .cut(_, _, let reason), .unreachable(_, let reason): fail(purpose, reason)
+      case .cut(_, _, let reason), .unreachable(_, let reason), .misdirected(_, let reason): fail(purpose, reason)
       case .noLibrary(let problem): giveUp("cannot be asked (\(problem))")
       case .diskFull, .disk, .unreadable: throw error
       }

@@ -61,6 +61,10 @@ public struct Submission: Sendable {
   /// The options that end the plan.
   var finish: String { (["--finish"] + (runs.map { ["--runs", $0] } ?? [])).map(Escape.shell).joined(separator: " ") }
 
+  /// Sees, before anything is submitted, that the results can be written.
+  /// - Throws: `InputError`.
+  public func requireResultsFolder() throws { try ResultsFolder(of: plan, in: runs).tryOut() }
+
   /// Writes the folder for `workflow`. Receipts of what is to be done again are removed.
   /// - Parameter forecast: what is done already.
   /// - Throws: `StoreError`.

@@ -34,8 +34,14 @@ public struct ExpectationResult: Sendable {
     }
   }
 
-  /// What stands for the value where there is none.
-  var absence: String { verdict == .idle ? "nothing to compare" : "no such measure" }
+  /// The value as a table shows it: with more digits than usual where it would read as if the verdict were another one.
+  /// `0.15` is not what is expected to be above 0.15.
+  var shownValue: String {
+    guard let value else { return verdict == .idle ? "nothing to compare" : "no such measure" }
+    let short = Readable.number(value)
+    guard let read = Double(short) else { return short }
+    return expectation.holds(read) == held ? short : CSV.cell(value)
+  }
 
   /// What went wrong, where something did.
   var complaint: String? {

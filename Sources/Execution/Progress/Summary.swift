@@ -57,7 +57,7 @@ public enum Summary {
     let rows = expectations.map { result in
       [
         result.held ? "held" : "FAILED", result.stage, result.expectation.measure,
-        result.value.map(Readable.number) ?? result.absence, "expected \(result.expectation.text)",
+        result.shownValue, "expected \(result.expectation.text)",
       ]
     }
     return aligned(rows) + "\n"

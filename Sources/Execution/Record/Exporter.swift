@@ -1,11 +1,18 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import Planning
 
 /// Turns artifacts into files for people.
 struct Exporter: Sendable {
   let store: Store
   let formats: ArtifactFormats
+  /// The swept parameters of the plan that the artifacts are from.
+  let axes: Set<String>
+
+  init(store: Store, formats: ArtifactFormats, plan: Plan) {
+    (self.store, self.formats, axes) = (store, formats, Set(plan.stages.flatMap { $0.axes.map(\.name) }))
+  }
 
   /// The files of an artifact, by path relative to the folder they go to. A set is a folder of its items; metrics are
   /// one table.
@@ -18,11 +25,12 @@ struct Exporter: Sendable {
       return [("\(name).csv", Data(measured.table.text.utf8))]
     }
     guard artifact.type.isItemSet else {
-      return try formats.exported(artifact.items.map { try store.read($0.object) }, artifact.type, name, origin)
+      return try formats.exported(artifact.items.map { try store.read($0.object) }, artifact.type, name, origin, axes)
         .map { (path: $0.name == FileName.report ? "_" + $0.name : $0.name, data: $0.data) }
     }
     return try artifact.items.flatMap { item in
-      try formats.exported([try store.read(item.object)], artifact.type, FileName.safe(item.name), [:]).map { file in
+      try formats.exported([try store.read(item.object)], artifact.type, FileName.safe(item.name), [:], axes).map {
+        file in
         (path: "\(name)/\(file.name)", data: file.data)
       }
     }
@@ -30,7 +38,9 @@ struct Exporter: Sendable {
 
   /// An image, figure or the like as PNG.
   func picture(_ item: Artifact.Item, type: ArtifactType) throws -> Data? {
-    try formats.exported([try store.read(item.object)], type, "picture", [:]).first { $0.name.ends(with: ".png") }?.data
+    try formats.exported([try store.read(item.object)], type, "picture", [:], axes).first {
+      $0.name.ends(with: ".png")
+    }?.data
   }
 }
 

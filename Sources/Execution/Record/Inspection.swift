@@ -37,7 +37,7 @@ public struct Inspection: Sendable {
   /// Writes an output's files into `folder`: their paths.
   /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
   public func export(_ output: Output, to folder: String, formats: ArtifactFormats) throws -> [String] {
-    let files = try Exporter(store: store, formats: formats)
+    let files = try Exporter(store: store, formats: formats, plan: plan)
       .files(of: output.artifact, called: output.name, origin: origin(of: output))
     let target = try Folder(making: folder)
     return try files.map { file in

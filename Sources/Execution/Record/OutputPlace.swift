@@ -1,6 +1,7 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import Planning
 import StageKit
 
 /// Where the user wants something written: what can be known of it before the work is said before the work.
@@ -59,26 +60,62 @@ public enum OutputPlace {
   }
 }
 
-extension Run {
+/// Where the results of a recipe's runs go.
+struct ResultsFolder: Sendable {
+  private let plan: Plan
+  /// Below it no link is followed.
+  private let root: String
+  private let name: String
+
+  /// - Parameter folder: where runs are kept; the results go to a folder in it that is called like the recipe. Nil for
+  ///   `runs` in the recipe's repository.
+  init(of plan: Plan, in folder: String?) {
+    self.plan = plan
+    // A folder that somebody names may be a link; what lies in a repository may have come with it.
+    let name = FileName.safe(plan.recipe)
+    (root, self.name) = folder.map { ($0, name) } ?? (Store.repository(around: plan.file), "runs/\(name)")
+  }
+
+  var path: String { "\(root)/\(name)" }
+
+  /// The same, as the place that it is.
+  var place: Place { get throws { try Folder(making: root)[name] } }
+
   /// Sees, before anything is computed, that the results can be written, and that they do not overwrite those of another
   /// recipe that is called the same.
   /// - Throws: `InputError`.
-  public func requireFolder() throws {
+  func require() throws {
     let results: Place
-    do { results = try self.results } catch {
-      throw InputError("cannot write to the folder \(folder): \(error); choose another with --runs")
+    do { results = try place } catch {
+      throw InputError("cannot write to the folder \(path): \(error); choose another with --runs")
     }
     try OutputPlace.requireFolder(results, option: "--runs")
     guard let data = try Files.read(results["run.json"]),
       let other = (try? JSON.member("file", of: data))??.string, other != plan.fileInRepository
     else { return }
-    let path = Store.repository(around: plan.file) + "/" + other
+    let file = Store.repository(around: plan.file) + "/" + other
     // A recipe that was moved goes on where it was.
-    guard FileName.isInside(other), access(path, F_OK) == 0 else { return }
+    guard FileName.isInside(other), access(file, F_OK) == 0 else { return }
     throw InputError(
-      "\(plan.file) and \(path) are both called '\(plan.recipe)': the results of the latter are in \(folder), and would "
+      "\(plan.file) and \(file) are both called '\(plan.recipe)': the results of the latter are in \(path), and would "
         + "be overwritten; rename one of them, or choose another folder with --runs")
   }
+
+  /// The same, but leaves no folder behind that was not there.
+  /// - Throws: `InputError`.
+  func tryOut() throws {
+    var folders = [path]
+    while let parent = folders.last?.parentFolder, !parent.isEmpty, parent != "/" { folders.append(parent) }
+    let missing = folders.filter { access($0, F_OK) != 0 }
+    defer { for folder in missing { rmdir(folder) } }
+    try require()
+  }
+}
+
+extension Run {
+  /// As ``ResultsFolder/require()``.
+  /// - Throws: `InputError`.
+  public func requireFolder() throws { try results.require() }
 
   /// Sees that no two of several runs write to the same folder.
   /// - Throws: `InputError`.

@@ -38,7 +38,7 @@ struct RunRecord: Sendable {
   var expectations: [ExpectationResult] { outcome.expectations }
   var seconds: Double { outcome.seconds }
   var plan: Plan { run.plan }
-  var exporter: Exporter { Exporter(store: run.store, formats: run.formats) }
+  var exporter: Exporter { Exporter(store: run.store, formats: run.formats, plan: plan) }
 
   /// The recipe's outputs that people look at, with their files' base names. Models and latents stay in the store;
   /// `export` brings them out.

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Planning
 import RecipeSyntax
 import StageKit
@@ -24,20 +25,27 @@ public struct KindReference: Sendable {
     ],
     outputs: { _ in [] }, run: { _ in })
 
-  /// The kind called `name`.
+  /// All about the kind called `name`, or about recipes and expectations under their words.
   /// - Throws: `InputError` that lists the kinds there are.
-  public func kind(_ name: String) throws -> StageKind {
+  public func text(of name: String) throws -> String { try RecipeReference.text(of: name) ?? text(of: kind(name)) }
+
+  /// The same for programs.
+  public func json(of name: String) throws -> JSON { try RecipeReference.json(of: name) ?? json(of: kind(name)) }
+
+  /// The kind called `name`.
+  func kind(_ name: String) throws -> StageKind {
     if let kind = kinds.first(where: { $0.name == name }) { return kind }
     let suggestion = Suggestion.nearest(to: name, in: kinds.map(\.name)).map { "did you mean '\($0)'? " } ?? ""
     throw InputError(
-      "there is no stage kind '\(name)'; \(suggestion)there are " + kinds.map(\.name).joined(separator: ", "))
+      "there is no stage kind '\(name.abridged)'; \(suggestion)there are " + kinds.map(\.name).joined(separator: ", ")
+        + "; explained are recipe and expect, too")
   }
 
   /// A line for each kind.
   public var overview: String { Summary.aligned(kinds.map { [$0.name, $0.summary] }) }
 
   /// All about one kind.
-  public func text(of kind: StageKind) -> String {
+  private func text(of kind: StageKind) -> String {
     var text = "\(kind.name): \(kind.summary)\n"
     switch kind.mapping {
     case .whole: break
@@ -71,7 +79,7 @@ public struct KindReference: Sendable {
 
   public var json: JSON { .array(kinds.map(json(of:))) }
 
-  public func json(of kind: StageKind) -> JSON {
+  private func json(of kind: StageKind) -> JSON {
     [
       "kind": .string(kind.name), "summary": .string(kind.summary), "revision": .int(kind.revision),
       "inputs": .array(

@@ -21,27 +21,23 @@ public struct RecipeSchema: Sendable {
       "additionalProperties": .bool(false),
       "oneOf": .array(definitions.map { definition in ["required": [.string(definition.name)]] }),
     ]
+    let help = RecipeReference.help
     return [
       "$schema": "https://json-schema.org/draft/2020-12/schema",
       "title": "diffusionclip recipe",
       "type": "object",
       "properties": [
-        "recipe": ["description": "The recipe's name.", "type": "string"],
-        "description": ["type": "string"],
-        "inputs": [
-          "description": "What a recipe that uses this one has to give: names to types.", "type": "object",
-          "additionalProperties": Self.input,
-        ],
-        "params": [
-          "description": "Values to use as ${name}.", "type": "object", "additionalProperties": Self.parameter,
-        ],
+        "recipe": ["description": help("recipe"), "type": "string"],
+        "description": ["description": help("description"), "type": "string"],
+        "inputs": ["description": help("inputs"), "type": "object", "additionalProperties": Self.input],
+        "params": ["description": help("params"), "type": "object", "additionalProperties": Self.parameter],
         "profiles": [
-          "description": "Names to values of parameters that `--profile` sets together.", "type": "object",
+          "description": help("profiles"), "type": "object",
           "additionalProperties": ["type": "object", "additionalProperties": Self.setting],
         ],
-        "zip": ["description": "Swept parameters that go together.", "type": "array"],
-        "stages": ["type": "object", "additionalProperties": stage],
-        "outputs": ["description": "References.", "type": ["array", "object", "string"]],
+        "zip": ["description": help("zip"), "type": "array"],
+        "stages": ["description": help("stages"), "type": "object", "additionalProperties": stage],
+        "outputs": ["description": help("outputs"), "type": ["array", "object", "string"]],
       ],
       "required": ["recipe", "stages"],
       "additionalProperties": .bool(false),
@@ -59,7 +55,7 @@ public struct RecipeSchema: Sendable {
   private static let expectations = JSON.Member(
     "expect",
     [
-      "description": "What each measure must be, such as \"> 0.15\".", "type": "object",
+      "description": .string(RecipeReference.expect), "type": "object",
       "additionalProperties": ["type": "string"],
     ])
 

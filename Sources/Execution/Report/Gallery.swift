@@ -43,6 +43,7 @@ public struct Gallery {
     var text = "## \(Escape.markdown(recipe))\n\n"
     if let description = record["description"]?.string { text += Escape.markdown(description) + "\n\n" }
     if record["status"] == "partial" { text += "Only a part of the recipe was run.\n\n" }
+    let axes = Set((record["actions"]?.array ?? []).flatMap { $0["axes"]?.members?.map(\.name) ?? [] })
     let files = (record["files"]?.array ?? []).compactMap(\.string).filter { !$0.has("/") }
     for file in files where file.ends(with: ".md") {
       // Made anew from the numbers: the file itself may hold whatever Markdown there is.
@@ -50,7 +51,7 @@ public struct Gallery {
       guard let table = CSV(try contents(of: stem + ".csv", in: folder)) else {
         throw InputError("\(folder)/\(stem).csv is no table: run its recipe again")
       }
-      text += PrintedTable(table).markdown + "\n"
+      text += PrintedTable(table, axes: axes).markdown + "\n"
     }
     for file in files where file.ends(with: ".png") {
       let stem = "\(recipe)-\(String(decoding: file.utf8.dropLast(4), as: UTF8.self))"

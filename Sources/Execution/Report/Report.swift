@@ -92,7 +92,7 @@ struct Report {
     let rows = record.expectations.map { result in
       [
         Escape.markup(result.stage), Escape.markup(result.expectation.measure), Escape.markup(result.expectation.text),
-        result.value.map(Readable.number) ?? result.absence,
+        result.shownValue,
         result.held ? "<span class=\"held\">held</span>" : "<span class=\"failed\">failed</span>",
       ]
     }

@@ -52,7 +52,7 @@ struct DownloadFailure: Error, CustomStringConvertible {
       switch cause {
       case .tooLong where file.size == nil:
         "\(cause). If it is the right file, give its 'size' beside its 'url'"
-      case .noLibrary, .unreachable, .refused, .cut, .wrongContent, .tooLong:
+      case .noLibrary, .unreachable, .misdirected, .refused, .cut, .wrongContent, .tooLong:
         "\(cause). Or fetch the file elsewhere and put it at \(file.path) (its SHA-256 has to be \(file.digest.hex)), "
           + "or name a file of this machine in the recipe"
       case .diskFull: "\(cause); free some space, then run again"
@@ -60,10 +60,10 @@ struct DownloadFailure: Error, CustomStringConvertible {
       }
   }
 
-  /// Whether the recipe is to blame: it asks for what the server does not have.
+  /// Whether the recipe is to blame: it asks for what the server does not have, or leads nowhere.
   var isUsersOwn: Bool {
     switch cause {
-    case .wrongContent, .tooLong: true
+    case .wrongContent, .tooLong, .misdirected: true
     case .refused(_, let status, _): (400..<500).contains(status)
     case .noLibrary, .unreachable, .cut, .diskFull, .disk, .unreadable: false
     }

@@ -31,7 +31,9 @@ public struct PlanCompletion: Sendable {
       }
     } catch {
       // Only an earlier run's page could be taken for this one's.
-      if (try? Files.status(of: run.folder + "/run.json")) != nil { run.note(RunOutcome(error: error), emit) }
+      if (try? Files.status(of: run.folder + "/run.json")) != nil, let problem = run.note(RunOutcome(error: error)) {
+        emit(.notice(problem))
+      }
       throw error
     }
     try run.requireFolder()

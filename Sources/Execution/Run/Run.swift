@@ -9,28 +9,22 @@ public struct Run: Sendable {
   public let plan: Plan
   public let store: Store
   /// The folder that the results go to.
-  public var folder: String { "\(runs.root)/\(runs.name)" }
-  /// Below `root` no link is followed.
-  private let runs: (root: String, name: String)
-  /// The same, as the place that it is.
-  var results: Place { get throws { try Folder(making: runs.root)[runs.name] } }
+  public var folder: String { results.path }
+  let results: ResultsFolder
   public let environment: RunEnvironment
   public let options: RunOptions
   public let formats: ArtifactFormats
   /// What the store lacks is asked of it before it is executed.
   let cache: RemoteCache?
 
-  /// - Parameter folder: where runs are kept; the results go to a folder in it that is called like the recipe. Nil for
-  ///   `runs` in the recipe's repository.
+  /// - Parameter folder: where runs are kept, as ``ResultsFolder`` has it.
   public init(
     of plan: Plan, in store: Store, folder: String? = nil, environment: RunEnvironment,
     options: RunOptions = RunOptions(), formats: ArtifactFormats, cache: RemoteCache? = nil
   ) {
     (self.plan, self.store, self.environment, self.cache) = (plan, store, environment, cache)
     (self.options, self.formats) = (options, formats)
-    // A folder that somebody names may be a link; what lies in a repository may have come with it.
-    let name = FileName.safe(plan.recipe)
-    runs = folder.map { ($0, name) } ?? (Store.repository(around: plan.file), "runs/\(name)")
+    results = ResultsFolder(of: plan, in: folder)
   }
 
   /// Plans, executes what is not in the store, judges the expectations, and writes the results.
@@ -62,7 +56,7 @@ public struct Run: Sendable {
           outcome.expectations = try ExpectationResult.all(of: plan, artifacts: artifacts, in: store)
           outcome.take(actions: await executor.results, skipped: await executor.skipped)
           outcome.seconds = (clock.now - start).seconds
-          try RunRecord(run: self, outcome: outcome, artifacts: artifacts).write(to: results)
+          try RunRecord(run: self, outcome: outcome, artifacts: artifacts).write(to: results.place)
           outcome.folder = folder
         }
       } catch { outcome.error = error }
@@ -75,7 +69,7 @@ public struct Run: Sendable {
     } catch { outcome.error = error }
     if outcome.error as? StoreError == .interrupted { outcome.error = Cancelled() }
     outcome.seconds = (clock.now - start).seconds
-    if outcome.folder == nil { note(outcome, emit) }
+    if outcome.folder == nil { outcome.unnoted = note(outcome) }
     emit(.finished(outcome.summary))
     return outcome
   }
@@ -99,9 +93,15 @@ public struct Run: Sendable {
 
   /// Writes a run that has no results into the folder of its results, where nobody shall take an earlier run's page for
   /// its.
-  func note(_ outcome: RunOutcome, _ emit: @Sendable (RunEvent) -> Void = { _ in }) {
-    do { try RunRecord(run: self, outcome: outcome, artifacts: [:]).write(to: results) } catch {
-      emit(.notice("what is in \(folder) is an earlier run's: that this one failed could not be written (\(error))"))
+  /// - Returns: what to say where that could not be done.
+  func note(_ outcome: RunOutcome) -> String? {
+    do {
+      try RunRecord(run: self, outcome: outcome, artifacts: [:]).write(to: results.place)
+      return nil
+    } catch {
+      let problem = "that this one failed could not be written (\(error))"
+      let hasEarlier = ((try? Files.status(of: folder + "/run.json")) ?? nil) != nil
+      return hasEarlier ? "what is in \(folder) is an earlier run's: \(problem)" : "\(folder): \(problem)"
     }
   }
 
@@ -144,6 +144,8 @@ public struct RunOutcome: Sendable {
   public var folder: String?
   /// What stopped the run.
   public var error: (any Error)?
+  /// Why its folder does not tell that it failed, where that could not be written.
+  var unnoted: String?
   public var seconds = 0.0
 
   init(error: (any Error)? = nil) { self.error = error }
@@ -185,7 +187,7 @@ public struct RunOutcome: Sendable {
   public var complaints: [String] {
     switch error {
     case nil: expectations.compactMap(\.complaint)
-    case let error?: ["\(error)"]
+    case let error?: ["\(error)"] + (unnoted.map { [$0] } ?? [])
     }
   }
 }

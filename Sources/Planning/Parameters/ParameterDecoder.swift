@@ -13,12 +13,12 @@ struct ParameterDecoder {
   init(kind: String, finder: SourceFinder) { (self.kind, self.finder) = (kind, finder) }
 
   /// The value, or nil after reporting what is wrong. A file that is not there is reported, but what the recipe says of
-  /// it is right. `path` is the parameter's name, and what leads to a part of it.
+  /// it is right.
   /// - Parameter endings: those of the files that it can mean; none where that is not known.
   mutating func decode(
-    _ node: Node, as type: Parameter.Kind, path: String, endings: [String] = []
+    _ node: Node, as type: Parameter.Kind, path: ParameterPath, endings: [String] = []
   ) -> Value? {
-    let subject = "'\(path)' of '\(kind)'"
+    let subject = "\(path) of '\(kind)'"
     func fail(suggestion: String? = nil, hint: String? = nil) -> Value? {
       problems.report(
         "\(subject) must be \(type.expectation), not \(node.summary)", at: node.location, suggestion: suggestion,
@@ -44,7 +44,7 @@ struct ParameterDecoder {
       return fail(suggestion: scalar.flatMap { Suggestion.nearest(to: $0.text, in: choices) })
     case .list(let element):
       guard let nodes = node.sequence else { return fail(hint: scalar.map { "for just one, write [\($0.text)]" }) }
-      let values = nodes.enumerated().map { decode($1, as: element, path: "\(path).\($0)") }
+      let values = nodes.enumerated().map { decode($1, as: element, path: path.element($0)) }
       return values.contains(nil) ? nil : .list(values.compactMap(\.self))
     case .map(let element):
       guard let entries = node.mapping else { return fail() }
@@ -55,7 +55,7 @@ struct ParameterDecoder {
           hint: Name.rule)
         return nil
       }
-      let values = entries.map { decode($0.value, as: element, path: "\(path).\($0.key.text)") }
+      let values = entries.map { decode($0.value, as: element, path: path.member($0.key.text)) }
       guard !values.contains(nil) else { return nil }
       return .map(Dictionary(uniqueKeysWithValues: zip(entries.map(\.key.text), values.compactMap(\.self))))
     case .path(let form):
@@ -68,7 +68,7 @@ struct ParameterDecoder {
         }
       guard isFit else { return fail() }
       var found = Problems()
-      sources[path] = finder.find(node, form: form, endings: endings, subject: subject, into: &found)
+      sources[path.key] = finder.find(node, form: form, endings: endings, subject: subject, into: &found)
       for error in found.errors { problems.report(error) }
       return found.errors.allSatisfy { $0.missing != nil } ? Self.written(node) : nil
     }
@@ -81,6 +81,42 @@ struct ParameterDecoder {
     case .sequence(let nodes): .list(nodes.map(written))
     case .mapping(let entries): .map(entries.reduce(into: [:]) { $0[$1.key.text] = written($1.value) })
     }
+  }
+}
+
+/// What leads to a part of a parameter, from the parameter's name on.
+struct ParameterPath: CustomStringConvertible {
+  /// Names and numbers from zero, joined by dots: by that sources are known.
+  let key: String
+  /// As people say it: `'adam.beta'`, `the 2nd of 'layers'`, `'radius' of the 2nd of 'effects'`.
+  let description: String
+  /// The names since the last number.
+  private let names: [String]
+  /// What stands before these.
+  private let whole: String
+
+  init(_ name: String) { self.init(key: name, names: [name], whole: "") }
+
+  private init(key: String, names: [String], whole: String) {
+    (self.key, self.names, self.whole) = (key, names, whole)
+    let name = names.isEmpty ? [] : ["'\(names.joined(separator: "."))'"]
+    description = (name + (whole.isEmpty ? [] : [whole])).joined(separator: " of ")
+  }
+
+  func member(_ name: String) -> ParameterPath { .init(key: "\(key).\(name)", names: names + [name], whole: whole) }
+
+  /// - Parameter index: from zero; people count from one.
+  func element(_ index: Int) -> ParameterPath {
+    let number = index + 1
+    let ending =
+      switch (number % 10, number % 100) {
+      case (_, 11...13): "th"
+      case (1, _): "st"
+      case (2, _): "nd"
+      case (3, _): "rd"
+      default: "th"
+      }
+    return .init(key: "\(key).\(index)", names: [], whole: "the \(number)\(ending) of \(self)")
   }
 }
 
