@@ -183,7 +183,9 @@ extension CSV {
   init(joining files: [(path: String, data: Data)]) throws {
     let tables = try files.map { file in
       guard let table = CSV(file.data) else {
-        throw InputError("\(file.path): expected a table as CSV: a header, then rows of as many cells, quotes closed")
+        let found = file.data.isEmpty ? "; it is empty" : ""
+        throw InputError(
+          "\(file.path): expected a table as CSV: a header, then rows of as many cells, quotes closed\(found)")
       }
       return table
     }
