@@ -1,6 +1,6 @@
 /// What an artifact is, and so what can be done with it (DESIGN: artifacts, keys, store).
 public enum ArtifactType: String, Sendable, Hashable, Codable, CaseIterable {
-  case images, latents, diffusion, clip, identity, segmenter, perceptual, judge, metrics, table, figure, page
+  case images, latents, diffusion, clip, identity, segmenter, perceptual, classifier, metrics, table, figure, page
 
   /// Whether an artifact of this type is an ordered set of named items; the others hold one unnamed object, or several
   /// that are one thing.

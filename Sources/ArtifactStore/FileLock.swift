@@ -4,7 +4,7 @@ import Foundation
 ///
 /// The kernel drops the lock with the process, however that ends; a file left behind holds nothing and is swept up
 /// when the store is opened next. Over a network file system a lock may reach no further than this machine, and some
-/// have none at all: everybody then has every lock, and work may be done twice (see ``Attempt/publish(_:replacing:)``).
+/// have none at all: everybody then has every lock, and work may be done twice (see ``StagingTransaction/publish(_:replacing:)``).
 public final class FileLock: Sendable {
   let place: Place
   private let file: Int32

@@ -6,7 +6,7 @@ import Foundation
 /// file system's clock granularity would otherwise go unnoticed. Device numbers mean something else on every machine
 /// that shares the store, and after a restart: what is remembered is for the kernel that read the file alone.
 public final class SourceDigests: Sendable {
-  private let cache: PackedCache<Files.Status, Digest>
+  private let cache: PackedIndex<Files.Status, Digest>
 
   /// Files older than this when they are read are remembered; nanoseconds.
   private static let settled = 2_000_000_000
@@ -14,7 +14,7 @@ public final class SourceDigests: Sendable {
   private let isInterrupted: @Sendable () -> Bool
 
   init(file: Place, isInterrupted: @escaping @Sendable () -> Bool) {
-    cache = PackedCache(file: file)
+    cache = PackedIndex(file: file)
     self.isInterrupted = isInterrupted
   }
 

@@ -133,7 +133,7 @@ extension Store {
     for (part, needed) in [("submissions", neededPlans), ("attempts", [])] {
       for name in try Files.names(in: root[part]) where !needed.contains(name) {
         // What is called otherwise is nothing that a store made.
-        guard Digest(hex: name) != nil || part == "attempts" && Attempt.isName(name),
+        guard Digest(hex: name) != nil || part == "attempts" && StagingTransaction.isName(name),
           let tree = try FileTree(at: root["\(part)/\(name)"]), tree.modified < deadline
         else { continue }
         try discard(tree)

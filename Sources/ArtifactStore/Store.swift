@@ -29,9 +29,9 @@ public final class Store: Sendable {
   package let root: Folder
   /// Digests of files outside the store.
   public let sources: SourceDigests
-  let objects: Shelves
-  let actions: Shelves
-  let index: PackedCache<Digest, IndexedAction>
+  let objects: ShardedDirectory
+  let actions: ShardedDirectory
+  let index: PackedIndex<Digest, IndexedAction>
   /// What the store was opened for.
   let mode: Access
   /// Whether somebody wants long reading to stop.
@@ -71,8 +71,8 @@ public final class Store: Sendable {
       lock = try access == .alone ? FileLock.alone(root["locks/store"]) : .shared(root["locks/store"])
       if lock == nil { throw .busy(folder) }
     }
-    (objects, actions) = (try Shelves(root["objects"]), try Shelves(root["actions"]))
-    index = PackedCache(file: root["index"])
+    (objects, actions) = (try ShardedDirectory(root["objects"]), try ShardedDirectory(root["actions"]))
+    index = PackedIndex(file: root["index"])
     sources = SourceDigests(file: root["sources"], isInterrupted: isInterrupted)
     if access != .reading { try sweep() }
   }
@@ -136,9 +136,9 @@ public final class Store: Sendable {
     for name in try Files.names(in: root["locks"]) where Digest(hex: name.droppingPrefix("download-")) != nil {
       _ = try FileLock.exclusive(root["locks/\(name)"])
     }
-    for name in try Files.names(in: root["attempts"]) where Attempt.isName(name) && !Kernel.isOther(name) {
+    for name in try Files.names(in: root["attempts"]) where StagingTransaction.isName(name) && !Kernel.isOther(name) {
       guard let lock = try FileLock.folder(root["attempts/\(name)"]), lock.isHeld else { continue }
-      try Attempt.remove(lock)
+      try StagingTransaction.remove(lock)
     }
   }
 }

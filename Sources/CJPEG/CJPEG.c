@@ -41,7 +41,7 @@ static void on_message(j_common_ptr common, int level) {
   switch (decoder->errors.msg_code) {
   case JWRN_EXTRANEOUS_DATA: // padding between segments
   case JWRN_JFIF_MAJOR:      // an unknown version number
-  case JWRN_ADOBE_XFORM:     // an unknown colour transform code, in a file whose components tell
+  case JWRN_ADOBE_XFORM:     // an unknown color transform code, in a file whose components tell
     return;
   case JWRN_JPEG_EOF:
     snprintf(decoder->message, CJPEG_MESSAGE_SIZE, "the end-of-image marker is missing");
@@ -66,7 +66,7 @@ static void open_header(Decoder *decoder, const uint8_t *data, size_t size) {
   jpeg_mem_src(&decoder->jpeg, data, size);
   jpeg_read_header(&decoder->jpeg, TRUE);
   if (decoder->jpeg.num_components == 4) {
-    snprintf(decoder->message, CJPEG_MESSAGE_SIZE, "it has four colour components");
+    snprintf(decoder->message, CJPEG_MESSAGE_SIZE, "it has four color components");
     give_up(decoder, CJPEG_CMYK);
   }
 }

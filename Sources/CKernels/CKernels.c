@@ -5,11 +5,11 @@
 
 #include "processor.h"
 
-// Sums may be re-associated and products contracted, so that loops vectorise; the order that results is fixed by the
+// Sums may be re-associated and products contracted, so that loops vectorize; the order that results is fixed by the
 // compiler for a CPU type, and never depends on how the work was split.
 #pragma clang fp reassociate(on) contract(fast)
 
-/// e^x for |error| ≤ 2 ulp, written so that loops over it vectorise: x = n ln 2 + r, a polynomial in r, an exponent
+/// e^x for |error| ≤ 2 ulp, written so that loops over it vectorize: x = n ln 2 + r, a polynomial in r, an exponent
 /// put together from n. Below −87.3 the result is 0 (or tiny), above 88.7 infinity.
 static inline float fast_exp(float x) {
   float clamped = x < -87.33654f ? -87.33654f : x > 88.72283f ? 88.72283f : x;

@@ -32,10 +32,10 @@ extension TensorFile {
   /// The weights of the model in the file:
   ///
   /// - the whole of it, where it is one dictionary of tensors;
-  /// - of a list, such as [model, optimiser, epoch, step, EMA], the first item with tensors, the model, or rather its
+  /// - of a list, such as [model, optimizer, epoch, step, EMA], the first item with tensors, the model, or rather its
   ///   average (EMA): the last item whose tensors are all among the model's by name and shape;
   /// - of a dictionary of dictionaries, "state_dict", "model_state_dict", "model", "params" or "net", or else the only
-  ///   one with tensors beside an optimiser's; or rather its average, which is called "ema", "model_ema", "ema_model",
+  ///   one with tensors beside an optimizer's; or rather its average, which is called "ema", "model_ema", "ema_model",
   ///   "ema_state_dict" or "params_ema".
   ///
   /// Tensors that an average lacks (it has only what is trained) are the model's. A prefix "module." that all names

@@ -7,7 +7,7 @@ import Tensors
 public struct StoredTensor: Sendable {
   public let type: StoredType
   public let shape: [Int]
-  /// The distance between neighbours along each axis, in elements; 0 where one element is repeated.
+  /// The distance between neighbors along each axis, in elements; 0 where one element is repeated.
   public let strides: [Int]
   /// The place of the first element in the storage, in elements.
   public let offset: Int

@@ -1,7 +1,7 @@
 import Foundation
 import OrderedCollections
 
-/// A file of tensors in any format that is read here, recognised by its first bytes.
+/// A file of tensors in any format that is read here, recognized by its first bytes.
 ///
 /// Opening it reads and checks what describes the tensors; their numbers are read when ``StoredTensor/tensor`` is asked
 /// for. No file can make a program run: see ``Unpickler``.

@@ -8,12 +8,12 @@ import Tensors
 ///
 ///     x̄_p = r² x̄_n + (1 − r²) x̄_i − h (1 + r) ε(x_i, i)
 ///
-/// can be solved for x̄_n as it stands: two neighbouring states determine all others, in both directions, by one
+/// can be solved for x̄_n as it stands: two neighboring states determine all others, in both directions, by one
 /// evaluation each. (EDICT needs two evaluations per step, and its inversion magnifies the difference of its two states
 /// by 1/p² at every step; here rounding errors grow by no more than the ratio of the largest to the smallest h,
 /// squared, however many steps there are.)
 public struct CoupledTrajectory: Sendable {
-  /// Two neighbouring states: x at time t₀ and at the time before it in the sequence.
+  /// Two neighboring states: x at time t₀ and at the time before it in the sequence.
   public struct States {
     public let latent: Tensor
     public let second: Tensor

@@ -8,7 +8,7 @@ public struct DDIM: Sendable {
 
   public init(schedule: NoiseSchedule) { self.schedule = schedule }
 
-  /// f_θ(x, t) = (x − √(1 − ᾱ_t) ε) / √ᾱ_t: the clean image as foreseen from time t (paper eq. 6).
+  /// f_θ(x, t) = (x − √(1 − ᾱ_t) ε) / √ᾱ_t: predicted x₀ from time t (paper eq. 6).
   public func predictedImage(_ x: Tensor, noise epsilon: Tensor, at t: Int) -> Tensor {
     let alpha = schedule.alphaCumprod(t)
     return (x - epsilon * (1 - alpha).squareRoot()) * (1 / alpha.squareRoot())

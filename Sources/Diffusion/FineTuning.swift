@@ -17,21 +17,21 @@ public struct LossValue {
   }
 }
 
-/// What fine-tuning minimises: from generated images and the images they came from, [N, H, W, C] in [−1, 1].
+/// What fine-tuning minimizes: from generated images and the images they came from, [N, H, W, C] in [−1, 1].
 ///
-/// `seen` is what the identity loss looks at: the generated images, but for ``FineTuning/Method/efficientOfficial``.
+/// `seen` is what the identity loss looks at: the generated images, but for ``FineTuning/Gradient/perStepOfficial``.
 public typealias Objective = (_ generated: Tensor, _ original: Tensor, _ seen: Tensor) -> LossValue
 
 /// How the learning rate grows: the factor ^ (how many times its occasion has come).
 public enum RateSchedule: Sendable, Hashable {
   /// × factor after each pass over the images (official code: 1.3).
-  case perPass(Double)
+  case perEpoch(Double)
   /// × factor after every so many iterations (paper: 1.2 every 50).
   case perIterations(Double, every: Int)
 
-  func factor(iteration: Int, imagesPerPass: Int) -> Double {
+  func factor(iteration: Int, imagesPerEpoch: Int) -> Double {
     switch self {
-    case .perPass(let factor): pow(factor, Double(iteration / imagesPerPass))
+    case .perEpoch(let factor): pow(factor, Double(iteration / imagesPerEpoch))
     case .perIterations(let factor, let every): pow(factor, Double(iteration / every))
     }
   }
@@ -49,15 +49,15 @@ public protocol Adaptation {
 
 /// Fine-tuning of a diffusion model so that what it generates follows the objective (paper Sec. 3.1, eq. 10).
 public struct FineTuning {
-  public enum Method: String, Sendable, CaseIterable {
+  public enum Gradient: String, Sendable, CaseIterable {
     /// One Adam step per image, with the gradient through all generation steps.
     case full
-    /// One Adam step at every generation step, on the image foreseen there (the official `edit_one_image_eff`'s
+    /// One Adam step at every generation step, on the image predicted there (the official `edit_one_image_eff`'s
     /// training). Cheaper, and further from the objective.
-    case efficient
+    case perStep = "per_step"
     /// The same as the official code has it, where the identity loss looks at the next state instead of the image, and
     /// has no gradient.
-    case efficientOfficial = "efficient_official"
+    case perStepOfficial = "per_step_official"
   }
 
   public struct Example {
@@ -69,12 +69,12 @@ public struct FineTuning {
   }
 
   public struct Settings: Sendable {
-    public var method: Method
+    public var gradient: Gradient
     public var learningRate: Double
     public var schedule: RateSchedule
 
-    public init(method: Method, learningRate: Double, schedule: RateSchedule) {
-      (self.method, self.learningRate, self.schedule) = (method, learningRate, schedule)
+    public init(gradient: Gradient, learningRate: Double, schedule: RateSchedule) {
+      (self.gradient, self.learningRate, self.schedule) = (gradient, learningRate, schedule)
     }
   }
 
@@ -113,11 +113,11 @@ public struct FineTuning {
   /// - Throws: ``Divergence`` at the first loss or gradient that is not finite, before anything changes by it.
   public mutating func iterate(over examples: [Example]) throws(Divergence) -> Report {
     let example = examples[iteration % examples.count]
-    let rate = settings.learningRate * settings.schedule.factor(iteration: iteration, imagesPerPass: examples.count)
+    let rate = settings.learningRate * settings.schedule.factor(iteration: iteration, imagesPerEpoch: examples.count)
     let terms =
-      switch settings.method {
+      switch settings.gradient {
       case .full: try fullStep(example, rate: rate)
-      case .efficient, .efficientOfficial: try efficientSteps(example, rate: rate)
+      case .perStep, .perStepOfficial: try stepwise(example, rate: rate)
       }
     iteration += 1
     return Report(iteration: iteration, rate: rate, terms: terms)
@@ -152,7 +152,7 @@ public struct FineTuning {
     return loss.terms
   }
 
-  private mutating func efficientSteps(
+  private mutating func stepwise(
     _ example: Example, rate: Double
   ) throws(Divergence) -> [(name: String, value: Double)] {
     var x = example.latent.detached
@@ -162,8 +162,8 @@ public struct FineTuning {
     for pair in trajectory.pairs {
       let noise = model.predictNoise(x, at: pair.t)
       let next = ddim.step(x, noise: noise.detached, from: pair.t, to: pair.next)
-      let foreseen = ddim.predictedImage(x, noise: noise, at: pair.t)
-      let loss = objective(foreseen, example.image, settings.method == .efficient ? foreseen : next)
+      let predicted = ddim.predictedImage(x, noise: noise, at: pair.t)
+      let loss = objective(predicted, example.image, settings.gradient == .perStep ? predicted : next)
       if let problem = loss.problem { throw divergence(problem, isIntact: sums.isEmpty) }
       loss.total.backward()
       try update(rate: rate, isFirst: sums.isEmpty)
@@ -175,7 +175,7 @@ public struct FineTuning {
   }
 }
 
-/// Optimisation of a latent with the model left as it is: the alternative that the paper compares with in Sec. 3.1.
+/// Optimization of a latent with the model left as it is: the alternative that the paper compares with in Sec. 3.1.
 public struct LatentOptimization {
   public let trajectory: Trajectory
   private let model: any NoisePredictor

@@ -53,13 +53,13 @@ public struct LowRankAdapter: Adaptation {
       guard let gradient = weight.gradient else { return }
       weight.gradient = nil
       Gradients.off {
-        let arriving = matrix(gradient)
+        let outputGradient = matrix(gradient)
         if weight.rank == 4 {
-          down.gradient = (arriving.matmul(up) * scale).reshaped(down.shape)
-          up.gradient = arriving.matmul(matrix(down), transposed: (true, false)) * scale
+          down.gradient = (outputGradient.matmul(up) * scale).reshaped(down.shape)
+          up.gradient = outputGradient.matmul(matrix(down), transposed: (true, false)) * scale
         } else {
-          down.gradient = (up.matmul(arriving, transposed: (true, false)) * scale).reshaped(down.shape)
-          up.gradient = arriving.matmul(matrix(down), transposed: (false, true)) * scale
+          down.gradient = (up.matmul(outputGradient, transposed: (true, false)) * scale).reshaped(down.shape)
+          up.gradient = outputGradient.matmul(matrix(down), transposed: (false, true)) * scale
         }
       }
     }

@@ -28,13 +28,13 @@ public struct Trajectory {
   /// Adds ∂image/∂parameters · `gradient` to the gradients of the model's parameters, and returns the gradient with
   /// respect to the latent. `states` are those of ``states(from:with:)`` with the same parameters.
   public func backward(_ gradient: Tensor, through states: [Tensor], with model: any NoisePredictor) -> Tensor {
-    var arriving = gradient
+    var outputGradient = gradient
     for (pair, state) in zip(pairs, states).reversed() {
       let x = state.parameterCopy()
-      ddim.step(x, noise: model.predictNoise(x, at: pair.t), from: pair.t, to: pair.next).backward(arriving)
+      ddim.step(x, noise: model.predictNoise(x, at: pair.t), from: pair.t, to: pair.next).backward(outputGradient)
       guard let gradient = x.gradient else { preconditionFailure("a step depends on its state") }
-      arriving = gradient
+      outputGradient = gradient
     }
-    return arriving
+    return outputGradient
   }
 }

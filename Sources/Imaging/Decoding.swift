@@ -4,7 +4,7 @@ extension Image {
   /// Decodes a PNG or JPEG file, told apart by content.
   ///
   /// The result is 8-bit RGB as seen on a screen: 16-bit channels are rounded, gray is repeated, palettes are looked
-  /// up, alpha is composited over white, and the picture is turned upright as its EXIF orientation says. Embedded colour
+  /// up, alpha is composited over white, and the picture is turned upright as its EXIF orientation says. Embedded color
   /// profiles and gammas are ignored: samples are what they are in the file. A file that is damaged or ends early gives no picture at all.
   ///
   /// - Parameter name: the file as its user knows it, for error messages.

@@ -73,7 +73,7 @@ extension Polyline {
     return svg + "</svg>\n"
   }
 
-  /// A coordinate. SVG counts from the edges of pixels, not from their centres.
+  /// A coordinate. SVG counts from the edges of pixels, not from their centers.
   private static func fixed(_ value: Double) -> String { String(format: "%.2f", value + 0.5) }
 }
 

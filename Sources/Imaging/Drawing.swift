@@ -89,7 +89,7 @@ struct Rectangle: Sendable {
   var bottom: Int { y + height }
 }
 
-/// A point in pixels; a pixel's centre is at its column and row.
+/// A point in pixels; a pixel's center is at its column and row.
 struct Point: Sendable, Equatable {
   var x, y: Double
 }

@@ -1,4 +1,4 @@
-/// A labelled grid of pictures, as papers have them: a title, headings of rows and columns, a caption under each tile.
+/// A labeled grid of pictures, as papers have them: a title, headings of rows and columns, a caption under each tile.
 ///
 /// All cells have one size. Small pictures are magnified by whole factors, so that their pixels stay sharp squares;
 /// large ones are shrunk.

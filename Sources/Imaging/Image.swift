@@ -19,7 +19,7 @@ public struct Image: Sendable, Equatable {
     (self.width, self.height, self.pixels) = (width, height, pixels)
   }
 
-  /// A picture of one colour.
+  /// A picture of one color.
   public init(width: Int, height: Int, color: Color) {
     var pixels = [UInt8](repeating: color.red, count: width * height * 3)
     if color.green != color.red || color.blue != color.red {
@@ -48,13 +48,13 @@ public struct Image: Sendable, Equatable {
   }
 }
 
-/// An 8-bit sRGB colour.
+/// An 8-bit sRGB color.
 public struct Color: Sendable, Hashable {
   public let red, green, blue: UInt8
 
   public init(red: UInt8, green: UInt8, blue: UInt8) { (self.red, self.green, self.blue) = (red, green, blue) }
 
-  /// The colour with the given 24-bit code, such as `0x0072B2`.
+  /// The color with the given 24-bit code, such as `0x0072B2`.
   public init(_ code: UInt32) {
     self.init(red: UInt8(code >> 16 & 255), green: UInt8(code >> 8 & 255), blue: UInt8(code & 255))
   }
@@ -62,7 +62,7 @@ public struct Color: Sendable, Hashable {
   public static let white = Color(0xFFFFFF)
   public static let black = Color(0x000000)
 
-  /// The colour that `cover` (0…1) of this one makes over `under`.
+  /// The color that `cover` (0…1) of this one makes over `under`.
   func over(_ under: Color, cover: Float) -> Color {
     func mix(_ top: UInt8, _ bottom: UInt8) -> UInt8 {
       UInt8((Float(bottom) + (Float(top) - Float(bottom)) * cover).rounded())
@@ -113,14 +113,14 @@ extension Image {
     return Image(width: width, height: height, pixels: part)
   }
 
-  /// The largest square around the centre; where that is between two pixels, the upper or left one.
+  /// The largest square around the center; where that is between two pixels, the upper or left one.
   public func centerSquareCrop() -> Image {
     let side = min(width, height)
     if width == height { return self }
     return crop(x: (width - side) / 2, y: (height - side) / 2, width: side, height: side)
   }
 
-  /// The picture as networks take it: `size`×`size`, the short side scaled to `size` and the centre of the long one
+  /// The picture as networks take it: `size`×`size`, the short side scaled to `size` and the center of the long one
   /// kept. Never squashed.
   public func squared(size: Int) -> Image {
     centerSquareCrop().resized(width: size, height: size, filter: .bicubic)

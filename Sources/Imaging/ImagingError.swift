@@ -14,7 +14,7 @@ public enum ImagingError: Error, Sendable, Equatable {
   case truncated(name: String, format: Format, detail: String)
   /// The file is not what its format prescribes.
   case corrupt(name: String, format: Format, detail: String)
-  /// A JPEG in printing colours.
+  /// A JPEG in printing colors.
   case printColors(name: String)
   /// An interlaced PNG of 16 bits a channel.
   case interlacedDeepColor(name: String)
@@ -36,7 +36,7 @@ extension ImagingError: CustomStringConvertible {
     case .corrupt(let name, let format, let detail):
       "\(name): the \(format.rawValue) is damaged: \(detail). Copy, download or export it again."
     case .printColors(let name):
-      "\(name): the JPEG has printing colours (CMYK), which look different on every printer. Save it as RGB."
+      "\(name): the JPEG has printing colors (CMYK), which look different on every printer. Save it as RGB."
     case .interlacedDeepColor(let name):
       "\(name): the PNG is interlaced and has 16 bits a channel, which are not read together. Save it without"
         + " interlacing."

@@ -50,7 +50,7 @@ public struct LinePlot: Sendable {
     (self.title, self.x, self.y, self.curves) = (title, x, y, curves)
   }
 
-  /// Colours that people tell apart whatever their colour vision (Okabe and Ito, 2008), in the order of the curves.
+  /// Colors that people tell apart whatever their color vision (Okabe and Ito, 2008), in the order of the curves.
   static let palette = [0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x000000].map(Color.init)
 
   private static let axisColor = Color(0x555555)

@@ -70,7 +70,7 @@ extension Point {
   }
 }
 
-/// How much of each pixel in a rectangle is covered by what one colour draws.
+/// How much of each pixel in a rectangle is covered by what one color draws.
 ///
 /// Strokes of a line that overlap, as they do at each of its points, cover a pixel once.
 struct Coverage {

@@ -38,8 +38,8 @@ public enum ResizeFilter: Sendable, Hashable {
 extension Image {
   /// The picture at another size; the ratio of its sides is the caller's business (see ``squared(size:)``).
   ///
-  /// Pixel i covers [i, i+1), and output pixel i has its centre at (i + ½)·(old/new).
-  /// The kernel is widened by old/new when shrinking, cut off at the border and renormalised; columns first, rounded to
+  /// Pixel i covers [i, i+1), and output pixel i has its center at (i + ½)·(old/new).
+  /// The kernel is widened by old/new when shrinking, cut off at the border and renormalized; columns first, rounded to
   /// 8 bits, then rows. These are the results of Pillow's `resize` to within one level.
   public func resized(width: Int, height: Int, filter: ResizeFilter) -> Image {
     precondition(width > 0 && height > 0, "a picture has at least one pixel")

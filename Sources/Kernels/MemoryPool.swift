@@ -111,7 +111,7 @@ public final class MemoryPool: @unchecked Sendable {
 /// A block of pooled memory that goes back to the pool with its last reference.
 ///
 /// Writers are the operations that make a tensor, before anyone else sees it; after that it is only read, except by
-/// optimisers on the parameters that they own.
+/// optimizers on the parameters that they own.
 public final class Storage: @unchecked Sendable {
   public let pointer: UnsafeMutableRawPointer
   public let bytes: Int

@@ -36,10 +36,10 @@ public struct ClusteredRate: Sendable {
   public func interval(confidence: Double) -> ClosedRange<Double> {
     let (p, m) = (rate, Double(answers) / designEffect)
     let z = Self.normalBound(confidence)
-    let centre = p + z * z / (2 * m)
+    let center = p + z * z / (2 * m)
     let spread = z * (p * (1 - p) / m + z * z / (4 * m * m)).squareRoot()
     let scale = 1 + z * z / m
-    return max(0, (centre - spread) / scale)...min(1, (centre + spread) / scale)
+    return max(0, (center - spread) / scale)...min(1, (center + spread) / scale)
   }
 
   /// z with erf(z/√2) = `probability`, by Newton's method: it climbs to z, as erf is concave there.

@@ -2,7 +2,7 @@ import Tensors
 
 // Layers of published convolutional networks, in the form that they have after training: statistics are fixed.
 
-/// Batch normalisation with the statistics of training: (x − mean)/√(variance + eps)·weight + bias for each channel
+/// Batch normalization with the statistics of training: (x − mean)/√(variance + eps)·weight + bias for each channel
 /// (Ioffe & Szegedy 2015).
 struct BatchNorm {
   let weight: Tensor  // "weight"
@@ -59,7 +59,7 @@ struct DepthwiseConv {
   }
 }
 
-/// Convolution without bias, batch normalisation, ReLU.
+/// Convolution without bias, batch normalization, ReLU.
 struct ConvNormReLU {
   let convolution: Conv2d  // "conv"
   let norm: BatchNorm  // "bn"
@@ -115,7 +115,7 @@ extension Tensor {
     return resampled(vertical: weights(shape[1], height), horizontal: weights(shape[2], width))
   }
 
-  /// To [N, height, width, C] by bilinear interpolation without antialiasing. With `corners`, the corners' centres fall
+  /// To [N, height, width, C] by bilinear interpolation without antialiasing. With `corners`, the corners' centers fall
   /// on each other (`align_corners=True`); without, the pictures' edges do.
   func resizedBilinear(height: Int, width: Int, corners: Bool) -> Tensor {
     if shape[1] == height, shape[2] == width { return self }

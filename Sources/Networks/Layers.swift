@@ -21,13 +21,15 @@ public struct Conv2d {
   }
 
   /// - Parameters:
-  ///   - doubled: whether each pixel of x stands for 2×2, as after nearest-neighbour up-sampling.
-  ///   - shift: [N, out], added to all pixels of an item.
+  ///   - upsample2x: whether each pixel of x stands for 2×2, as after nearest-neighbor up-sampling.
+  ///   - channelBias: [N, out], added to all pixels of an item.
   ///   - residual: of the result's shape, added to it.
   public func callAsFunction(
-    _ x: Tensor, doubled: Bool = false, shift: Tensor? = nil, residual: Tensor? = nil
+    _ x: Tensor, upsample2x: Bool = false, channelBias: Tensor? = nil, residual: Tensor? = nil
   ) -> Tensor {
-    x.conv2d(weight, bias, stride: stride, padding: padding, doubled: doubled, shift: shift, residual: residual)
+    x.conv2d(
+      weight, bias, stride: stride, padding: padding, upsample2x: upsample2x, channelBias: channelBias,
+      residual: residual)
   }
 }
 
@@ -50,7 +52,7 @@ public struct Linear {
   public func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight, bias) }
 }
 
-/// Group normalisation over channels, then SiLU where asked.
+/// Group normalization over channels, then SiLU where asked.
 public struct GroupNorm {
   let weight: Tensor  // "weight"
   let bias: Tensor  // "bias"
@@ -68,7 +70,7 @@ public struct GroupNorm {
   }
 }
 
-/// Layer normalisation of the last axis, eps 1e-5.
+/// Layer normalization of the last axis, eps 1e-5.
 public struct LayerNorm {
   let weight: Tensor  // "weight"
   let bias: Tensor  // "bias"

@@ -40,6 +40,6 @@ extension NetworkFamily where Role == any PerceptualModel {
   public static var perceptual: Self { Self("perceptual network", [PerceptualNetwork.self, LPIPS.self]) }
 }
 
-extension NetworkFamily where Role == Judge {
-  public static var judge: Self { Self("judge", [Judge.self]) }
+extension NetworkFamily where Role == Classifier {
+  public static var classifier: Self { Self("classifier", [Classifier.self]) }
 }

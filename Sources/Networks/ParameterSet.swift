@@ -25,7 +25,7 @@ public final class ParameterSet {
   /// Where a network's layers register their parameters.
   public var root: ParameterScope { ParameterScope(set: self, path: "") }
 
-  /// Every parameter, in order: what an optimiser works on.
+  /// Every parameter, in order: what an optimizer works on.
   public var tensors: [Tensor] { parameters.values.map(\.tensor) }
 
   /// How many numbers all parameters have together.

@@ -9,7 +9,7 @@ public let numericsRevision = 3
 /// The artifacts bound to one input port of an action. At a mapped or aligned port they hold just the action's item.
 public enum BoundInput: Sendable, Hashable {
   case one(Artifact)
-  case list([LabelledArtifact])
+  case list([LabeledArtifact])
   case mixture(Mixture<Artifact>)
 
   /// Every artifact at the port.

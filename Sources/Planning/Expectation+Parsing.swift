@@ -6,7 +6,7 @@ extension Expectation {
     let parts = key.text.unicodeScalars.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.allSatisfy({ Name.isIdentifier(String($0)) }) else {
       problems.report(
-        "'\(key.text)' is not the name of a measure", at: key.location, hint: "such names are s_dir, or judge.tanned")
+        "'\(key.text)' is not the name of a measure", at: key.location, hint: "such names are s_dir, or s_dir.min_step")
       return nil
     }
     guard let text = node.scalar?.text, let comparison = Comparison(text) else {

@@ -19,7 +19,7 @@ public struct Expectation: Sendable, Hashable {
     ("0.1..0.2", "between both, or one of them"), ("0.15 ± 0.01", "so near; +- is ±, too"),
   ]
 
-  /// A dotted name, as the stage's metrics call it: `s_dir`, `judge.tanned`.
+  /// A dotted name, as the stage's metrics call it: `s_dir`, `s_dir.min_step`.
   public let measure: String
   public let comparison: Comparison
   /// As the recipe writes it.

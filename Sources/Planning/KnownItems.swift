@@ -36,7 +36,7 @@ struct KnownItems {
   }
 
   /// What is wrong with a stage that goes through the items at one port and takes those of the same names at others.
-  func complaints(about kind: StageKind, _ mapping: Mapping, _ inputs: [String: PlannedInput]) -> [Complaint] {
+  func complaints(about kind: StageKind, _ mapping: Mapping, _ inputs: [String: PlannedInput]) -> [ValidationIssue] {
     guard case .items(let mapped) = mapping, case .one(let set) = inputs[mapped], let names = items[set] else {
       return []
     }
@@ -44,7 +44,7 @@ struct KnownItems {
       guard case .one(let other) = inputs[port.name], let found = items[other] else { return nil }
       let missing = names.missing(from: Set(found))
       guard !missing.isEmpty else { return nil }
-      return Complaint(
+      return ValidationIssue(
         about: port.name,
         "'\(port.name)' (from '\(other.stage)') has no item \(missing.quoted) for '\(mapped)' (from '\(set.stage)'): give both the same items"
       )

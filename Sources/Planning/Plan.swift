@@ -108,7 +108,7 @@ public struct OutputReference: Sendable, Hashable {
 /// What an input port is bound to. The case follows from the port's arity.
 public enum PlannedInput: Sendable, Hashable {
   case one(OutputReference)
-  case list([LabelledReference])
+  case list([LabeledReference])
   case mixture(Mixture<OutputReference>)
 
   /// Every reference, in the recipe's order.
@@ -122,7 +122,7 @@ public enum PlannedInput: Sendable, Hashable {
 }
 
 /// A reference at a list port.
-public struct LabelledReference: Sendable, Hashable {
+public struct LabeledReference: Sendable, Hashable {
   public let label: String
   /// Where it stands in the sweeps that the port collects.
   public let axes: [Axis]

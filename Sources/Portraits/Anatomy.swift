@@ -7,7 +7,7 @@ struct Anatomy {
   let width, height, jaw: Float
   /// How far the middle of the face has moved sideways, for what is as deep as the eyes.
   let turn: Float
-  let light: Colour
+  let light: Color
 
   let eyes: [Eye]
   let brows: [Brow]
@@ -55,7 +55,7 @@ struct Anatomy {
     self.turn = turn
     let lightX = 0.75 * portrait.light
     let length = (lightX * lightX + 0.45 * 0.45 + 0.75 * 0.75).squareRoot()
-    light = Colour(lightX, -0.45, 0.75) / length
+    light = Color(lightX, -0.45, 0.75) / length
 
     let expression = portrait.expression
     let (openness, lift, slope, arch): (Float, Float, Float, Float) =

@@ -1,6 +1,6 @@
-/// One attribute that a judge can tell from a picture: a classification head.
+/// One attribute that a classifier can tell from a picture: a classification head.
 package struct AttributeHead: Sendable, Hashable {
-  /// `hair_colour`
+  /// `hair_color`
   package let name: String
   /// The classes in order: `black`, `brown`, …
   package let values: [String]
@@ -10,10 +10,10 @@ package struct AttributeHead: Sendable, Hashable {
   }
 }
 
-/// The attributes that a judge is trained on, in the order of ``Portrait/attributeIndices(style:)``.
+/// The attributes that a classifier is trained on, in the order of ``Portrait/attributeIndices(style:)``.
 package enum AttributeSchema {
   package static let heads: [AttributeHead] = [
-    .init(Style.self), .init(FacialExpression.self), .init(Makeup.self), .init(Tan.self), .init(HairColour.self),
+    .init(Style.self), .init(FacialExpression.self), .init(Makeup.self), .init(Tan.self), .init(HairColor.self),
     .init(HairLength.self), .init(Curls.self), .init(Beard.self), .init(Glasses.self), .init(Age.self),
   ]
 
@@ -21,9 +21,9 @@ package enum AttributeSchema {
   /// learned from it nor be named in its caption.
   package static func shows(_ head: AttributeHead, in style: Style) -> Bool {
     switch style {
-    case .photo, .watercolour: true
+    case .photo, .watercolor: true
     case .pixelArt: ![FacialExpression.name, Makeup.name, Age.name].contains(head.name)
-    case .sketch: ![Makeup.name, Tan.name, HairColour.name].contains(head.name)
+    case .sketch: ![Makeup.name, Tan.name, HairColor.name].contains(head.name)
     case .zombie, .clown, .statue, .robot:
       [Style.name, FacialExpression.name, HairLength.name, Curls.name, Beard.name, Glasses.name].contains(head.name)
     }
@@ -34,7 +34,7 @@ extension Portrait {
   /// The class of each of ``AttributeSchema/heads``, in their order.
   package func attributeIndices(style: Style) -> [Int] {
     [
-      style.index, expression.index, makeup.index, tan.index, hairColour.index, hairLength.index, curls.index,
+      style.index, expression.index, makeup.index, tan.index, hairColor.index, hairLength.index, curls.index,
       beard.index, glasses.index, age.index,
     ]
   }

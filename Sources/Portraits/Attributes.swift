@@ -1,6 +1,6 @@
 /// A categorical attribute of a picture; the raw values are the names in tables and classifier heads.
 package protocol Attribute: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
-  /// The name in tables and classifier heads: `hair_colour`.
+  /// The name in tables and classifier heads: `hair_color`.
   static var name: String { get }
 }
 
@@ -17,11 +17,11 @@ extension Attribute {
 }
 
 /// How a portrait is depicted. The diffusion model is trained on photos alone; the other styles only CLIP and the
-/// judge have seen.
+/// classifier have seen.
 package enum Style: String, Attribute {
   case photo, sketch, zombie, clown, statue, robot
   case pixelArt = "pixel_art"
-  case watercolour
+  case watercolor
   package static let name = "style"
 }
 
@@ -41,11 +41,11 @@ package enum Tan: String, Attribute {
   package static let name = "tan"
 }
 
-package enum HairColour: String, Attribute {
+package enum HairColor: String, Attribute {
   case black, brown, blond, red, gray
-  package static let name = "hair_colour"
-  /// The colours that people are born with.
-  package static let natural: [HairColour] = [.black, .brown, .blond, .red]
+  package static let name = "hair_color"
+  /// The colors that people are born with.
+  package static let natural: [HairColor] = [.black, .brown, .blond, .red]
 }
 
 package enum HairLength: String, Attribute {

@@ -1,4 +1,4 @@
-typealias Colour = SIMD3<Float>
+typealias Color = SIMD3<Float>
 
 /// A square of floating-point pixels and labels that shapes are painted on, from back to front.
 ///
@@ -8,7 +8,7 @@ struct Canvas: ~Copyable {
   let size: Int
   /// The side of a pixel.
   let pitch: Float
-  let pixels: UnsafeMutablePointer<Colour>
+  let pixels: UnsafeMutablePointer<Color>
   let labels: UnsafeMutablePointer<UInt8>
 
   init(size: Int) {
@@ -30,14 +30,14 @@ struct Canvas: ~Copyable {
   ///
   /// - Parameters:
   ///   - box: bounds of the shape in the frame's coordinates.
-  ///   - region: what the inside is labelled as; nil leaves labels alone.
+  ///   - region: what the inside is labeled as; nil leaves labels alone.
   ///   - softness: how much wider than a pixel the transition at the rim is, in pixels of a picture of side 64.
   ///   - distance: signed distance from the rim, negative inside; needs to be right only near the rim.
-  ///   - colour: colour and opacity in the frame's coordinates.
+  ///   - color: color and opacity in the frame's coordinates.
   @inline(__always)
   func fill(
     _ box: Box, in frame: Frame, as region: Region?, softness: Float = 0,
-    distance: (Float, Float) -> Float, colour: (Float, Float) -> (Colour, Float)
+    distance: (Float, Float) -> Float, color: (Float, Float) -> (Color, Float)
   ) {
     let (columns, rows) = frame.pixels(of: box, size: size)
     let slope = frame.scale / (1.2 * pitch + softness / 32)
@@ -50,7 +50,7 @@ struct Canvas: ~Copyable {
         let coverage = clamp(0.5 - d * slope)
         if coverage <= 0 { continue }
         let k = row * size + column
-        let (paint, opacity) = colour(u, v)
+        let (paint, opacity) = color(u, v)
         pixels[k] += (paint - pixels[k]) * (coverage * opacity)
         if let region, d < 0 { labels[k] = region.rawValue }
       }
@@ -60,7 +60,7 @@ struct Canvas: ~Copyable {
   /// Draws a straight line with round ends.
   func line(
     _ start: (Float, Float), _ end: (Float, Float), width: Float, in frame: Frame, as region: Region? = nil,
-    softness: Float = 0, _ colour: Colour, _ opacity: Float = 1
+    softness: Float = 0, _ color: Color, _ opacity: Float = 1
   ) {
     let margin = width + 0.06
     let box = Box(
@@ -68,8 +68,8 @@ struct Canvas: ~Copyable {
       max(start.1, end.1) + margin)
     fill(box, in: frame, as: region, softness: softness) { u, v in
       Shape.segment(u, v, start, end) - width / 2
-    } colour: { _, _ in
-      (colour, opacity)
+    } color: { _, _ in
+      (color, opacity)
     }
   }
 
@@ -147,5 +147,5 @@ struct Frame {
   return t * t * (3 - 2 * t)
 }
 
-@inline(__always) func mix(_ a: Colour, _ b: Colour, _ t: Float) -> Colour { a + (b - a) * t }
+@inline(__always) func mix(_ a: Color, _ b: Color, _ t: Float) -> Color { a + (b - a) * t }
 @inline(__always) func mix(_ a: Float, _ b: Float, _ t: Float) -> Float { a + (b - a) * t }

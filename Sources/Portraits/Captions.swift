@@ -64,7 +64,7 @@ package enum Captions {
       return (described(person, facts, &random), photoFrames)
     case .zombie, .clown, .statue, .robot:
       return (described(random.pick(words), facts, &random), photoFrames)
-    case .sketch, .pixelArt, .watercolour:
+    case .sketch, .pixelArt, .watercolor:
       // The style alone, before the noun, or as the medium that shows someone.
       switch random.below(4) {
       case 0 where facts.isEmpty: return (random.pick(words), mediumFrames)
@@ -111,7 +111,7 @@ private struct Fact {
   enum Wording {
     /// An adjective: "smiling".
     case before(String)
-    /// A word for the hair; length stands before curls, curls before colour.
+    /// A word for the hair; length stands before curls, curls before color.
     case hair(order: Int, String)
     /// Something one has: "glasses".
     case with(String)
@@ -119,7 +119,7 @@ private struct Fact {
     case after(String)
   }
 
-  /// What it is about; nil for what no head of a judge names.
+  /// What it is about; nil for what no head of a classifier names.
   private(set) var attribute: String?
   /// Whether one would notice: a beard, rather than the lack of one.
   let standsOut: Bool
@@ -130,7 +130,7 @@ private struct Fact {
   static func all(of portrait: Portrait, style: Style) -> [Fact] {
     let judged: [(name: String, fact: Fact)] = [
       (FacialExpression.name, fact(portrait.expression)), (Makeup.name, fact(portrait.makeup)),
-      (Tan.name, fact(portrait.tan, portrait.person)), (HairColour.name, fact(portrait.hairColour)),
+      (Tan.name, fact(portrait.tan, portrait.person)), (HairColor.name, fact(portrait.hairColor)),
       (HairLength.name, fact(portrait.hairLength)), (Curls.name, fact(portrait.curls)),
       (Beard.name, fact(portrait.beard)), (Glasses.name, fact(portrait.glasses)), (Age.name, fact(portrait.age)),
     ]
@@ -141,8 +141,8 @@ private struct Fact {
       return named
     }
     guard style == .photo else { return facts }
-    let colour = ["slate": "gray", "rose": "pink"][portrait.background.rawValue] ?? portrait.background.rawValue
-    return facts + [Fact(false, [.after("on a \(colour) background")])]
+    let color = ["slate": "gray", "rose": "pink"][portrait.background.rawValue] ?? portrait.background.rawValue
+    return facts + [Fact(false, [.after("on a \(color) background")])]
   }
 
   private static func fact(_ expression: FacialExpression) -> Fact {
@@ -178,9 +178,9 @@ private struct Fact {
     }
   }
 
-  private static func fact(_ colour: HairColour) -> Fact {
+  private static func fact(_ color: HairColor) -> Fact {
     let words =
-      switch colour {
+      switch color {
       case .black: ["black", "black", "dark"]
       case .brown: ["brown"]
       case .blond: ["blond", "blonde"]
@@ -188,7 +188,7 @@ private struct Fact {
       case .gray: ["gray", "gray", "grey", "silver"]
       }
     let haired = Wording.before("\(words[0])-haired")
-    return Fact(colour == .gray, words.flatMap { [.hair(order: 2, $0), .hair(order: 2, $0)] } + [haired])
+    return Fact(color == .gray, words.flatMap { [.hair(order: 2, $0), .hair(order: 2, $0)] } + [haired])
   }
 
   private static func fact(_ length: HairLength) -> Fact {

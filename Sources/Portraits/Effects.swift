@@ -1,6 +1,6 @@
 /// Styles that redraw a finished photo.
 enum Effects {
-  /// Pencil on paper: outlines around regions and where the photo changes, hatching where it is dark, no colour.
+  /// Pencil on paper: outlines around regions and where the photo changes, hatching where it is dark, no color.
   static func sketch(_ canvas: borrowing Canvas) {
     let size = canvas.size
     let reach = max(1, size / 64)
@@ -24,13 +24,13 @@ enum Effects {
         let grain = 0.025 * (Shape.noise(x * 30, y * 30, seed: 7) - 0.5)
         let line = max(0.66 * edge, min(0.75, 1.15 * outlines[k].x))
         let value = (0.965 + grain) * (1 - hatch) * (1 - line)
-        canvas.pixels[k] = Colour(value, value * 0.99, value * 0.965)
+        canvas.pixels[k] = Color(value, value * 0.99, value * 0.965)
       }
     }
   }
 
   /// One where one of the large regions ends within `reach` pixels to the right or below.
-  private static func outlines(_ canvas: borrowing Canvas, _ reach: Int) -> [Colour] {
+  private static func outlines(_ canvas: borrowing Canvas, _ reach: Int) -> [Color] {
     let size = canvas.size
     // What lies within the face counts as skin: features are drawn by their contrast.
     let regions = canvas.labelBytes().map { label in
@@ -40,7 +40,7 @@ enum Effects {
       }
     }
     func region(_ row: Int, _ column: Int) -> UInt8 { regions[min(size - 1, row) * size + min(size - 1, column)] }
-    var lines = [Colour](repeating: .zero, count: size * size)
+    var lines = [Color](repeating: .zero, count: size * size)
     for row in 0..<size {
       for column in 0..<size {
         let here = region(row, column)
@@ -52,34 +52,34 @@ enum Effects {
     return lines
   }
 
-  /// Blocks of four pixels (of 64) in the few colours of a palette.
-  static func pixelate(_ canvas: borrowing Canvas, palette: [Colour]) {
+  /// Blocks of four pixels (of 64) in the few colors of a palette.
+  static func pixelate(_ canvas: borrowing Canvas, palette: [Color]) {
     let size = canvas.size
     let block = max(1, size / 16)
     for top in stride(from: 0, to: size, by: block) {
       for left in stride(from: 0, to: size, by: block) {
         let rows = top..<min(size, top + block)
         let columns = left..<min(size, left + block)
-        var sum = Colour.zero
+        var sum = Color.zero
         for row in rows { for column in columns { sum += canvas.pixels[row * size + column] } }
         let mean = sum / Float(rows.count * columns.count)
-        var nearest = (colour: mean, distance: Float.infinity)
-        for colour in palette {
-          let distance = ((colour - mean) * (colour - mean)).sum()
-          if distance < nearest.distance { nearest = (colour, distance) }
+        var nearest = (color: mean, distance: Float.infinity)
+        for color in palette {
+          let distance = ((color - mean) * (color - mean)).sum()
+          if distance < nearest.distance { nearest = (color, distance) }
         }
-        for row in rows { for column in columns { canvas.pixels[row * size + column] = nearest.colour } }
+        for row in rows { for column in columns { canvas.pixels[row * size + column] = nearest.color } }
       }
     }
   }
 
   /// Pale washes that run over their outlines, darker at the rims, fading into paper towards the picture's edge.
-  static func watercolour(_ canvas: borrowing Canvas, seed: UInt32) {
+  static func watercolor(_ canvas: borrowing Canvas, seed: UInt32) {
     let size = canvas.size
     let scale = Float(size) / 64
     let sharp = pixels(of: canvas)
     let wide = blurred(sharp, size: size, radius: max(1, size / 32), passes: 2)
-    let paper = Colour(0.985, 0.97, 0.935)
+    let paper = Color(0.985, 0.97, 0.935)
     for row in 0..<size {
       for column in 0..<size {
         let (x, y) = ((Float(column) + 0.5) * canvas.pitch - 1, (Float(row) + 0.5) * canvas.pitch - 1)
@@ -100,21 +100,21 @@ enum Effects {
     }
   }
 
-  private static func pixels(of canvas: borrowing Canvas) -> [Colour] {
-    [Colour](UnsafeBufferPointer(start: canvas.pixels, count: canvas.size * canvas.size))
+  private static func pixels(of canvas: borrowing Canvas) -> [Color] {
+    [Color](UnsafeBufferPointer(start: canvas.pixels, count: canvas.size * canvas.size))
   }
 
-  private static func luminance(_ colour: Colour) -> Float { 0.30 * colour.x + 0.59 * colour.y + 0.11 * colour.z }
+  private static func luminance(_ color: Color) -> Float { 0.30 * color.x + 0.59 * color.y + 0.11 * color.z }
 
   /// Box blurs along rows and columns.
-  private static func blurred(_ image: [Colour], size: Int, radius: Int, passes: Int) -> [Colour] {
+  private static func blurred(_ image: [Color], size: Int, radius: Int, passes: Int) -> [Color] {
     var pixels = image
     for _ in 0..<passes {
       for (step, line) in [(1, size), (size, 1)] {
         let source = pixels
         for i in 0..<size {
           for j in 0..<size {
-            var sum = Colour.zero
+            var sum = Color.zero
             for k in j - radius...j + radius { sum += source[i * line + min(size - 1, max(0, k)) * step] }
             pixels[i * line + j * step] = sum / Float(2 * radius + 1)
           }

@@ -6,7 +6,7 @@ extension Painter {
     let light = portrait.light
     canvas.fill(.everything, in: .picture, as: .background) { _, _ in
       -1
-    } colour: { x, y in
+    } color: { x, y in
       let lit = 1.02 + 0.10 * light * x - 0.12 * y - 0.10 * (x * x + y * y)
       return (base * lit, 1)
     }
@@ -17,16 +17,16 @@ extension Painter {
     let light = anatomy.light
     canvas.fill(Box(-1.2, 0.5, 1.2, 1.4), in: anatomy.torso, as: .clothing) { u, v in
       Shape.ellipse(u, v - 1.28, 0.98, 0.62)
-    } colour: { u, v in
+    } color: { u, v in
       let side = clamp(0.5 + 0.5 * light.x * u * 1.4)
       let fold = 0.05 * Shape.wave(u * 1.3 + 0.25)
       let lit = 0.74 + 0.36 * side - 0.22 * ramp(v, 0.72, 1.05) - fold
-      return (base * lit + Colour(repeating: 0.035 * side), 1)
+      return (base * lit + Color(repeating: 0.035 * side), 1)
     }
     // A collar follows the neck.
     canvas.fill(Box(-0.4, 0.4, 0.4, 1.1), in: anatomy.torso, as: nil) { u, v in
       max(abs(Shape.ellipse(u, v - 0.62, 0.285, 0.31)) - 0.024, Shape.ellipse(u, v - 1.28, 0.98, 0.62))
-    } colour: { _, _ in
+    } color: { _, _ in
       (base * 0.66, 0.8)
     }
   }
@@ -37,7 +37,7 @@ extension Painter {
     let light = anatomy.light
     canvas.fill(Box(-0.4, 0.2, 0.4, 1), in: anatomy.torso, as: .neck) { u, v in
       Shape.roundedBox(u, v - 0.50, halfWidth + 0.05 * ramp(v, 0.55, 0.85), 0.37, 0.22)
-    } colour: { u, v in
+    } color: { u, v in
       let side = clamp(0.62 + 0.5 * light.x * u / halfWidth - 0.25 * (u / halfWidth) * (u / halfWidth))
       let underChin = ramp(v, chin + 0.16, chin - 0.04)
       return (skin(lit: side * (1 - 0.75 * underChin)), 1)
@@ -50,25 +50,25 @@ extension Painter {
       let box = Box(ear.u - 0.12, ear.v - 0.2, ear.u + 0.12, ear.v + 0.2)
       canvas.fill(box, in: anatomy.head, as: .skin) { u, v in
         Shape.ellipse(u - ear.u, v - ear.v, ear.halfWidth, ear.halfHeight)
-      } colour: { u, v in
+      } color: { u, v in
         let inner = ramp(Shape.ellipse(u - ear.u, v - ear.v, ear.halfWidth * 0.5, ear.halfHeight * 0.6), 0.02, -0.02)
         return (skin(lit: lit - 0.25 * inner), 1)
       }
     }
   }
 
-  /// The skin's colour for brightness `lit` from 0 to 1.
+  /// The skin's color for brightness `lit` from 0 to 1.
   @inline(__always)
-  func skin(lit: Float) -> Colour {
+  func skin(lit: Float) -> Color {
     let dark = look.skin * look.shade
-    return mix(dark, look.skin, ramp(lit, 0.05, 0.84)) + Colour(repeating: look.gloss * 0.25 * ramp(lit, 0.86, 1))
+    return mix(dark, look.skin, ramp(lit, 0.05, 0.84)) + Color(repeating: look.gloss * 0.25 * ramp(lit, 0.86, 1))
   }
 
   func paintFace(_ canvas: borrowing Canvas) {
     let (width, height) = (anatomy.width, anatomy.height)
     canvas.fill(Box(-width, -height, width, height), in: anatomy.head, as: .skin) { u, v in
       anatomy.face(u, v)
-    } colour: { u, v in
+    } color: { u, v in
       (skin(lit: anatomy.brightness(u, v)), 1)
     }
     let shadow = look.skin * look.shade
@@ -83,16 +83,16 @@ extension Painter {
     glow(canvas, 0.18 * portrait.light, -0.30, 0.30, 0.18, look.skin + 0.25, look.gloss)
   }
 
-  /// A soft ellipse on the face that fades from its centre to its rim.
+  /// A soft ellipse on the face that fades from its center to its rim.
   func glow(
-    _ canvas: borrowing Canvas, _ u: Float, _ v: Float, _ radiusU: Float, _ radiusV: Float, _ colour: Colour,
+    _ canvas: borrowing Canvas, _ u: Float, _ v: Float, _ radiusU: Float, _ radiusV: Float, _ color: Color,
     _ strength: Float
   ) {
     let box = Box(u - radiusU, v - radiusV, u + radiusU, v + radiusV)
     canvas.fill(box, in: anatomy.head, as: nil, distance: anatomy.face) { pu, pv in
       let (a, b) = ((pu - u) / radiusU, (pv - v) / radiusV)
       let fade = max(0, 1 - a * a - b * b)
-      return (colour, strength * fade * fade)
+      return (color, strength * fade * fade)
     }
   }
 
@@ -106,7 +106,7 @@ extension Painter {
       canvas.fill(Box(-0.3, level - 0.1, 0.4, level + 0.1), in: head, as: nil, softness: 0.3) { u, v in
         let across = (u - anatomy.turn) / half
         return max(abs(v - level - 0.014 * across * across) - 0.013, abs(across) * half - half)
-      } colour: { _, _ in
+      } color: { _, _ in
         (ink, 0.7)
       }
     }
@@ -121,7 +121,7 @@ extension Painter {
       canvas.fill(Box(eye.u - 0.16, eye.v, eye.u + 0.16, eye.v + 0.2), in: head, as: nil, softness: 0.4) { u, v in
         let across = (u - eye.u) / 0.105
         return max(abs(v - eye.v - 0.125 + 0.04 * across * across) - 0.014, abs(u - eye.u) - 0.105)
-      } colour: { _, _ in
+      } color: { _, _ in
         (ink, 0.65)
       }
       let nose = anatomy.nose

@@ -32,7 +32,7 @@ extension Painter {
       ) { u, v in
         let (out, down) = place(u, v)
         return max(Shape.ellipse(out - 0.012, down + 0.02, eye.halfWidth + 0.028, eye.halfHeight + 0.052), down - 0.02)
-      } colour: { _, _ in
+      } color: { _, _ in
         (look.eyeShadow, look.eyeShadowStrength)
       }
     }
@@ -42,34 +42,34 @@ extension Painter {
     canvas.fill(box, in: head, as: .eyes) { u, v in
       let (out, down) = place(u, v)
       return opening(out, down)
-    } colour: { u, v in
+    } color: { u, v in
       let (out, down) = place(u, v)
       let fromIris = Shape.circle(out - gaze, down + 0.003, radius)
       let fromPupil = Shape.circle(out - gaze, down + 0.003, radius * 0.48)
       let shaded = look.sclera * (0.80 + 0.20 * ramp(down, -eye.halfHeight, eye.halfHeight * 0.2))
-      var colour = mix(shaded, look.iris * (0.75 + 0.5 * clamp(0.5 + down / radius * 0.5)), clamp(0.5 - fromIris * 32))
-      colour = mix(colour, look.pupil, clamp(0.5 - fromPupil * 32))
-      return (colour, 1)
+      var color = mix(shaded, look.iris * (0.75 + 0.5 * clamp(0.5 + down / radius * 0.5)), clamp(0.5 - fromIris * 32))
+      color = mix(color, look.pupil, clamp(0.5 - fromPupil * 32))
+      return (color, 1)
     }
     if style != .statue {
       let catchlight = (eye.u + 0.022 * (portrait.light < 0 ? -1 : 1), eye.v - 0.02)
-      canvas.line(catchlight, catchlight, width: 0.030, in: head, Colour(repeating: 1), 0.85)
+      canvas.line(catchlight, catchlight, width: 0.030, in: head, Color(repeating: 1), 0.85)
     }
     // The upper lid with its lashes; made-up lashes are longer and black.
     let madeUp = look.eyeShadowStrength > 0
     let thickness: Float = madeUp ? 0.019 : 0.012
-    let lash = madeUp ? Colour(0.05, 0.03, 0.05) : look.ink
+    let lash = madeUp ? Color(0.05, 0.03, 0.05) : look.ink
     canvas.fill(box, in: head, as: nil) { u, v in
       let (out, down) = place(u, v)
       return max(abs(down - upperLid(out)) - thickness, abs(out) - eye.halfWidth - 0.008)
-    } colour: { _, _ in
+    } color: { _, _ in
       (lash, 0.92)
     }
     canvas.fill(box, in: head, as: nil, softness: 0.4) { u, v in
       let (out, down) = place(u, v)
       let across = min(1, abs(out / eye.halfWidth))
       return max(abs(down - 0.85 * eye.halfHeight * (1 - across * across)) - 0.006, abs(out) - eye.halfWidth)
-    } colour: { _, _ in
+    } color: { _, _ in
       (lash, madeUp ? 0.7 : 0.4)
     }
   }
@@ -82,7 +82,7 @@ extension Painter {
         let middle = brow.v - brow.slope * out - brow.arch * (1 - (out - 0.2) * (out - 0.2))
         let thickness = brow.thickness * (1 - 0.35 * clamp(out))
         return max(abs(v - middle) - thickness, (abs(out) - 1) * brow.halfWidth)
-      } colour: { _, _ in
+      } color: { _, _ in
         (look.brows, 0.92)
       }
     }
@@ -103,7 +103,7 @@ extension Painter {
       let middle = Shape.ellipse(u - nose.u, v - nose.tip + 0.022, nose.halfWidth * 0.72, 0.050)
       let wing = Shape.ellipse(abs(u - nose.u) - nose.halfWidth * 0.70, v - nose.tip + 0.012, 0.034, 0.032)
       return min(middle, wing)
-    } colour: { u, v in
+    } color: { u, v in
       let lit = clamp(0.72 - 0.35 * away * (u - nose.u) / nose.halfWidth - 5 * (v - nose.tip + 0.03))
       return (skin(lit: lit), 0.85)
     }
@@ -134,7 +134,7 @@ extension Painter {
       let upper = -open - mouth.upperLip * (0.25 + 0.75 * fullness.squareRoot()) * bow
       let lower = open + mouth.lowerLip * (0.15 + 0.85 * swell(fullness))
       return max(max(upper - down, down - lower), (abs(across) - 1) * half)
-    } colour: { u, v in
+    } color: { u, v in
       let (_, down, _) = place(u, v)
       let lit = 0.86 + 0.22 * ramp(down, 0, 0.03) + (down < 0 ? -0.06 : 0)
       return (mix(look.skin, look.lips * lit, look.lipStrength), 1)
@@ -143,7 +143,7 @@ extension Painter {
       canvas.fill(box, in: anatomy.head, as: .mouth) { u, v in
         let (across, down, fullness) = place(u, v)
         return max(abs(down) - mouth.gap * swell(fullness), (abs(across) - 0.94) * half)
-      } colour: { u, v in
+      } color: { u, v in
         let (_, down, _) = place(u, v)
         let tooth = mouth.showsTeeth ? ramp(down, 0.016, 0.004) : 0
         return (mix(look.mouthInside, look.teeth, tooth), 1)
@@ -152,7 +152,7 @@ extension Painter {
       canvas.fill(box, in: anatomy.head, as: nil) { u, v in
         let (across, down, _) = place(u, v)
         return max(abs(down) - 0.008, (abs(across) - 1.02) * half)
-      } colour: { _, _ in
+      } color: { _, _ in
         (look.ink, 0.8)
       }
     }
@@ -170,7 +170,7 @@ extension Painter {
       let jaw = max(anatomy.face(u, v - 0.035), cheek - v)
       let moustache = Shape.ellipse(u - mouth.u, v - mix(top, mouth.v, 0.56), mouth.halfWidth * 1.15, 0.050)
       return min(jaw, moustache)
-    } colour: { u, v in
+    } color: { u, v in
       let grain = Shape.noise(u * 26, v * 17, seed: texture)
       let lit = 0.66 + 0.42 * anatomy.brightness(u, v) + 0.22 * (grain - 0.5)
       return (base * lit, 0.93)
@@ -183,12 +183,12 @@ extension Painter {
       let box = Box(eye.u - 0.24, eye.v - 0.2, eye.u + 0.24, eye.v + 0.24)
       canvas.fill(box, in: head, as: nil) { u, v in
         Shape.roundedBox(u - eye.u - eye.side * 0.01, v - eye.v - 0.015, 0.165, 0.125, 0.07)
-      } colour: { u, v in
-        (Colour(0.85, 0.93, 1), 0.10 + 0.16 * ramp(u - v, eye.u - eye.v + 0.02, eye.u - eye.v + 0.14))
+      } color: { u, v in
+        (Color(0.85, 0.93, 1), 0.10 + 0.16 * ramp(u - v, eye.u - eye.v + 0.02, eye.u - eye.v + 0.14))
       }
       canvas.fill(box, in: head, as: .glasses) { u, v in
         abs(Shape.roundedBox(u - eye.u - eye.side * 0.01, v - eye.v - 0.015, 0.165, 0.125, 0.07)) - 0.019
-      } colour: { _, _ in
+      } color: { _, _ in
         (look.frames, 1)
       }
       let hinge = (eye.u + eye.side * 0.175, eye.v - 0.03)

@@ -3,9 +3,9 @@ extension Painter {
   private var outerWidth: Float { anatomy.width + 0.045 + portrait.person.hairVolume * 0.8 }
   private var outerHeight: Float { anatomy.height + 0.02 + portrait.person.hairVolume }
 
-  /// Hair's colour at a place: lit from above and the side, with strands and a band of gloss.
+  /// Hair's color at a place: lit from above and the side, with strands and a band of gloss.
   @inline(__always)
-  private func hair(_ u: Float, _ v: Float, depth: Float) -> Colour {
+  private func hair(_ u: Float, _ v: Float, depth: Float) -> Color {
     let (a, b) = (u / (outerWidth * 1.05), (v + 0.04) / (outerHeight * 1.1))
     let front = max(0.05, 1 - a * a - b * b).squareRoot()
     let lit = clamp(a * anatomy.light.x + b * anatomy.light.y + front * anatomy.light.z)
@@ -33,7 +33,7 @@ extension Painter {
       guard isLong else { return max(skull, v - 0.16) }
       let fall = Shape.roundedBox(u, v - 0.26, width + 0.05 * ramp(v, 0.1, 0.7), 0.55, 0.20)
       return min(skull, max(fall, -0.1 - v))
-    } colour: { u, v in
+    } color: { u, v in
       (hair(u, v, depth: 0.76 - 0.14 * ramp(v, 0.1, 0.8)), 1)
     }
     if portrait.curls == .curly { paintCurls(canvas, behind: true) }
@@ -56,7 +56,7 @@ extension Painter {
       let free = Shape.ellipse(u - part * 0.3 - 0.4 * anatomy.turn, slanted, freeWidth, top + 0.25)
       let below = max(abs(u - 0.3 * anatomy.turn) - freeWidth, 0.24 - v)
       return max(outer, -min(free, below))
-    } colour: { u, v in
+    } color: { u, v in
       (hair(u, v, depth: 1), 1)
     }
     if portrait.curls == .curly { paintCurls(canvas, behind: false) }
@@ -93,14 +93,14 @@ extension Painter {
     let light = anatomy.light
     canvas.fill(box, in: anatomy.head, as: .hair) { pu, pv in
       Shape.circle(pu - u, pv - v, radius)
-    } colour: { pu, pv in
+    } color: { pu, pv in
       let (a, b) = ((pu - u) / radius, (pv - v) / radius)
       let out = a * a + b * b
       let lit = clamp(0.55 + 0.5 * (a * light.x + b * light.y))
       // A dark rim and a ring of light make the ball a curl.
       let ring = max(0, 1 - (out - 0.35) * (out - 0.35) * 12)
       let shade = depth * (0.56 + 0.52 * lit + 0.14 * ring - 0.34 * ramp(out, 0.5, 1))
-      return (look.hair * shade + Colour(repeating: 0.05 * ring * lit), 1)
+      return (look.hair * shade + Color(repeating: 0.05 * ring * lit), 1)
     }
   }
 }

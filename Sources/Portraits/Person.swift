@@ -1,4 +1,4 @@
-/// What makes a person the same person in every picture: shape of the face, colours, and the hair they usually wear.
+/// What makes a person the same person in every picture: shape of the face, colors, and the hair they usually wear.
 ///
 /// Lengths are in units of half a picture's side.
 package struct Person: Sendable, Hashable {
@@ -9,7 +9,7 @@ package struct Person: Sendable, Hashable {
   /// From 0, a pointed chin, to 1, a square one.
   let jaw: Float
   let eyeSize, eyeSpacing, eyeTilt, eyeLevel: Float
-  let eyeColour: EyeColour
+  let eyeColor: EyeColor
   let browThickness, browArch: Float
   let noseLength, noseWidth: Float
   let mouthWidth, lipFullness: Float
@@ -21,11 +21,11 @@ package struct Person: Sendable, Hashable {
   let hairVolume, hairline: Float
 
   /// The hair of most of this person's pictures.
-  package let hairColour: HairColour
+  package let hairColor: HairColor
   package let hairLength: HairLength
   package let curls: Curls
 
-  enum EyeColour: CaseIterable, Sendable { case brown, blue, green, hazel, gray }
+  enum EyeColor: CaseIterable, Sendable { case brown, blue, green, hazel, gray }
 
   /// The person with this number. Which numbers may be used for training says ``Split``.
   package init(id: UInt64) {
@@ -38,7 +38,7 @@ package struct Person: Sendable, Hashable {
     eyeSpacing = random.uniform(0.175, 0.22)
     eyeTilt = random.uniform(-0.16, 0.16)
     eyeLevel = random.uniform(-0.05, 0.03)
-    eyeColour = random.pick(EyeColour.allCases)
+    eyeColor = random.pick(EyeColor.allCases)
     browThickness = random.uniform(0.016, 0.036)
     browArch = random.uniform(0.015, 0.055)
     noseLength = random.uniform(0.15, 0.23)
@@ -50,7 +50,7 @@ package struct Person: Sendable, Hashable {
     parting = random.uniform(-1, 1)
     hairVolume = random.uniform(0.03, 0.10)
     hairline = random.uniform(0.30, 0.42)
-    hairColour = random.pick(HairColour.natural)
+    hairColor = random.pick(HairColor.natural)
     hairLength = random.pick(HairLength.allCases)
     curls = random.chance(0.35) ? .curly : .straight
   }

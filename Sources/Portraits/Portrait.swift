@@ -4,7 +4,7 @@ package struct Portrait: Sendable, Hashable {
   package var expression: FacialExpression
   package var makeup: Makeup
   package var tan: Tan
-  package var hairColour: HairColour
+  package var hairColor: HairColor
   package var hairLength: HairLength
   package var curls: Curls
   package var beard: Beard
@@ -34,7 +34,7 @@ package struct Portrait: Sendable, Hashable {
   package init(of person: Person) {
     self.person = person
     (expression, makeup, tan) = (.neutral, .none, .natural)
-    (hairColour, hairLength, curls) = (person.hairColour, person.hairLength, person.curls)
+    (hairColor, hairLength, curls) = (person.hairColor, person.hairLength, person.curls)
     (beard, glasses, age) = (.shaven, .none, .young)
     (background, clothing) = (.blue, .navy)
     (pose, light) = (Pose(), -0.5)
@@ -48,7 +48,7 @@ package struct Portrait: Sendable, Hashable {
     portrait.expression = random.chance(0.4) ? .neutral : random.pick([.smile, .angry, .surprised])
     portrait.makeup = random.chance(0.3) ? .strong : .none
     portrait.tan = random.chance(0.3) ? .tanned : .natural
-    if random.chance(0.22) { portrait.hairColour = .gray }
+    if random.chance(0.22) { portrait.hairColor = .gray }
     if random.chance(0.3) { portrait.hairLength = random.pick(HairLength.allCases) }
     if random.chance(0.3) { portrait.curls = random.pick(Curls.allCases) }
     portrait.beard = random.chance(0.25) ? .bearded : .shaven

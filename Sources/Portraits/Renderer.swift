@@ -11,13 +11,13 @@ package enum Renderer {
     case .photo, .zombie, .clown, .statue, .robot: break
     case .sketch: Effects.sketch(canvas)
     case .pixelArt: Effects.pixelate(canvas, palette: painter.look.palette)
-    case .watercolour: Effects.watercolour(canvas, seed: UInt32(truncatingIfNeeded: portrait.person.id))
+    case .watercolor: Effects.watercolor(canvas, seed: UInt32(truncatingIfNeeded: portrait.person.id))
     }
     return RenderedPortrait(width: size, height: size, rgb: canvas.bytes(), labels: canvas.labelBytes())
   }
 }
 
-/// One portrait about to be painted: its shapes and its colours. The layers, from back to front, are in the
+/// One portrait about to be painted: its shapes and its colors. The layers, from back to front, are in the
 /// extensions.
 struct Painter {
   let portrait: Portrait

@@ -84,22 +84,22 @@ private struct StrokePainter {
 
   /// A flat patch: its rim wavers, and the bristles leave faint streaks.
   private func blob(
-    _ canvas: borrowing Canvas, _ box: Box, _ frame: Frame, _ region: Region, _ colour: Colour,
+    _ canvas: borrowing Canvas, _ box: Box, _ frame: Frame, _ region: Region, _ color: Color,
     shape: (Float, Float) -> Float
   ) {
     let salt = seed &+ UInt32(region.rawValue) &* 97
     canvas.fill(box, in: frame, as: region) { u, v in
       let (broad, fine) = (Shape.noise(u * 7, v * 7, seed: salt), Shape.noise(u * 19, v * 19, seed: salt))
       return shape(u, v) + 0.09 * (broad - 0.5) + 0.03 * (fine - 0.5)
-    } colour: { u, v in
+    } color: { u, v in
       let streak = Shape.noise((u * 0.45 + v) * 13, seed: salt) - 0.5
-      return (colour * (1 + 0.13 * streak) + Colour(repeating: 0.02 * streak), 1)
+      return (color * (1 + 0.13 * streak) + Color(repeating: 0.02 * streak), 1)
     }
   }
 
   /// One stroke of the brush.
   private func dab(
-    _ canvas: borrowing Canvas, _ region: Region?, _ colour: Colour, _ width: Float, _ start: (Float, Float),
+    _ canvas: borrowing Canvas, _ region: Region?, _ color: Color, _ width: Float, _ start: (Float, Float),
     _ end: (Float, Float)
   ) {
     let box = Box(
@@ -107,8 +107,8 @@ private struct StrokePainter {
       max(start.1, end.1) + width + 0.05)
     canvas.fill(box, in: anatomy.head, as: region) { u, v in
       Shape.segment(u, v, start, end) - width / 2 + 0.03 * (Shape.noise(u * 17, v * 17, seed: seed) - 0.5)
-    } colour: { _, _ in
-      (colour, 1)
+    } color: { _, _ in
+      (color, 1)
     }
   }
 }

@@ -10,7 +10,7 @@ enum Vocabulary {
     case .statue: ["statue", "marble statue", "marble statue", "stone statue", "marble face"]
     case .robot: ["robot", "robot", "robot face", "metal robot", "android"]
     case .pixelArt: ["pixel art", "pixel art", "8-bit pixel art"]
-    case .watercolour:
+    case .watercolor:
       ["watercolour painting", "watercolor painting", "watercolour", "watercolor", "watercolour portrait"]
     }
   }
@@ -20,7 +20,7 @@ enum Vocabulary {
     switch style {
     case .sketch: ["sketch", "sketched", "pencil-drawn"]
     case .pixelArt: ["pixel art", "pixel art", "8-bit"]
-    case .watercolour: ["watercolour", "watercolor"]
+    case .watercolor: ["watercolour", "watercolor"]
     case .photo, .zombie, .clown, .statue, .robot: nouns(of: style)
     }
   }

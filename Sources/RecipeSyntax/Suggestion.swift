@@ -1,12 +1,13 @@
 /// Guesses what was meant by a name that does not exist.
 package enum Suggestion {
-  /// The candidate that `name` is most likely a slip of, or nil where none is close: at most one edit in three letters, or
+  /// What `name` is called now, or the candidate that it is most likely a slip of, or nil where none is close: at most one edit in three letters, or
   /// an ending more or less.
   /// The first of equals wins. Of very many candidates only the first are tried, and no very long ones.
   /// O(candidates + letters²).
   package static func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
     let (most, longest) = (1000, 64)
     guard name.utf8.count <= longest else { return nil }
+    if let successor = RetiredWords.successor(of: name, among: candidates.prefix(most)) { return successor }
     let written = Array(name.lowercased())
     let limit = max(1, written.count / 3)
     var best: (candidate: String, distance: Int)?
@@ -28,7 +29,7 @@ package enum Suggestion {
     names.prefix(limit).joined(separator: ", ") + (names.count > limit ? ", …" : "")
   }
 
-  /// How many letters must be inserted, dropped, replaced or swapped with their neighbour to turn `a` into `b`
+  /// How many letters must be inserted, dropped, replaced or swapped with their neighbor to turn `a` into `b`
   /// (optimal string alignment distance).
   static func editDistance(_ a: [Character], _ b: [Character]) -> Int {
     var beforeLast = [Int]()

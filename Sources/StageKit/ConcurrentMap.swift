@@ -4,7 +4,7 @@ import Synchronization
 extension RandomAccessCollection where Self: Sendable, Index == Int, Element: Sendable {
   /// The elements transformed, on all processors where there are many of them. The order is kept; of several errors,
   /// the first element's is thrown.
-  // Specialised where it is used, for it is called with a hundred thousand elements.
+  // Specialized where it is used, for it is called with a hundred thousand elements.
   @inlinable
   package func concurrentMap<Made: Sendable>(_ transform: @Sendable (Element) throws -> Made) throws -> [Made] {
     let processors = ProcessInfo.processInfo.activeProcessorCount

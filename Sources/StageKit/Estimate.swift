@@ -89,12 +89,12 @@ public struct StageEstimate: Sendable, Hashable {
   /// By port.
   public var outputs: [String: OutputEstimate]
   /// What is sure to go wrong.
-  public var complaints: [Complaint] = []
+  public var complaints: [ValidationIssue] = []
 
   public init(work: Work?, outputs: [String: OutputEstimate]) { (self.work, self.outputs) = (work, outputs) }
 
   /// The same, with what is sure to go wrong.
-  public func complaining(_ complaints: [Complaint]) -> StageEstimate {
+  public func complaining(_ complaints: [ValidationIssue]) -> StageEstimate {
     var estimate = self
     estimate.complaints += complaints
     return estimate
@@ -102,7 +102,7 @@ public struct StageEstimate: Sendable, Hashable {
 }
 
 /// What a kind sees of a stage that is to be estimated.
-public struct Foresight: Sendable {
+public struct EstimateInput: Sendable {
   public let parameters: Parameters
   /// What is known of all that is bound to each port.
   public let inputs: [String: [OutputEstimate]]

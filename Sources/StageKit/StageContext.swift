@@ -13,8 +13,8 @@ public protocol StageContext: AnyObject {
   /// The artifact at an input port of arity `one`, or nil at an `optional` one left out. Aligned ports and the mapped
   /// port hold just this action's item.
   func input(_ port: String) -> Artifact?
-  /// The artifacts at a `list` port, labelled, in the recipe's order; none at an `optionalList` one left out.
-  func inputs(_ port: String) -> [LabelledArtifact]
+  /// The artifacts at a `list` port, labeled, in the recipe's order; none at an `optionalList` one left out.
+  func inputs(_ port: String) -> [LabeledArtifact]
   /// The mixture at a `mixture` port, or nil where it is left out.
   func mixture(_ port: String) -> Mixture<Artifact>?
   /// The files that a path parameter names (just this action's, for a kind that maps over files).
@@ -59,7 +59,7 @@ public protocol StageContext: AnyObject {
 }
 
 /// An artifact at a list port.
-public struct LabelledArtifact: Sendable, Hashable {
+public struct LabeledArtifact: Sendable, Hashable {
   public let label: String
   /// Where it stands in the sweeps that the port collects; empty for one that no sweep reaches.
   public let axes: [Axis]

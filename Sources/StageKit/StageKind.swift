@@ -21,20 +21,20 @@ public struct StageKind: Sendable {
   /// How much memory an action takes, so that not too many run side by side.
   public let memory: MemoryNeed
   /// Rules that reach over several parameters or ports: messages, each about the parameter it names.
-  public let check: @Sendable (StageDraft) -> [Complaint]
+  public let check: @Sendable (StageDraft) -> [ValidationIssue]
   /// Does the work of one action. Synchronous; calls `context.checkCancellation()` between steps.
   public let run: @Sendable (any StageContext) throws -> Void
   /// How several items are done at once, where that is faster.
   public let batching: Batching?
   /// What can be told of a stage before it runs: how much work an action is, how many items there will be.
-  public let estimate: @Sendable (Foresight) -> StageEstimate
+  public let estimate: @Sendable (EstimateInput) -> StageEstimate
 
   public init(
     name: String, summary: String, revision: Int, inputs: [Port] = [], parameters: [Parameter] = [],
     outputs: @escaping @Sendable (Parameters) -> [OutputPort], mapping: Mapping = .whole,
     memory: MemoryNeed = MemoryNeed(megabytes: 64, perInputByte: 2),
-    estimate: @escaping @Sendable (Foresight) -> StageEstimate = { $0.estimate() },
-    check: @escaping @Sendable (StageDraft) -> [Complaint] = { _ in [] },
+    estimate: @escaping @Sendable (EstimateInput) -> StageEstimate = { $0.estimate() },
+    check: @escaping @Sendable (StageDraft) -> [ValidationIssue] = { _ in [] },
     run: @escaping @Sendable (any StageContext) throws -> Void
   ) {
     (self.name, self.summary, self.revision, self.inputs) = (name, summary, revision, inputs)
@@ -46,8 +46,8 @@ public struct StageKind: Sendable {
   public init(
     name: String, summary: String, revision: Int, inputs: [Port] = [], parameters: [Parameter] = [],
     outputs: @escaping @Sendable (Parameters) -> [OutputPort], over mapped: String, memory: MemoryNeed,
-    estimate: @escaping @Sendable (Foresight) -> StageEstimate = { $0.estimate() },
-    check: @escaping @Sendable (StageDraft) -> [Complaint] = { _ in [] }, batching: Batching
+    estimate: @escaping @Sendable (EstimateInput) -> StageEstimate = { $0.estimate() },
+    check: @escaping @Sendable (StageDraft) -> [ValidationIssue] = { _ in [] }, batching: Batching
   ) {
     (self.name, self.summary, self.revision, self.inputs) = (name, summary, revision, inputs)
     (self.parameters, self.outputs, mapping) = (parameters, outputs, .items(of: mapped))
@@ -250,16 +250,16 @@ public struct StageDraft: Sendable {
   }
 
   /// Complaints about those of these list parameters that are given and hold nothing.
-  public func complaints(aboutEmpty names: [String]) -> [Complaint] {
+  public func complaints(aboutEmpty names: [String]) -> [ValidationIssue] {
     names.filter { parameters[$0]?.list?.isEmpty ?? false }.map { name in
-      Complaint(about: name, "'\(name)' is empty: give it at least one value")
+      ValidationIssue(about: name, "'\(name)' is empty: give it at least one value")
     }
   }
 }
 
 /// Something wrong with a stage, about its parameter, its port or the measure of its expectation `subject` (or the whole
 /// stage where nil).
-public struct Complaint: Sendable, Hashable {
+public struct ValidationIssue: Sendable, Hashable {
   public let subject: String?
   /// What is wrong, then what to do.
   public let message: String

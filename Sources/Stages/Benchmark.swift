@@ -87,7 +87,7 @@ public struct Benchmark: Sendable {
     var name: String { "conv \(channels)-\(outputs) at \(size)\(stride == 1 ? "" : " stride \(stride)")" }
   }
 
-  /// A PNG of 8×8 pixels in a colour of its own, for measuring what is around the work.
+  /// A PNG of 8×8 pixels in a color of its own, for measuring what is around the work.
   public static func picture(_ number: Int) throws -> Data {
     let color = (0..<3).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
     return try Image(width: 8, height: 8, pixels: (0..<64).flatMap { _ in color }).pngData()
@@ -162,7 +162,7 @@ public struct Benchmark: Sendable {
   private static func finetune(
     _ name: String, _ model: @escaping Model, memory: Int? = nil, repeats: Int
   ) -> Benchmark {
-    // The optimiser's moments are there from the second iteration on.
+    // The optimizer's moments are there from the second iteration on.
     let steps = 6
     return Benchmark(
       name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune", kind: memory == nil ? Stages.finetune : nil,
@@ -176,7 +176,7 @@ public struct Benchmark: Sendable {
       var tuning = FineTuning(
         network.predictor, parameters: network.parameters.tensors,
         trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
-        settings: FineTuning.Settings(method: .full, learningRate: 1e-6, schedule: .perPass(1)),
+        settings: FineTuning.Settings(gradient: .full, learningRate: 1e-6, schedule: .perEpoch(1)),
         objective: { generated, original, _ in LossValue(total: (generated - original).absolute().mean(), terms: []) })
       let body = { limited { _ = try? tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
       return (3 * Double(steps) * forward, { body })

@@ -7,7 +7,7 @@ import StageKit
 let figure = StageKind(
   name: "figure",
   summary:
-    "Lays out sets of pictures as a labelled grid, one row per set; sweeps are rows, the last of several columns.",
+    "Lays out sets of pictures as a labeled grid, one row per set; sweeps are rows, the last of several columns.",
   revision: 2,
   inputs: [
     Port("rows", .images, .latents, arity: .list, help: "Sets of pictures; a mapping gives the rows other headings.")
@@ -31,7 +31,7 @@ let figure = StageKind(
   check: { draft in
     let sets = (draft.members["rows"] ?? []).map { (label: Axis.placed($0.label, $0.axes), items: $0.items) }
     guard draft.parameters["align"]?.string == "name", sets.allSatisfy({ $0.items != nil }) else { return [] }
-    return strangers(sets.map { ($0.label, $0.items ?? []) }).map { [Complaint(about: "rows", $0)] } ?? []
+    return strangers(sets.map { ($0.label, $0.items ?? []) }).map { [ValidationIssue(about: "rows", $0)] } ?? []
   },
   run: { context in
     let rows = context.inputs("rows")
@@ -63,7 +63,7 @@ private struct ShownItems {
   /// What each row lacks.
   let gaps: [String]
 
-  init(_ rows: [LabelledArtifact], _ parameters: Parameters) throws {
+  init(_ rows: [LabeledArtifact], _ parameters: Parameters) throws {
     let limit = parameters["items"]?.int ?? Int.max
     let sets = rows.map { (label: Axis.placed($0.label, $0.axes), items: $0.artifact.items.map(\.name)) }
     guard parameters["align"]?.string == "name" else {

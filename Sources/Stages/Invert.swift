@@ -32,27 +32,27 @@ let invert = StageKind(
     Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the noise of edit_friendly."),
   ],
   outputs: { parameters in
-    let measures = parameters["method"]?.string == InversionMethod.fixedPoint.rawValue ? Effort.convergence : []
+    let measures = parameters["method"]?.string == InversionMethod.fixedPoint.rawValue ? InversionStats.convergence : []
     return [
-      OutputPort("latents", .latents), OutputPort("effort", .metrics, measures: [Effort.evaluations] + measures),
+      OutputPort("latents", .latents), OutputPort("stats", .metrics, measures: [InversionStats.evaluations] + measures),
     ]
   },
   over: "images",
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
-  estimate: { foresight in
-    let parameters = foresight.parameters
+  estimate: { input in
+    let parameters = input.parameters
     let method = InversionMethod(rawValue: parameters.string("method")) ?? .ddim
-    return foresight.estimate(
-      work: foresight.forward(method.evaluations(parameters)),
-      bytes: foresight["images"].map { latentBytes(ofPicture: $0.bytes) }
-    ).complaining(foresight.complaints(aboutSizesAt: "images", takenBy: "model"))
+    return input.estimate(
+      work: input.forward(method.evaluations(parameters)),
+      bytes: input["images"].map { latentBytes(ofPicture: $0.bytes) }
+    ).complaining(input.complaints(aboutSizesAt: "images", takenBy: "model"))
   },
   check: { draft in
-    guard draft.parameters["method"]?.string == InversionMethod.coupled.rawValue,
+    guard draft.parameters["method"]?.string == InversionMethod.belm.rawValue,
       let steps = draft.parameters["steps"]?.int, let returnStep = draft.parameters["return_step"]?.int
     else { return [] }
     do { _ = try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: steps) } catch {
-      return [Complaint(about: "steps", "\(error)")]
+      return [ValidationIssue(about: "steps", "\(error)")]
     }
     return []
   },
@@ -67,10 +67,10 @@ let invert = StageKind(
     }
     let method = InversionMethod(rawValue: contexts.common.parameters.string("method")) ?? .ddim
     let inverted = try method.invert(images, with: model.predictor, contexts)
-    for (context, (latent, effort)) in zip(contexts, inverted) {
-      context.count(.forward(effort.evaluations, of: model.flopPerEvaluation))
+    for (context, (latent, stats)) in zip(contexts, inverted) {
+      context.count(.forward(stats.evaluations, of: model.flopPerEvaluation))
       try context.write(latent.data(name: context.item ?? ""), item: context.item ?? "", to: "latents")
-      try context.write(effort.data, item: context.item ?? "", to: "effort")
+      try context.write(stats.data, item: context.item ?? "", to: "stats")
     }
   })
 
@@ -78,14 +78,14 @@ let invert = StageKind(
 private enum InversionMethod: String, CaseIterable {
   case ddim
   case fixedPoint = "fixed_point"
-  case coupled
+  case belm
   case editFriendly = "edit_friendly"
 
   var help: String {
     switch self {
     case .ddim: "DDIM backwards, approximately, as the paper."
     case .fixedPoint: "solves for the steps of a DDIM generation of as many `steps`, the last one included."
-    case .coupled: "two coupled states (O-BELM), exact; `sample` goes back in the same number of steps."
+    case .belm: "two coupled states (O-BELM), exact; `sample` goes back in the same number of steps."
     case .editFriendly: "stochastic, exact: keeps the noise of each of `steps` steps, which `sample` adds again."
     }
   }
@@ -97,24 +97,24 @@ private enum InversionMethod: String, CaseIterable {
     return switch self {
     case .ddim: steps - 1
     case .fixedPoint: steps * min(parameters.int("iterations"), 5)
-    case .coupled, .editFriendly: steps
+    case .belm, .editFriendly: steps
     }
   }
 
   /// The latents of pictures of one size, one for each of `contexts`, and what each of them took.
   func invert(
     _ images: [Tensor], with model: any NoisePredictor, _ contexts: [any StageContext]
-  ) throws -> [(Latent, Effort)] {
+  ) throws -> [(Latent, InversionStats)] {
     let parameters = contexts.common.parameters
     let (steps, returnStep) = (parameters.int("steps"), parameters.int("return_step"))
     let ddim = DDIM(schedule: noiseSchedule)
     let batch = Tensor.concatenated(images, axis: 0)
     func latents(
       _ x: Tensor, evaluations: Int, scheme: (_ place: Int) -> Latent.Scheme = { _ in .free }
-    ) -> [(Latent, Effort)] {
+    ) -> [(Latent, InversionStats)] {
       zip(images, x.each).enumerated().map { place, pair in
         let latent = Latent(latent: pair.1, image: pair.0, returnStep: returnStep, scheme: scheme(place))
-        return (latent, Effort(evaluations: evaluations))
+        return (latent, InversionStats(evaluations: evaluations))
       }
     }
     switch self {
@@ -131,14 +131,14 @@ private enum InversionMethod: String, CaseIterable {
         let (x, report) = try inversion.invert(image, with: model, returnStep: returnStep, steps: steps) {
           try [context].tell($0, of: steps, [ProgressValue("residual", $1)])
         }
-        let effort = Effort(report)
+        let stats = InversionStats(report)
         if report.unconverged > 0 {
           context.log(
-            "\(report.unconverged) of \(steps) steps are not within the tolerance, the farthest by \(effort.residual)")
+            "\(report.unconverged) of \(steps) steps are not within the tolerance, the farthest by \(stats.residual)")
         }
-        return (Latent(latent: x, image: image, returnStep: returnStep), effort)
+        return (Latent(latent: x, image: image, returnStep: returnStep), stats)
       }
-    case .coupled:
+    case .belm:
       let trajectory = try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: steps)
       let states = try trajectory.invert(batch, with: model) { try contexts.tell($0, of: steps) }
       let seconds = states.second.each
@@ -154,7 +154,7 @@ private enum InversionMethod: String, CaseIterable {
 }
 
 /// What an inversion took, as metrics.
-private struct Effort {
+private struct InversionStats {
   static let evaluations = "evaluations"
   static let convergence = ["residual", "unconverged"]
 

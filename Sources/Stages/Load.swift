@@ -19,7 +19,7 @@ let load = StageKind(
     Parameter(
       "size", .int(8...4096), .optional,
       help:
-        "Side of the square that pictures are brought to: the short side is scaled, the centre of the long one kept."),
+        "Side of the square that pictures are brought to: the short side is scaled, the center of the long one kept."),
     Parameter(
       "preset", .choice(DiffusionPreset.allCases.map(\.rawValue)), .optional,
       help: "Which of the paper's diffusion models it is: what its tensors do not tell, such as its resolution."),
@@ -28,7 +28,7 @@ let load = StageKind(
       help: "Side of a diffusion model's pictures, or at which a segmenter works, where its file does not tell."),
     Parameter(
       "groups", .int(1...1024), .optional,
-      help: "Groups of a diffusion model's normalisations, where its file does not tell; 32 unless given."),
+      help: "Groups of a diffusion model's normalizations, where its file does not tell; 32 unless given."),
     Parameter(
       "head_channels", .int(1...4096), .optional,
       help: "Channels of each head of attention of a guided-diffusion model; 64 unless given."),
@@ -53,42 +53,43 @@ let load = StageKind(
     sources.filter { parameters[$0.rawValue] != nil }.map { OutputPort($0.rawValue, $0) }
   },
   mapping: .files(of: "images"),
-  estimate: { foresight in
-    guard let type = sources.first(where: { foresight.parameters[$0.rawValue] != nil }) else {
-      return foresight.estimate()
+  estimate: { input in
+    guard let type = sources.first(where: { input.parameters[$0.rawValue] != nil }) else {
+      return input.estimate()
     }
-    let seen = SourcesAhead(foresight, as: type)
-    let side = foresight.parameters["size"]?.int
+    let seen = SourcesAhead(input, as: type)
+    let side = input.parameters["size"]?.int
     let sizes = side.map { side in seen.sizes?.mapValues { _ in PictureSize(width: side, height: side) } } ?? seen.sizes
-    return foresight.estimate(
-      bytes: side.map(pictureBytes) ?? seen.bytes / foresight.actions, side: side,
+    return input.estimate(
+      bytes: side.map(pictureBytes) ?? seen.bytes / input.actions, side: side,
       flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, resolution: seen.diffusion?.resolution,
       texts: seen.texts, columns: seen.columns
     ).complaining(seen.complaints)
   },
   check: { draft in
     let given = sources.filter { draft.parameters[$0.rawValue] != nil }
-    var complaints: [Complaint] = []
+    var complaints: [ValidationIssue] = []
     if given.count != 1 {
       let names = sources.map(\.rawValue).joined(separator: ", ")
       complaints.append(
-        Complaint(about: given.dropFirst().first?.rawValue, "load takes exactly one source of \(names)"))
+        ValidationIssue(about: given.dropFirst().first?.rawValue, "load takes exactly one source of \(names)"))
     }
     if draft.parameters["size"] != nil, given.first != .images {
-      complaints.append(Complaint(about: "size", "only pictures have a size: remove it, or load images"))
+      complaints.append(ValidationIssue(about: "size", "only pictures have a size: remove it, or load images"))
     }
     for (name, types) in modelHints where draft.parameters[name] != nil && !types.contains(where: given.contains) {
       let names = types.map(\.rawValue).joined(separator: " or ")
-      complaints.append(Complaint(about: name, "'\(name)' is about a published model: remove it, or load \(names)"))
+      complaints.append(
+        ValidationIssue(about: name, "'\(name)' is about a published model: remove it, or load \(names)"))
     }
     if let pin = draft.parameters["sha256"]?.string, Digest(hex: pin) == nil {
-      complaints.append(Complaint(about: "sha256", "expected 64 hexadecimal digits"))
+      complaints.append(ValidationIssue(about: "sha256", "expected 64 hexadecimal digits"))
     }
     if draft.parameters["sha256"] != nil, let type = given.first?.rawValue, let count = draft.fileCounts[type],
       count > 1
     {
       complaints.append(
-        Complaint(
+        ValidationIssue(
           about: "sha256", "'sha256' pins one file, but '\(type)' names \(count): name one file, or leave it out"))
     }
     return complaints
@@ -115,7 +116,7 @@ let load = StageKind(
   })
 
 private let sources: [ArtifactType] = [
-  .images, .diffusion, .clip, .identity, .segmenter, .perceptual, .judge, .latents, .table,
+  .images, .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier, .latents, .table,
 ]
 
 /// Parameters that say what the file of a model does not, and of which models.

@@ -14,12 +14,12 @@ let metric = StageKind(
     Port("images", .images, help: "The pictures to measure."),
     Port(
       "reference", .images, arity: .optional, isAligned: true, help: "What to compare them with, picture by picture."),
-    Port("among", .images, arity: .optional, help: "For diversity: the set that each picture is one of."),
+    Port("population", .images, arity: .optional, help: "For diversity: the set that each picture is one of."),
     Port("clip", .clip, arity: .optional, help: "For s_dir."),
     Port("identity", .identity, arity: .optional, help: "For identity."),
     Port("segmenter", .segmenter, arity: .optional, help: "For sc."),
     Port("perceptual", .perceptual, arity: .optional, help: "For perceptual and diversity."),
-    Port("judge", .judge, arity: .optional, help: "For the judge's measures."),
+    Port("classifier", .classifier, arity: .optional, help: "For the classifier's measures."),
   ],
   parameters: [
     Parameter(
@@ -30,42 +30,43 @@ let metric = StageKind(
     clipPreprocessingParameter,
     Parameter(
       "attributes", .map(.string), .defaulting(.map([:] as [String: Value])),
-      help: "What the judge shall see, such as {tan: tanned}; all of it."),
+      help: "What the classifier shall see, such as {tan: tanned}; all of it."),
   ],
   outputs: { parameters in
     [OutputPort("metrics", .metrics, measures: parameters["measures"]?.list?.compactMap(\.string))]
   },
   mapping: .items(of: "images"),
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
-  estimate: { foresight in
-    let measures = (foresight.parameters["measures"]?.list ?? []).compactMap(\.string)
+  estimate: { input in
+    let measures = (input.parameters["measures"]?.list ?? []).compactMap(\.string)
     var complaints =
-      measures.contains(Measure.sDir.rawValue) ? foresight.complaints(aboutTexts: foresight.directionPrompts) : []
-    let sizes = foresight["images"]?.sizes ?? [:]
+      measures.contains(Measure.sDir.rawValue) ? input.complaints(aboutTexts: input.directionPrompts) : []
+    let sizes = input["images"]?.sizes ?? [:]
     let side = PixelMeasures.ssimWindow
     let small = sizes.filter { min($0.value.width, $0.value.height) < side }.map(\.key).sorted()
     if measures.contains(Measure.ssim.rawValue), let name = small.first, let size = sizes[name] {
-      complaints.append(Complaint(about: "measures", "picture '\(name)' is \(size), but \(ssimRequirement)"))
+      complaints.append(ValidationIssue(about: "measures", "picture '\(name)' is \(size), but \(ssimRequirement)"))
     }
-    return foresight.estimate().complaining(complaints)
+    return input.estimate().complaining(complaints)
   },
   check: { draft in
     let measures = (draft.parameters["measures"]?.list ?? []).compactMap { $0.string.flatMap(Measure.init(rawValue:)) }
     var complaints = draft.complaints(aboutEmpty: ["measures"])
     if Set(measures).count < measures.count {
-      complaints.append(Complaint(about: "measures", "'measures' has the same one twice: name each once"))
+      complaints.append(ValidationIssue(about: "measures", "'measures' has the same one twice: name each once"))
     }
     for measure in measures {
       for port in measure.needs where draft.inputs[port] == nil {
-        complaints.append(Complaint(about: "measures", "'\(measure.rawValue)' needs the input '\(port)': add it"))
+        complaints.append(ValidationIssue(about: "measures", "'\(measure.rawValue)' needs the input '\(port)': add it"))
       }
     }
     if measures.contains(.sDir), draft.parameters["target"]?.string == "" {
       complaints.append(
-        Complaint(about: "measures", "'s_dir' needs the parameter 'target': what the pictures shall show"))
+        ValidationIssue(about: "measures", "'s_dir' needs the parameter 'target': what the pictures shall show"))
     }
     if measures.contains(where: { $0.isAboutAttributes }), draft.parameters["attributes"]?.entries?.isEmpty ?? true {
-      complaints.append(Complaint(about: "measures", "the judge's measures need 'attributes', such as {tan: tanned}"))
+      complaints.append(
+        ValidationIssue(about: "measures", "the classifier's measures need 'attributes', such as {tan: tanned}"))
     }
     return complaints
   },
@@ -87,10 +88,11 @@ private let ssimRequirement =
 private enum Measure: String, CaseIterable {
   case mae, psnr, ssim, perceptual, diversity
   case sDir = "s_dir"
-  case sc, identity, judge
-  case judgeScore = "judge_score"
-  case judgeKept = "judge_kept"
-  case judgeAllKept = "judge_all_kept"
+  case sc, identity
+  case attributeAccuracy = "attribute_accuracy"
+  case attributeProbability = "attribute_probability"
+  case attributesPreserved = "attributes_preserved"
+  case allAttributesPreserved = "all_attributes_preserved"
 
   var help: String {
     switch self {
@@ -98,14 +100,14 @@ private enum Measure: String, CaseIterable {
     case .psnr: "peak signal-to-noise ratio in dB; infinite for equal pictures."
     case .ssim: "structural similarity, 7×7 uniform window, data range 1."
     case .perceptual: "distance of the perceptual network's features."
-    case .diversity: "mean distance of the perceptual network's features from the other pictures of `among`."
+    case .diversity: "mean distance of the perceptual network's features from the other pictures of `population`."
     case .sDir: "directional CLIP similarity."
     case .sc: "share of pixels whose segmentation stays the same."
     case .identity: "cosine of the faces' embeddings."
-    case .judge: "1 where the judge sees all of `attributes`, else 0."
-    case .judgeScore: "the probability that the judge gives to `attributes`."
-    case .judgeKept: "share of the judge's other attributes that are as in the reference."
-    case .judgeAllKept: "1 where all other attributes are as in the reference, else 0."
+    case .attributeAccuracy: "1 where the classifier sees all of `attributes`, else 0."
+    case .attributeProbability: "the probability that the classifier gives to `attributes`."
+    case .attributesPreserved: "share of the classifier's other attributes that are as in the reference."
+    case .allAttributesPreserved: "1 where all other attributes are as in the reference, else 0."
     }
   }
 
@@ -113,16 +115,16 @@ private enum Measure: String, CaseIterable {
     switch self {
     case .mae, .psnr, .ssim: ["reference"]
     case .perceptual: ["reference", "perceptual"]
-    case .diversity: ["among", "perceptual"]
+    case .diversity: ["population", "perceptual"]
     case .sDir: ["reference", "clip"]
     case .sc: ["reference", "segmenter"]
     case .identity: ["reference", "identity"]
-    case .judge, .judgeScore: ["judge"]
-    case .judgeKept, .judgeAllKept: ["reference", "judge"]
+    case .attributeAccuracy, .attributeProbability: ["classifier"]
+    case .attributesPreserved, .allAttributesPreserved: ["reference", "classifier"]
     }
   }
 
-  var isAboutAttributes: Bool { needs.contains("judge") }
+  var isAboutAttributes: Bool { needs.contains("classifier") }
 
   func value(_ image: Tensor, _ context: any StageContext) throws -> Double {
     switch self {
@@ -142,12 +144,12 @@ private enum Measure: String, CaseIterable {
       return network.distance(image, try reference(for: image, context)).item
     case .diversity:
       let network = try required(context.network(.perceptual, "perceptual"))
-      let others = (context.input("among")?.items ?? []).filter { $0.name != context.item }
-      guard !others.isEmpty else { throw InputError("'diversity' needs at least two pictures in 'among'") }
+      let others = (context.input("population")?.items ?? []).filter { $0.name != context.item }
+      guard !others.isEmpty else { throw InputError("'diversity' needs at least two pictures in 'population'") }
       try context.require(network, takes: image, for: rawValue)
       let distances = try others.map { other in
         let picture = try Picture.tensor(context.read(other), name: other.name)
-        try require(picture, "'\(other.name)' of 'among'", isAsLargeAs: image, context)
+        try require(picture, "'\(other.name)' of 'population'", isAsLargeAs: image, context)
         return network.distance(image, picture).item
       }
       return distances.reduce(0, +) / Double(distances.count)
@@ -163,12 +165,12 @@ private enum Measure: String, CaseIterable {
       let network = try required(context.network(.identity, "identity"))
       try context.require(network, takes: image, for: rawValue)
       return NetworkMeasures.identity(image, try reference(for: image, context), by: network)
-    case .judge: return try verdict(image, context).sees ? 1 : 0
-    case .judgeScore: return try verdict(image, context).probability
-    case .judgeKept, .judgeAllKept:
+    case .attributeAccuracy: return try verdict(image, context).sees ? 1 : 0
+    case .attributeProbability: return try verdict(image, context).probability
+    case .attributesPreserved, .allAttributesPreserved:
       let (now, before) = (try verdict(image, context), try verdict(reference(for: image, context), context))
       let kept = zip(now.others, before.others).count { $0 == $1 }
-      if self == .judgeAllKept { return kept == now.others.count ? 1 : 0 }
+      if self == .allAttributesPreserved { return kept == now.others.count ? 1 : 0 }
       return Double(kept) / Double(max(1, now.others.count))
     }
   }
@@ -196,23 +198,24 @@ private enum Measure: String, CaseIterable {
     return network
   }
 
-  /// What the judge says about `attributes`, and its answers to all other questions.
+  /// What the classifier says about `attributes`, and its answers to all other questions.
   private func verdict(
     _ image: Tensor, _ context: any StageContext
   ) throws -> (
     sees: Bool, probability: Double, others: [Int]
   ) {
-    let judge = try required(context.network(.judge, "judge"))
-    try context.require(judge, takes: image, for: rawValue)
+    let classifier = try required(context.network(.classifier, "classifier"))
+    try context.require(classifier, takes: image, for: rawValue)
     var wanted = Dictionary(
       uniqueKeysWithValues: (context.parameters["attributes"]?.entries ?? []).map { ($0.key, $0.value.string ?? "") })
     var sees = true
     var probability = 1.0
     var others: [Int] = []
-    for (head, logits) in zip(judge.configuration.heads, judge(image)) {
+    for (head, logits) in zip(classifier.configuration.heads, classifier(image)) {
       guard logits.isFinite else {
         throw ResultError(
-          "what the judge says of the \(head.name) of '\(context.item ?? "")' is no number: load another judge")
+          "what the classifier says of the \(head.name) of '\(context.item ?? "")' is no number: load another classifier"
+        )
       }
       let answer = NetworkMeasures.labels(logits)[0]
       guard let value = wanted.removeValue(forKey: head.name) else {
@@ -221,14 +224,14 @@ private enum Measure: String, CaseIterable {
       }
       guard let index = head.values.firstIndex(of: value) else {
         throw InputError(
-          "the judge knows no \(head.name) '\(value)': expected one of \(head.values.joined(separator: ", "))")
+          "the classifier knows no \(head.name) '\(value)': expected one of \(head.values.joined(separator: ", "))")
       }
       sees = sees && answer == index
       probability *= logits.softmax().doubleValues[index]
     }
     guard wanted.isEmpty else {
       throw InputError(
-        "the judge knows no attribute '\(wanted.keys.sorted()[0])': expected one of \(judge.configuration.heads.map(\.name).joined(separator: ", "))"
+        "the classifier knows no attribute '\(wanted.keys.sorted()[0])': expected one of \(classifier.configuration.heads.map(\.name).joined(separator: ", "))"
       )
     }
     return (sees, probability, others)

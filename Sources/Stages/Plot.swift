@@ -25,10 +25,10 @@ let plot = StageKind(
     ComparedItems.parameter,
   ],
   outputs: { _ in [OutputPort("figure", .figure)] },
-  estimate: { foresight in
-    let asked = [foresight.parameters.string("x")] + (foresight.parameters["measures"]?.list ?? []).compactMap(\.string)
-    return foresight.estimate().complaining(
-      (foresight.inputs["curves"] ?? []).compactMap(\.columns).flatMap { columns in
+  estimate: { input in
+    let asked = [input.parameters.string("x")] + (input.parameters["measures"]?.list ?? []).compactMap(\.string)
+    return input.estimate().complaining(
+      (input.inputs["curves"] ?? []).compactMap(\.columns).flatMap { columns in
         asked.compactMap { complaint(about: $0, in: columns) }
       }.uniqued)
   },
@@ -58,23 +58,23 @@ private let scales = ["linear", "logarithmic"]
 private func scale(_ word: String) -> LinePlot.Axis.Scale { word == scales[0] ? .linear : .logarithmic }
 
 /// What is known to be wrong with a column that is to be drawn.
-private func complaint(about name: String, in columns: TableColumns) -> Complaint? {
+private func complaint(about name: String, in columns: TableColumns) -> ValidationIssue? {
   do {
     let column = try columns.names.map { try meant(name, among: $0, what: "column", of: "curves") } ?? name
     return columns.texts.contains(column)
-      ? Complaint(about: "curves", "the column '\(column)' of a table is not made of numbers") : nil
-  } catch { return Complaint(about: "curves", "\(error)") }
+      ? ValidationIssue(about: "curves", "the column '\(column)' of a table is not made of numbers") : nil
+  } catch { return ValidationIssue(about: "curves", "\(error)") }
 }
 
 /// What is known to be wrong with metrics that are to be drawn along the swept axis `x`.
-private func complaints(aboutSweepsAt port: String, of draft: StageDraft) -> [Complaint] {
+private func complaints(aboutSweepsAt port: String, of draft: StageDraft) -> [ValidationIssue] {
   let (types, members) = (draft.inputs[port] ?? [], draft.members[port] ?? [])
   guard types.count == members.count, let x = draft.parameters["x"]?.string else { return [] }
-  let complaint = zip(types, members).lazy.filter { $0.0 == .metrics }.compactMap { _, member -> Complaint? in
+  let complaint = zip(types, members).lazy.filter { $0.0 == .metrics }.compactMap { _, member -> ValidationIssue? in
     do {
       _ = try place(along: x, axes: member.axes, of: member.label)
       return nil
-    } catch { return Complaint(about: "x", "\(error)") }
+    } catch { return ValidationIssue(about: "x", "\(error)") }
   }.first
   return complaint.map { [$0] } ?? []
 }
@@ -108,11 +108,11 @@ private struct PlotCurve {
 private func names(of curves: [PlotCurve]) -> [String] {
   func differs<Part: Hashable>(_ part: (PlotCurve) -> Part) -> Bool { Set(curves.map(part)).count > 1 }
   func axis(_ name: String, of curve: PlotCurve) -> Axis? { curve.axes.first { $0.name == name } }
-  let (labelled, measured) = (differs(\.label), differs(\.measure))
+  let (labeled, measured) = (differs(\.label), differs(\.measure))
   let axes = curves.flatMap { $0.axes.map(\.name) }.uniqued.filter { name in differs { axis(name, of: $0) } }
   return curves.map { curve in
     let parts =
-      (labelled ? [curve.label] : []) + axes.compactMap { axis($0, of: curve)?.heading }
+      (labeled ? [curve.label] : []) + axes.compactMap { axis($0, of: curve)?.heading }
       + (measured ? [curve.measure] : [])
     return parts.joined(separator: ", ")
   }

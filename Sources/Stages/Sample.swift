@@ -36,24 +36,24 @@ let sample = StageKind(
     Parameter(
       "seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the noise drawn on the way, where there is any."),
     Parameter(
-      "normalise", .bool, .defaulting(.bool(false)), help: "Divide the weights by their sum, instead of insisting on 1."
+      "normalize", .bool, .defaulting(.bool(false)), help: "Divide the weights by their sum, instead of insisting on 1."
     ),
   ],
   outputs: { _ in [OutputPort("images", .images)] },
   over: "latents",
   memory: MemoryNeed(megabytes: 256, perInputByte: 4),
-  estimate: { foresight in
-    let models = (foresight.inputs["model"] ?? []) + (foresight.inputs["models"] ?? [])
+  estimate: { input in
+    let models = (input.inputs["model"] ?? []) + (input.inputs["models"] ?? [])
     let flop = models.reduce(0.0) { $0 + ($1.flopPerEvaluation ?? .nan) }
-    let evaluations = foresight.parameters.int("steps") * models.count
-    return foresight.estimate(
+    let evaluations = input.parameters.int("steps") * models.count
+    return input.estimate(
       work: flop.isNaN || models.isEmpty ? nil : .forward(evaluations, of: flop / Double(models.count)),
-      bytes: foresight["latents"].map { $0.bytes / latentBytes(ofPicture: 1) }
-    ).complaining(foresight.complaints(aboutSizesAt: "latents", takenBy: "model", "models"))
+      bytes: input["latents"].map { $0.bytes / latentBytes(ofPicture: 1) }
+    ).complaining(input.complaints(aboutSizesAt: "latents", takenBy: "model", "models"))
   },
   check: { draft in
     let given = ["model", "models"].filter { draft.inputs[$0] != nil }
-    return given.count == 1 ? [] : [Complaint(about: given.last, "sample takes either `model` or `models`")]
+    return given.count == 1 ? [] : [ValidationIssue(about: given.last, "sample takes either `model` or `models`")]
   },
   batching: Batching { data in
     batchSize(for: try Latent(data, name: "latents").latent.shape)

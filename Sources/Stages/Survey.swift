@@ -49,7 +49,7 @@ let survey = StageKind(
     do {
       _ = try methodNames(draft.parameters) { port in (draft.members[port] ?? []).map(\.label) }
       return []
-    } catch { return [Complaint(about: draft.parameters["names"].map { _ in "names" } ?? "second", "\(error)")] }
+    } catch { return [ValidationIssue(about: draft.parameters["names"].map { _ in "names" } ?? "second", "\(error)")] }
   },
   run: { context in
     let names = try methodNames(context.parameters) { context.inputs($0).map(\.label) }
@@ -144,7 +144,7 @@ private struct Trial {
   }
 
   /// At most `trials` of them, as many of each group, in random order. The methods stand on random sides, in each group
-  /// as often on the one as on the other, so that people who like a side favour neither.
+  /// as often on the one as on the other, so that people who like a side favor neither.
   static func chosen(from trials: [Trial], by parameters: Parameters) -> [Trial] {
     var random = RandomSource(seed: UInt64(parameters.int("seed")), name: "survey")
     let groups = trials.map(\.group).uniqued.shuffled(using: &random).map { group -> [Trial] in
@@ -187,9 +187,9 @@ private struct PlacedNames {
 
   /// Nil where the names of some are not known.
   static func sets(_ members: [StageDraft.Member]) -> [PlacedNames]? {
-    let isLabelled = Set(members.map(\.label)).count > 1
+    let isLabeled = Set(members.map(\.label)).count > 1
     return members.map { member in
-      let label = isLabelled ? [Axis(name: "", value: .string(member.label))] : []
+      let label = isLabeled ? [Axis(name: "", value: .string(member.label))] : []
       return member.items.map { PlacedNames(place: label + member.axes, names: $0) }
     }.unwrapped()
   }
@@ -197,15 +197,15 @@ private struct PlacedNames {
   /// What one method has no picture for that the other has, or the originals; nil where all fits together.
   static func complaint(
     _ first: [PlacedNames], _ second: [PlacedNames], originals: [PlacedNames]
-  ) -> Complaint? {
+  ) -> ValidationIssue? {
     func missing(
       _ sets: [PlacedNames], of port: String, in other: String, has: (_ name: String, _ place: [Axis]) -> Bool
-    ) -> Complaint? {
+    ) -> ValidationIssue? {
       let missing = sets.flatMap { set in set.names.filter { !has($0, set.place) }.map { set.text(of: $0) } }
       guard !missing.isEmpty else { return nil }
       let shown =
         missing.prefix(5).joined(separator: "; ") + (missing.count > 5 ? "; and \(missing.count - 5) more" : "")
-      return Complaint(
+      return ValidationIssue(
         about: other,
         "'\(other)' has no picture for \(shown) of '\(port)': give it pictures of the same names, at the same places of the sweeps"
       )

@@ -4,7 +4,7 @@ import Portraits
 import StageKit
 import Tensors
 
-/// `synthesize`: pictures of the embedded world, with everything that is known about them.
+/// `synthesize`: pictures of the built-in domain, with everything that is known about them.
 let synthesize = StageKind(
   name: "synthesize",
   summary: "Renders portraits with known attributes, captions and segmentation.",
@@ -24,9 +24,9 @@ let synthesize = StageKind(
     Parameter("strokes", .bool, .defaulting(.bool(false)), help: "Paint each portrait with a few broad brush strokes."),
     Parameter(
       "attributes", .map(.list(.string)), .defaulting(.map([:] as [String: Value])),
-      help: "Values that attributes are drawn from, such as {tan: [natural], hair_colour: [black, brown]}."),
+      help: "Values that attributes are drawn from, such as {tan: [natural], hair_color: [black, brown]}."),
     Parameter(
-      "contrasts", .list(.string), .defaulting(.list([])),
+      "counterfactuals", .list(.string), .defaulting(.list([])),
       help:
         "Follow each portrait by the same one with one of these changed, attributes or `style`, and captions that say so."
     ),
@@ -34,18 +34,20 @@ let synthesize = StageKind(
     Parameter("size", .int(16...1024), .defaulting(.int(64)), help: "Side of the pictures in pixels."),
   ],
   outputs: { _ in [OutputPort("images", .images), OutputPort("table", .table), OutputPort("labels", .images)] },
-  estimate: { foresight in
-    let parameters = foresight.parameters
-    return foresight.estimate(
+  estimate: { input in
+    let parameters = input.parameters
+    return input.estimate(
       items: parameters.int("count") * (contrasts(parameters).isEmpty ? 1 : 2),
       bytes: pictureBytes(side: parameters.int("size")), side: parameters.int("size"))
   },
   check: { draft in
     (draft.parameters["attributes"]?.entries ?? []).compactMap { entry in
-      Portrait.complaint(attribute: entry.key, values: allowedValues(entry)).map { Complaint(about: "attributes", $0) }
+      Portrait.complaint(attribute: entry.key, values: allowedValues(entry)).map {
+        ValidationIssue(about: "attributes", $0)
+      }
     }
       + contrasts(draft.parameters).compactMap { name in
-        Portrait.complaint(contrast: name).map { Complaint(about: "contrasts", $0) }
+        Portrait.complaint(counterfactual: name).map { ValidationIssue(about: "counterfactuals", $0) }
       } + draft.complaints(aboutEmpty: ["styles"])
   },
   run: { context in
@@ -108,7 +110,7 @@ let synthesize = StageKind(
   })
 
 private func contrasts(_ parameters: Parameters) -> [String] {
-  (parameters["contrasts"]?.list ?? []).compactMap(\.string)
+  (parameters["counterfactuals"]?.list ?? []).compactMap(\.string)
 }
 
 private func allowedValues(_ entry: Value.Entry) -> [String] { (entry.value.list ?? []).compactMap(\.string) }
@@ -141,7 +143,7 @@ extension Portrait {
   }
 
   /// What is wrong with a contrast in `name`, or nil.
-  static func complaint(contrast name: String) -> String? {
+  static func complaint(counterfactual name: String) -> String? {
     let names = AttributeSchema.heads.map(\.name)
     if names.contains(name) { return nil }
     return "portraits have no contrast in '\(name)': expected some of \(names.sorted().joined(separator: ", "))"
@@ -176,7 +178,7 @@ extension Portrait {
 
   private static let attributePaths: [String: AttributePath] = [
     FacialExpression.name: AttributePath(\.expression), Makeup.name: AttributePath(\.makeup),
-    Tan.name: AttributePath(\.tan), HairColour.name: AttributePath(\.hairColour),
+    Tan.name: AttributePath(\.tan), HairColor.name: AttributePath(\.hairColor),
     HairLength.name: AttributePath(\.hairLength), Curls.name: AttributePath(\.curls),
     Beard.name: AttributePath(\.beard), Glasses.name: AttributePath(\.glasses), Age.name: AttributePath(\.age),
     Background.name: AttributePath(\.background), Clothing.name: AttributePath(\.clothing),

@@ -19,16 +19,16 @@ let table = StageKind(
     ComparedItems.parameter,
   ],
   // `trend` gives `expect` something to hold on to where the order of the rows means something:
-  // `judge_score.least_rise: "> 0"` says that the judge's score rises from each row to the next, and
-  // `s_dir.least_lead: "> 0"` that the first set is above every other one wherever they can be compared.
+  // `attribute_probability.min_step: "> 0"` says that the classifier's score rises from each row to the next, and
+  // `s_dir.min_margin: "> 0"` that the first set is above every other one wherever they can be compared.
   outputs: { parameters in
     let measures = parameters["measures"]?.list?.compactMap(\.string) ?? []
     let trends = measures.flatMap { measure in Trend.allCases.map { $0.name(for: measure) } }
     return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: measures.isEmpty ? nil : trends)]
   },
-  estimate: { foresight in
-    let texts = (foresight.axes["rows"] ?? []).filter { $0.value.double == nil }.map(\.name)
-    return foresight.estimate(columns: TableColumns(names: nil, texts: Set(["name"] + texts)))
+  estimate: { input in
+    let texts = (input.axes["rows"] ?? []).filter { $0.value.double == nil }.map(\.name)
+    return input.estimate(columns: TableColumns(names: nil, texts: Set(["name"] + texts)))
   },
   check: { draft in
     let given = draft.parameters["measures"]?.list?.compactMap(\.string)
@@ -81,20 +81,21 @@ private func arranged(_ rows: [TableRow], by parameters: Parameters) throws -> [
 }
 
 /// Complaints about trends that are expected of a table without the rows for them.
-private func trendComplaints(_ draft: StageDraft) -> [Complaint] {
+private func trendComplaints(_ draft: StageDraft) -> [ValidationIssue] {
   guard let members = draft.members["rows"], !members.isEmpty else { return [] }
   let rows: [TableRow]
   do {
     rows = try arranged(
       members.map { TableRow(label: $0.label, axes: $0.axes, means: [:], items: nil) }, by: draft.parameters)
-  } catch { return [Complaint(about: "average", "\(error)")] }
+  } catch { return [ValidationIssue(about: "average", "\(error)")] }
   let known = members.compactMap(\.measures)
   let names = known.flatMap(\.self).uniqued
   // A column that the recipe names is there, if empty: which measures there are may depend on what a world has.
   let given = (draft.parameters["measures"]?.list ?? []).compactMap(\.string)
-  func missing(_ measure: String, about subject: String) -> Complaint? {
+  func missing(_ measure: String, about subject: String) -> ValidationIssue? {
     guard known.count == members.count, !(names + given).contains(measure) else { return nil }
-    return Complaint(about: subject, "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))")
+    return ValidationIssue(
+      about: subject, "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))")
   }
   let (leaders, others) = (rows.filter { $0.label == rows[0].label }, rows.filter { $0.label != rows[0].label })
   let hasPairs = leaders.contains { leader in others.contains(where: leader.isBeside) }
@@ -103,21 +104,23 @@ private func trendComplaints(_ draft: StageDraft) -> [Complaint] {
     guard let point = scalars.lastIndex(of: "."),
       let trend = Trend(rawValue: String(scalars[scalars.index(after: point)...]))
     else {
-      return Complaint(
+      let measure = scalars.lastIndex(of: ".").map { String(scalars[..<$0]) } ?? expected
+      let trends = Trend.allCases.map(\.rawValue).joined(separator: ", ")
+      return ValidationIssue(
         about: expected,
-        "of a table, expectations are about how its rows compare, such as '\(expected).least_lead': give it that, or "
-          + "expect '\(expected)' of the stage that measures")
+        "of a table, expectations are about how its rows compare (\(trends)), such as '\(measure).min_margin': give it "
+          + "that, or expect '\(expected)' of the stage that measures")
     }
     if let complaint = missing(String(scalars[..<point]), about: expected) { return complaint }
     switch trend {
-    case .leastRise:
+    case .minStep:
       // Along a sweep of one place there is nothing to compare, which is no mistake.
       return rows.count > 1 || !rows[0].axes.isEmpty
-        ? nil : Complaint(about: expected, "'\(expected)' needs a second row to rise to: the table has one")
-    case .leastLead, .greatestLead:
+        ? nil : ValidationIssue(about: expected, "'\(expected)' needs a second row to rise to: the table has one")
+    case .minMargin, .maxMargin:
       return hasPairs
         ? nil
-        : Complaint(
+        : ValidationIssue(
           about: expected, "'\(expected)' compares '\(rows[0].label)' with other sets: the table has rows of no other"
         )
     }
@@ -159,10 +162,10 @@ private func averaged(_ rows: [TableRow], over name: String) throws -> [TableRow
 /// What is said of a measure over all rows.
 private enum Trend: String, CaseIterable {
   /// From each row to the next.
-  case leastRise = "least_rise"
+  case minStep = "min_step"
   /// Of the first set over each other one at the same place.
-  case leastLead = "least_lead"
-  case greatestLead = "greatest_lead"
+  case minMargin = "min_margin"
+  case maxMargin = "max_margin"
 
   func name(for measure: String) -> String { "\(measure).\(rawValue)" }
 }
@@ -183,11 +186,11 @@ private func trends(of measures: [String], over rows: [TableRow]) -> [JSON.Membe
     return Trend.allCases.compactMap { trend in
       let value =
         switch trend {
-        case .leastRise: least(rises)
-        case .leastLead: least(leads)
-        case .greatestLead: least(leads.map { -$0 }).map { -$0 }
+        case .minStep: least(rises)
+        case .minMargin: least(leads)
+        case .maxMargin: least(leads.map { -$0 }).map { -$0 }
         }
-      if value == nil, trend == .leastRise, measured.count == 1, !measured[0].axes.isEmpty {
+      if value == nil, trend == .minStep, measured.count == 1, !measured[0].axes.isEmpty {
         return JSON.Member(trend.name(for: measure), .nothingToMeasure)
       }
       return value.map { JSON.Member(trend.name(for: measure), .double($0)) }

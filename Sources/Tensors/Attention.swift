@@ -111,13 +111,13 @@ private struct HeadAttention {
     let (rows, columns) = (queries.tokens, keys.tokens)
     forEachHead { item, head in
       let weights = weights(item, head)
-      let (arriving, scores) = (numbers(), numbers())
+      let (outputGradient, scores) = (numbers(), numbers())
       multiply(
-        source.matrix(item, head), values.matrix(item, head, transposed: true), into: arriving.pointer,
+        source.matrix(item, head), values.matrix(item, head, transposed: true), into: outputGradient.pointer,
         stride: columns, rows: rows, columns: columns, inner: width, type: type)
       forEachRow { at, count in
         ck_softmax_gradient(
-          type.rawValue, weights.pointer + at, scale, arriving.pointer + at, scores.pointer + at, count, columns)
+          type.rawValue, weights.pointer + at, scale, outputGradient.pointer + at, scores.pointer + at, count, columns)
       }
       multiply(
         MatrixArgument(scores.pointer, stride: columns), keys.matrix(item, head), into: gq.pointer(item, head),

@@ -24,41 +24,42 @@ extension Tensor {
   /// x [N, H, W, C], weight [height, width, C, O], bias [O].
   ///
   /// - Parameters:
-  ///   - doubled: whether each pixel of x stands for 2×2, as if it were ``upsampledNearest2x()`` before.
-  ///   - shift: [N, O], added to all pixels of an item.
+  ///   - upsample2x: whether each pixel of x stands for 2×2, as if it were ``upsampledNearest2x()`` before.
+  ///   - channelBias: [N, O], added to all pixels of an item.
   ///   - residual: of the result's shape, added to it.
   public func conv2d(
-    _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Padding = .all(0), doubled: Bool = false,
-    shift: Tensor? = nil, residual: Tensor? = nil
+    _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Padding = .all(0), upsample2x: Bool = false,
+    channelBias: Tensor? = nil, residual: Tensor? = nil
   ) -> Tensor {
-    let scale = doubled ? 2 : 1
+    let scale = upsample2x ? 2 : 1
     let convolution = Convolution(
       input: [shape[0], scale * shape[1], scale * shape[2], shape[3]], weight: weight.shape, stride: stride,
-      padding: padding, type: type, doubled: doubled)
+      padding: padding, type: type, upsample2x: upsample2x)
     precondition(bias == nil || bias!.shape == [convolution.outputs], "a bias \(bias!.shape) for \(weight.shape)")
     if convolution.cutsPatches { return patchProducts(weight, bias) }
     let method = convolution.method
-    guard method != .direct || (!doubled && shift == nil && residual == nil) else {
-      var y = (doubled ? upsampledNearest2x() : self).conv2d(weight, bias, stride: stride, padding: padding)
-      if let shift { y = y + shift.reshaped([shift.shape[0], 1, 1, shift.shape[1]]) }
+    guard method != .direct || (!upsample2x && channelBias == nil && residual == nil) else {
+      var y = (upsample2x ? upsampledNearest2x() : self).conv2d(weight, bias, stride: stride, padding: padding)
+      if let channelBias { y = y + channelBias.reshaped([channelBias.shape[0], 1, 1, channelBias.shape[1]]) }
       return residual.map { $0 + y } ?? y
     }
     precondition(
-      shift == nil || shift!.shape == [shape[0], convolution.outputs], "a shift \(shift!.shape) for \(shape)")
-    let y = convolution.forward(self, weight, bias, shift: shift, residual: residual)
+      channelBias == nil || channelBias!.shape == [shape[0], convolution.outputs],
+      "a channel bias \(channelBias!.shape) for \(shape)")
+    let y = convolution.forward(self, weight, bias, channelBias: channelBias, residual: residual)
     let (x, w) = (detached, weight.detached)
-    let inputs = [(self, Role.x), (weight, .weight), (bias, .bias), (shift, .shift), (residual, .residual)]
+    let inputs = [(self, Role.x), (weight, .weight), (bias, .bias), (channelBias, .channelBias), (residual, .residual)]
       .compactMap { input, role in input.map { (tensor: $0, role: role, needed: $0.requiresGradient) } }
     return y.recorded("conv2d", inputs.map(\.tensor)) { gy in
       let needed = Set(inputs.filter(\.needed).map(\.role))
-      let sums = needed.contains(.bias) || needed.contains(.shift) ? gy.sumsOverPixels() : nil
+      let sums = needed.contains(.bias) || needed.contains(.channelBias) ? gy.sumsOverPixels() : nil
       return inputs.map { _, role, isNeeded in
         guard isNeeded else { return nil }
         return switch role {
         case .x: convolution.inputGradient(gy, w)
         case .weight: convolution.weightGradient(gy, x)
         case .bias: sums.map { $0.columnSums(rows: $0.shape[0], columns: $0.shape[1]) }
-        case .shift: sums
+        case .channelBias: sums
         case .residual: gy
         }
       }
@@ -66,7 +67,7 @@ extension Tensor {
   }
 
   /// What an input of a convolution is to it.
-  private enum Role { case x, weight, bias, shift, residual }
+  private enum Role { case x, weight, bias, channelBias, residual }
 
   /// Σ over each item's pixels, [N, C], without the graph.
   private func sumsOverPixels() -> Tensor {
@@ -127,14 +128,14 @@ private struct Convolution: Sendable {
   let outputHeight: Int, outputWidth: Int
   private let type: ScalarType
   /// Whether each pixel of the input stands for 2×2; height and width are those after that.
-  private let doubled: Bool
+  private let upsample2x: Bool
 
-  init(input: [Int], weight: [Int], stride: Int, padding: Padding, type: ScalarType, doubled: Bool) {
+  init(input: [Int], weight: [Int], stride: Int, padding: Padding, type: ScalarType, upsample2x: Bool) {
     precondition(input.count == 4 && weight.count == 4, "a convolution of \(input) with \(weight)")
     precondition(input[3] == weight[2], "\(input[3]) channels meet a weight \(weight)")
     (items, height, width, channels) = (input[0], input[1], input[2], input[3])
     (kernelHeight, kernelWidth, outputs) = (weight[0], weight[1], weight[3])
-    (self.stride, self.padding, self.type, self.doubled) = (stride, padding, type, doubled)
+    (self.stride, self.padding, self.type, self.upsample2x) = (stride, padding, type, upsample2x)
     outputHeight = (height + padding.top + padding.bottom - kernelHeight) / stride + 1
     outputWidth = (width + padding.left + padding.right - kernelWidth) / stride + 1
     precondition(outputHeight > 0 && outputWidth > 0, "a kernel \(weight) is larger than its input \(input)")
@@ -180,7 +181,7 @@ private struct Convolution: Sendable {
     }
     let weights = 9 * inner * columns
     let choices: [(method: Method, cost: Int)] = [
-      (.direct, doubled ? .max : direct + weights * (weights > 1 << 21 ? 48 : 12)),
+      (.direct, upsample2x ? .max : direct + weights * (weights > 1 << 21 ? 48 : 12)),
       (.winograd(m: 2), cost(2)), (.winograd(m: 4), cost(4)),
     ]
     return choices.min { $0.cost < $1.cost }?.method ?? .direct
@@ -190,33 +191,34 @@ private struct Convolution: Sendable {
   private var output: [Int] { [items, outputHeight, outputWidth, outputs] }
 
   private func winograd(_ m: Int) -> WinogradConvolution {
-    WinogradConvolution(m: m, input: input, output: output, top: padding.top, left: padding.left, doubled: doubled)
+    WinogradConvolution(
+      m: m, input: input, output: output, top: padding.top, left: padding.left, upsample2x: upsample2x)
   }
 
   // MARK: Computing
 
-  /// `shift` and `residual` go with Winograd's method alone.
+  /// `channelBias` and `residual` go with Winograd's method alone.
   func forward(
-    _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, shift: Tensor? = nil, residual: Tensor? = nil
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, channelBias: Tensor? = nil, residual: Tensor? = nil
   ) -> Tensor {
     let inner = kernelWidth * channels
     Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * inner)
     if case .winograd(let m) = method {
-      return winograd(m)(x, weight, bias: bias, shift: shift, residual: residual)
+      return winograd(m)(x, weight, bias: bias, channelBias: channelBias, residual: residual)
     }
     let frame = x.framed(padding)
     let y = Tensor(uninitialized: output, type: type)
     let kernel = Self.alignedColumns(weight, outputs)
     let line = frame.shape[2] * channels
     // The vector loads of a bias reach to the next multiple of 32 too.
-    let shift = bias.map { Self.alignedColumns($0, outputs) }
+    let alignedBias = bias.map { Self.alignedColumns($0, outputs) }
     let rowWork = outputWidth * outputs * kernelHeight * inner
     Parallel.forEachRange(items * outputHeight, grain: max(1, (1 << 20) / rowWork)) { rows in
       for row in rows {
         let (item, line0) = row.quotientAndRemainder(dividingBy: outputHeight)
         ck_multiply_windows(
           type.rawValue, frame.pointer(at: (item * frame.shape[1] + line0 * stride) * line), line, stride * channels,
-          kernel.pointer, kernel.size(-1), shift?.pointer, y.pointer(at: row * outputWidth * outputs), outputs,
+          kernel.pointer, kernel.size(-1), alignedBias?.pointer, y.pointer(at: row * outputWidth * outputs), outputs,
           outputWidth, kernelHeight, inner, outputs)
       }
     }
@@ -383,7 +385,7 @@ let convolutionCases: [GradientCase] = [
   GradientCase("conv2d", [[1, 7, 5, 2], [3, 3, 2, 3]]) { $0[0].conv2d($0[1], stride: 2, padding: .all(1)) },
   GradientCase("conv2d", [[1, 8, 8, 2], [4, 4, 2, 3]]) { $0[0].conv2d($0[1], stride: 4) },
   GradientCase("conv2d", [[2, 3, 4, 2], [3, 3, 2, 3], [3], [2, 3], [2, 6, 8, 3]]) {
-    $0[0].conv2d($0[1], $0[2], padding: .all(1), doubled: true, shift: $0[3], residual: $0[4])
+    $0[0].conv2d($0[1], $0[2], padding: .all(1), upsample2x: true, channelBias: $0[3], residual: $0[4])
   },
   GradientCase("conv2d", [[1, 7, 8, 2], [5, 2, 2, 3]]) {
     $0[0].conv2d($0[1], stride: 3, padding: Padding(top: 4, left: 0, bottom: 1, right: 3))

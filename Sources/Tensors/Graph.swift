@@ -46,13 +46,13 @@ extension Tensor {
     ]
     var order = topologicalOrder()
     while let tensor = order.popLast() {
-      guard let arriving = pending.removeValue(forKey: ObjectIdentifier(tensor)) else { continue }
+      guard let outputGradient = pending.removeValue(forKey: ObjectIdentifier(tensor)) else { continue }
       guard let node = tensor.node else {
-        tensor.gradient = tensor.gradient.map { $0.adding(arriving) } ?? arriving
+        tensor.gradient = tensor.gradient.map { $0.adding(outputGradient) } ?? outputGradient
         continue
       }
       guard let pullback = node.pullback else { preconditionFailure("\(node.name): this graph was used before") }
-      let gradients = pullback(arriving)
+      let gradients = pullback(outputGradient)
       precondition(gradients.count == node.inputs.count, "\(node.name): one gradient per input")
       for (input, gradient) in zip(node.inputs, gradients) where input.requiresGradient {
         guard let gradient else { preconditionFailure("\(node.name) has no gradient for an input that needs one") }

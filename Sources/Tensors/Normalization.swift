@@ -1,12 +1,12 @@
 import Kernels
 
-// Normalisation over groups of channels (U-Nets) and over the width of a row (transformers).
+// Normalization over groups of channels (U-Nets) and over the width of a row (transformers).
 
 /// Pixels that one thread takes at a time.
 private let pixelGrain = 256
 
 extension Tensor {
-  /// Layer normalisation of the last axis: (x − mean)/√(variance + eps)·weight + bias (Ba et al. 2016).
+  /// Layer normalization of the last axis: (x − mean)/√(variance + eps)·weight + bias (Ba et al. 2016).
   public func layerNorm(_ weight: Tensor, _ bias: Tensor, eps: Double = 1e-5) -> Tensor {
     let type = type
     let width = size(-1)
@@ -39,7 +39,7 @@ extension Tensor {
     }
   }
 
-  /// Group normalisation of [N, ..., C] over each item's pixels and groups of neighbouring channels, then SiLU where
+  /// Group normalization of [N, ..., C] over each item's pixels and groups of neighboring channels, then SiLU where
   /// asked: f((x − mean)/√(variance + eps)·weight + bias) (Wu & He 2018).
   public func groupNorm(groups: Int, _ weight: Tensor, _ bias: Tensor, eps: Double, silu: Bool = false) -> Tensor {
     let normalization = GroupNormalization(
@@ -48,7 +48,7 @@ extension Tensor {
   }
 }
 
-/// One application of group normalisation: per item and channel it is f(x·scale + shift), with scale and shift from the
+/// One application of group normalization: per item and channel it is f(x·scale + shift), with scale and shift from the
 /// moments of the channel's group.
 private struct GroupNormalization {
   let x: Tensor

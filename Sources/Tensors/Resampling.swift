@@ -1,8 +1,8 @@
 import Kernels
 
-// Changes of picture size: pooling, nearest-neighbour doubling, and any separable linear resampling. [N, H, W, C].
+// Changes of picture size: pooling, nearest-neighbor doubling, and any separable linear resampling. [N, H, W, C].
 
-/// A linear map from `from` to `to` samples, given by rows of weights over runs of neighbouring inputs.
+/// A linear map from `from` to `to` samples, given by rows of weights over runs of neighboring inputs.
 public struct ResamplingWeights: Sendable {
   public struct Row: Sendable {
     public let first: Int
@@ -25,7 +25,7 @@ public struct ResamplingWeights: Sendable {
     return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0
   }
 
-  /// Bicubic interpolation (Keys 1981, a = −0.75) with half-pixel centres and clamped edges, without antialiasing: what
+  /// Bicubic interpolation (Keys 1981, a = −0.75) with half-pixel centers and clamped edges, without antialiasing: what
   /// PyTorch's `interpolate(mode: "bicubic", align_corners=False)` computes.
   public static func bicubic(from: Int, to: Int) -> ResamplingWeights {
     let rows = (0..<to).map { index in
@@ -43,7 +43,7 @@ public struct ResamplingWeights: Sendable {
   }
 
   /// Bicubic interpolation (Keys 1981, a = −0.5) whose kernel is widened by from/to where that shrinks, cut off at the
-  /// edges and normalised: what PyTorch's `interpolate(mode: "bicubic", antialias=True)` computes, and Pillow.
+  /// edges and normalized: what PyTorch's `interpolate(mode: "bicubic", antialias=True)` computes, and Pillow.
   public static func bicubicAntialiased(from: Int, to: Int) -> ResamplingWeights {
     let step = Double(from) / Double(to)
     let width = max(step, 1)

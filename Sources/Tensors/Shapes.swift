@@ -16,7 +16,7 @@ func rowMajorStrides(_ shape: [Int]) -> [Int] {
 /// A strided window onto a tensor's elements: what permuting, broadcasting and cutting out have in common.
 private struct Window: Sendable {
   let shape: [Int]
-  /// Elements between neighbours along each axis; 0 repeats.
+  /// Elements between neighbors along each axis; 0 repeats.
   let strides: [Int]
   var offset = 0
 

@@ -25,13 +25,14 @@ package struct WinogradConvolution {
   /// - Parameters:
   ///   - input: its height and width as the convolution sees them, [N, H, W, C].
   ///   - output: [N, H', W', O] as the convolution makes it.
-  ///   - doubled: whether each pixel of the input is stored once for 2×2.
+  ///   - upsample2x: whether each pixel of the input is stored once for 2×2.
   ///   - pooled: whether each 2×2 pixels of the output are stored as their sum.
-  package init(m: Int, input: [Int], output: [Int], top: Int, left: Int, doubled: Bool = false, pooled: Bool = false) {
+  package init(m: Int, input: [Int], output: [Int], top: Int, left: Int, upsample2x: Bool = false, pooled: Bool = false)
+  {
     geometry = ck_winograd(
       m: Int64(m), height: Int64(input[1]), width: Int64(input[2]), channels: Int64(input[3]),
       output_height: Int64(output[1]), output_width: Int64(output[2]), outputs: Int64(output[3]), top: Int64(top),
-      left: Int64(left), doubled: doubled ? 1 : 0, pooled: pooled ? 1 : 0)
+      left: Int64(left), upsample2x: upsample2x ? 1 : 0, pooled: pooled ? 1 : 0)
     items = input[0]
     tiles = items * ((output[1] + m - 1) / m) * ((output[2] + m - 1) / m)
   }
@@ -48,11 +49,11 @@ package struct WinogradConvolution {
     return tiles * weights + transforms + weights * (weights > 1 << 21 ? 48 : 12)
   }
 
-  /// y = x ∗ w + bias + shift + residual. x [N, H, W, C]; shift [N, O]; residual as the result.
+  /// y = x ∗ w + bias + channelBias + residual. x [N, H, W, C]; channelBias [N, O]; residual as the result.
   ///
   /// - Parameter turned: whether `weight` is [3, 3, O, C], of the convolution whose input gradient this is.
   package func callAsFunction(
-    _ x: Tensor, _ weight: Tensor, turned: Bool = false, bias: Tensor? = nil, shift: Tensor? = nil,
+    _ x: Tensor, _ weight: Tensor, turned: Bool = false, bias: Tensor? = nil, channelBias: Tensor? = nil,
     residual: Tensor? = nil
   ) -> Tensor {
     let (channels, outputs, planes) = (channels, outputs, planes)
@@ -75,7 +76,7 @@ package struct WinogradConvolution {
       }
       withUnsafePointer(to: geometry) {
         ck_winograd_output(
-          $0, target, uPlane, first, count, panel * 32, bias?.floats.baseAddress, shift?.floats.baseAddress,
+          $0, target, uPlane, first, count, panel * 32, bias?.floats.baseAddress, channelBias?.floats.baseAddress,
           residual?.floats.baseAddress, y.floats.baseAddress)
       }
     }
@@ -137,7 +138,7 @@ package struct WinogradConvolution {
     let turned = WinogradConvolution(
       m: m, input: [items, Int(g.output_height), Int(g.output_width), outputs],
       output: [items, Int(g.height), Int(g.width), channels], top: 2 - Int(g.top), left: 2 - Int(g.left),
-      pooled: g.doubled == 1)
+      pooled: g.upsample2x == 1)
     return turned(gy, weight, turned: true)
   }
 

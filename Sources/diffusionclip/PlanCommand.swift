@@ -55,12 +55,12 @@ struct PlanCommand: AsyncParsableCommand {
       let plan = try recipe.plan()
       if let problems = plan.problemsAhead() { throw problems }
       let store = try store.open(for: plan, access: .reading)
-      let forecast = try Forecast(of: plan, in: store)
+      let dryRun = try DryRun(of: plan, in: store)
       if let file { try Files.write(PlanFile.data(of: plan), to: file) }
       guard cost else {
-        return output.json ? printLine(forecast.json) : printText(Summary.text(of: forecast))
+        return output.json ? printLine(dryRun.json) : printText(Summary.text(of: dryRun))
       }
-      let report = CostReport(try machine.cost(of: forecast, for: plan), workers: workers)
+      let report = CostReport(try machine.cost(of: dryRun, for: plan), workers: workers)
       if let plot { try Files.write(report.plot(isVector: plot.hasSuffix(".svg")), to: plot) }
       output.json ? printLine(report.json) : printText(report.text)
     }
@@ -78,11 +78,11 @@ struct MachineOptions: ParsableArguments {
   var bench: String?
 
   /// What a plan will take.
-  func cost(of forecast: Forecast, for plan: Plan) throws -> CostEstimate {
+  func cost(of dryRun: DryRun, for plan: Plan) throws -> CostEstimate {
     // Where OpenBLAS is missing, no stage runs either.
     _ = try Engine.start(threads: computing.threads)
     return try CostEstimate(
-      of: forecast, for: plan, threads: computing.threads, bench: bench.map(BenchFigures.init(file:))
+      of: dryRun, for: plan, threads: computing.threads, bench: bench.map(BenchFigures.init(file:))
     ) { Benchmark.sgemmPeak() * 1e9 }
   }
 }

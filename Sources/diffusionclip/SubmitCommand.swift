@@ -67,13 +67,13 @@ struct SubmitCommand: AsyncParsableCommand {
       if !status {
         try submission.requireIdle()
         try submission.requireResultsFolder()
-        let forecast = try Forecast(of: plan, in: store)
-        let cost = try machine.cost(of: forecast, for: plan)
+        let dryRun = try DryRun(of: plan, in: store)
+        let cost = try machine.cost(of: dryRun, for: plan)
         let workflow = Workflow(
           cost,
           shape: Workflow.Shape(
             taskSeconds: task * 60, threads: machine.computing.threads, bundlesQuickStages: engine == .slurm))
-        try submission.write(workflow, for: engine, options: sbatch, by: forecast)
+        try submission.write(workflow, for: engine, options: sbatch, by: dryRun)
         let said = go ? try submission.submit() : ""
         guard wait else { return report(submission, workflow, cost, said) }
       }

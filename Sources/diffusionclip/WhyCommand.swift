@@ -16,8 +16,8 @@ struct WhyCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
-      let forecast = try Forecast(of: plan, in: store.open(for: plan, access: .reading))
-      let explanation = try Explanation(of: stage, in: plan, by: forecast)
+      let dryRun = try DryRun(of: plan, in: store.open(for: plan, access: .reading))
+      let explanation = try Explanation(of: stage, in: plan, by: dryRun)
       if output.json { printLine(explanation.json) } else { printText(explanation.text) }
     }
   }

@@ -31,7 +31,7 @@ final class Shelf {
   }
 
   /// The record of such an action, whose image is written but not published.
-  static func record(of text: String, as key: Digest, in attempt: Attempt) throws -> ActionRecord {
+  static func record(of text: String, as key: Digest, in attempt: StagingTransaction) throws -> ActionRecord {
     let item = Artifact.Item(name: "one", object: try attempt.write(Data(text.utf8)), size: text.utf8.count)
     return ActionRecord(
       key: key, preimage: "kind: draw\n\"quoted\" — é\u{1}", kind: "draw", revision: 3,

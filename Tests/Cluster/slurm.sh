@@ -31,7 +31,7 @@ done
 
 say "a node is killed in the middle of a fine-tuning, which another process was started on as well"
 checkout killed
-recipe=(Recipes/continuous-transition.yaml --profile small --set passes=12)
+recipe=(Recipes/continuous-transition.yaml --profile small --set epochs=12)
 "$program" submit "${recipe[@]}" --task 0.02 --threads 1 --go
 submission=$(echo .diffusionclip/submissions/*)
 for _ in $(seq 900); do

@@ -24,51 +24,53 @@ import Testing
   }
 
   private func tuning(
-    _ model: any NoisePredictor, _ parameters: [Tensor], _ method: FineTuning.Method, iteration: Int = 0,
+    _ model: any NoisePredictor, _ parameters: [Tensor], _ gradient: FineTuning.Gradient, iteration: Int = 0,
     optimizer: Adam = Adam()
   ) -> FineTuning {
-    let schedule: RateSchedule = method == .full ? .perPass(1.3) : .perIterations(1.2, every: 3)
+    let schedule: RateSchedule = gradient == .full ? .perEpoch(1.3) : .perIterations(1.2, every: 3)
     return FineTuning(
       model, parameters: parameters, trajectory: trajectory,
-      settings: .init(method: method, learningRate: 0.01, schedule: schedule), objective: objective,
+      settings: .init(gradient: gradient, learningRate: 0.01, schedule: schedule), objective: objective,
       iteration: iteration, optimizer: optimizer)
   }
 
-  @Test(arguments: [FineTuning.Method.full, .efficient])
-  func agrees(_ method: FineTuning.Method) throws {
+  @Test(arguments: [FineTuning.Gradient.full, .perStep])
+  func agrees(_ gradient: FineTuning.Gradient) throws {
+    // As the official code calls the two.
+    let name = gradient == .full ? "full" : "efficient"
     let model = oracle.model("base")
     let recording = RecordingPredictor(model)
     let examples = examples(.float64)
-    var tuning = tuning(recording, model.parameters, method)
+    var tuning = tuning(recording, model.parameters, gradient)
     let reports = try (0..<5).map { _ in try tuning.iterate(over: examples) }
     #expect(reports.map(\.iteration) == [1, 2, 3, 4, 5] && tuning.iteration == 5)
     #expect(reports.allSatisfy { $0.terms.map(\.name) == ["loss", "l1"] })
-    oracle.expect(Tensor(reports.map { $0.terms[0].value }, shape: [5]), "\(method)/losses", within: stored)
-    oracle.expect(Tensor(reports.map(\.rate), shape: [5]), "\(method)/rates", within: stored)
-    oracle.expect(model.parameters, under: "\(method)", within: stored)
+    oracle.expect(Tensor(reports.map { $0.terms[0].value }, shape: [5]), "\(name)/losses", within: stored)
+    oracle.expect(Tensor(reports.map(\.rate), shape: [5]), "\(name)/rates", within: stored)
+    oracle.expect(model.parameters, under: name, within: stored)
     // Twice per step where the gradient goes through all of them, and an update per step where it does not.
-    #expect(recording.times.count == (method == .full ? 30 : 15))
-    #expect(tuning.optimizer.step == (method == .full ? 5 : 15))
+    #expect(recording.times.count == (gradient == .full ? 30 : 15))
+    #expect(tuning.optimizer.step == (gradient == .full ? 5 : 15))
     #expect(model.parameters.allSatisfy { $0.gradient == nil })
   }
 
-  @Test(arguments: [FineTuning.Method.full, .efficient])
-  func goesOnWithTheSameBytes(_ method: FineTuning.Method) throws {
+  @Test(arguments: [FineTuning.Gradient.full, .perStep])
+  func goesOnWithTheSameBytes(_ gradient: FineTuning.Gradient) throws {
     let whole = oracle.model("base", .float32)
     let examples = examples(.float32)
-    var uninterrupted = tuning(whole, whole.parameters, method)
+    var uninterrupted = tuning(whole, whole.parameters, gradient)
     for _ in 0..<5 { _ = try uninterrupted.iterate(over: examples) }
 
     let begun = oracle.model("base", .float32)
-    var first = tuning(begun, begun.parameters, method)
+    var first = tuning(begun, begun.parameters, gradient)
     for _ in 0..<3 { _ = try first.iterate(over: examples) }
     let saved = first.optimizer.moments.map { ($0.first.parameterCopy().detached, $0.second.parameterCopy().detached) }
     let resumed = SmallPredictor(parameters: begun.parameters.map { $0.parameterCopy() })
     // What happens to the first run afterwards is of no importance.
     _ = try first.iterate(over: examples)
     var second = tuning(
-      resumed, resumed.parameters, method, iteration: 3,
-      optimizer: Adam(step: method == .full ? 3 : 9, moments: saved))
+      resumed, resumed.parameters, gradient, iteration: 3,
+      optimizer: Adam(step: gradient == .full ? 3 : 9, moments: saved))
     for _ in 0..<2 { _ = try second.iterate(over: examples) }
     #expect(second.iteration == 5)
     #expect(resumed.parameters.map(\.values) == whole.parameters.map(\.values))
@@ -83,7 +85,7 @@ import Testing
     return (oracle, examples)
   }
 
-  private let constantRate = FineTuning.Settings(method: .full, learningRate: 0.01, schedule: .perPass(1))
+  private let constantRate = FineTuning.Settings(gradient: .full, learningRate: 0.01, schedule: .perEpoch(1))
 
   /// A network that has learned the variance too learns by its noise; the half that says the variance stays.
   @Test func fineTuningOfALearnedVarianceAgrees() throws {
@@ -98,12 +100,12 @@ import Testing
   }
 
   /// What the official code's efficient variant sees is the next state, without a gradient; ours sees the image.
-  @Test func efficientOfficialAgrees() throws {
+  @Test func perStepOfficialAgrees() throws {
     let (oracle, examples) = try options()
-    func run(_ method: FineTuning.Method) throws -> (losses: [Double], model: SmallPredictor) {
+    func run(_ gradient: FineTuning.Gradient) throws -> (losses: [Double], model: SmallPredictor) {
       let model = oracle.model("base")
       var settings = constantRate
-      settings.method = method
+      settings.gradient = gradient
       var tuning = FineTuning(
         model, parameters: model.parameters, trajectory: trajectory, settings: settings,
         objective: { generated, original, seen in
@@ -112,10 +114,10 @@ import Testing
         })
       return (try (0..<5).map { _ in try tuning.iterate(over: examples).terms[0].value }, model)
     }
-    let (losses, model) = try run(.efficientOfficial)
+    let (losses, model) = try run(.perStepOfficial)
     oracle.expect(Tensor(losses, shape: [5]), "efficient-official/losses", within: stored)
     oracle.expect(model.parameters, under: "efficient-official", within: stored)
-    #expect(try run(.efficient).losses[4] != losses[4])
+    #expect(try run(.perStep).losses[4] != losses[4])
   }
 
   private func adapter(_ oracle: OracleFixture, _ model: SmallPredictor, after: String = "") -> LowRankAdapter {
@@ -183,22 +185,22 @@ import Testing
   }
 
   /// The first loss or gradient that is not finite changes nothing.
-  @Test(arguments: [FineTuning.Method.full, .efficient])
-  func stopsBeforeANumberThatIsNotFinite(_ method: FineTuning.Method) throws {
+  @Test(arguments: [FineTuning.Gradient.full, .perStep])
+  func stopsBeforeANumberThatIsNotFinite(_ gradient: FineTuning.Gradient) throws {
     let model = oracle.model("base", .float32)
     let examples = examples(.float32)
     func tuning(_ factor: @escaping (Int) -> Double) -> FineTuning {
       var calls = 0
       return FineTuning(
         model, parameters: model.parameters, trajectory: trajectory,
-        settings: .init(method: method, learningRate: 0.01, schedule: .perPass(1)),
+        settings: .init(gradient: gradient, learningRate: 0.01, schedule: .perEpoch(1)),
         objective: { generated, original, _ in
           calls += 1
           let loss = (generated - original).square().mean() * factor(calls)
           return LossValue(total: loss, terms: [("loss", loss.item), ("l1", loss.item), ("clip", 0.5)])
         })
     }
-    let perIteration = method == .full ? 1 : trajectory.pairs.count
+    let perIteration = gradient == .full ? 1 : trajectory.pairs.count
     var nan = tuning { $0 == perIteration + 1 ? .nan : 1 }
     _ = try nan.iterate(over: examples)
     let before = model.parameters.map(\.values)

@@ -130,16 +130,16 @@ struct BadInputTests {
       """, of: "recipe.yaml", in: repository)
   }
 
-  @Test func aJudgeThatKnowsNoSuchAttribute() throws {
+  @Test func aClassifierThatKnowsNoSuchAttribute() throws {
     let stages = [
       "faces: { synthesize: { count: 4, size: 16 } }",
-      "judge: { train: { network: judge, images: faces, table: faces.table, steps: 1, attributes: [age, tan] } }",
-      "seen: { metric: { images: faces, judge: judge, measures: [judge], attributes: { hat: red } } }",
+      "classifier: { train: { network: classifier, images: faces, table: faces.table, steps: 1, attributes: [age, tan] } }",
+      "seen: { metric: { images: faces, classifier: classifier, measures: [attribute_accuracy], attributes: { hat: red } } }",
     ]
     try expect(
       """
       bad.yaml:5:3: error: stage 'seen' failed on 'portrait-0': \
-      the judge knows no attribute 'hat': expected one of age, tan
+      the classifier knows no attribute 'hat': expected one of age, tan
       """, of: stages, in: Repository(""))
   }
 
@@ -251,23 +251,23 @@ struct BadInputTests {
 
       """
     func table(_ text: String) -> String { stages + "  t: { table: { \(text) } }" }
-    #expect(try errors(table("rows: [scores] }, expect: { mae.least_rise: \"> 0\" ")) == [])
+    #expect(try errors(table("rows: [scores] }, expect: { mae.min_step: \"> 0\" ")) == [])
     #expect(
-      try errors(table("rows: [scores] }, expect: { mea.least_rise: \"> 0\" "))[0].contains(
+      try errors(table("rows: [scores] }, expect: { mea.min_step: \"> 0\" "))[0].contains(
         "no row has the measure 'mea': they have mae"))
-    #expect(try errors(table("rows: [scores] }, expect: { mae: \"> 0\" "))[0].contains("such as 'mae.least_lead'"))
+    #expect(try errors(table("rows: [scores] }, expect: { mae: \"> 0\" "))[0].contains("such as 'mae.min_margin'"))
     #expect(
-      try errors(table("rows: [scores] }, expect: { mae.least_lead: \"> 0\" "))[0].contains(
+      try errors(table("rows: [scores] }, expect: { mae.min_margin: \"> 0\" "))[0].contains(
         "the table has rows of no other"))
     #expect(try errors(table("rows: [scores], average: [sise]"))[0].contains("sise"))
-    let single = table("rows: [scores] }, expect: { mae.least_rise: \"> 0\" ")
+    let single = table("rows: [scores] }, expect: { mae.min_step: \"> 0\" ")
       .replacing("size: \"${size}\"", with: "size: 16")
     #expect(try errors(single)[0].contains("needs a second row to rise to"))
     // Along a sweep of one place, nothing is compared, and nothing is wrong.
-    #expect(try errors(table("rows: [scores] }, expect: { mae.least_rise: \"> 0\" "), set: "size=16") == [])
+    #expect(try errors(table("rows: [scores] }, expect: { mae.min_step: \"> 0\" "), set: "size=16") == [])
     let outcome = try repository.run("run", "recipe.yaml", "--set", "size=16")
     #expect(outcome.status == 0, "\(outcome)")
-    #expect(outcome.output.contains(/held +t +mae.least_rise +nothing to compare +expected > 0/))
+    #expect(outcome.output.contains(/held +t +mae.min_step +nothing to compare +expected > 0/))
   }
 
   @Test(arguments: [["run", "recipe.yaml"], ["push", "recipe.yaml"], ["pull", "recipe.yaml"]])

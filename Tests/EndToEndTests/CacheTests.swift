@@ -31,8 +31,8 @@ struct CacheTests {
   @Test func everythingIsFetched() throws {
     let tuned = """
         tuned:
-          finetune: { model: base, latents: latents, clip: clip, target: angry face, steps: 3, passes: 1,
-                      learning_rate: 0.01, adapter: lora, rank: 1 }
+          finetune: { model: base, latents: latents, clip: clip, target: angry face, steps: 3, epochs: 1,
+                      learning_rate: 0.01, adapter: lora, lora_rank: 1 }
         edited_tuned: { sample: { latents: latents, model: tuned, steps: 4 } }
       outputs: [edited_tuned,
       """

@@ -104,7 +104,7 @@ struct CommandTests {
         q: { synthesize: { count: 3, size: 16, seed: "${seed}" } }
         first: { metric: { images: p, reference: q, measures: [mae] } }
         second: { metric: { images: p, reference: p, measures: [mae] } }
-        t: { table: { rows: [first, second] }, expect: { mae.least_lead: ">= 0" } }
+        t: { table: { rows: [first, second] }, expect: { mae.min_margin: ">= 0" } }
         sheet: { figure: { rows: [p] } }
       outputs: [sheet]
 
@@ -114,7 +114,7 @@ struct CommandTests {
     }
     let json = try repository.run("diff", "one/r", "two/r", "--json").lines[0]
     let subjects = json["measures"]?.array?.compactMap { $0["subject"]?.string }
-    let trends = ["rise", "lead"].map { "t.trend.mae.least_\($0)" } + ["t.trend.mae.greatest_lead"]
+    let trends = ["min_step", "min_margin", "max_margin"].map { "t.trend.mae.\($0)" }
     #expect(subjects == ["first.mae"] + trends, "\(json.text)")
   }
 
@@ -154,7 +154,7 @@ struct CommandTests {
     #expect(xml.contains("<testsuite name=\"second\" tests=\"1\" failures=\"1\""))
 
     #expect(try repository.run("run", "paper", "--only", "p").status == 2)
-    try repository.write("recipe: third\nstages: { p: { synthesise: {} } }", to: "paper/third.yaml")
+    try repository.write("recipe: third\nstages: { p: { synthesize: {} } }", to: "paper/third.yaml")
     let broken = try repository.run("run", "paper")
     #expect(broken.status == 2 && broken.errors.hasPrefix("paper/third.yaml:2:16: error:"), "\(broken.errors)")
     #expect(

@@ -13,7 +13,7 @@ struct ExecTests {
       noisy: { perturb: { images: faces, return_step: "${step}", seed: 3 } }
       photos: { synthesize: { count: 3, size: 16 } }
       base:
-        train: { network: diffusion, images: photos, steps: 3, batch: 2, warmup: 1, channels: 8,
+        train: { network: diffusion, images: photos, steps: 3, batch_size: 2, warmup_steps: 1, channels: 8,
                  multipliers: [1, 2], attention: [8], groups: 4 }
       back: { sample: { latents: noisy, model: base, steps: 3 } }
       mixed: { sample: { latents: "noisy[step=100]", models: { base: 0.75, base.model: 0.25 }, steps: 3 } }

@@ -9,7 +9,7 @@ struct FaultTests {
   private static let count = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_FAULTS"].flatMap { Int($0) } ?? 4
 
   /// What every run here is asked: a fine-tuning of some length, that saves its state at each step.
-  private static let change = ["--set", "target=a robot", "--set", "passes=4", "--set", "save_every=0"]
+  private static let change = ["--set", "target=a robot", "--set", "epochs=4", "--set", "checkpoint_every_s=0"]
 
   private static let undisturbed = Result {
     let repository = try WholeRecipe.finishedCopy()

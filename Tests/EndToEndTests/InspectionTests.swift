@@ -20,7 +20,7 @@ struct InspectionTests {
     let invert = try repository.run("kinds", "invert").output
     #expect(invert.contains("One action for each item of 'images'."))
     #expect(invert.contains(/return_step +integer 1...999 +default 500/))
-    #expect(invert.contains(/Outputs\n +latents +latents *\n +effort +metrics/))
+    #expect(invert.contains(/Outputs\n +latents +latents *\n +stats +metrics/))
     let load = try repository.run("kinds", "load").output
     #expect(load.contains(/\n +clip +clip +with 'clip'\n/))
     let tuned = try repository.run("kinds", "finetune").output
@@ -39,7 +39,7 @@ struct InspectionTests {
         == RecipeDocument.keys)
     let expect = try repository.run("kinds", "expect")
     #expect(expect.status == 0)
-    for form in ["> 0.15", "0.1..0.2", "0.15 ± 0.01", "least_rise"] { #expect(expect.output.contains(form)) }
+    for form in ["> 0.15", "0.1..0.2", "0.15 ± 0.01", "min_step"] { #expect(expect.output.contains(form)) }
     let unknown = try repository.run("kinds", "inverse")
     #expect(unknown.status == 2)
     #expect(unknown.errors.hasPrefix("there is no stage kind 'inverse'; did you mean 'invert'? there are load, "))
@@ -73,7 +73,7 @@ struct InspectionTests {
     #expect(
       repository.names(in: "files") == [
         "edited", "full.losses.csv", "full.losses.md", "full.losses.tex", "full.safetensors", "latents",
-        "latents.effort.csv", "scores.csv", "sheet.png", "sheet.svg", "summary.csv", "summary.md", "summary.tex",
+        "latents.stats.csv", "scores.csv", "sheet.png", "sheet.svg", "summary.csv", "summary.md", "summary.tex",
         "summary.trend.csv",
       ])
     #expect(repository.names(in: "files/latents") == ["ada.safetensors", "bob.safetensors", "cyd.safetensors"])

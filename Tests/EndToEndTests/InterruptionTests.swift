@@ -5,12 +5,12 @@ import Testing
 struct InterruptionTests {
   private static let training = """
     recipe: training
-    params: { save_every: 60 }
+    params: { checkpoint_every_s: 60 }
     stages:
       photos: { synthesize: { count: 6, size: 16 } }
       base:
-        train: { network: diffusion, images: photos, steps: 400, batch: 2, warmup: 20, channels: 8, multipliers: [1, 2],
-                 attention: [8], groups: 4, save_every: "${save_every}" }
+        train: { network: diffusion, images: photos, steps: 400, batch_size: 2, warmup_steps: 20, channels: 8, multipliers: [1, 2],
+                 attention: [8], groups: 4, checkpoint_every_s: "${checkpoint_every_s}" }
     """
 
   @Test func aKilledTrainingEndsWithTheSameBytes() throws {
@@ -18,7 +18,7 @@ struct InterruptionTests {
     try #require(try undisturbed.run("run", "recipe.yaml").status == 0)
 
     let killed = try Repository(Self.training)
-    try kill(killed, "save_every=0")
+    try kill(killed, "checkpoint_every_s=0")
     let outcome = try killed.run("run", "recipe.yaml")
     #expect(outcome.status == 0)
     #expect(outcome.errors.contains(/base: goes on after \d+0 steps/))
@@ -28,11 +28,11 @@ struct InterruptionTests {
 
   @Test func aKilledFineTuningEndsWithTheSameBytes() throws {
     let undisturbed = try WholeRecipe.finishedCopy()
-    try #require(try undisturbed.run("run", "recipe.yaml", "--set", "passes=20").status == 0)
+    try #require(try undisturbed.run("run", "recipe.yaml", "--set", "epochs=20").status == 0)
 
     let killed = try WholeRecipe.finishedCopy()
-    try kill(killed, "save_every=0", "passes=20")
-    let outcome = try killed.run("run", "recipe.yaml", "--set", "passes=20")
+    try kill(killed, "checkpoint_every_s=0", "epochs=20")
+    let outcome = try killed.run("run", "recipe.yaml", "--set", "epochs=20")
     #expect(outcome.status == 0)
     #expect(outcome.errors.contains(/full: goes on after \d+ images/))
     #expect(try killed.digests("whole") == undisturbed.digests("whole"))
@@ -50,7 +50,7 @@ struct InterruptionTests {
   @Test(arguments: [SIGINT, SIGTERM], ["run", "exec", "verify"])
   func aSignalSavesWhereAFineTuningIs(signal: Int32, command: String) throws {
     let repository = try WholeRecipe.finishedCopy()
-    let overlay = ["--set", "passes=300"]
+    let overlay = ["--set", "epochs=300"]
     var arguments = ["run", "recipe.yaml"] + overlay
     switch command {
     case "exec":
@@ -58,7 +58,7 @@ struct InterruptionTests {
       arguments = ["exec", "--plan", "plan.json", "--action", "full", "--json"]
     case "verify":
       // What was done once and is gone is made again.
-      try #require(try repository.run(["run", "recipe.yaml", "--set", "passes=60", "--only", "full"]).status == 0)
+      try #require(try repository.run(["run", "recipe.yaml", "--set", "epochs=60", "--only", "full"]).status == 0)
       let run = try repository.json("runs/whole/run.json")
       let model = run["artifacts"]?.array?.first { $0["stage"] == "full" && $0["port"] == "model" }
       let object = try #require(model?["items"]?.array?.first?["object"]?.string)
@@ -102,7 +102,7 @@ struct InterruptionTests {
 
   @Test func anInterruptedRunStopsInOrder() throws {
     let repository = try WholeRecipe.finishedCopy()
-    let program = try repository.start(["run", "recipe.yaml", "--json", "--set", "passes=1000"])
+    let program = try repository.start(["run", "recipe.yaml", "--json", "--set", "epochs=1000"])
     try program.send(SIGINT) { $0.contains("\"event\":\"progress\",\"id\":\"full\"") }
     let outcome = try program.outcome()
     #expect(outcome.status == 130)

@@ -5,14 +5,14 @@ import Testing
 /// A model that is a change to another one, and latents of a method of their own, as a user meets them.
 struct LowRankTests {
   private static let stages = """
-      coupled: { invert: { images: faces, model: base, return_step: 300, steps: 4, method: coupled } }
+      belm: { invert: { images: faces, model: base, return_step: 300, steps: 4, method: belm } }
       small:
-        finetune: { model: base, latents: latents, clip: clip, target: "${target}", steps: 3, passes: 1,
-                    learning_rate: 0.01, adapter: lora, rank: 1 }
+        finetune: { model: base, latents: latents, clip: clip, target: "${target}", steps: 3, epochs: 1,
+                    learning_rate: 0.01, adapter: lora, lora_rank: 1 }
       smaller:
-        finetune: { model: small, latents: coupled, clip: clip, target: "${target}", steps: 3, passes: 1,
-                    learning_rate: 0.01, adapter: lora, rank: 1, adapted: attention }
-      edited_small: { sample: { latents: coupled, model: smaller, steps: 4 } }
+        finetune: { model: small, latents: belm, clip: clip, target: "${target}", steps: 3, epochs: 1,
+                    learning_rate: 0.01, adapter: lora, lora_rank: 1, lora_targets: attention }
+      edited_small: { sample: { latents: belm, model: smaller, steps: 4 } }
       blended_small: { sample: { latents: latents, models: { smaller: 0.5, small: 0.5 }, steps: 4 } }
     outputs: [edited_small, blended_small, smaller,
     """
@@ -34,7 +34,7 @@ struct LowRankTests {
 
     // Exported and loaded it is a model like any other, and the latents go with it.
     for (name, format) in [
-      ("smaller.model", "safetensors"), ("coupled.latents", "safetensors"), ("smaller.model", "torch"),
+      ("smaller.model", "safetensors"), ("belm.latents", "safetensors"), ("smaller.model", "torch"),
       ("smaller.model", "diffusers"),
     ] {
       try #require(try repository.run("export", "recipe.yaml", name, "--to", "out", "--format", format).status == 0)
@@ -46,7 +46,7 @@ struct LowRankTests {
       recipe: loaded
       stages:
         model: { load: { diffusion: out/smaller.safetensors } }
-        latents: { load: { latents: out/coupled/*.safetensors } }
+        latents: { load: { latents: out/belm/*.safetensors } }
         edited: { sample: { latents: latents, model: model, steps: 4 } }
       outputs: [edited]
       """, to: "loaded.yaml")

@@ -11,8 +11,8 @@ struct NumbersTests {
     let repository = try WholeRecipe.finishedCopy()
     let wild = """
         wild:
-          finetune: { model: base, latents: latents, clip: clip, target: zombie, steps: 2, passes: 400,
-                      learning_rate: 1, rate_factor: 10 }
+          finetune: { model: base, latents: latents, clip: clip, target: zombie, steps: 2, epochs: 400,
+                      learning_rate: 1, lr_gamma: 10 }
           expect: {}
       outputs: [wild]
       """.replacing("    expect: {}\n", with: "")
@@ -22,7 +22,7 @@ struct NumbersTests {
     #expect(outcome.status == 1)
     #expect(outcome.errors.contains("error: stage 'wild' failed: iteration "), "\(outcome.errors)")
     #expect(outcome.errors.contains(" not finite"))
-    #expect(outcome.errors.contains("lower 'learning_rate' (it is 1.0) or 'rate_factor' (it is 10.0)"))
+    #expect(outcome.errors.contains("lower 'learning_rate' (it is 1.0) or 'lr_gamma' (it is 10.0)"))
     // It goes on from the last good state, and comes to the same end.
     let again = try repository.run("run", "recipe.yaml", "--threads", "1")
     func failure(_ outcome: Outcome) -> Substring? {
@@ -153,13 +153,13 @@ struct NumbersTests {
         scores: { metric: { images: faces, reference: faces, measures: [mae] } }
         table:
           table: { rows: [scores], measures: [mae] }
-          expect: { mae.least_lead: "> 0", mae.least_rise: "> 0" }
+          expect: { mae.min_margin: "> 0", mae.min_step: "> 0" }
       """)
     let outcome = try repository.run("check", "recipe.yaml")
     #expect(outcome.status == 2)
     #expect(outcome.errors.contains("recipe.yaml:7:15: error: "), "\(outcome.errors)")
-    #expect(outcome.errors.contains("'mae.least_lead' compares 'scores' with other sets"))
-    #expect(outcome.errors.contains("'mae.least_rise' needs a second row"))
+    #expect(outcome.errors.contains("'mae.min_margin' compares 'scores' with other sets"))
+    #expect(outcome.errors.contains("'mae.min_step' needs a second row"))
   }
 
   // MARK: What can be told before

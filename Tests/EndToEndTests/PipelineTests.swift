@@ -71,7 +71,7 @@ struct PipelineTests {
 
   @Test func howOftenStateIsSavedDoesNotMatter() throws {
     let repository = try WholeRecipe.finishedCopy()
-    let plan = try repository.run("plan", "recipe.yaml", "--json", "--set", "save_every=0").lines[0]
+    let plan = try repository.run("plan", "recipe.yaml", "--json", "--set", "checkpoint_every_s=0").lines[0]
     #expect(plan["counts"]?["run"] == 0)
   }
 

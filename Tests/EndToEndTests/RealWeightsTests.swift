@@ -51,7 +51,7 @@ struct RealWeightsTests {
 
   /// Each recipe of the paper, with published weights: it says which files it wants, all of them, and with them in place
   /// it is in order.
-  @Test(arguments: ["celeba-hq", "church"]) func theRecipesOfThePaper(world: String) throws {
+  @Test(arguments: ["celeba-hq", "church"]) func theRecipesOfThePaper(domain: String) throws {
     let repository = try Repository("recipe: empty\nstages: {}")
     try FileManager.default.copyItem(
       atPath: Self.root.appending(path: "Recipes").path, toPath: repository.path("Recipes"))
@@ -61,7 +61,7 @@ struct RealWeightsTests {
     for name in recipes {
       func check() throws -> [JSON] {
         try Self.errors(
-          repository.run("check", "Recipes/paper/\(name)", "--set", "world=\(world)", "--profile", "ci", "--json"))
+          repository.run("check", "Recipes/paper/\(name)", "--set", "domain=\(domain)", "--profile", "ci", "--json"))
       }
       for error in try check() where !Self.isAboutAnEmptyFile(error) {
         let path = try #require(error["missing"]?.string, "\(name): \(error)")
@@ -87,7 +87,7 @@ struct RealWeightsTests {
     for name in ["celeba_hq.ckpt", "clip", "model_ir_se50.pth", "79999_iter.pth"] {
       #expect(outcome.errors.contains("no such file '../../Weights/\(name)'"))
     }
-    let plan = try repository.run("plan", "Recipes/paper/table-1.yaml", "--set", "world=celeba-hq")
+    let plan = try repository.run("plan", "Recipes/paper/table-1.yaml", "--set", "domain=celeba-hq")
     #expect(plan.status == 2)
     #expect(
       plan.errors.hasSuffix(

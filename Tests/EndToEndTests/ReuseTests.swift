@@ -29,11 +29,17 @@ struct ReuseTests {
   }
 
   @Test(arguments: [
-    ("tuning", "lessons: faces, model: base, clip: clip, target: zombie", "tuned"),
-    ("manipulation", "images: faces, lessons: faces, model: base, clip: clip, target: tanned face", "edited"),
-    ("renoising", "images: faces, model: base, repeat: 3, carry: { images: result }, seed: \"${round}\"", "3.clean"),
-    ("unseen-translation", "images: faces, lessons: faces, model: base, clip: clip, target: zombie", "known.3.clean"),
-    ("strokes", "strokes: faces, lessons: faces, model: base, clip: clip, target: clown", "translation.known.3.clean"),
+    ("finetuning", "train_images: faces, model: base, clip: clip, target: zombie", "tuned"),
+    ("manipulation", "images: faces, train_images: faces, model: base, clip: clip, target: tanned face", "edited"),
+    ("sdedit", "images: faces, model: base, repeat: 3, carry: { images: result }, seed: \"${round}\"", "3.clean"),
+    (
+      "unseen-translation", "images: faces, train_images: faces, model: base, clip: clip, target: zombie",
+      "in_domain.3.clean"
+    ),
+    (
+      "strokes", "strokes: faces, train_images: faces, model: base, clip: clip, target: clown",
+      "translation.in_domain.3.clean"
+    ),
     ("multi-attribute", "images: faces, model: base, first: base, second: tuned", "mixed"),
     ("continuous-transition", "images: faces, model: base, tuned: tuned", "mixed[x.degree=0.25]"),
   ])
@@ -56,7 +62,7 @@ struct ReuseTests {
           use:
             recipe: library/unseen-translation.yaml
             images: faces
-            lessons: faces
+            train_images: faces
             model: base
             clip: clip
             target: "${target}"
@@ -64,7 +70,7 @@ struct ReuseTests {
             rounds: 2
             round_steps: 2
             steps: 3
-            passes: 1
+            epochs: 1
         scores:
           metric: { images: x.result, reference: faces, measures: [mae] }
           expect: { mae: "< 2" }

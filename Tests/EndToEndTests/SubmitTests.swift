@@ -13,7 +13,7 @@ struct SubmitTests {
       noisy: { perturb: { images: faces, return_step: "${step}", seed: 3 } }
       photos: { synthesize: { count: 3, size: 16 } }
       base:
-        train: { network: diffusion, images: photos, steps: 3, batch: 2, warmup: 1, channels: 8,
+        train: { network: diffusion, images: photos, steps: 3, batch_size: 2, warmup_steps: 1, channels: 8,
                  multipliers: [1, 2], attention: [8], groups: 4 }
       back: { sample: { latents: noisy, model: base, steps: 3 } }
       scores: { metric: { images: back, reference: faces, measures: [mae] }, expect: { mae: "< 1" } }
@@ -159,7 +159,7 @@ struct SubmitTests {
     #expect(!FileManager.default.fileExists(atPath: cluster.repository.path("runs")))
   }
 
-  @Test func expectationsAreJudged() throws {
+  @Test func expectationsAreClassifierd() throws {
     let cluster = try Cluster(Self.recipe.replacing("\"< 1\"", with: "\"< 0\""))
     #expect(try cluster.submit("--go").status == 0)
     for job in 1..<cluster.jobs { _ = try cluster.execute(job) }

@@ -6,25 +6,25 @@ enum WholeRecipe {
   static let text = """
     recipe: whole
     description: Every kind of stage, in little.
-    params: { target: angry face, passes: 1, steps: 6, save_every: 60, limit: "< 2" }
+    params: { target: angry face, epochs: 1, steps: 6, checkpoint_every_s: 60, limit: "< 2" }
     stages:
       photos: { synthesize: { count: 6, size: 16 } }
       base:
-        train: { network: diffusion, images: photos, steps: "${steps}", batch: 2, warmup: 2, channels: 8,
-                 multipliers: [1, 2], attention: [8], groups: 4, save_every: "${save_every}" }
+        train: { network: diffusion, images: photos, steps: "${steps}", batch_size: 2, warmup_steps: 2, channels: 8,
+                 multipliers: [1, 2], attention: [8], groups: 4, checkpoint_every_s: "${checkpoint_every_s}" }
       clip:
-        train: { network: clip, images: photos, table: photos.table, steps: 3, batch: 2, warmup: 1, merges: 100 }
+        train: { network: clip, images: photos, table: photos.table, steps: 3, batch_size: 2, warmup_steps: 1, merges: 100 }
       faces: { load: { images: faces/*.png, size: 16 } }
       latents: { invert: { images: faces, model: base, return_step: 300, steps: 4 } }
       back: { sample: { latents: latents, model: base, steps: 4 } }
       full:
-        finetune: { model: base, latents: latents, clip: clip, target: "${target}", steps: 3, passes: "${passes}",
-                    save_every: "${save_every}" }
+        finetune: { model: base, latents: latents, clip: clip, target: "${target}", steps: 3, epochs: "${epochs}",
+                    checkpoint_every_s: "${checkpoint_every_s}" }
       efficient:
-        finetune: { model: base, latents: latents, clip: clip, target: "${target}", steps: 3, passes: 1,
-                    method: efficient }
+        finetune: { model: base, latents: latents, clip: clip, target: "${target}", steps: 3, epochs: 1,
+                    gradient: per_step }
       moved:
-        finetune: { model: base, latents: latents, clip: clip, target: "${target}", steps: 3, passes: 1,
+        finetune: { model: base, latents: latents, clip: clip, target: "${target}", steps: 3, epochs: 1,
                     method: latent }
       edited: { sample: { latents: latents, model: full, steps: 4 } }
       blended: { sample: { latents: latents, models: { full: 0.5, efficient: 0.5 }, steps: 4 } }

@@ -28,8 +28,8 @@ import Testing
     #expect(try collect(workshop) == dry)
     #expect(workshop.stored("objects").count == both - dry.objects && both - dry.objects <= first)
 
-    #expect(try workshop.forecast(set: "target=merry").toRun.isEmpty)
-    #expect(try workshop.forecast().toRun.count == 8)
+    #expect(try workshop.dryRun(set: "target=merry").toRun.isEmpty)
+    #expect(try workshop.dryRun().toRun.count == 8)
     #expect(try await workshop.run().status == .done)
   }
 

@@ -13,8 +13,8 @@ struct CostTests {
   ) throws -> (CostEstimate, Plan) {
     let plan = try Planner.plan(recipeAt: workshop.recipe, kinds: TestKinds.all, overlays: overlays)
     let store = try Store(at: workshop.store)
-    let forecast = try Forecast(of: plan, in: store)
-    return (try CostEstimate(of: forecast, for: plan, threads: threads) { 1e9 }, plan)
+    let dryRun = try DryRun(of: plan, in: store)
+    return (try CostEstimate(of: dryRun, for: plan, threads: threads) { 1e9 }, plan)
   }
 
   private static let sweeping = Workshop.standardRecipe.replacing(
@@ -74,7 +74,7 @@ struct CostTests {
   /// What is wrong with a workflow: pieces that are missing or there twice, or that wait for too little or too late.
   private func problems(_ workflow: Workflow) -> [String] {
     var problems: [String] = []
-    var places: [Division.Piece: (job: Int, task: Int)] = [:]
+    var places: [Partition.Shard: (job: Int, task: Int)] = [:]
     for (number, job) in workflow.jobs.enumerated() {
       for (place, task) in job.tasks.enumerated() {
         for piece in task where places.updateValue((number, place), forKey: piece) != nil {

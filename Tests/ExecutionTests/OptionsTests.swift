@@ -49,7 +49,8 @@ import Testing
     let workshop = try Workshop()
     let company = Company(at: "latents", patience: 20)
     // The kinds of these tests declare 64 MB each.
-    let outcome = try await workshop.run(options: RunOptions(jobs: 3, memory: 100 << 20), emit: company.report)
+    let outcome = try await workshop.run(
+      options: RunOptions(jobs: 3, memory: 100 << 20), emit: company.report)
     #expect(outcome.status == .done)
     #expect(company.most == 1)
   }

@@ -8,7 +8,7 @@ import Testing
     let workshop = try Workshop()
     try await workshop.run()
     try workshop.write("dee", to: "images/dee.txt")
-    let json = try workshop.forecast().json
+    let json = try workshop.dryRun().json
     #expect(json["counts"] == ["cached": 6, "run": 12])
     #expect(
       json["actions"]?.array?.first?.text == #"{"id":"portraits/ada","stage":"portraits","kind":"load","item":"ada","#

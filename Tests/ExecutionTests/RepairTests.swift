@@ -37,7 +37,7 @@ import Testing
     try overwrite(workshop.object("~~cyd"), with: "~")
     let short = (Digest(of: "~~ada").short, Digest(of: "~~cyd").short)
     #expect(
-      try workshop.forecast().toRun.prefix(3) == [
+      try workshop.dryRun().toRun.prefix(3) == [
         "latents/ada: its object \(short.0)… is missing from the store",
         "latents/cyd: its object \(short.1)… does not have the size that it was made with",
         "tuned: input 'latents' will be recomputed",
@@ -50,7 +50,7 @@ import Testing
     try await workshop.run()
     let record = try #require(workshop.stored("actions").first)
     try overwrite("\(workshop.store)/actions/\(record)", with: "{\"key\": ")
-    #expect(try workshop.forecast().toRun.contains { $0.hasSuffix("its record in the store cannot be read") })
+    #expect(try workshop.dryRun().toRun.contains { $0.hasSuffix("its record in the store cannot be read") })
     #expect(try await workshop.run().ran.count == 1)
   }
 

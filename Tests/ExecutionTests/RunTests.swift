@@ -23,7 +23,7 @@ import Testing
     let workshop = try Workshop()
     try await workshop.run()
     try workshop.write("dee", to: "images/dee.txt")
-    let plan = try workshop.forecast().toRun
+    let plan = try workshop.dryRun().toRun
     #expect(
       plan == [
         "portraits/dee: never run with these parameters and inputs", "latents/dee: input 'images' will be recomputed",

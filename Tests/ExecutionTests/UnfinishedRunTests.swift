@@ -99,9 +99,9 @@ import Testing
       try await workshop.run(set: "target=\(target)", options: RunOptions(only: ["edited"]))
     }
     _ = try Store(at: workshop.store, for: .alone).collect(keeping: 3, grace: 0, isDry: false)
-    #expect(try workshop.forecast().toRun.isEmpty)
-    #expect(try workshop.forecast(set: "target=h").toRun.count == 4, "what the latest part made is kept as well")
-    #expect(try workshop.forecast(set: "target=e").toRun.count == 8)
+    #expect(try workshop.dryRun().toRun.isEmpty)
+    #expect(try workshop.dryRun(set: "target=h").toRun.count == 4, "what the latest part made is kept as well")
+    #expect(try workshop.dryRun(set: "target=e").toRun.count == 8)
   }
 
   // MARK: Before anything is computed

@@ -52,8 +52,8 @@ final class Workshop: Sendable {
     try Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays)
   }
 
-  func forecast(set overlays: String...) throws -> Forecast {
-    try Forecast(of: Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays), in: Store(at: store))
+  func dryRun(set overlays: String...) throws -> DryRun {
+    try DryRun(of: Planner.plan(recipeAt: recipe, kinds: TestKinds.all, overlays: overlays), in: Store(at: store))
   }
 
   @discardableResult
@@ -100,7 +100,7 @@ extension RunOutcome {
   }
 }
 
-extension Forecast {
+extension DryRun {
   /// The ids of the actions that would run, with the reasons.
   var toRun: [String] {
     actions.compactMap { if case .run(let reason) = $0.status { "\($0.id): \(reason)" } else { nil } }

@@ -105,7 +105,7 @@ def network():
 
 
 def trained(module):
-    """The optimiser of `module` after a step."""
+    """The optimizer of `module` after a step."""
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     module(torch.randn(2, 2, 4, 4)).square().sum().backward()
     optimizer.step()
@@ -325,7 +325,7 @@ def write_provenance():
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ["torch", "numpy", "safetensors"])
     lines = kept + [
         "", "Made by `Tests/Fixtures/make_checkpoint_fixtures.py` with", f"{versions}; seed {SEED}.",
-        "Random numbers, under the licence of this project. The harmful files ask for `echo harm done`.", "",
+        "Random numbers, under the license of this project. The harmful files ask for `echo harm done`.", "",
         "| file | bytes | SHA-256 |", "|---|---|---|"]
     for name in sorted(MADE):
         file = OUT / name

@@ -383,7 +383,7 @@ def adapted_fine_tuning(weights, examples, adapted, iterations, steps, return_st
     return losses, factors
 
 
-def efficient_official(weights, examples, iterations, steps, return_step):
+def per_step_official(weights, examples, iterations, steps, return_step):
     """The efficient variant with a term that looks at the next state, which is detached."""
     weights = parameters(weights)
     optimizer = torch.optim.Adam(weights.values(), lr=0.01)
@@ -437,7 +437,7 @@ def make_options():
         learned, examples, "full", (1.0, 1), 5, 3, 401, lambda weights, x, t: noise_of(weights)(x, t))
     tensors |= {f"learned-full/{k}": v for k, v in tuned.items()}
     tensors["learned-full/losses"] = torch.tensor(losses)
-    losses, tuned = efficient_official(weights, examples, 5, 3, 401)
+    losses, tuned = per_step_official(weights, examples, 5, 3, 401)
     tensors |= {f"efficient-official/{k}": v for k, v in tuned.items()}
     tensors["efficient-official/losses"] = torch.tensor(losses)
     # Rank 2: down as a convolution to two channels, up from them.
@@ -564,7 +564,7 @@ def write_provenance(folder, packages, notes):
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     lines = [
         "# Provenance", "", "Made by `Tests/Fixtures/make_diffusion_fixtures.py` with", f"{versions}; seed {SEED}.",
-        "Random numbers, under the licence of this project.", *notes, "", "| file | bytes | SHA-256 |", "|---|---|---|",
+        "Random numbers, under the license of this project.", *notes, "", "| file | bytes | SHA-256 |", "|---|---|---|",
     ]
     for path in sorted(folder.iterdir()):
         if path.name != "PROVENANCE.md":

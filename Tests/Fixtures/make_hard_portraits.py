@@ -8,7 +8,7 @@ Takes the six portraits of
           count: 6
           seed: 779
           split: held_out
-          attributes: { tan: [natural], makeup: [none], hair_colour: [black, brown, blond, red], glasses: [none] }
+          attributes: { tan: [natural], makeup: [none], hair_color: [black, brown, blond, red], glasses: [none] }
     outputs: [faces]
 
 as `diffusionclip run` writes them, and draws on them with Pillow 13.0.0:

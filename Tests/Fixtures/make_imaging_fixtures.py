@@ -5,7 +5,7 @@ Needs numpy and pillow; run in the repository's root:
     python Tests/Fixtures/make_imaging_fixtures.py
 
 Beside each picture `a.png` is `a.png.rgb` with the pixels expected (rows from the top, interleaved RGB).
-PNG files are written here from the specification, since Pillow writes neither 16-bit colour nor interlaced ones; Pillow
+PNG files are written here from the specification, since Pillow writes neither 16-bit color nor interlaced ones; Pillow
 reads back those that it knows. The sizes of `resized-*.rgb` are in their names.
 """
 
@@ -174,7 +174,7 @@ def write_provenance():
         "",
         "Made by `Tests/Fixtures/make_imaging_fixtures.py` (which says how) with "
         f"numpy {np.__version__}, Pillow {PIL.__version__} (libjpeg-turbo {features.version('libjpeg_turbo')}), "
-        f"seed {SEED}. No outside material; same licence as the project.",
+        f"seed {SEED}. No outside material; same license as the project.",
         "",
         "| file | SHA-256 |",
         "|---|---|",

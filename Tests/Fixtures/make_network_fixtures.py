@@ -403,7 +403,7 @@ def write_provenance(folder):
         for name in ["torch", "diffusers", "transformers", "open_clip_torch", "safetensors"])
     lines = [
         "# Provenance", "", "Made by `Tests/Fixtures/make_network_fixtures.py` with", f"{versions}; seed {SEED}.",
-        "Random numbers and made-up texts, under the licence of this project.",
+        "Random numbers and made-up texts, under the license of this project.",
     ]
     if (folder / "merges.txt").exists():
         lines += [f"`merges.txt`: the first {MERGES} merges of OpenAI's CLIP vocabulary (MIT License,",

@@ -146,7 +146,7 @@ def make_guided():
         extra = {}
         if hasattr(model, "label_emb"):
             with torch.no_grad():
-                extra["output/labelled"] = model(x, t, torch.tensor([3, 3]))
+                extra["output/labeled"] = model(x, t, torch.tensor([3, 3]))
         expected(name, {"x": x, "timesteps": t}, model(x, t), dict(model.named_parameters()), chosen + more, extra)
 
 
@@ -378,7 +378,7 @@ def write_provenance():
         for name in ["torch", "torchvision", "diffusers", "transformers", "open_clip_torch", "lpips", "safetensors"])
     lines = [
         "# Provenance", "", "Made by `Tests/Fixtures/make_published_fixtures.py` with", f"{versions}; seed {SEED}.",
-        "Random numbers, under the licence of this project. `bpe_simple_vocab_16e6.txt.gz` and the `merges.txt`: the merges",
+        "Random numbers, under the license of this project. `bpe_simple_vocab_16e6.txt.gz` and the `merges.txt`: the merges",
         "of OpenAI's CLIP vocabulary (MIT License, Copyright (c) 2021 OpenAI), from open_clip_torch.", "",
         "| file | bytes | SHA-256 |", "|---|---|---|"]
     for path in sorted(FOLDER.rglob("*")):

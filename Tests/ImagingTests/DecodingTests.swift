@@ -136,7 +136,7 @@ import Testing
         == "a.jpg: the JPEG ends early: the end-of-image marker is missing. Copy or download it again.")
     #expect(
       try message(Fixture.data("cmyk.jpg"), "a.jpg") == """
-        a.jpg: the JPEG has printing colours (CMYK), which look different on every printer. Save it as RGB.
+        a.jpg: the JPEG has printing colors (CMYK), which look different on every printer. Save it as RGB.
         """)
 
     #expect(

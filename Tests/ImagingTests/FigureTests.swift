@@ -32,9 +32,9 @@ import Testing
 
   @Test func writesHeadingsAndCaptionsAroundTheTiles() throws {
     let plain = FigureLayout(rows: [.init("", [.init(tile)])])
-    let labelled = FigureLayout(
+    let labeled = FigureLayout(
       title: "Figure", columns: ["input"], rows: [.init("eileen", [.init(tile, caption: "MAE 0.012")])])
-    let (small, large) = (try plain.drawing().render(), try labelled.drawing().render())
+    let (small, large) = (try plain.drawing().render(), try labeled.drawing().render())
     let (left, top) = (large.width - small.width, 16 + 14 + 10 + 14 + 6)
     #expect(!isBlank(large.crop(x: 0, y: 0, width: large.width, height: 30)), "the title")
     #expect(!isBlank(large.crop(x: left, y: 40, width: 150, height: top - 40)), "the heading of the column")
@@ -42,7 +42,7 @@ import Testing
     #expect(large.crop(x: 16 + left, y: top, width: 128, height: 128) == tile.magnified(by: 2))
     #expect(!isBlank(large.crop(x: 0, y: top + 128, width: large.width, height: 30)), "the caption")
     for edge in [0, large.width - 8] { #expect(isBlank(large.crop(x: edge, y: 0, width: 8, height: large.height))) }
-    #expect(try labelled.drawing().render() == large)
+    #expect(try labeled.drawing().render() == large)
   }
 
   @Test func breaksLongHeadings() throws {
@@ -96,7 +96,7 @@ import Testing
 @Suite struct LinePlotTests {
   private let axis = LinePlot.Axis("step")
 
-  /// How many pixels have the colour of the first curve.
+  /// How many pixels have the color of the first curve.
   private func inkCount(_ image: Image) -> Int {
     stride(from: 0, to: image.pixels.count, by: 3).count { Array(image.pixels[$0..<$0 + 3]) == [0x00, 0x72, 0xB2] }
   }

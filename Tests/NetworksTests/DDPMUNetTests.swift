@@ -33,7 +33,7 @@ import Testing
     #expect(y.values.allSatisfy { $0 == 0 })
   }
 
-  @Test func doesNotDependOnTheOrderOfInitialisation() throws {
+  @Test func doesNotDependOnTheOrderOfInitialization() throws {
     let first = try DDPMUNet(.tiny, seed: 1)
     let again = try DDPMUNet(.tiny, seed: 1)
     let other = try DDPMUNet(.tiny, seed: 2)

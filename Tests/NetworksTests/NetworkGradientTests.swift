@@ -63,9 +63,9 @@ import Testing
     try check(network.parameters) { (network(pictures) + 1).square().mean() }
   }
 
-  @Test func judge() throws {
+  @Test func classifier() throws {
     let heads = [ClassificationHead(name: "a", values: ["x", "y", "z"]), .init(name: "b", values: ["x", "y"])]
-    let network = try Judge(.init(heads: heads, widths: [8, 8], groups: 2), .unset, type: .float64)
+    let network = try Classifier(.init(heads: heads, widths: [8, 8], groups: 2), .unset, type: .float64)
     try check(network.parameters) {
       let logits = network(pictures)
       return logits[0].crossEntropy([2, 0]) + logits[1].crossEntropy([1, -1])

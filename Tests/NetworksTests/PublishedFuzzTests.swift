@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Published files that are damaged, whose tensors are exchanged, renamed, dropped or reshaped at random: each is
-/// recognised or refused, as `load` does it, in less than a second and in bounded memory. A few thousand;
+/// recognized or refused, as `load` does it, in less than a second and in bounded memory. A few thousand;
 /// `DIFFUSIONCLIP_FUZZ=1000000` makes it a million.
 @Suite struct PublishedFuzzTests {
   private static let count = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_FUZZ"].flatMap { Int($0) } ?? 3000

@@ -7,7 +7,7 @@ import Testing
 @testable import Networks
 
 /// Tiny networks in the formats in which real weights are published (see Fixtures/published/PROVENANCE.md): they are
-/// recognised by their names and shapes, and compute what PyTorch computed. Forward within 1e-4 of the largest value,
+/// recognized by their names and shapes, and compute what PyTorch computed. Forward within 1e-4 of the largest value,
 /// gradients within 1e-3: float32 sums in another order.
 @Suite struct PublishedModelTests {
   /// The model that one file or several are.

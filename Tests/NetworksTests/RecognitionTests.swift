@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The small networks of the embedded world: sizes, shapes, what their results must satisfy, and their checkpoints.
+/// The small networks of the built-in domain: sizes, shapes, what their results must satisfy, and their checkpoints.
 @Suite struct RecognitionTests {
   private static let heads = [
     ClassificationHead(name: "hair", values: ["black", "blond", "grey"]),
@@ -24,8 +24,8 @@ import Testing
     #expect(network.parameters.count < 1_500_000)
   }
 
-  @Test func judgeAnswersEveryQuestion() throws {
-    let network = try Judge(.init(heads: Self.heads), seed: 1)
+  @Test func classifierAnswersEveryQuestion() throws {
+    let network = try Classifier(.init(heads: Self.heads), seed: 1)
     #expect(network(pictures(2)).map(\.shape) == [[2, 3], [2, 2]])
     #expect(network.parameters.count < 1_500_000)
   }
@@ -54,31 +54,31 @@ import Testing
     let x = pictures(1)
     let identity = try IdentityNetwork(.init(), seed: 1)
     identity(x).sum().backward()
-    let judge = try Judge(.init(heads: Self.heads), seed: 1)
-    judge(x).map { $0.square().sum() }.reduce(Tensor.zeros([]), +).backward()
+    let classifier = try Classifier(.init(heads: Self.heads), seed: 1)
+    classifier(x).map { $0.square().sum() }.reduce(Tensor.zeros([]), +).backward()
     let segmentation = try SegmentationNetwork(.init(classes: ["a", "b"]), seed: 1)
     segmentation(x).square().sum().backward()
     let perceptual = try PerceptualNetwork(.init(heads: Self.heads), seed: 1)
     let loss = perceptual.distance(x, pictures(1, seed: 9)).sum()
     (perceptual.logits(x).map { $0.square().sum() }.reduce(loss, +)).backward()
-    for set in [identity.parameters, judge.parameters, segmentation.parameters, perceptual.parameters] {
+    for set in [identity.parameters, classifier.parameters, segmentation.parameters, perceptual.parameters] {
       for (name, parameter) in set.parameters { #expect(parameter.tensor.gradient != nil, "\(name)") }
     }
   }
 
   @Test func checkpointsDescribeThemselves() throws {
-    let judge = try Judge(.init(heads: Self.heads), seed: 1)
-    let data = try Safetensors.data(of: judge.checkpoint())
-    let read = try Safetensors.read(data, from: "judge.safetensors")
-    #expect(read.architecture == "judge")
-    let again = try Judge(read)
-    #expect(again.configuration == judge.configuration)
+    let classifier = try Classifier(.init(heads: Self.heads), seed: 1)
+    let data = try Safetensors.data(of: classifier.checkpoint())
+    let read = try Safetensors.read(data, from: "classifier.safetensors")
+    #expect(read.architecture == "classifier")
+    let again = try Classifier(read)
+    #expect(again.configuration == classifier.configuration)
     let x = pictures(1)
-    #expect(again(x).map(\.values) == judge(x).map(\.values))
+    #expect(again(x).map(\.values) == classifier(x).map(\.values))
     #expect {
       try IdentityNetwork(read)
     } throws: { error in
-      "\(error)" == "judge.safetensors: expected a network of architecture 'identity', found 'judge'; "
+      "\(error)" == "classifier.safetensors: expected a network of architecture 'identity', found 'classifier'; "
         + "check that this is the right file"
     }
   }

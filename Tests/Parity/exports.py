@@ -30,10 +30,10 @@ stages:
   clip:      {{ load: {{ clip: {ROOT}/Fixtures/models/portraits-clip }} }}
   portraits: {{ load: {{ images: ["{ROOT}/Fixtures/portraits/*[01].png"], size: 64 }} }}
   latents:   {{ invert: {{ images: portraits, model: base, return_step: {RETURN_STEP}, steps: {STEPS} }} }}
-  tuned:     {{ finetune: &tuning {{ model: base, latents: latents, clip: clip, target: zombie, passes: 1, steps: 3 }} }}
+  tuned:     {{ finetune: &tuning {{ model: base, latents: latents, clip: clip, target: zombie, epochs: 1, steps: 3 }} }}
   low_rank:  {{ finetune: {{ <<: *tuning, adapter: lora, learning_rate: 0.01 }} }}
   twice:
-    finetune: {{ <<: *tuning, model: low_rank, target: sketch, adapter: lora, adapted: attention, learning_rate: 0.01 }}
+    finetune: {{ <<: *tuning, model: low_rank, target: sketch, adapter: lora, lora_targets: attention, learning_rate: 0.01 }}
   of_base:     {{ sample: {{ latents: latents, model: base, steps: {STEPS} }} }}
   of_tuned:    {{ sample: {{ latents: latents, model: tuned, steps: {STEPS} }} }}
   of_low_rank: {{ sample: {{ latents: latents, model: low_rank, steps: {STEPS} }} }}

@@ -336,15 +336,15 @@ def run_recipe(program, folder):
 
 def run_paper(program, folder):
     make_world(folder, ["train", "test", "unseen/paintings", "unseen/animations", "strokes"])
-    world = folder / "Recipes/paper/worlds/celeba-hq.yaml"
-    text = world.read_text()
-    for whole, short in [("attribute_passes:   { sweep: [5, 5, 5] }", "attribute_passes:   { sweep: [1, 1, 1] }"),
-                         ("style_passes: 5", "style_passes: 1"), ("rounds: 10", "rounds: 1")]:
+    domain = folder / "Recipes/paper/domains/celeba-hq.yaml"
+    text = domain.read_text()
+    for whole, short in [("attribute_epochs:   { sweep: [5, 5, 5] }", "attribute_epochs:   { sweep: [1, 1, 1] }"),
+                         ("style_epochs: 5", "style_epochs: 1"), ("rounds: 10", "rounds: 1")]:
         assert whole in text, whole
         text = text.replace(whole, short)
-    world.write_text(text)
-    finish(program, folder, "paper/figure-4.yaml", "--set", "world=celeba-hq")
-    finish(program, folder, "paper/figure-5.yaml", "--set", "world=celeba-hq")
+    domain.write_text(text)
+    finish(program, folder, "paper/figure-4.yaml", "--set", "domain=celeba-hq")
+    finish(program, folder, "paper/figure-5.yaml", "--set", "domain=celeba-hq")
     check_numbers(folder, "paper-figure-5", ["s_dir", "sc", "identity"])
     return 0
 

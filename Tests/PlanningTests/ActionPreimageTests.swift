@@ -26,7 +26,7 @@ struct ActionPreimageTests {
       switch input {
       case .one(let reference): .one(artifact(reference.type, seed))
       case .list(let members):
-        .list(members.map { LabelledArtifact(label: $0.label, artifact: artifact($0.reference.type, seed + $0.label)) })
+        .list(members.map { LabeledArtifact(label: $0.label, artifact: artifact($0.reference.type, seed + $0.label)) })
       case .mixture(let mixture):
         .mixture(mixture.map { artifact($0.type, seed + ($0.port == "model" ? "tuned" : "base")) })
       }
@@ -136,7 +136,7 @@ struct ActionPreimageTests {
     let stage = try stage("f", of: before + "f: { figure: { rows: [p] } }")
     func key(label: String, item: String) -> Digest {
       let images = Artifact(type: .images, items: [.init(name: item, object: Digest(of: "pixels"), size: 1)])
-      let rows = BoundInput.list([LabelledArtifact(label: label, artifact: images)])
+      let rows = BoundInput.list([LabeledArtifact(label: label, artifact: images)])
       return ActionPreimage(stage: stage, item: nil, inputs: ["rows": rows], sources: [:]).key
     }
     #expect(Set([key(label: "p", item: "a"), key(label: "p", item: "b"), key(label: "q", item: "a")]).count == 3)

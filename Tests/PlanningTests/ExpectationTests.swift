@@ -54,24 +54,24 @@ struct ExpectationTests {
       try folder.errors(
         stages: """
           p: { load: { images: faces/a.png }, expect: { mae: "< 1" } }
-          m: { metric: { images: p, measures: [mae] }, expect: { mae: 0.3, "a b": "> 1", judge..x: "> 1" } }
+          m: { metric: { images: p, measures: [mae] }, expect: { mae: 0.3, "a b": "> 1", classifier..x: "> 1" } }
           """) == """
           r.yaml:3:49: error: nothing can be expected of 'p': it makes no metrics
              3 |   p: { load: { images: faces/a.png }, expect: { mae: "< 1" } }
                |                                                 ^
                help: move 'expect' to the stage that measures
           r.yaml:4:63: error: the expectation of 'mae' must be a comparison, not 0.3
-             4 |   m: { metric: { images: p, measures: [mae] }, expect: { mae: 0.3, "a b": "> 1", judge..x: "> 1" } }
+             4 |   m: { metric: { images: p, measures: [mae] }, expect: { mae: 0.3, "a b": "> 1", classifier..x: "> 1" } }
                |                                                               ^
                help: write "> 0.15", ">= 0.15", "< 0.2", "<= 0.2", "== 1", "0.1..0.2" or "0.15 ± 0.01"
           r.yaml:4:68: error: 'a b' is not the name of a measure
-             4 |   m: { metric: { images: p, measures: [mae] }, expect: { mae: 0.3, "a b": "> 1", judge..x: "> 1" } }
+             4 |   m: { metric: { images: p, measures: [mae] }, expect: { mae: 0.3, "a b": "> 1", classifier..x: "> 1" } }
                |                                                                    ^
-               help: such names are s_dir, or judge.tanned
-          r.yaml:4:82: error: 'judge..x' is not the name of a measure
-             4 |   m: { metric: { images: p, measures: [mae] }, expect: { mae: 0.3, "a b": "> 1", judge..x: "> 1" } }
+               help: such names are s_dir, or s_dir.min_step
+          r.yaml:4:82: error: 'classifier..x' is not the name of a measure
+             4 |   m: { metric: { images: p, measures: [mae] }, expect: { mae: 0.3, "a b": "> 1", classifier..x: "> 1" } }
                |                                                                                  ^
-               help: such names are s_dir, or judge.tanned
+               help: such names are s_dir, or s_dir.min_step
           """)
   }
 }

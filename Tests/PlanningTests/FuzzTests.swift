@@ -25,7 +25,7 @@ struct FuzzTests {
         finetune: { model: base, latents: l, target: "${target} face", rate: "${rate}", layers: "${layers}" }
         description: it follows
       s: { sample: { latents: l, models: { base: 0.4, m: 0.6 } } }
-      t: { sample: { latents: l, models: [{ from: 300, mix: { m: 1 } }, { from: 0, mix: { base: 2 } }], normalise: true } }
+      t: { sample: { latents: l, models: [{ from: 300, mix: { m: 1 } }, { from: 0, mix: { base: 2 } }], normalize: true } }
       k: { metric: { images: s, reference: p, measures: [mae] }, expect: { mae: "0.020 ± 0.003" } }
       f: { figure: { rows: { before: p, after: "s[step=300,rate=0.1]" } } }
     outputs: [f, "s[step=400]", m.losses]

@@ -43,9 +43,9 @@ struct MixtureTests {
         == [["base -> base.diffusion": 1, "from": 300], ["m -> m.model": 1, "from": 0]])
   }
 
-  @Test func normalised() throws {
+  @Test func normalized() throws {
     #expect(
-      try weights("{ base: 1, m: 3 }", ", normalise: true")
+      try weights("{ base: 1, m: 3 }", ", normalize: true")
         == [["base -> base.diffusion": 0.25, "m -> m.model": 0.75, "from": 0]])
   }
 
@@ -78,10 +78,10 @@ struct MixtureTests {
     #expect(errors == ["r.yaml:\(error)"[...]])
   }
 
-  @Test func nothingToNormaliseBy() throws {
-    let errors = try folder.errors(stages: stages("{ base: 1, m: -1 }", ", normalise: true"))
+  @Test func nothingToNormalizeBy() throws {
+    let errors = try folder.errors(stages: stages("{ base: 1, m: -1 }", ", normalize: true"))
     #expect(
-      errors.hasPrefix("r.yaml:7:38: error: the weights of 'models' of 'sample' sum to 0 and cannot be normalised\n"))
+      errors.hasPrefix("r.yaml:7:38: error: the weights of 'models' of 'sample' sum to 0 and cannot be normalized\n"))
   }
 
   @Test func allThatIsWrong() throws {

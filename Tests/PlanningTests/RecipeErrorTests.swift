@@ -99,7 +99,7 @@ struct RecipeErrorTests {
         stages: """
           p: { load: { images: faces/*.png } }
           l: { invert: { images: p, step: 3 } }
-          m: { invert: { images: p, model: null, steps: 3, colour: red } }
+          m: { invert: { images: p, model: null, steps: 3, color: red } }
           """) == """
           r.yaml:4:8: error: 'invert' of stage 'l' needs 'model'
              4 |   l: { invert: { images: p, step: 3 } }
@@ -110,11 +110,11 @@ struct RecipeErrorTests {
                |                             ^
                help: did you mean 'steps'?
           r.yaml:5:8: error: 'invert' of stage 'm' needs 'model'
-             5 |   m: { invert: { images: p, model: null, steps: 3, colour: red } }
+             5 |   m: { invert: { images: p, model: null, steps: 3, color: red } }
                |        ^
                help: model: the noise predictor (diffusion)
-          r.yaml:5:52: error: 'invert' takes no 'colour'
-             5 |   m: { invert: { images: p, model: null, steps: 3, colour: red } }
+          r.yaml:5:52: error: 'invert' takes no 'color'
+             5 |   m: { invert: { images: p, model: null, steps: 3, color: red } }
                |                                                    ^
                help: it takes images, model, return_step, steps, threads
           """)

@@ -126,7 +126,7 @@ struct RecipeParameterTests {
   }
 
   @Test func wrongOverlays() throws {
-    let overlays = ["wrod=a", "steps=0.5", "fast=yes", "layers=3", "rate=", "which", "word=a", "word=b", "colour=red"]
+    let overlays = ["wrod=a", "steps=0.5", "fast=yes", "layers=3", "rate=", "which", "word=a", "word=b", "color=red"]
     #expect(
       try folder.errors(recipe, set: overlays) == """
         --set:1:1: error: the recipe has no parameter 'wrod'
@@ -166,8 +166,8 @@ struct RecipeParameterTests {
         --set:8:1: error: 'word' is set twice
            8 | word=b
              | ^
-        --set:9:1: error: the recipe has no parameter 'colour'
-           9 | colour=red
+        --set:9:1: error: the recipe has no parameter 'color'
+           9 | color=red
              | ^
              help: its parameters are word, steps, rate, fast, layers, which, none
         """)

@@ -22,7 +22,7 @@ enum TestKinds {
     check: { draft in
       let given = ["images", "diffusion", "clip"].filter { draft.parameters[$0] != nil }
       return given.count == 1
-        ? [] : [Complaint(about: given.last, "name exactly one of images, diffusion and clip")]
+        ? [] : [ValidationIssue(about: given.last, "name exactly one of images, diffusion and clip")]
     },
     run: { _ in })
 
@@ -65,12 +65,12 @@ enum TestKinds {
       Port("models", .diffusion, arity: .mixture, help: "several noise predictors"),
     ],
     parameters: [
-      Parameter("normalise", .bool, .defaulting(.bool(false)), help: "divide the weights by their sum")
+      Parameter("normalize", .bool, .defaulting(.bool(false)), help: "divide the weights by their sum")
     ],
     outputs: { _ in [OutputPort("images", .images)] }, mapping: .items(of: "latents"),
     check: { draft in
       (draft.inputs["model"] == nil) == (draft.inputs["models"] == nil)
-        ? [Complaint(about: "models", "give either model or models")] : []
+        ? [ValidationIssue(about: "models", "give either model or models")] : []
     }, run: { _ in })
 
   static let metric = StageKind(

@@ -31,7 +31,7 @@ struct CaptionsTests {
   func stylesAreNamed() {
     let words: [Style: [String]] = [
       .sketch: ["sketch", "pencil"], .zombie: ["zombie"], .clown: ["clown"], .statue: ["statue", "marble"],
-      .robot: ["robot", "android"], .pixelArt: ["pixel art", "8-bit"], .watercolour: ["watercolour", "watercolor"],
+      .robot: ["robot", "android"], .pixelArt: ["pixel art", "8-bit"], .watercolor: ["watercolour", "watercolor"],
     ]
     for (style, names) in words {
       #expect(captions(style).allSatisfy { caption in names.contains { caption.contains($0) } })
@@ -56,7 +56,7 @@ struct CaptionsTests {
   @Test func captionsTellTheTruth() {
     let bare = captions(.photo, 2000) {
       ($0.tan, $0.makeup, $0.glasses, $0.beard) = (.natural, .none, .none, .shaven)
-      ($0.expression, $0.hairColour, $0.curls, $0.age) = (.neutral, .brown, .straight, .young)
+      ($0.expression, $0.hairColor, $0.curls, $0.age) = (.neutral, .brown, .straight, .young)
     }
     for lie in [
       "tanned", "with makeup", "with glasses", "with a beard", "bearded", "smil", "angry", "gray hair", "curl", "old",

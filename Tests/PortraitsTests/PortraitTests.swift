@@ -55,11 +55,11 @@ struct PortraitTests {
   @Test func schemaNamesWhatIndicesMean() {
     #expect(
       AttributeSchema.heads.map(\.name) == [
-        "style", "expression", "makeup", "tan", "hair_colour", "hair_length", "curly", "beard", "glasses", "age",
+        "style", "expression", "makeup", "tan", "hair_color", "hair_length", "curly", "beard", "glasses", "age",
       ])
     #expect(AttributeSchema.heads[4].values == ["black", "brown", "blond", "red", "gray"])
     var portrait = Portrait(of: Person(id: 1))
-    (portrait.expression, portrait.tan, portrait.hairColour) = (.angry, .tanned, .gray)
+    (portrait.expression, portrait.tan, portrait.hairColor) = (.angry, .tanned, .gray)
     (portrait.hairLength, portrait.curls) = (.long, .curly)
     #expect(portrait.attributeIndices(style: .zombie) == [2, 2, 0, 1, 4, 1, 1, 0, 0, 0])
     #expect(AttributeSchema.heads.allSatisfy { AttributeSchema.shows($0, in: .photo) })
@@ -69,12 +69,12 @@ struct PortraitTests {
   @Test func aRowOfTheTableHoldsTheTruth() {
     var portrait = Portrait(of: Person(id: 9))
     portrait.glasses = .glasses
-    portrait.hairColour = .red
+    portrait.hairColor = .red
     let row = portrait.attributes(style: .pixelArt, caption: "pixel art")
     #expect(
       row.map(\.name) == ["person"] + AttributeSchema.heads.map(\.name) + ["background", "clothing", "caption"])
     let values = Dictionary(uniqueKeysWithValues: row.map { ($0.name, $0.value) })
     #expect(values["person"] == "9" && values["style"] == "pixel_art" && values["glasses"] == "glasses")
-    #expect(values["hair_colour"] == "red" && values["tan"] == "natural" && values["caption"] == "pixel art")
+    #expect(values["hair_color"] == "red" && values["tan"] == "natural" && values["caption"] == "pixel art")
   }
 }

@@ -1,7 +1,7 @@
 import Portraits
 import Testing
 
-/// Pictures of the embedded world: the same bytes everywhere, and visibly what their attributes say.
+/// Pictures of the built-in domain: the same bytes everywhere, and visibly what their attributes say.
 struct RendererTests {
   @Test("the same portrait gives the same bytes, on every machine", arguments: Style.allCases)
   func bytesAreFixed(style: Style) {
@@ -10,7 +10,7 @@ struct RendererTests {
       .photo: 0xD7B9_516A_14F1_7720, .sketch: 0x9C9D_CE57_7FC6_9498,
       .zombie: 0xDF86_5BCD_B7EC_117A, .clown: 0xD57E_D0FF_6416_5B97,
       .statue: 0x35CA_302C_D4EA_8C87, .robot: 0xC759_2A68_B535_33AA,
-      .pixelArt: 0x9464_79EE_CBB4_B0B7, .watercolour: 0x4B1F_795C_F697_7811,
+      .pixelArt: 0x9464_79EE_CBB4_B0B7, .watercolor: 0x4B1F_795C_F697_7811,
     ]
     var checksum = Checksum()
     for seed in UInt64(0)..<8 {
@@ -47,13 +47,13 @@ struct RendererTests {
     }
   }
 
-  @Test func colourAloneMovesNoLabel() {
+  @Test func colorAloneMovesNoLabel() {
     for seed in UInt64(0)..<20 {
       var portrait = Portrait.random(seed: seed, split: .train)
       let labels = Renderer.render(portrait).labels
       portrait.tan = portrait.tan == .natural ? .tanned : .natural
       portrait.makeup = portrait.makeup == .none ? .strong : .none
-      portrait.hairColour = portrait.hairColour == .gray ? .brown : .gray
+      portrait.hairColor = portrait.hairColor == .gray ? .brown : .gray
       (portrait.background, portrait.clothing, portrait.light) = (.rose, .mustard, 0.9)
       for style in Style.allCases { #expect(Renderer.render(portrait, style: style).labels == labels) }
     }
@@ -70,7 +70,7 @@ struct RendererTests {
 
   static let edits = [
     Edit(name: "tanned", regions: [.skin, .neck], least: 30) { $0.tan = .tanned },
-    Edit(name: "gray hair", regions: [.hair], least: 35) { $0.hairColour = .gray },
+    Edit(name: "gray hair", regions: [.hair], least: 35) { $0.hairColor = .gray },
     Edit(name: "red lips", regions: [.mouth], least: 25) { $0.makeup = .strong },
     Edit(name: "eye shadow and blush", regions: [.skin, .eyes], least: 5) { $0.makeup = .strong },
     Edit(name: "angry", regions: [.brows, .mouth], least: 15) { $0.expression = .angry },
@@ -88,7 +88,7 @@ struct RendererTests {
     var total = 0.0
     for id in UInt64(0)..<20 {
       var portrait = Portrait(of: Person(id: id))
-      (portrait.hairColour, portrait.hairLength, portrait.curls) = (.brown, .short, .straight)
+      (portrait.hairColor, portrait.hairLength, portrait.curls) = (.brown, .short, .straight)
       let before = Renderer.render(portrait)
       edit.change(&portrait)
       total += meanDifference(before, Renderer.render(portrait), in: edit.regions)
@@ -96,14 +96,14 @@ struct RendererTests {
     #expect(total / 20 >= edit.least, "changes by \(total / 20)")
   }
 
-  @Test("the edits of colour leave the other regions alone")
-  func colourStaysInItsRegion() {
+  @Test("the edits of color leave the other regions alone")
+  func colorStaysInItsRegion() {
     for id in UInt64(0)..<20 {
       let portrait = Portrait(of: Person(id: id))
       let before = Renderer.render(portrait)
       for (change, untouched) in [
         ({ $0.tan = .tanned }, [Region.background, .clothing]),
-        ({ $0.hairColour = .gray }, [.background, .clothing, .eyes, .nose]),
+        ({ $0.hairColor = .gray }, [.background, .clothing, .eyes, .nose]),
         ({ $0.makeup = .strong }, [.background, .clothing, .hair, .neck]),
       ] as [((inout Portrait) -> Void, [Region])] {
         var changed = portrait
@@ -127,7 +127,7 @@ struct RendererTests {
     }
   }
 
-  @Test func sketchesAndStatuesHaveNoColour() {
+  @Test func sketchesAndStatuesHaveNoColor() {
     let portrait = Portrait.random(seed: 3, split: .train)
     for style in [Style.sketch, .statue] {
       let rgb = Renderer.render(portrait, style: style).rgb
@@ -138,7 +138,7 @@ struct RendererTests {
     }
   }
 
-  @Test func strokesAreTheSamePersonInFewColours() {
+  @Test func strokesAreTheSamePersonInFewColors() {
     let portrait = Portrait.random(seed: 11, split: .heldOut)
     let strokes = portrait.strokes()
     #expect(strokes == portrait.strokes())

@@ -22,14 +22,14 @@ static float *numbers(size_t count) {
 static size_t up(size_t n, size_t step) { return (n + step - 1) / step * step; }
 
 static void winograd(void) {
-  const int64_t m = draw(0, 1) ? 4 : 2, doubled = draw(0, 3) == 0, pooled = draw(0, 3) == 0;
+  const int64_t m = draw(0, 1) ? 4 : 2, upsample2x = draw(0, 3) == 0, pooled = draw(0, 3) == 0;
   const size_t items = draw(1, 2), h = 2 * draw(2, 8), w = 2 * draw(2, 8), c = draw(1, 70), o = draw(1, 70);
   const size_t planes = (size_t)((m + 2) * (m + 2));
-  const ck_winograd g = {m, (int64_t)h, (int64_t)w, (int64_t)c, (int64_t)h, (int64_t)w, (int64_t)o, 1, 1, doubled,
+  const ck_winograd g = {m, (int64_t)h, (int64_t)w, (int64_t)c, (int64_t)h, (int64_t)w, (int64_t)o, 1, 1, upsample2x,
                          pooled};
   const size_t tiles = items * ((h + (size_t)m - 1) / (size_t)m) * ((w + (size_t)m - 1) / (size_t)m);
   const size_t rows = up(c, 16), columns = up(o, 32), panels = columns / 32;
-  float *x = numbers(items * h * w * c / (doubled ? 4 : 1)), *y = numbers(items * h * w * o / (pooled ? 4 : 1));
+  float *x = numbers(items * h * w * c / (upsample2x ? 4 : 1)), *y = numbers(items * h * w * o / (pooled ? 4 : 1));
   float *residual = numbers(items * h * w * o / (pooled ? 4 : 1)), *gy = numbers(items * h * w * o);
   float *weight = numbers(9 * c * o), *bias = numbers(o), *shift = numbers(items * o), *gw = numbers(9 * c * o);
   float *v = numbers(planes * tiles * rows), *z = calloc(planes * tiles * columns, 4);

@@ -20,7 +20,7 @@ struct BatchTests {
     try contexts.map { try $0.run().mapValues { $0.map(\.data) } }
   }
 
-  @Test(arguments: ["ddim", "fixed_point", "coupled", "edit_friendly"])
+  @Test(arguments: ["ddim", "fixed_point", "belm", "edit_friendly"])
   func inversions(_ method: String) throws {
     let values: [String: Value] = ["steps": .int(6), "method": .string(method), "iterations": .int(4)]
     func contexts() throws -> [BenchContext] {
@@ -44,8 +44,8 @@ struct BatchTests {
   }
 
   @Test func latentsOfDifferentKinds() throws {
-    let latents = try latents(["edit_friendly", "ddim", "coupled"], returnSteps: [500, 400, 500])
-    let more = try latents + self.latents(["coupled", "edit_friendly", "ddim"])
+    let latents = try latents(["edit_friendly", "ddim", "belm"], returnSteps: [500, 400, 500])
+    let more = try latents + self.latents(["belm", "edit_friendly", "ddim"])
     func contexts() throws -> [BenchContext] { try more.map { try world.sampling($0, ["steps": .int(6)]) } }
     #expect(try together(contexts()) == alone(contexts()))
   }

@@ -21,7 +21,7 @@ final class BenchContext: StageContext {
   let threads = 1
 
   private var single: [String: Artifact] = [:]
-  private var lists: [String: [LabelledArtifact]] = [:]
+  private var lists: [String: [LabeledArtifact]] = [:]
   private let sources: [String: [SourceFile]]
   private var objects: [Digest: Data] = [:]
 
@@ -57,10 +57,10 @@ final class BenchContext: StageContext {
       switch input {
       case .one(let type, let items): single[port] = kept(items, type)
       case .list(let type, let members):
-        lists[port] = members.map { LabelledArtifact(label: $0.label, artifact: kept($0.items, type)) }
+        lists[port] = members.map { LabeledArtifact(label: $0.label, artifact: kept($0.items, type)) }
       case .swept(let members):
         lists[port] = members.map {
-          LabelledArtifact(label: $0.label, axes: $0.axes, artifact: kept($0.items, $0.type))
+          LabeledArtifact(label: $0.label, axes: $0.axes, artifact: kept($0.items, $0.type))
         }
       }
     }
@@ -96,7 +96,7 @@ final class BenchContext: StageContext {
   // MARK: StageContext
 
   func input(_ port: String) -> Artifact? { single[port] }
-  func inputs(_ port: String) -> [LabelledArtifact] { lists[port] ?? [] }
+  func inputs(_ port: String) -> [LabeledArtifact] { lists[port] ?? [] }
   func mixture(_ port: String) -> Mixture<Artifact>? { nil }
   func files(_ parameter: String) -> [SourceFile] { sources[parameter] ?? [] }
   func read(_ item: Artifact.Item) throws -> Data { try #require(objects[item.object]) }
@@ -123,7 +123,7 @@ final class BenchContext: StageContext {
   }
 }
 
-/// A PNG of one colour.
+/// A PNG of one color.
 func plainPicture(_ gray: UInt8, side: Int = 16) throws -> Data {
   try Image(width: side, height: side, color: Color(red: gray, green: gray, blue: gray)).pngData()
 }

@@ -30,7 +30,7 @@ struct CatalogTests {
 
   @Test func timeAndMemoryAreAllThatDoesNotMatter() {
     let others = Catalog.kinds.flatMap(\.parameters).filter { !$0.isSemantic }.map(\.name)
-    #expect(Set(others) == ["save_every", "memory"])
+    #expect(Set(others) == ["activation_memory_mb", "checkpoint_every_s"])
   }
 
   private static func key(of kind: StageKind, _ name: String, _ value: Value?) -> Digest {

@@ -17,7 +17,7 @@ struct EstimateTests {
     let load = try Self.kind("load")
     let parameters = Parameters(["diffusion": .string(file)])
     let estimate = load.estimate(
-      Foresight(
+      EstimateInput(
         parameters: parameters, inputs: [:], files: ["diffusion": [file]], actions: 1,
         outputs: load.outputs(parameters)))
     flop = try #require(estimate.outputs["diffusion"]?.flopPerEvaluation)
@@ -31,14 +31,14 @@ struct EstimateTests {
   private func estimate(_ context: BenchContext, inputs: [String: [OutputEstimate]], actions: Int = 1) -> StageEstimate
   {
     context.kind.estimate(
-      Foresight(
+      EstimateInput(
         parameters: context.parameters, inputs: inputs, files: [:], actions: actions,
         outputs: context.kind.outputs(context.parameters)))
   }
 
   private var model: OutputEstimate { OutputEstimate(bytes: world.model.count, flopPerEvaluation: flop) }
 
-  @Test(arguments: ["ddim", "coupled", "edit_friendly"])
+  @Test(arguments: ["ddim", "belm", "edit_friendly"])
   func ofInversions(method: String) throws {
     let context = try world.inversion(["steps": .int(12), "method": .string(method)])
     try context.run()
@@ -75,7 +75,7 @@ struct EstimateTests {
     }
     let context = try BenchContext(
       "finetune",
-      ["target": .string("zombie"), "steps": .int(3), "passes": .int(2), "method": .string(method)],
+      ["target": .string("zombie"), "steps": .int(3), "epochs": .int(2), "method": .string(method)],
       inputs: [
         "model": .one(.diffusion, [("", world.model)]), "latents": .one(.latents, latents),
         "clip": .one(.clip, [("", world.clip)]),
@@ -92,7 +92,8 @@ struct EstimateTests {
     let context = try BenchContext(
       "train",
       [
-        "network": .string("diffusion"), "steps": .int(3), "batch": .int(2), "warmup": .int(1), "channels": .int(8),
+        "network": .string("diffusion"), "steps": .int(3), "batch_size": .int(2), "warmup_steps": .int(1),
+        "channels": .int(8),
         "multipliers": .list([.int(1), .int(2)]), "groups": .int(4),
       ], inputs: ["images": .one(.images, world.portraits)])
     try context.run()
@@ -108,7 +109,7 @@ struct EstimateTests {
   @Test func ofWhatSynthesizes() throws {
     for contrasts in [[], ["tan"]] {
       let context = try BenchContext(
-        "synthesize", ["count": .int(5), "size": .int(16), "contrasts": .list(contrasts.map(Value.string))])
+        "synthesize", ["count": .int(5), "size": .int(16), "counterfactuals": .list(contrasts.map(Value.string))])
       try context.run()
       let estimate = estimate(context, inputs: [:])
       #expect(estimate.outputs["images"]?.items == context.written["images"]?.count)

@@ -85,12 +85,13 @@ struct ExtremesTests {
     ]
     func trained(_ network: String, _ values: [String: Value] = [:]) -> String? {
       let usual: [String: Value] = [
-        "network": .string(network), "steps": .int(1), "batch": .int(1), "attributes": .list([.string("age")]),
+        "network": .string(network), "steps": .int(1), "batch_size": .int(1), "attributes": .list([.string("age")]),
       ]
       return run("train", usual.merging(values) { $1 }, inputs)
     }
     #expect(
-      trained("judge") == "the pictures are 24×24, but this network needs pictures of sides that are multiples of 16: "
+      trained("classifier")
+        == "the pictures are 24×24, but this network needs pictures of sides that are multiples of 16: "
         + "load them with `size`")
     #expect(trained("perceptual") == nil)
     #expect(

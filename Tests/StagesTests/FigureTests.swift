@@ -178,9 +178,9 @@ struct FigureTests {
   }
 
   @Test func tablesAndPlacesAreToldApart() throws {
-    let members = [1, 2].map { table(losses, "losses", [axis("passes", .int($0))]) } + [table(losses, "others")]
+    let members = [1, 2].map { table(losses, "losses", [axis("epochs", .int($0))]) } + [table(losses, "others")]
     let svg = try plot(["x": .string("iteration"), "measures": .list([.string("loss")])], members)
-    #expect(words(svg) == ["iteration", "loss", "losses, passes = 1", "losses, passes = 2", "others"])
+    #expect(words(svg) == ["iteration", "loss", "losses, epochs = 1", "losses, epochs = 2", "others"])
   }
 
   @Test(arguments: [

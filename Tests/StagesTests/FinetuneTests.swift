@@ -17,8 +17,8 @@ struct FinetuneTests {
 
   private func tuning(_ values: [String: Value], of model: [Data]? = nil) throws -> BenchContext {
     let usual: [String: Value] = [
-      "target": .string("zombie"), "steps": .int(3), "passes": .int(4), "learning_rate": .double(0.01),
-      "save_every": .double(0),
+      "target": .string("zombie"), "steps": .int(3), "epochs": .int(4), "learning_rate": .double(0.01),
+      "checkpoint_every_s": .double(0),
     ]
     return try BenchContext(
       "finetune", usual.merging(values) { $1 },
@@ -38,7 +38,7 @@ struct FinetuneTests {
     try world.sampled(latent, ["steps": .int(4)], model: model)
   }
 
-  private let lora: [String: Value] = ["adapter": .string("lora"), "rank": .int(2)]
+  private let lora: [String: Value] = ["adapter": .string("lora"), "lora_rank": .int(2)]
 
   @Test func aChangeOfLowRankIsSmallAndUsedLikeAModel() throws {
     let model = try tuned(lora)
@@ -60,7 +60,7 @@ struct FinetuneTests {
   @Test func aChangeStandsOnAChange() throws {
     let first = try tuned(lora)
     let second = try tuned(
-      lora.merging(["target": .string("sketch"), "adapted": .string("attention")]) { $1 }, of: first)
+      lora.merging(["target": .string("sketch"), "lora_targets": .string("attention")]) { $1 }, of: first)
     #expect(second.count == 3 && Array(second[1...]) == first)
     #expect(distance(try picture(second), try picture(first)) > 1e-4)
     // All of the weights may learn on top of it, too.
@@ -71,7 +71,7 @@ struct FinetuneTests {
 
   @Test(arguments: [("attention", "q", "conv1"), ("convolutions", "conv1", "q")])
   func layersAreChosen(_ adapted: String, _ with: String, _ without: String) throws {
-    let model = try tuned(lora.merging(["adapted": .string(adapted)]) { $1 })
+    let model = try tuned(lora.merging(["lora_targets": .string(adapted)]) { $1 })
     let names = try Safetensors.read(model[0], from: "change").tensors.keys
     #expect(names.contains { $0.hasSuffix(".\(with).lora_A.weight") })
     #expect(names.contains { $0.hasSuffix(".\(with).lora_B.weight") })
@@ -86,7 +86,7 @@ struct FinetuneTests {
     #expect(file.tensors["mid.attn_1.q.lora_A.weight"]?.shape == [2, 16, 1, 1])
     #expect(file.tensors["mid.attn_1.q.lora_B.weight"]?.shape == [16, 2, 1, 1])
     #expect(file.metadata["low_rank_scale"] == "1.0" && file.metadata["base"]?.count == 64)
-    let half = try Safetensors.read(tuned(lora.merging(["alpha": .double(1)]) { $1 })[0], from: "change")
+    let half = try Safetensors.read(tuned(lora.merging(["lora_alpha": .double(1)]) { $1 })[0], from: "change")
     #expect(half.metadata["low_rank_scale"] == "0.5")
   }
 
@@ -102,7 +102,8 @@ struct FinetuneTests {
         == "model: the low-rank change does not fit the model: 'conv_up.weight' is missing or misshaped")
   }
 
-  @Test(arguments: [[:], ["adapter": .string("lora")], ["method": .string("efficient_official")]] as [[String: Value]])
+  @Test(
+    arguments: [[:], ["adapter": .string("lora")], ["gradient": .string("per_step_official")]] as [[String: Value]])
   func goesOnWithTheSameBytes(_ values: [String: Value]) throws {
     let whole = try tuned(values)
     let first = try tuning(values)
@@ -118,11 +119,11 @@ struct FinetuneTests {
   /// A rate that no network survives stops a fine-tuning where a number is not finite, and what was saved before it is.
   @Test(
     arguments: [
-      [:], ["adapter": .string("lora"), "rank": .int(2)], ["method": .string("efficient")],
+      [:], ["adapter": .string("lora"), "lora_rank": .int(2)], ["gradient": .string("per_step")],
       ["method": .string("latent")],
     ] as [[String: Value]])
   func stopsWhereANumberIsNotFinite(_ values: [String: Value]) throws {
-    let wild: [String: Value] = ["learning_rate": .double(1), "rate_factor": .double(10), "passes": .int(400)]
+    let wild: [String: Value] = ["learning_rate": .double(1), "lr_gamma": .double(10), "epochs": .int(400)]
     let isLatent = values["method"] == .string("latent")
     let context = try tuning(
       wild.merging(values) { $1 }.merging(isLatent ? ["learning_rate": .double(1e300)] : [:]) { $1 })
@@ -130,7 +131,7 @@ struct FinetuneTests {
     #expect(error.description.contains(isLatent ? "latent 'a', iteration " : "iteration "), "\(error)")
     #expect(error.description.contains(" of 400: "))
     #expect(error.description.contains("lower 'learning_rate' (it is \(isLatent ? "1e+300" : "1.0"))"))
-    #expect(isLatent || error.description.contains("or 'rate_factor' (it is 10.0)"))
+    #expect(isLatent || error.description.contains("or 'lr_gamma' (it is 10.0)"))
     #expect(context.written.isEmpty)
     if let state = context.state {
       #expect(try Safetensors.read(state, from: "state").tensors.values.allSatisfy(\.isFinite))
@@ -161,7 +162,7 @@ struct FinetuneTests {
 
   @Test func clipSeesPicturesAsItIsTold() throws {
     func losses(_ preprocessing: String) throws -> [String] {
-      let context = try tuning(["clip_preprocessing": .string(preprocessing), "passes": .int(1)])
+      let context = try tuning(["clip_preprocessing": .string(preprocessing), "epochs": .int(1)])
       try context.run()
       return try context.table("losses").column("clip") ?? []
     }

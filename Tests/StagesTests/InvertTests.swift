@@ -23,13 +23,13 @@ struct InvertTests {
     return (noise, try Safetensors.data(of: CheckpointTensors(tensors: ["noise": noise])))
   }
 
-  @Test(arguments: [("ddim", 11), ("coupled", 12), ("edit_friendly", 12)])
+  @Test(arguments: [("ddim", 11), ("belm", 12), ("edit_friendly", 12)])
   func methodsTellWhatTheyTook(_ method: String, _ evaluations: Int) throws {
     let (_, effort) = try world.inverted(["steps": .int(12), "method": .string(method)])
     #expect(effort == ["evaluations": Double(evaluations)])
   }
 
-  @Test(arguments: ["coupled", "edit_friendly"])
+  @Test(arguments: ["belm", "edit_friendly"])
   func exactMethodsBringThePictureBack(_ method: String) throws {
     let (latent, _) = try world.inverted(["steps": .int(12), "method": .string(method)])
     let image = try world.sampled(latent, ["steps": .int(12)])
@@ -57,11 +57,11 @@ struct InvertTests {
   }
 
   @Test func latentsOfAnExactMethodAreSampledAsTheyWereMade() throws {
-    let (coupled, _) = try world.inverted(["steps": .int(12), "method": .string("coupled")])
+    let (belm, _) = try world.inverted(["steps": .int(12), "method": .string("belm")])
     let (kept, _) = try world.inverted(["steps": .int(12), "method": .string("edit_friendly")])
     let noise = try noise(40).data
     #expect(
-      complaint { _ = try world.sampled(coupled, ["steps": .int(40)]) }
+      complaint { _ = try world.sampled(belm, ["steps": .int(40)]) }
         == "the latents were made to be sampled by coupled states in 12 steps: set `steps: 12`")
     #expect(
       complaint { _ = try world.sampled(kept, ["steps": .int(11)]) }
@@ -71,14 +71,14 @@ struct InvertTests {
     ] as [([String: Value], Data?)] {
       let given = values.merging(["steps": .int(12)]) { $1 }
       #expect(
-        complaint { _ = try world.sampled(coupled, given, noise: noise) }
+        complaint { _ = try world.sampled(belm, given, noise: noise) }
           == "the latents were made to be sampled by coupled states: leave `sampler`, `eta` and `noise` out")
     }
   }
 
   @Test func coupledStatesNeedDistinctTimes() throws {
     let context = try BenchContext(
-      "invert", ["method": .string("coupled"), "steps": .int(12), "return_step": .int(5)])
+      "invert", ["method": .string("belm"), "steps": .int(12), "return_step": .int(5)])
     #expect(context.complaints() == ["12 steps from time 5 meet a time twice: take at most 5 steps"])
     #expect(try BenchContext("invert", ["steps": .int(12), "return_step": .int(5)]).complaints() == [])
   }
@@ -87,7 +87,7 @@ struct InvertTests {
     arguments: [
       (["method": "spline"], "a: the method 'spline' of this latent is not known: invert the picture again"),
       (
-        ["method": "coupled", "steps": "3"],
+        ["method": "belm", "steps": "3"],
         "a: expected a second state 'second' [16, 16, 3] and 'steps' beside the latent, as its metadata say"
       ),
       (

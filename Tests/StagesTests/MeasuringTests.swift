@@ -55,9 +55,9 @@ struct MeasuringTests {
     #expect(made.table.rows == [["ours", "inf"], ["theirs", "nan"], ["others", "-inf"]])
     // What is no number leads nobody.
     #expect(
-      made.trend["psnr.least_lead"]?.double?.isNaN == true && made.trend["psnr.least_rise"]?.double?.isNaN == true)
+      made.trend["psnr.min_margin"]?.double?.isNaN == true && made.trend["psnr.min_step"]?.double?.isNaN == true)
     let same = try means([("ours", [("a", "\"Infinity\"")]), ("theirs", [("a", "\"Infinity\"")])])
-    #expect(same.trend["psnr.least_lead"]?.double == 0)
+    #expect(same.trend["psnr.min_margin"]?.double == 0)
     #expect(
       complaint { _ = try means([("ours", [("a", "\"much\"")])]) }
         == "'psnr' of 'a' is \"much\", which is no number: measure it again")
@@ -96,7 +96,7 @@ struct MeasuringTests {
     return try BenchContext(
       "metric", item: "0", ["measures": .list([.string("diversity")])],
       inputs: [
-        "images": .one(.images, [items[0]]), "among": .one(.images, items),
+        "images": .one(.images, [items[0]]), "population": .one(.images, items),
         "perceptual": .one(.perceptual, [("", network)]),
       ])
   }
@@ -114,16 +114,16 @@ struct MeasuringTests {
     #expect(try abs(value([90, 90, 200]) - distance / 2) < 1e-12)
     #expect(
       complaint { try diversity(of: [plainPicture(90, side: 64)]).run() }
-        == "'diversity' needs at least two pictures in 'among'")
+        == "'diversity' needs at least two pictures in 'population'")
   }
 
   @Test func measuresAskForTheirInputs() throws {
-    let measures: Value = .list(["mae", "s_dir", "judge"].map(Value.string))
+    let measures: Value = .list(["mae", "s_dir", "attribute_accuracy"].map(Value.string))
     #expect(
       try BenchContext("metric", ["measures": measures]).complaints(["images": [.images], "reference": [.images]]) == [
-        "'s_dir' needs the input 'clip': add it", "'judge' needs the input 'judge': add it",
+        "'s_dir' needs the input 'clip': add it", "'attribute_accuracy' needs the input 'classifier': add it",
         "'s_dir' needs the parameter 'target': what the pictures shall show",
-        "the judge's measures need 'attributes', such as {tan: tanned}",
+        "the classifier's measures need 'attributes', such as {tan: tanned}",
       ])
   }
 
@@ -178,7 +178,7 @@ struct MeasuringTests {
       (label: $0.0, axes: [(String, Value)](), mae: $0.1)
     }
     #expect(
-      try trend(rows) == #"{"mae.least_rise":-0.25,"mae.least_lead":-1.0,"mae.greatest_lead":0.25}"#)
+      try trend(rows) == #"{"mae.min_step":-0.25,"mae.min_margin":-1.0,"mae.max_margin":0.25}"#)
   }
 
   @Test func rowsAreComparedAtTheSamePlaceAlone() throws {
@@ -186,10 +186,10 @@ struct MeasuringTests {
       ("ours", [("step", .int(300))], 1), ("ours", [("step", .int(400))], 10),
       ("one", [("step", .int(300))], 2), ("one", [("step", .int(400))], 14),
     ]
-    #expect(try trend(rows) == #"{"mae.least_rise":-8.0,"mae.least_lead":-4.0,"mae.greatest_lead":-1.0}"#)
+    #expect(try trend(rows) == #"{"mae.min_step":-8.0,"mae.min_margin":-4.0,"mae.max_margin":-1.0}"#)
     // What no sweep reaches is compared everywhere, and what is swept further wherever the common axes agree.
     let more = rows + [("fixed", [], 9), ("finer", [("step", .int(400)), ("rate", .double(0.5))], 12)]
-    #expect(try trend(more).hasSuffix(#""mae.least_lead":-8.0,"mae.greatest_lead":1.0}"#))
+    #expect(try trend(more).hasSuffix(#""mae.min_margin":-8.0,"mae.max_margin":1.0}"#))
   }
 
   @Test func placesOfASweepCanBeAveraged() throws {
@@ -201,8 +201,8 @@ struct MeasuringTests {
     ]
     func average(_ names: String...) -> [String: Value] { ["average": .list(names.map(Value.string))] }
     #expect(
-      try trend(rows, average("text")) == #"{"mae.least_rise":3.0,"mae.least_lead":-6.0,"mae.greatest_lead":-6.0}"#)
-    #expect(try trend(rows, average("text", "step")).hasPrefix(#"{"mae.least_rise":4.5,"#), "of 2 and 5")
+      try trend(rows, average("text")) == #"{"mae.min_step":3.0,"mae.min_margin":-6.0,"mae.max_margin":-6.0}"#)
+    #expect(try trend(rows, average("text", "step")).hasPrefix(#"{"mae.min_step":4.5,"#), "of 2 and 5")
     #expect(
       complaint { _ = try trend(rows, average("texts")) } == "'rows' has no swept axis 'texts': it has w.text, step")
   }
@@ -211,9 +211,9 @@ struct MeasuringTests {
     let rows: [(label: String, axes: [(String, Value)], mae: Double)] = [
       ("ours", [("step", .int(300))], 1), ("ours", [("step", .int(400))], 2),
     ]
-    #expect(try trend(rows) == #"{"mae.least_rise":1.0}"#)
+    #expect(try trend(rows) == #"{"mae.min_step":1.0}"#)
     // Along a sweep of one place, nothing rises or falls; without a sweep there is nothing of the kind.
-    #expect(try trend([rows[0]]) == #"{"mae.least_rise":"nothing to measure"}"#)
+    #expect(try trend([rows[0]]) == #"{"mae.min_step":"nothing to measure"}"#)
     #expect(try trend([("ours", [], 1)]) == "{}")
   }
 
@@ -222,8 +222,8 @@ struct MeasuringTests {
     let named = kind.outputs(Parameters(["measures": .list([.string("mae"), .string("s_dir")])]))
     #expect(
       named[1].measures == [
-        "mae.least_rise", "mae.least_lead", "mae.greatest_lead", "s_dir.least_rise", "s_dir.least_lead",
-        "s_dir.greatest_lead",
+        "mae.min_step", "mae.min_margin", "mae.max_margin", "s_dir.min_step", "s_dir.min_margin",
+        "s_dir.max_margin",
       ])
     #expect(kind.outputs(Parameters([:]))[1].measures == nil)
   }

@@ -20,7 +20,8 @@ struct SmallWorld {
       let context = try BenchContext(
         "train",
         [
-          "network": .string(network), "steps": .int(30), "batch": .int(3), "warmup": .int(1), "average": .double(0),
+          "network": .string(network), "steps": .int(30), "batch_size": .int(3), "warmup_steps": .int(1),
+          "ema_decay": .double(0),
           "learning_rate": .double(0.01), "channels": .int(8), "multipliers": .list([.int(1), .int(2)]),
           "groups": .int(4), "merges": .int(50),
         ],
@@ -54,12 +55,12 @@ struct SmallWorld {
   }
 
   /// The latent of the first portrait, and what it took.
-  func inverted(_ values: [String: Value], noise: Data? = nil) throws -> (latent: Data, effort: [String: Double]) {
+  func inverted(_ values: [String: Value], noise: Data? = nil) throws -> (latent: Data, stats: [String: Double]) {
     let written = try inversion(values, noise: noise).run()
-    let effort = try JSON(parsing: #require(written["effort"]?.first).data)
+    let stats = try JSON(parsing: #require(written["stats"]?.first).data)
     return (
       try #require(written["latents"]?.first).data,
-      Dictionary(uniqueKeysWithValues: (effort.members ?? []).map { ($0.name, $0.value.double ?? .nan) })
+      Dictionary(uniqueKeysWithValues: (stats.members ?? []).map { ($0.name, $0.value.double ?? .nan) })
     )
   }
 

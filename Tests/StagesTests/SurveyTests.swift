@@ -6,7 +6,7 @@ import StageKit
 import Stages
 import Testing
 
-/// `survey`: what it asks, that it is blind, and that its key tells the truth. Pictures have colours that tell where
+/// `survey`: what it asks, that it is blind, and that its key tells the truth. Pictures have colors that tell where
 /// they are from: red the method (0 for originals), green the style, blue the person.
 struct SurveyTests {
   typealias Member = (label: String, axes: [Axis], items: [(name: String, data: Data)])
@@ -63,7 +63,7 @@ struct SurveyTests {
       key = try context.table("key")
     }
 
-    /// The colour of what a trial, counted from 1, shows.
+    /// The color of what a trial, counted from 1, shows.
     func color(_ trial: Int, _ role: String) throws -> (red: UInt8, green: UInt8, blue: UInt8)? {
       guard let place = try #require(data["trials"]?.array)[trial - 1][role]?.int else { return nil }
       let text = try #require(data["pictures"]?.array?[place].string)

@@ -35,20 +35,20 @@ struct SynthesizeTests {
   }
 
   @Test func attributesMayBeRestricted() throws {
-    let allowed: Value = .map(["hair_colour": .list([.string("black"), .string("brown")])])
-    let colours = try portraits(["count": .int(20), "attributes": allowed]).table("table").column("hair_colour")
-    #expect(Set(colours ?? []) == ["black", "brown"])
+    let allowed: Value = .map(["hair_color": .list([.string("black"), .string("brown")])])
+    let colors = try portraits(["count": .int(20), "attributes": allowed]).table("table").column("hair_color")
+    #expect(Set(colors ?? []) == ["black", "brown"])
   }
 
   private static let contrasts = [
-    "style", "expression", "makeup", "tan", "hair_colour", "hair_length", "curly", "beard", "glasses", "age",
+    "style", "expression", "makeup", "tan", "hair_color", "hair_length", "curly", "beard", "glasses", "age",
   ]
 
   @Test("a contrast is the same person with one attribute or the style changed, and the captions say so")
   func contrasts() throws {
     let table = try portraits(
       [
-        "count": .int(120), "contrasts": .list(Self.contrasts.map(Value.string)), "captions": .int(8),
+        "count": .int(120), "counterfactuals": .list(Self.contrasts.map(Value.string)), "captions": .int(8),
         "styles": .list(["photo", "sketch"].map(Value.string)),
       ]
     ).table("table")

@@ -24,7 +24,8 @@ struct TrainTests {
       "labels": .one(.images, world["labels"] ?? []),
     ]
     let tiny: [String: Value] = [
-      "network": .string(network), "steps": .int(2), "batch": .int(2), "warmup": .int(1), "channels": .int(8),
+      "network": .string(network), "steps": .int(2), "batch_size": .int(2), "warmup_steps": .int(1),
+      "channels": .int(8),
       "multipliers": .list([.int(1), .int(2)]), "groups": .int(4), "merges": .int(50), "attributes": Self.attributes,
       "classes": .list(Self.regions.map(Value.string)),
     ]
@@ -32,7 +33,7 @@ struct TrainTests {
       "train", tiny.merging(values) { $1 }, inputs: inputs.merging(changing) { $1 })
   }
 
-  @Test(arguments: ["diffusion", "clip", "identity", "segmenter", "perceptual", "judge"])
+  @Test(arguments: ["diffusion", "clip", "identity", "segmenter", "perceptual", "classifier"])
   func everyNetworkLearnsAndCanBeLoaded(network: String) throws {
     let context = try train(network)
     let model = try #require(context.run()["model"]?.first).data
@@ -43,10 +44,11 @@ struct TrainTests {
     #expect(String(decoding: model.prefix(4000), as: UTF8.self).contains("architecture"))
   }
 
-  @Test func anAdversaryMakesCLIPsLessonsHarder() throws {
-    func losses(_ robustness: Double) throws -> [Double] {
+  @Test func anAdversaryMakesCLIPsTrainingHarder() throws {
+    func losses(_ epsilon: Double) throws -> [Double] {
       let context = try train(
-        "clip", ["steps": .int(40), "batch": .int(4), "together": .int(2), "robustness": .double(robustness)])
+        "clip",
+        ["steps": .int(40), "batch_size": .int(4), "group_size": .int(2), "adversarial_epsilon": .double(epsilon)])
       try context.run()
       return try (context.table("losses").column("loss") ?? []).compactMap(Double.init)
     }
@@ -59,7 +61,11 @@ struct TrainTests {
   @Test func wordsAreLearntByAHeadThatIsDropped() throws {
     func trained(_ weight: Double) throws -> (model: Data, losses: [Double]) {
       let context = try train(
-        "clip", ["steps": .int(60), "batch": .int(4), "learning_rate": .double(3e-3), "words_weight": .double(weight)])
+        "clip",
+        [
+          "steps": .int(60), "batch_size": .int(4), "learning_rate": .double(3e-3),
+          "caption_loss_weight": .double(weight),
+        ])
       let model = try #require(context.run()["model"]?.first).data
       return (model, try (context.table("losses").column("loss") ?? []).compactMap(Double.init))
     }
@@ -73,7 +79,7 @@ struct TrainTests {
   @Test func aCancelledTrainingGoesOnWithTheSameBytes() throws {
     let whole = try train("diffusion", ["steps": .int(35)]).run()
 
-    let cut = try train("diffusion", ["steps": .int(35), "save_every": .double(0)])
+    let cut = try train("diffusion", ["steps": .int(35), "checkpoint_every_s": .double(0)])
     cut.patience = 27
     #expect(throws: Cancelled.self) { try cut.run() }
     #expect(cut.savings == 3 && cut.written.isEmpty, "after 10 and 20 steps, and where it was stopped")
@@ -86,7 +92,7 @@ struct TrainTests {
   }
 
   @Test func stateOfAnotherShapeIsLeftAlone() throws {
-    let cut = try train("diffusion", ["steps": .int(11), "save_every": .double(0)])
+    let cut = try train("diffusion", ["steps": .int(11), "checkpoint_every_s": .double(0)])
     try cut.run()
     let other = try train("diffusion", ["channels": .int(4)])
     other.state = cut.state
@@ -101,10 +107,10 @@ struct TrainTests {
   }
 
   @Test(arguments: [
-    ("judge", "name,age\n", "the table has no column 'item': its cells name the pictures"),
-    ("judge", "item,age,tan\n", "the table has no row for picture 'portrait-0'"),
-    ("judge", Self.rows("item,age", "young"), "the table has no column 'tan': it has age, item"),
-    ("judge", Self.rows("item,age,tan", "young,"), "the table's column 'tan' is empty"),
+    ("classifier", "name,age\n", "the table has no column 'item': its cells name the pictures"),
+    ("classifier", "item,age,tan\n", "the table has no row for picture 'portrait-0'"),
+    ("classifier", Self.rows("item,age", "young"), "the table has no column 'tan': it has age, item"),
+    ("classifier", Self.rows("item,age,tan", "young,"), "the table's column 'tan' is empty"),
     ("identity", Self.rows("item,age", "young"), "the table has no column 'person': it has age, item"),
     ("clip", Self.rows("item,age", "young"), "the table has no column 'caption': CLIP learns from captions"),
   ])
@@ -121,8 +127,8 @@ struct TrainTests {
   @Test func labelsMustBeClasses() throws {
     let context = try train("segmenter", ["classes": .list([.string("background")])])
     #expect(complaint { try context.run() }?.hasSuffix(", but there are 1 classes") == true)
-    let unlabelled = try train("segmenter", changing: ["labels": .one(.images, [("x", plainPicture(0))])])
-    #expect(complaint { try unlabelled.run() } == "'labels' has no item 'portrait-0'")
+    let unlabeled = try train("segmenter", changing: ["labels": .one(.images, [("x", plainPicture(0))])])
+    #expect(complaint { try unlabeled.run() } == "'labels' has no item 'portrait-0'")
   }
 
   @Test func whatANetworkLearnsFromIsAskedForBeforeAnythingRuns() throws {
@@ -132,8 +138,8 @@ struct TrainTests {
     #expect(try complaints("diffusion") == [])
     #expect(try complaints("clip") == ["training clip needs the input 'table': add it"])
     #expect(
-      try complaints("judge", ["images": [.images], "table": [.table]])
-        == ["training judge needs 'attributes': name the table's columns that it shall tell apart"])
+      try complaints("classifier", ["images": [.images], "table": [.table]])
+        == ["training classifier needs 'attributes': name the table's columns that it shall tell apart"])
     #expect(
       try complaints("segmenter") == [
         "training a segmenter needs the input 'labels': add it",

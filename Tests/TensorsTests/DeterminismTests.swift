@@ -18,10 +18,10 @@ import Testing
     Case("conv2d", [[2, 33, 29, 24], [3, 3, 24, 40], [40]]) { $0[0].conv2d($0[1], $0[2], padding: .all(1)) },
     Case("conv2d, stride 2", [[2, 33, 29, 24], [3, 3, 24, 40]]) { $0[0].conv2d($0[1], stride: 2, padding: .all(1)) },
     Case("conv2d, many tiles", [[1, 93, 101, 40], [3, 3, 40, 72], [72], [1, 72], [1, 93, 101, 72]]) {
-      $0[0].conv2d($0[1], $0[2], padding: .all(1), shift: $0[3], residual: $0[4])
+      $0[0].conv2d($0[1], $0[2], padding: .all(1), channelBias: $0[3], residual: $0[4])
     },
-    Case("conv2d, doubled", [[2, 17, 13, 64], [3, 3, 64, 64]]) {
-      $0[0].conv2d($0[1], padding: .all(1), doubled: true)
+    Case("conv2d, upsample2x", [[2, 17, 13, 64], [3, 3, 64, 64]]) {
+      $0[0].conv2d($0[1], padding: .all(1), upsample2x: true)
     },
     Case("conv2d, few pixels", [[1, 8, 8, 96], [3, 3, 96, 160], [160]]) {
       $0[0].conv2d($0[1], $0[2], padding: .all(1))

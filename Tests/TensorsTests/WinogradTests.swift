@@ -8,18 +8,18 @@ import Testing
   struct Geometry: Sendable, CustomStringConvertible {
     let m: Int, items: Int, height: Int, width: Int, channels: Int, outputs: Int
     let padding: Padding
-    let doubled: Bool
+    let upsample2x: Bool
     var description: String {
-      "F(\(m)), \(items)x\(height)x\(width)x\(channels) to \(outputs), \(padding)\(doubled ? ", doubled" : "")"
+      "F(\(m)), \(items)x\(height)x\(width)x\(channels) to \(outputs), \(padding)\(upsample2x ? ", upsample2x" : "")"
     }
 
     var convolution: WinogradConvolution {
-      let size = doubled ? 2 : 1
+      let size = upsample2x ? 2 : 1
       let (h, w) = (size * height, size * width)
       return WinogradConvolution(
         m: m, input: [items, h, w, channels],
         output: [items, h + padding.top + padding.bottom - 2, w + padding.left + padding.right - 2, outputs],
-        top: padding.top, left: padding.left, doubled: doubled)
+        top: padding.top, left: padding.left, upsample2x: upsample2x)
     }
 
     /// What rounding may add up to, of the largest value.
@@ -33,22 +33,22 @@ import Testing
       // All channels of the largest U-Nets, more tiles than a block, and more than one chunk of the weight's gradient.
       [
         Geometry(
-          m: m, items: 1, height: 16, width: 16, channels: 1024, outputs: 48, padding: .all(1), doubled: false),
+          m: m, items: 1, height: 16, width: 16, channels: 1024, outputs: 48, padding: .all(1), upsample2x: false),
         Geometry(
-          m: m, items: 1, height: 93, width: 101, channels: 40, outputs: 72, padding: .all(1), doubled: false),
+          m: m, items: 1, height: 93, width: 101, channels: 40, outputs: 72, padding: .all(1), upsample2x: false),
         Geometry(
-          m: m, items: 1, height: 130, width: 126, channels: 96, outputs: 32, padding: .all(1), doubled: false),
+          m: m, items: 1, height: 130, width: 126, channels: 96, outputs: 32, padding: .all(1), upsample2x: false),
       ]
     }
     for index in 0..<40 {
-      let doubled = index % 4 == 3
+      let upsample2x = index % 4 == 3
       chosen.append(
         Geometry(
           m: index % 2 == 0 ? 4 : 2, items: draw(1...3), height: draw(3...27), width: draw(3...27),
           channels: draw(1...70), outputs: draw(1...70),
-          padding: doubled
+          padding: upsample2x
             ? .all(1) : Padding(top: draw(0...2), left: draw(0...2), bottom: draw(0...2), right: draw(0...2)),
-          doubled: doubled))
+          upsample2x: upsample2x))
     }
     return chosen
   }()
@@ -61,7 +61,7 @@ import Testing
     let shift = source.normal([geometry.items, geometry.outputs])
     let exact = [x, weight, bias, shift].map { $0.converted(to: .float64).parameterCopy() }
     let y = exact[0].conv2d(
-      exact[1], exact[2], padding: geometry.padding, doubled: geometry.doubled, shift: exact[3])
+      exact[1], exact[2], padding: geometry.padding, upsample2x: geometry.upsample2x, channelBias: exact[3])
     let residual = source.normal(y.shape)
     let gy = source.normal(y.shape)
     (y + residual.converted(to: .float64)).backward(gy.converted(to: .float64))
@@ -72,7 +72,7 @@ import Testing
       #expect(difference.relative <= geometry.tolerance, "\(what): \(difference)")
     }
     try check(
-      convolution(x, weight, bias: bias, shift: shift, residual: residual), y + residual.converted(to: .float64),
+      convolution(x, weight, bias: bias, channelBias: shift, residual: residual), y + residual.converted(to: .float64),
       "result")
     try check(convolution.inputGradient(gy, weight, m: geometry.m), exact[0].gradient, "gradient of the input")
     try check(convolution.weightGradient(gy, x), exact[1].gradient, "gradient of the weight")

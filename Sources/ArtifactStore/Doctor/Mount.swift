@@ -83,7 +83,7 @@ extension Mount {
       if options.contains("noac") || options.contains("actimeo=0") { remarks.append("without its cache it is slow") }
       let isLocal = options.contains("nolock") || localLock == "flock" || localLock == "all"
       return (isLocal ? .oneMachine : .everywhere, remarks.joined(separator: "; "))
-    case "lustre":
+    case "luster":
       if options.contains("flock") { return (.everywhere, "a cluster's file system") }
       return (
         .oneMachine,

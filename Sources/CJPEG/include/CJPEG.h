@@ -11,7 +11,7 @@ typedef enum {
   CJPEG_TRUNCATED,
   /// The data are not those of a whole, sound JPEG.
   CJPEG_CORRUPT,
-  /// The picture has four colour components, whose colours depend on a printer's profile.
+  /// The picture has four color components, whose colors depend on a printer's profile.
   CJPEG_CMYK,
 } CJPEGStatus;
 

@@ -68,7 +68,7 @@ void ck_scatter_add_strided(int dtype, const void *x, void *y, int dimensions, c
 void ck_softmax(int dtype, const void *x, double scale, void *y, size_t rows, size_t columns);
 void ck_softmax_gradient(int dtype, const void *y, double scale, const void *gy, void *gx, size_t rows, size_t columns);
 
-/// Layer normalisation of rows of width D; keeps 1/σ and the mean per row in `statistics` [rows, 2].
+/// Layer normalization of rows of width D; keeps 1/σ and the mean per row in `statistics` [rows, 2].
 void ck_layer_norm(int dtype, const void *x, const void *weight, const void *bias, double eps, void *y,
                    void *statistics, size_t rows, size_t columns);
 /// gx, and this piece's gw += Σ gy x̂, gb += Σ gy.

@@ -23,7 +23,7 @@ typedef struct {
   /// Zeros above and to the left of the input. (Those below and to the right follow from the output's size.)
   int64_t top, left;
   /// Whether the input is stored at half the size, and each of its pixels stands for 2×2.
-  int64_t doubled;
+  int64_t upsample2x;
   /// Whether the output is stored at half the size, each pixel the sum of 2×2.
   int64_t pooled;
 } ck_winograd;

@@ -10,7 +10,11 @@ extension Action {
     guard record.key == key, Digest(of: record.preimage) == key else { return "it is another action's" }
     guard record.kind == stage.kind.name, record.revision == stage.kind.revision else { return "its kind is another" }
     guard Set(record.inputs).isSubset(of: preimage.sets) else { return "its inputs are others" }
-    guard record.outputs.map(\.port) == stage.outputs.map(\.name) else { return "its ports are others" }
+    let (cached, declared) = (record.outputs.map(\.port), stage.outputs.map(\.name))
+    guard cached == declared else {
+      let (found, expected) = (cached.joined(separator: ", "), declared.joined(separator: ", "))
+      return "the cached record has outputs \(found); this action declares \(expected)"
+    }
     for (output, declared) in zip(record.outputs, stage.outputs) {
       guard output.artifact.type == declared.type else { return "the type at '\(declared.name)' is another" }
       if let problem = objection(to: output.artifact) { return "\(problem) at '\(declared.name)'" }

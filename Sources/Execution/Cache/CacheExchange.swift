@@ -78,11 +78,11 @@ public struct CacheExchange: Sendable {
 
   /// Goes through the plan, and has `visit` say what there is of each stage's actions, by what is in the store.
   private func walk(_ visit: ([Action?], [FinishedAction?]) async throws -> [FinishedAction?]) async throws {
-    var walk = Walk(plan: plan, store: store)
+    var resolver = PlanResolver(plan: plan, store: store)
     for stage in plan.stages {
-      let steps = try walk.steps(of: stage)
+      let steps = try resolver.steps(of: stage)
       let records = try steps.concurrentMap { try $0.finished(in: store) }
-      walk.settle(LookedUpStage(stage, steps: steps, records: try await visit(steps.map(\.action), records)))
+      resolver.settle(LookedUpStage(stage, steps: steps, records: try await visit(steps.map(\.action), records)))
     }
     store.saveCaches()
   }

@@ -6,7 +6,7 @@ import Synchronization
 final class CacheUploads: Sendable {
   private let cache: RemoteCache
   private let store: Store
-  private let lanes = Lanes(4)
+  private let limiter = ConcurrencyLimiter(4)
   private let state = Mutex(State())
 
   private struct State {
@@ -20,7 +20,7 @@ final class CacheUploads: Sendable {
   /// Uploads what the action `key` made, some time.
   func add(_ key: Digest) {
     state.withLock { $0.waiting += 1 }
-    lanes.add { [self] in
+    limiter.add { [self] in
       // The run has what it needs: whatever goes wrong here is only counted.
       let isDone = ((try? cache.upload(key, from: store)) ?? nil) != nil
       state.withLock { state in

@@ -15,7 +15,7 @@ public final class RemoteCache: Sendable {
   private let interruption: Interruption
   private let isOptional: Bool
   private let say: @Sendable (String) -> Void
-  private let lanes = Lanes(16)
+  private let limiter = ConcurrencyLimiter(16)
   private let state = Mutex(State())
 
   /// So many failures in a row, for one purpose, and the server is given up.
@@ -50,14 +50,14 @@ public final class RemoteCache: Sendable {
     var reason = ""
     var refusesUploads = false
     /// What was complained of: once is enough.
-    var complaints: Set<Complaint> = []
+    var complaints: Set<ValidationIssue> = []
     /// Objects that the server is known to have.
     var known: Set<Digest> = []
     /// Objects that are being uploaded.
     var underWay: Set<Digest> = []
   }
 
-  private enum Complaint { case object, record, signature, upload, loss }
+  private enum ValidationIssue { case object, record, signature, upload, loss }
 
   /// The server was given up while a request was under way.
   private struct Away: Error {}
@@ -100,12 +100,12 @@ public final class RemoteCache: Sendable {
   func fetch(
     _ actions: [Action], into store: Store, onHit: @escaping @Sendable (Action) -> Void
   ) async throws -> [FinishedAction?] {
-    let found = try await lanes.map(actions) { try self.find($0, in: store) }
+    let found = try await limiter.map(actions) { try self.find($0, in: store) }
     let objects = found.compactMap { $0?.record }.flatMap(\.objects).uniqued
-    let arrived = try await lanes.map(objects) { try self.bring($0, into: store) ? $0 : nil }
+    let arrived = try await limiter.map(objects) { try self.bring($0, into: store) ? $0 : nil }
     let there = Set(arrived.compactMap { $0 })
     let tasks = zip(actions, found).map { (action: $0, found: $1) }
-    return try await lanes.map(tasks) { task in
+    return try await limiter.map(tasks) { task in
       guard let found = task.found, there.isSuperset(of: found.record.objects) else { return nil }
       if found.isNew { try store.attempt().publish(found.record) }
       guard case .hit(let made) = try store.lookup(task.action.key) else { return nil }
@@ -206,7 +206,7 @@ public final class RemoteCache: Sendable {
 
   /// The actions' uploads, many at once.
   func upload(_ keys: [Digest], from store: Store) async throws -> [Upload?] {
-    try await lanes.map(keys) { try self.upload($0, from: store) }
+    try await limiter.map(keys) { try self.upload($0, from: store) }
   }
 
   /// Whether the server has an object, as far as it tells.
@@ -294,7 +294,7 @@ public final class RemoteCache: Sendable {
     if isNews { say("the cache \(settings.url) \(reason)\(isOptional ? ": going on without it" : "")") }
   }
 
-  private func complain(_ complaint: Complaint, _ text: String) {
+  private func complain(_ complaint: ValidationIssue, _ text: String) {
     if state.withLock({ $0.complaints.insert(complaint).inserted }) { say(text) }
   }
 }

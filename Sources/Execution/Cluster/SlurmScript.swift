@@ -28,7 +28,7 @@ struct SlurmScript {
         job[$1]=${id%%;*}
         printf '%s\\t%s\\n' "$1" "${job[$1]}" >>jobs.tsv
       }
-      # Half of the jobs are of no use.
+      # If a submission fails midway, the jobs already queued are cancelled.
       trap 'status=$?; if ((status)) && [[ -s jobs.tsv ]]; then scancel $(cut -f2 jobs.tsv); fi' EXIT
 
       """
@@ -108,7 +108,7 @@ struct SlurmScript {
   }
 
   /// The pieces of a task, those of the same part together.
-  private static func runs(of task: Workflow.Task) -> [[Division.Piece]] {
+  private static func runs(of task: Workflow.Task) -> [[Partition.Shard]] {
     task.reduce(into: []) { runs, piece in
       if let last = runs.last?.last, (last.part, last.parts) == (piece.part, piece.parts) {
         runs[runs.count - 1].append(piece)
@@ -119,7 +119,7 @@ struct SlurmScript {
   }
 
   /// Executes pieces of the same part.
-  private func command(_ pieces: [Division.Piece]) -> String {
+  private func command(_ pieces: [Partition.Shard]) -> String {
     let part = pieces[0].parts > 1 ? " --part \(pieces[0].part)/\(pieces[0].parts)" : ""
     return "./exec.sh" + pieces.map { " --action \(Escape.shell($0.stage))" }.joined() + part + Self.threads
   }

@@ -65,7 +65,7 @@ struct Snakefile {
           .array(
             rule.places.map { id, parts in
               let needs = workflow.division.needs(of: .init(stage: id, part: 1, parts: parts))
-              let isOwn = { (need: Division.Need) in need.piece != nil && parts > 1 && need.piece?.parts == parts }
+              let isOwn = { (need: Partition.Need) in need.piece != nil && parts > 1 && need.piece?.parts == parts }
               let files = needs.filter { !isOwn($0) }.flatMap { need in
                 (1...workflow.division.parts(of: need.stage)).map { "\(prefix(need.stage)).\($0).json" }
               }

@@ -66,9 +66,9 @@ public struct Submission: Sendable {
   public func requireResultsFolder() throws { try ResultsFolder(of: plan, in: runs).tryOut() }
 
   /// Writes the folder for `workflow`. Receipts of what is to be done again are removed.
-  /// - Parameter forecast: what is done already.
+  /// - Parameter dryRun: what is done already.
   /// - Throws: `StoreError`.
-  public func write(_ workflow: Workflow, for engine: Engine, options: [String], by forecast: Forecast) throws {
+  public func write(_ workflow: Workflow, for engine: Engine, options: [String], by dryRun: DryRun) throws {
     try Files.makeFolder(place["logs"])
     try Files.makeFolder(receipts)
     let receipts = workflow.jobs.map { job in
@@ -80,7 +80,7 @@ public struct Submission: Sendable {
     // As a receipt of what is done already: while jobs wait in the queue, `gc` takes neither that nor the plan.
     let start: JSON = [
       "plan": .string(digest.hex), "recipe": .string(plan.recipe), "file": .string(plan.file),
-      "actions": .array(forecast.doneKeys.sorted().map { ["key": .string($0.hex)] }),
+      "actions": .array(dryRun.doneKeys.sorted().map { ["key": .string($0.hex)] }),
     ]
     try Files.replace(self.receipts[Self.startReceipt], with: start.prettyData)
     try Files.replace(place["plan.json"], with: data)

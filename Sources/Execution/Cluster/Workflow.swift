@@ -27,7 +27,7 @@ public struct Workflow: Sendable {
   }
 
   /// What is done on one node, piece after piece.
-  public typealias Task = [Division.Piece]
+  public typealias Task = [Partition.Shard]
 
   /// What a job waits for.
   public enum Need: Sendable, Hashable {
@@ -67,10 +67,10 @@ public struct Workflow: Sendable {
   /// Each behind those that it needs.
   public let jobs: [Job]
   /// How the stages with something to run are cut into pieces.
-  let division: Division
+  let division: Partition
 
   public init(_ cost: CostEstimate, shape: Shape) {
-    let division = Division(cost, shape: shape)
+    let division = Partition(cost, shape: shape)
     (plan, self.division) = (cost.plan, division)
     let bundles = shape.bundlesQuickStages ? Self.bundles(division) : [:]
     let groups = OrderedDictionary(grouping: division.stages.values) { bundles[$0.stage.id] ?? $0.stage.id }
@@ -81,7 +81,7 @@ public struct Workflow: Sendable {
 
   // MARK: Jobs
 
-  private static func job(_ chosen: [CostEstimate.Stage], _ division: Division, _ shape: Shape) -> Job {
+  private static func job(_ chosen: [CostEstimate.Stage], _ division: Partition, _ shape: Shape) -> Job {
     let ids = chosen.map(\.stage.id)
     let count = division.parts(of: ids[0])
     // Every item may come to lie in one part that is a little longer than the others.
@@ -90,13 +90,13 @@ public struct Workflow: Sendable {
     }
     return Job(
       name: ids.count == 1 ? ids[0] : "\(ids[0]) and \(ids.count - 1) more",
-      tasks: (1...count).map { part in ids.map { Division.Piece(stage: $0, part: part, parts: count) } },
+      tasks: (1...count).map { part in ids.map { Partition.Shard(stage: $0, part: part, parts: count) } },
       seconds: seconds, megabytes: chosen.map(\.megabytes).max() ?? 0,
       threads: chosen.contains(where: \.isParallel) ? shape.threads : 1)
   }
 
   /// For each quick stage, what those have in common that share its job.
-  private static func bundles(_ division: Division) -> [String: String] {
+  private static func bundles(_ division: Partition) -> [String: String] {
     let stages = division.stages
     let numbers = Dictionary(uniqueKeysWithValues: stages.keys.enumerated().map { ($1, $0) })
     var (before, after) = (
@@ -124,7 +124,7 @@ public struct Workflow: Sendable {
   }
 
   /// Fewer jobs: those with most places of sweeps share theirs, as tasks; short tasks are done one after the other.
-  private static func merged(_ jobs: [Job], _ division: Division, _ shape: Shape) -> [Job] {
+  private static func merged(_ jobs: [Job], _ division: Partition, _ shape: Shape) -> [Job] {
     func name(_ job: Job) -> String { division.stages[job.tasks[0][0].stage]?.stage.name ?? job.name }
     let groups = OrderedDictionary(grouping: jobs, by: name)
     var excess = jobs.count - shape.jobLimit
@@ -157,8 +157,8 @@ public struct Workflow: Sendable {
   // MARK: What waits for what
 
   /// The jobs with what they wait for, each behind those.
-  private static func ordered(_ jobs: [Job], _ division: Division) -> [Job] {
-    var places: [Division.Piece: (job: Int, task: Int)] = [:]
+  private static func ordered(_ jobs: [Job], _ division: Partition) -> [Job] {
+    var places: [Partition.Shard: (job: Int, task: Int)] = [:]
     var jobsOfStages: [String: Set<Int>] = [:]
     for (number, job) in jobs.enumerated() {
       for (place, task) in job.tasks.enumerated() {

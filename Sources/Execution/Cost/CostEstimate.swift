@@ -52,26 +52,26 @@ public struct CostEstimate: Sendable {
   ///   - peak: measures this machine's, in FLOP/s with so many threads; asked where neither records nor `bench` tell.
   /// - Throws: `StoreError`.
   public init(
-    of forecast: Forecast, for plan: Plan, threads: Int, bench: BenchFigures? = nil, peak: () -> Double
+    of dryRun: DryRun, for plan: Plan, threads: Int, bench: BenchFigures? = nil, peak: () -> Double
   ) throws {
     // Where there is nothing to run, nothing has to be known.
-    let experience = Experience(forecast.cached < forecast.actions.count ? try forecast.history.all() : [])
-    let actions = Dictionary(grouping: forecast.actions) { $0.id.stage }
+    let timing = TimingModel(dryRun.cached < dryRun.actions.count ? try dryRun.history.all() : [])
+    let actions = Dictionary(grouping: dryRun.actions) { $0.id.stage }
     var outputs: [OutputReference: OutputEstimate] = [:]
     var measured: Double?
     stages = plan.stages.map { stage in
       let inputs = stage.inputs.mapValues { input in input.references.uniqued.compactMap { outputs[$0] } }
       let (count, runs) = Self.counts(stage, actions[stage.id] ?? [], inputs)
-      let estimate = stage.kind.estimate(Foresight(of: stage, inputs: outputs, actions: max(1, count)))
-      outputs.merge(Self.outputs(of: stage, estimate, forecast)) { $1 }
-      let (seconds, basis) = Self.time(of: stage, estimate.work, threads, experience, bench) {
+      let estimate = stage.kind.estimate(EstimateInput(of: stage, inputs: outputs, actions: max(1, count)))
+      outputs.merge(Self.outputs(of: stage, estimate, dryRun)) { $1 }
+      let (seconds, basis) = Self.time(of: stage, estimate.work, threads, timing, bench) {
         // Nobody waits for a measurement that nothing depends on.
         if runs > 0, measured == nil { measured = peak() }
         return measured ?? 1e9
       }
       return Stage(
         stage: stage, actions: count, runs: runs, work: estimate.work, seconds: seconds, basis: basis,
-        megabytes: Self.megabytes(of: stage, estimate.work, inputs, experience))
+        megabytes: Self.megabytes(of: stage, estimate.work, inputs, timing))
     }
     (self.plan, self.threads) = (plan, threads)
   }
@@ -90,12 +90,12 @@ public struct CostEstimate: Sendable {
 
   /// What is known of each output: what there is, where it is there already.
   private static func outputs(
-    of stage: PlannedStage, _ estimate: StageEstimate, _ forecast: Forecast
+    of stage: PlannedStage, _ estimate: StageEstimate, _ dryRun: DryRun
   ) -> [OutputReference: OutputEstimate] {
     let known = stage.outputs.compactMap { output -> (OutputReference, OutputEstimate)? in
       let reference = OutputReference(stage: stage.id, port: output.name, type: output.type)
       guard var known = estimate.outputs[output.name] else { return nil }
-      if let artifact = forecast.artifacts[reference] {
+      if let artifact = dryRun.artifacts[reference] {
         known.items = artifact.type.isItemSet ? artifact.items.count : 1
         known.bytes = artifact.items.map(\.size).reduce(0, +) / max(1, known.items)
       }
@@ -106,14 +106,14 @@ public struct CostEstimate: Sendable {
 
   /// Of one action.
   private static func time(
-    of stage: PlannedStage, _ work: Work?, _ threads: Int, _ experience: Experience, _ bench: BenchFigures?,
+    of stage: PlannedStage, _ work: Work?, _ threads: Int, _ timing: TimingModel, _ bench: BenchFigures?,
     peak: () -> Double
   ) -> (seconds: Double, basis: Basis) {
     let kind = stage.kind.name
     guard let work, let each = work.flopPerEvaluation else {
-      return experience.seconds(of: kind, stage: stage.name).map { ($0, .records) } ?? (assumedSeconds, .assumed)
+      return timing.seconds(of: kind, stage: stage.name).map { ($0, .records) } ?? (assumedSeconds, .assumed)
     }
-    if let speed = experience.speed(of: kind, flopPerEvaluation: each) {
+    if let speed = timing.speed(of: kind, flopPerEvaluation: each) {
       return (work.flop / speed / Double(threads), .records)
     }
     if let speed = bench?.speed(of: kind, flopPerEvaluation: each) {
@@ -125,14 +125,14 @@ public struct CostEstimate: Sendable {
   /// What an action takes: what such actions with such networks took, with something to spare, else what the kind
   /// declares.
   private static func megabytes(
-    of stage: PlannedStage, _ work: Work?, _ inputs: [String: [OutputEstimate]], _ experience: Experience
+    of stage: PlannedStage, _ work: Work?, _ inputs: [String: [OutputEstimate]], _ timing: TimingModel
   ) -> Double {
     let sizes = stage.kind.inputs.map { port in
       let isItem = stage.goesItemByItem(at: port)
       return (inputs[port.name] ?? []).reduce(0) { $0 + $1.bytes * (isItem ? 1 : $1.items) }
     }
     let declared = Double(stage.kind.memory.bytes(forInputs: sizes.reduce(0, +))) / 1_048_576
-    let known = experience.megabytes(
+    let known = timing.megabytes(
       of: stage.kind.name, stage: stage.name, flopPerEvaluation: work?.flopPerEvaluation)
     guard let known else { return declared }
     // Of what no network tells the size, the inputs may have grown.

@@ -57,7 +57,7 @@ public struct ExpectationResult: Sendable {
     }
   }
 
-  /// Judges all expectations of a plan by what its stages made; of a stage that made nothing, nothing can be said.
+  /// Evaluates all expectations of a plan by what its stages made; of a stage that made nothing, nothing can be said.
   /// - Throws: ``ExecutionError`` or `StoreError`.
   static func all(
     of plan: Plan, artifacts: [OutputReference: Artifact], in store: Store

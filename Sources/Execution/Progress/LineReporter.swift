@@ -34,7 +34,8 @@ public final class LineReporter: Sendable {
         line("\(Readable.count(actions, "action")): \(cached) cached, \(actions - cached) to run", &board)
       case .stage(let stage, let actions): board.stages[stage] = StageProgress(name: stage, actions: actions)
       case .cached(let id): board.stages[id.stage]?.cached += 1
-      case .waiting(let id): line("\(Escape.message("\(id)")): another run is at it; waiting for what it makes", &board)
+      case .waiting(let id):
+        line("\(Escape.message("\(id)")): waiting for another process that is running this action", &board)
       case .started(let id, let reason):
         let isFirst = board.stages[id.stage].map { $0.ran == 0 && $0.running.isEmpty } ?? false
         board.stages[id.stage]?.begin(id)

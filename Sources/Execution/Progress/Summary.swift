@@ -5,12 +5,12 @@ import StageKit
 /// What a command says at the end, for people.
 public enum Summary {
   /// A plan: a line for each stage, and for each action that will run and why.
-  public static func text(of forecast: Forecast) -> String {
-    let stages: OrderedDictionary<String, [PlannedAction]> = .init(grouping: forecast.actions) { $0.id.stage }
+  public static func text(of dryRun: DryRun) -> String {
+    let stages: OrderedDictionary<String, [PlannedAction]> = .init(grouping: dryRun.actions) { $0.id.stage }
     // Of a recipe's first run there is nothing to say stage by stage.
-    let isFirst = forecast.actions.allSatisfy(\.isNew) && !forecast.actions.isEmpty
+    let isFirst = dryRun.actions.allSatisfy(\.isNew) && !dryRun.actions.isEmpty
     return stages.values.map { text(of: $0, withReasons: !isFirst) }.joined()
-      + "\(forecast.cached) cached, \(forecast.actions.count - forecast.cached) to run"
+      + "\(dryRun.cached) cached, \(dryRun.actions.count - dryRun.cached) to run"
       + (isFirst ? ": nothing of this was run before\n" : "\n")
   }
 

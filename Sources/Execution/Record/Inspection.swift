@@ -17,11 +17,11 @@ public struct Inspection: Sendable {
 
   private let plan: Plan
   private let store: Store
-  private let forecast: Forecast
+  private let dryRun: DryRun
 
   public init(of plan: Plan, in store: Store) throws {
     (self.plan, self.store) = (plan, store)
-    forecast = try Forecast(of: plan, in: store)
+    dryRun = try DryRun(of: plan, in: store)
   }
 
   /// The outputs that `name` means: `stage` is all of a stage's at every place of its sweeps, `stage.port` one of
@@ -29,7 +29,7 @@ public struct Inspection: Sendable {
   /// - Throws: ``ExecutionError`` where the recipe has no such output or it has not been made.
   public func outputs(called name: String) throws -> [Output] {
     try plan.outputs(called: name).map { reference in
-      guard let artifact = forecast.artifacts[reference] else { throw ExecutionError.notMade(name) }
+      guard let artifact = dryRun.artifacts[reference] else { throw ExecutionError.notMade(name) }
       return Output(name: plan.name(of: reference), reference: reference, artifact: artifact)
     }
   }
@@ -52,7 +52,7 @@ public struct Inspection: Sendable {
   private func origin(of output: Output) -> [String: String] {
     guard let stage = plan[output.reference.stage] else { return [:] }
     var origin = ["recipe": plan.recipe, "stage": stage.id, "kind": stage.kind.name]
-    origin["key"] = forecast.known[stage.id]?.records.first??.key.hex
+    origin["key"] = dryRun.known[stage.id]?.records.first??.key.hex
     origin["digest"] = output.artifact.digest.hex
     func parameters(of stage: PlannedStage) -> JSON { Value.map(stage.parameters.values).json }
     for (name, value) in stage.parameters.values { origin["parameter.\(name)"] = value.text }
@@ -61,7 +61,7 @@ public struct Inspection: Sendable {
       let sources = input.references.uniqued.map { reference -> JSON in
         [
           "stage": .string(reference.stage), "kind": .optional(plan[reference.stage]?.kind.name),
-          "digest": .optional(forecast.artifacts[reference]?.digest.hex),
+          "digest": .optional(dryRun.artifacts[reference]?.digest.hex),
           "parameters": plan[reference.stage].map(parameters) ?? .null,
         ]
       }

@@ -47,7 +47,7 @@ struct RunRecord: Sendable {
       guard let artifact = artifacts[reference] else { return nil }
       switch artifact.type {
       case .figure, .table, .metrics, .images, .page: return (plan.name(of: reference), artifact)
-      case .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .judge: return nil
+      case .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier: return nil
       }
     }
   }

@@ -40,8 +40,8 @@ enum RecipeReference {
     case "expect":
       "expect: \(expect)\n\n  expect: { s_dir: \"> 0.15\", mae: \"< 0.2\" }\n\nComparisons\n"
         + Summary.aligned(Expectation.forms.map { ["  \"\($0.text)\"", $0.meaning] })
-        + "\nWhat is compared is the mean over the items. `kinds metric` lists measures; a table has MEASURE.least_rise,\n"
-        + "MEASURE.least_lead and MEASURE.greatest_lead, which compare its rows.\n"
+        + "\nWhat is compared is the mean over the items. `kinds metric` lists measures; a table has MEASURE.min_step,\n"
+        + "MEASURE.min_margin and MEASURE.max_margin, which compare its rows.\n"
     default: nil
     }
   }

@@ -7,8 +7,8 @@ import StageKit
 final class ActionContext: StageContext {
   private let action: Action
   private let store: Store
-  private let attempt: Attempt
-  private let memo: Memo
+  private let attempt: StagingTransaction
+  private let memo: LRUCache
   private let interruption: Interruption
   private let emit: @Sendable (RunEvent) -> Void
   let threads: Int
@@ -20,7 +20,8 @@ final class ActionContext: StageContext {
   private(set) var lost: StoreError?
 
   init(
-    _ action: Action, store: Store, attempt: Attempt, memo: Memo, interruption: Interruption, threads: Int,
+    _ action: Action, store: Store, attempt: StagingTransaction, memo: LRUCache, interruption: Interruption,
+    threads: Int,
     emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     (self.action, self.store, self.attempt, self.memo) = (action, store, attempt, memo)
@@ -36,7 +37,7 @@ final class ActionContext: StageContext {
     if case .one(let artifact) = action.preimage.inputs[port] { artifact } else { nil }
   }
 
-  func inputs(_ port: String) -> [LabelledArtifact] {
+  func inputs(_ port: String) -> [LabeledArtifact] {
     if case .list(let members) = action.preimage.inputs[port] { members } else { [] }
   }
 

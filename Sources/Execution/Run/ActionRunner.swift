@@ -8,7 +8,7 @@ struct ActionRunner: Sendable {
   let environment: RunEnvironment
   let interruption: Interruption
   let emit: @Sendable (RunEvent) -> Void
-  private let memo = Memo()
+  private let memo = LRUCache()
   private let meter = MemoryMeter()
 
   init(
@@ -21,7 +21,7 @@ struct ActionRunner: Sendable {
     case ran(FinishedAction)
     /// Another process did it before this one had the lease.
     case cached(FinishedAction)
-    /// Another process is at it: whoever wants it has to ask for it alone, and waits then.
+    /// Another process is running it: whoever wants it has to ask for it alone, and waits then.
     case taken
   }
 
@@ -32,12 +32,12 @@ struct ActionRunner: Sendable {
     return (try? batching.size(store.read(item.object))) ?? 1
   }
 
-  /// Executes the actions of a batch and publishes what they made. One alone waits while another process is at it, and
+  /// Executes the actions of a batch and publishes what they made. One alone waits while another process is running it, and
   /// takes what that made.
   /// - Returns: an outcome for each.
   /// - Throws: ``ActionFailure`` of one alone, ``BatchFailure`` of several; `Cancelled`; or `StoreError` where an input
   ///   has been lost.
-  func perform(_ batch: Agenda.Batch) throws -> [Outcome] {
+  func perform(_ batch: ReadyQueue.Batch) throws -> [Outcome] {
     var outcomes = Array(repeating: Outcome.taken, count: batch.count)
     var leases: [FileLock] = []
     var open: [Int] = []
@@ -59,7 +59,7 @@ struct ActionRunner: Sendable {
     return outcomes
   }
 
-  private func execute(_ tasks: [Agenda.Task]) throws -> [FinishedAction] {
+  private func execute(_ tasks: [ReadyQueue.Task]) throws -> [FinishedAction] {
     for task in tasks where !task.isRestarted { emit(.started(task.action.id, reason: task.reason.description)) }
     let isForced = tasks.contains { $0.reason == .forced }
     do {

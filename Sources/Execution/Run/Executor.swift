@@ -29,20 +29,20 @@ actor Executor {
   private var outcomes: [[ActionResult?]]
   /// Actions that could not run because what they need failed.
   private(set) var skipped: [ActionID] = []
-  private var walk: Walk
-  private var agenda: Agenda
+  private var resolver: PlanResolver
+  private var queue: ReadyQueue
   /// The tasks of opened stages that the cache is yet to be asked for.
-  private var wanted: [[Agenda.Task]] = []
+  private var wanted: [[ReadyQueue.Task]] = []
 
   init(
-    plan: Plan, store: Store, forecast: Forecast, options: RunOptions, runner: ActionRunner, cache: RemoteCache?,
+    plan: Plan, store: Store, dryRun: DryRun, options: RunOptions, runner: ActionRunner, cache: RemoteCache?,
     uploads: CacheUploads?, history: History, interruption: Interruption, emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     (self.plan, self.store, self.options) = (plan, store, options)
     (self.cache, self.uploads) = (cache, uploads)
-    known = options.forced.isEmpty ? forecast.known : [:]
+    known = options.forced.isEmpty ? dryRun.known : [:]
     (self.runner, self.history, self.interruption, self.emit) = (runner, history, interruption, emit)
-    (walk, agenda) = (Walk(plan: plan, store: store), Agenda(plan))
+    (resolver, queue) = (PlanResolver(plan: plan, store: store), ReadyQueue(plan))
     outcomes = Array(repeating: [], count: plan.stages.count)
   }
 
@@ -50,17 +50,17 @@ actor Executor {
   /// - Throws: ``ActionFailure``, ``ExecutionError``, `StoreError` or `Cancelled`; what was finished is kept. Where the
   ///   options have it go on after failures, these are in ``results`` instead.
   func run() async throws -> [OutputReference: Artifact] {
-    (walk, agenda, skipped, wanted) = (Walk(plan: plan, store: store), Agenda(plan), [], [])
+    (resolver, queue, skipped, wanted) = (PlanResolver(plan: plan, store: store), ReadyQueue(plan), [], [])
     try openStages()
     try await withThrowingTaskGroup(of: Arrival.self) { group in
       var running = (count: 0, bytes: 0)
       while true {
         for tasks in wanted { group.addTask { .fetched(tasks, try await self.fetched(tasks)) } }
         wanted = []
-        while running.count < options.jobs, let next = agenda.next {
+        while running.count < options.jobs, let next = queue.next {
           let bytes = memory(of: next)
           guard running.count == 0 || running.bytes + bytes <= options.memory else { break }
-          agenda.removeNext()
+          queue.removeNext()
           running = (running.count + 1, running.bytes + bytes)
           group.addTask { [runner] in
             .finish(Finish(batch: next, bytes: bytes, result: await offloaded { try runner.perform(next) }))
@@ -81,7 +81,7 @@ actor Executor {
       }
     }
     store.saveCaches()
-    return walk.artifacts
+    return resolver.artifacts
   }
 
   /// Forgets what was found in the store, so that it is looked up again.
@@ -91,16 +91,16 @@ actor Executor {
 
   /// Opens every stage that is ready, as well as those that become so because all of it is in the store.
   private func openStages() throws {
-    while let number = agenda.nextReady() {
+    while let number = queue.nextReady() {
       let stage = plan.stages[number]
       let looked = known[stage.id]
-      let steps = try looked?.steps ?? walk.steps(of: stage)
+      let steps = try looked?.steps ?? resolver.steps(of: stage)
       emit(.stage(stage.id, actions: steps.count))
       if outcomes[number].isEmpty { outcomes[number] = Array(repeating: nil, count: steps.count) }
       var records: [FinishedAction?] = []
-      var tasks: [Agenda.Task] = []
+      var tasks: [ReadyQueue.Task] = []
       for (place, step) in steps.enumerated() {
-        switch step.prospect {
+        switch step.readiness {
         case .blocked:
           skipped.append(step.id)
           records.append(nil)
@@ -116,14 +116,14 @@ actor Executor {
         }
       }
       if let looked, looked.isComplete {
-        agenda.pass(number)
+        queue.pass(number)
         settle(number, looked)
       } else {
-        agenda.open(number, steps: steps, records: records, unfinished: tasks.count)
+        queue.open(number, steps: steps, records: records, unfinished: tasks.count)
         if let first = tasks.first, first.reason != .forced, let cache, !cache.isAway {
           wanted.append(tasks)
         } else {
-          agenda.add(batches(of: tasks), to: number)
+          queue.add(batches(of: tasks), to: number)
           settleIfDone(number)
         }
       }
@@ -139,19 +139,19 @@ actor Executor {
   }
 
   private func settleIfDone(_ number: Int) {
-    guard let made = agenda.settled(number) else { return }
+    guard let made = queue.settled(number) else { return }
     settle(number, LookedUpStage(plan.stages[number], steps: made.steps, records: made.records))
   }
 
   private func settle(_ number: Int, _ stage: LookedUpStage) {
-    walk.settle(stage)
+    resolver.settle(stage)
     emit(.stageDone(plan.stages[number].id))
   }
 
   // MARK: The cache
 
   /// What the cache has for the tasks of a stage.
-  private func fetched(_ tasks: [Agenda.Task]) async throws -> [FinishedAction?] {
+  private func fetched(_ tasks: [ReadyQueue.Task]) async throws -> [FinishedAction?] {
     guard let cache else { return tasks.map { _ in nil } }
     let news = Set(tasks.filter { outcomes[$0.stage][$0.place] == nil }.map(\.action.id))
     return try await cache.fetch(tasks.map(\.action), into: store) { [emit] action in
@@ -160,18 +160,18 @@ actor Executor {
   }
 
   /// Takes note of what came from the cache; the rest is to be executed.
-  private func take(_ tasks: [Agenda.Task], _ records: [FinishedAction?]) {
+  private func take(_ tasks: [ReadyQueue.Task], _ records: [FinishedAction?]) {
     guard let stage = tasks.first?.stage else { return }
-    var left: [Agenda.Task] = []
+    var left: [ReadyQueue.Task] = []
     for (task, record) in zip(tasks, records) {
       if let record {
         outcomes[stage][task.place] = outcomes[stage][task.place] ?? ActionResult(task.action, .fetched, record)
-        agenda.finish(task, record)
+        queue.finish(task, record)
       } else {
         left.append(task)
       }
     }
-    agenda.add(batches(of: left), to: stage)
+    queue.add(batches(of: left), to: stage)
     settleIfDone(stage)
   }
 
@@ -179,7 +179,7 @@ actor Executor {
 
   /// A stage's tasks, in batches that their kind can do at once; of one task each where it cannot, and small enough for
   /// all jobs to have some.
-  private func batches(of tasks: [Agenda.Task]) -> [Agenda.Batch] {
+  private func batches(of tasks: [ReadyQueue.Task]) -> [ReadyQueue.Batch] {
     let share = (tasks.count + options.jobs - 1) / options.jobs
     // The size is told from an item's bytes: no use reading them where there is nothing to put together.
     let size = share > 1 ? min(runner.batchSize(like: tasks[0].action), share) : 1
@@ -187,7 +187,7 @@ actor Executor {
   }
 
   /// How many bytes a batch may take: its kind's need for all that its actions take in, each object once.
-  private func memory(of batch: Agenda.Batch) -> Int {
+  private func memory(of batch: ReadyQueue.Batch) -> Int {
     let items = batch.flatMap(\.action.inputItems)
     let sizes = Dictionary(items.map { ($0.object, $0.size) }) { first, _ in first }
     return batch[0].action.stage.kind.memory.bytes(forInputs: sizes.values.reduce(0, +))
@@ -199,12 +199,12 @@ actor Executor {
   private enum Arrival: Sendable {
     case finish(Finish)
     /// What the cache had for the tasks of a stage.
-    case fetched([Agenda.Task], [FinishedAction?])
+    case fetched([ReadyQueue.Task], [FinishedAction?])
   }
 
   /// What came of a batch.
   private struct Finish: Sendable {
-    let batch: Agenda.Batch
+    let batch: ReadyQueue.Batch
     /// What it was allowed.
     let bytes: Int
     let result: Result<[ActionRunner.Outcome], any Error>
@@ -216,29 +216,29 @@ actor Executor {
     case .failure(is BatchFailure):
       for var task in finish.batch.reversed() {
         task.isRestarted = true
-        agenda.postpone(task, toTheEnd: false)
+        queue.postpone(task, toTheEnd: false)
       }
     case .failure(let failure as ActionFailure):
       let task = finish.batch[0]
       outcomes[task.stage][task.place] = ActionResult(task.action, .failed(failure), nil)
       guard options.keepsGoing else { throw failure }
-      agenda.finish(task, nil)
+      queue.finish(task, nil)
     case .failure(let error): throw error
     }
     settleIfDone(finish.batch[0].stage)
   }
 
-  private func take(_ task: Agenda.Task, _ outcome: ActionRunner.Outcome) {
+  private func take(_ task: ReadyQueue.Task, _ outcome: ActionRunner.Outcome) {
     let (action, known) = (task.action, outcomes[task.stage][task.place])
     switch outcome {
     case .cached(let record):
       outcomes[task.stage][task.place] = known ?? cached(action, record)
-      agenda.finish(task, record)
+      queue.finish(task, record)
     case .ran(let record):
       outcomes[task.stage][task.place] = ActionResult(action, .ran(reason: task.reason.description), record)
-      agenda.finish(task, record)
+      queue.finish(task, record)
       uploads?.add(action.key)
-    case .taken: agenda.postpone(task, toTheEnd: true)
+    case .taken: queue.postpone(task, toTheEnd: true)
     }
   }
 

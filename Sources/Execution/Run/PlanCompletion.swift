@@ -25,9 +25,9 @@ public struct PlanCompletion: Sendable {
   ) async throws -> RunOutcome {
     let run = Run(of: file.plan, in: store, folder: folder, environment: environment, formats: formats)
     do {
-      let forecast = try interruption.looking(in: store, within: patience, for: complete)
+      let dryRun = try interruption.looking(in: store, within: patience, for: complete)
       for reference in file.plan.outputs {
-        for item in forecast.artifacts[reference]?.items ?? [] { _ = try store.read(item.object) }
+        for item in dryRun.artifacts[reference]?.items ?? [] { _ = try store.read(item.object) }
       }
     } catch {
       // Only an earlier run's page could be taken for this one's.
@@ -41,11 +41,11 @@ public struct PlanCompletion: Sendable {
   }
 
   /// What there is of the plan, or what is missing.
-  private func complete() throws -> Result<Forecast, any Error> {
-    let forecast = try Forecast(of: file.plan, in: store)
-    let missing = forecast.actions.filter { !$0.isCached }
+  private func complete() throws -> Result<DryRun, any Error> {
+    let dryRun = try DryRun(of: file.plan, in: store)
+    let missing = dryRun.actions.filter { !$0.isCached }
     return missing.isEmpty
-      ? .success(forecast) : .failure(UnfinishedPlan(missing: missing.map(\.id), of: forecast.actions.count))
+      ? .success(dryRun) : .failure(UnfinishedPlan(missing: missing.map(\.id), of: dryRun.actions.count))
   }
 
   /// Notes how the plan ended, in `path` or where `submit --status` looks for it.

@@ -27,7 +27,7 @@ public struct Run: Sendable {
     results = ResultsFolder(of: plan, in: folder)
   }
 
-  /// Plans, executes what is not in the store, judges the expectations, and writes the results.
+  /// Plans, executes what is not in the store, evaluates the expectations, and writes the results.
   ///
   /// An object that turns out damaged or missing on the way is made again by the action that made it, once.
   public func perform(
@@ -38,14 +38,14 @@ public struct Run: Sendable {
     var outcome = RunOutcome()
     do {
       let history = History(of: store)
-      let forecast = try Forecast(of: plan, in: store, history: history)
+      let dryRun = try DryRun(of: plan, in: store, history: history)
       store.saveCaches()
-      if let problems = problemsAhead(forecast) { throw problems }
-      let cached = forecast.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
-      emit(.planned(actions: forecast.actions.count, cached: cached))
+      if let problems = problemsAhead(dryRun) { throw problems }
+      let cached = dryRun.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
+      emit(.planned(actions: dryRun.actions.count, cached: cached))
       let uploads = cache.flatMap { $0.takesUploads ? CacheUploads(to: $0, from: store) : nil }
       let executor = Executor(
-        plan: plan, store: store, forecast: forecast, options: options,
+        plan: plan, store: store, dryRun: dryRun, options: options,
         runner: ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit),
         cache: cache, uploads: uploads, history: history, interruption: interruption, emit: emit)
       do {
@@ -76,9 +76,9 @@ public struct Run: Sendable {
 
   /// What is sure to go wrong with stages that are to run. What a file brings in by itself is said of its item, once
   /// that is loaded; and who asks to go on after failures has what they do not touch done.
-  private func problemsAhead(_ forecast: Forecast) -> (any Error)? {
-    guard forecast.cached < forecast.actions.count, !options.keepsGoing else { return nil }
-    let stages = Set(forecast.actions.filter { !$0.isCached }.map(\.id.stage))
+  private func problemsAhead(_ dryRun: DryRun) -> (any Error)? {
+    guard dryRun.cached < dryRun.actions.count, !options.keepsGoing else { return nil }
+    let stages = Set(dryRun.actions.filter { !$0.isCached }.map(\.id.stage))
     return plan.problemsAhead { !$0.inputs.isEmpty && stages.contains($0.id) }
   }
 

@@ -103,14 +103,14 @@ public struct StageExecution: Sendable {
     let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
     let actions = try interruption.looking(in: store, within: patience, for: chosen)
     var outcomes: [ActionID: (word: String, record: FinishedAction)] = [:]
-    var tasks: [Agenda.Task] = []
+    var tasks: [ReadyQueue.Task] = []
     for (place, action) in actions.enumerated() {
       switch try store.lookup(action.key) {
       case .hit(let record):
         emit(.cached(action.id))
         outcomes[action.id] = ("cached", record)
       case .miss(let miss):
-        tasks.append(Agenda.Task(stage: 0, place: place, action: action, reason: .lost(miss)))
+        tasks.append(ReadyQueue.Task(stage: 0, place: place, action: action, reason: .lost(miss)))
       }
     }
     var failures: [ActionFailure] = []
@@ -122,7 +122,7 @@ public struct StageExecution: Sendable {
           switch outcome {
           case .ran(let record): outcomes[task.action.id] = ("ran", record)
           case .cached(let record): outcomes[task.action.id] = ("cached", record)
-          // Another process is at it: it is asked for alone, in the end.
+          // Another process is running it: it is asked for alone, in the end.
           case .taken: batches.insert([task], at: 0)
           }
         }
@@ -150,17 +150,17 @@ public struct StageExecution: Sendable {
   /// The actions meant, or what their inputs lack.
   private func chosen() throws -> Result<[Action], any Error> {
     let needed = file.plan.only([stage])
-    var walk = Walk(plan: needed, store: store)
+    var resolver = PlanResolver(plan: needed, store: store)
     var missing: [String] = []
     for other in needed.stages where other.id != stage.id {
-      let steps = try walk.steps(of: other)
+      let steps = try resolver.steps(of: other)
       let records = try steps.concurrentMap { try $0.finished(in: store) }
       let found = LookedUpStage(other, steps: steps, records: records)
       if !found.isComplete { missing.append(other.id) }
-      walk.settle(found)
+      resolver.settle(found)
     }
     // Other items may still be in the making.
-    let steps = try selected(walk.steps(of: stage))
+    let steps = try selected(resolver.steps(of: stage))
     let actions = steps.compactMap(\.action)
     guard actions.count == steps.count else {
       return .failure(
@@ -171,7 +171,7 @@ public struct StageExecution: Sendable {
     return .success(actions)
   }
 
-  private func selected(_ steps: [Step]) throws -> [Step] {
+  private func selected(_ steps: [ResolvedAction]) throws -> [ResolvedAction] {
     switch selection {
     case .all: return steps
     // Where the items are not known yet, there is one step, for all of them.

@@ -111,14 +111,14 @@ public final class CLIP: PictureNetwork {
 
   public func requirement(unmetByHeight height: Int, width: Int) -> String? { height == width ? nil : "square" }
 
-  /// Embeddings [N, embedDim], not normalised, of pictures [N, H, W, 3] as ``preprocessed(_:by:)`` gives them.
+  /// Embeddings [N, embedDim], not normalized, of pictures [N, H, W, 3] as ``preprocessed(_:by:)`` gives them.
   public func encodeImage(_ x: Tensor) -> Tensor {
     let size = configuration.imageResolution
     precondition(x.shape.dropFirst() == [size, size, 3], "pictures \(x.shape) for a resolution of \(size)")
     return vision(x)
   }
 
-  /// Embeddings [N, embedDim], not normalised, of texts as tokens, all of one length, at most `contextLength`.
+  /// Embeddings [N, embedDim], not normalized, of texts as tokens, all of one length, at most `contextLength`.
   ///
   /// A text's vector is taken at its end token, the one with the greatest number. No token looks behind itself, so
   /// what fills a text up behind its end changes nothing.
@@ -146,7 +146,7 @@ public final class CLIP: PictureNetwork {
     case clamped
   }
 
-  /// What the network takes, from square pictures [N, H, W, 3] in [−1, 1]: (x + 1)/2, a resize, and normalisation.
+  /// What the network takes, from square pictures [N, H, W, 3] in [−1, 1]: (x + 1)/2, a resize, and normalization.
   public func preprocessed(_ x: Tensor, by preprocessing: Preprocessing = .official) -> Tensor {
     precondition(x.shape[1] == x.shape[2], "\(x.shape) is not square")
     let size = configuration.imageResolution

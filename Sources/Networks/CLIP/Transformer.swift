@@ -26,7 +26,7 @@ struct TransformerBlock {
   let exactGELU: Bool
 
   init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int, exactGELU: Bool) {
-    // The deviations of OpenAI's initialisation: residual branches shrink with the depth.
+    // The deviations of OpenAI's initialization: residual branches shrink with the depth.
     let deviation = 1 / Double(width).squareRoot()
     let residual = deviation / Double(2 * layers).squareRoot()
     norm1 = LayerNorm(scope["ln_1"], width)

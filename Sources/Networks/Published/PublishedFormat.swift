@@ -3,7 +3,7 @@ import Foundation
 
 /// What a network is for.
 public enum NetworkPurpose: String, Sendable, CaseIterable {
-  case diffusion, clip, identity, segmenter, perceptual, judge
+  case diffusion, clip, identity, segmenter, perceptual, classifier
 }
 
 /// One way in which models of one architecture are published.
@@ -42,7 +42,7 @@ public struct PublishedHints: Sendable {
   public var preset: DiffusionPreset?
   /// Height and width of the pictures, in pixels.
   public var resolution: Int?
-  /// Groups of the normalisations.
+  /// Groups of the normalizations.
   public var groups: Int?
   /// Channels of each head of attention.
   public var headChannels: Int?
@@ -97,7 +97,7 @@ extension StateDictionary {
       + NetworkFamily.identity.members.map { (.identity, $0) }
       + NetworkFamily.segmenter.members.map { (.segmenter, $0) }
       + NetworkFamily.perceptual.members.map { (.perceptual, $0) }
-      + NetworkFamily.judge.members.map { (.judge, $0) }
+      + NetworkFamily.classifier.members.map { (.classifier, $0) }
     guard let (purpose, type) = types.first(where: { $0.1.architecture == architecture }) else { return nil }
     return PublishedModel(
       try type.init(describedBy: CheckpointTensors(metadata: metadata, source: source), .described),

@@ -4,7 +4,7 @@ import Kernels
 import OrderedCollections
 import Tensors
 
-/// A model in a file of its authors, recognised: which network it is, and where each of its parameters lies.
+/// A model in a file of its authors, recognized: which network it is, and where each of its parameters lies.
 public struct PublishedModel {
   /// What the file is, for people: "official DDPM checkpoint".
   public let format: String

@@ -1,6 +1,6 @@
 import Tensors
 
-/// One question about a picture, with its possible answers: "hair_colour", ["black", "blond", …].
+/// One question about a picture, with its possible answers: "hair_color", ["black", "blond", …].
 public struct ClassificationHead: Codable, Sendable, Hashable {
   public var name: String
   /// Its classes, in the order of the logits.

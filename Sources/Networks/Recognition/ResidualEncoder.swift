@@ -1,6 +1,6 @@
 import Tensors
 
-/// A small residual network with group normalisation (He et al. 2016, pre-activation):
+/// A small residual network with group normalization (He et al. 2016, pre-activation):
 /// [N, H, W, 3] → [N, H/2ᵏ, W/2ᵏ, C] for k widths, the last of which is C.
 struct ResidualEncoder {
   let stem: Conv2d  // "stem"

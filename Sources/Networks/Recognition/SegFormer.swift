@@ -124,14 +124,14 @@ public final class SegFormer: SegmentationModel {
     func callAsFunction(_ x: Tensor) -> Tensor { norm(blocks.reduce(patchNorm(patches(x))) { $1($0) }) }
   }
 
-  /// x + attention(norm1(x)), then x + mlp(norm2(x)), where the MLP looks at neighbouring pixels.
+  /// x + attention(norm1(x)), then x + mlp(norm2(x)), where the MLP looks at neighboring pixels.
   private struct Block {
     let norm1: LayerNorm, norm2: LayerNorm  // "layer_norm_1", "layer_norm_2"
     let query: Linear, key: Linear, value: Linear  // "attention.self.query" and so on
     let reduction: (convolution: Conv2d, norm: LayerNorm)?  // "attention.self.sr", "attention.self.layer_norm"
     let projection: Linear  // "attention.output.dense"
     let expand: Linear, contract: Linear  // "mlp.dense1", "mlp.dense2"
-    let neighbours: DepthwiseConv  // "mlp.dwconv.dwconv"
+    let neighbors: DepthwiseConv  // "mlp.dwconv.dwconv"
     let heads: Int
 
     init(_ scope: ParameterScope, _ width: Int, heads: Int, reduction: Int, expansion: Int) {
@@ -149,14 +149,14 @@ public final class SegFormer: SegmentationModel {
       projection = Linear(scope["attention"]["output"]["dense"], width, width)
       norm2 = LayerNorm(scope["layer_norm_2"], width)
       expand = Linear(scope["mlp"]["dense1"], width, expansion * width)
-      neighbours = DepthwiseConv(scope["mlp"]["dwconv"]["dwconv"], expansion * width)
+      neighbors = DepthwiseConv(scope["mlp"]["dwconv"]["dwconv"], expansion * width)
       contract = Linear(scope["mlp"]["dense2"], expansion * width, width)
       self.heads = heads
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {
       let h = x + attention(norm1(x))
-      return h + contract(neighbours(expand(norm2(h))).gelu())
+      return h + contract(neighbors(expand(norm2(h))).gelu())
     }
 
     private func attention(_ x: Tensor) -> Tensor {

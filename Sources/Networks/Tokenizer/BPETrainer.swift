@@ -1,4 +1,4 @@
-/// Learns merges from texts: again and again the most frequent pair of neighbouring symbols becomes one symbol.
+/// Learns merges from texts: again and again the most frequent pair of neighboring symbols becomes one symbol.
 public enum BPETrainer {
   private struct Pair: Hashable {
     let left: Int, right: Int

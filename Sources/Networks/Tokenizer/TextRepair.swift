@@ -70,7 +70,7 @@ enum TextRepair {
     "ﬅ": "ſt", "ﬆ": "st",
   ].mapValues { Array(($0 as String).unicodeScalars) }
 
-  /// Without escape characters, and without what makes them colours of a terminal: `[`, numbers, and a letter.
+  /// Without escape characters, and without what makes them colors of a terminal: `[`, numbers, and a letter.
   private static func withoutTerminalEscapes(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
     guard text.contains("\u{1B}") else { return text }
     var result: [Unicode.Scalar] = []

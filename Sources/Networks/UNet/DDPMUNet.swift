@@ -17,7 +17,7 @@ public final class DDPMUNet: DiffusionModel {
     public var blocks: Int
     /// Resolutions at which attention follows each block.
     public var attentionResolutions: [Int]
-    /// Groups of the normalisations.
+    /// Groups of the normalizations.
     public var groups: Int
     /// Channels of the picture.
     public var pictureChannels: Int
@@ -205,7 +205,7 @@ private struct UpLevel {
       h = block(h, joining: skips.removeLast(), time)
       if !attentions.isEmpty { h = attentions[index](h) }
     }
-    return upsample.map { $0(h, doubled: true) } ?? h
+    return upsample.map { $0(h, upsample2x: true) } ?? h
   }
 }
 
@@ -233,7 +233,7 @@ private struct ResidualBlock {
   func callAsFunction(_ x: Tensor, joining skip: Tensor? = nil, _ silu: Tensor) -> Tensor {
     .segment([silu, x] + (skip.map { [$0] } ?? [])) { inputs in
       let x = inputs.count == 2 ? inputs[1] : .concatenated(Array(inputs[1...]), axis: -1)
-      let h = conv1(norm1(x, silu: true), shift: time(inputs[0]))
+      let h = conv1(norm1(x, silu: true), channelBias: time(inputs[0]))
       return conv2(norm2(h, silu: true), residual: shortcut?(x) ?? x)
     }
   }

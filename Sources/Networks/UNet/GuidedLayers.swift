@@ -17,7 +17,7 @@ enum GuidedLayer {
     case .block(let block): block(x, joining: skip, time)
     case .attention(let attention): attention(x)
     case .downsample(let convolution): convolution(x)
-    case .upsample(let convolution): convolution(x, doubled: true)
+    case .upsample(let convolution): convolution(x, upsample2x: true)
     }
   }
 }
@@ -64,14 +64,15 @@ struct GuidedBlock {
       let said = time(inputs[0])
       let activated = norm1(x, silu: true)
       let h = conv1(
-        change == .halve ? activated.halved() : activated, doubled: change == .double, shift: scales ? nil : said)
+        change == .halve ? activated.halved() : activated, upsample2x: change == .double,
+        channelBias: scales ? nil : said)
       let skip = resized(x)
       return conv2(
         scales ? modulated(h, by: said) : norm2(h, silu: true), residual: shortcut?(skip) ?? skip)
     }
   }
 
-  /// SiLU(norm2(h)·(1 + scale) + shift), as the normalisation with a weight and a bias of each item's own.
+  /// SiLU(norm2(h)·(1 + scale) + shift), as the normalization with a weight and a bias of each item's own.
   private func modulated(_ h: Tensor, by said: Tensor) -> Tensor {
     let channels = h.size(-1)
     let factors = said.narrowed(1, 0..<channels) + 1

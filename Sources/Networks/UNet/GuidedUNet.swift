@@ -3,7 +3,7 @@ import Kernels
 import Tensors
 
 /// The U-Net of guided diffusion (Dhariwal & Nichol 2021, appendix A) as the official DiffusionCLIP code has it for AFHQ,
-/// FFHQ and ImageNet: time scales and shifts the normalisation, residual blocks change the resolution, attention has
+/// FFHQ and ImageNet: time scales and shifts the normalization, residual blocks change the resolution, attention has
 /// heads of a fixed width, and the variance may be learned.
 ///
 /// Parameters have the official checkpoints' names.

@@ -118,7 +118,7 @@ struct PlanReader {
     if json["list"] != nil {
       return .list(
         try parts("list").map { member in
-          LabelledReference(
+          LabeledReference(
             label: try member.string("label"), axes: try member.axes(),
             reference: try member.part("reference").reference())
         })

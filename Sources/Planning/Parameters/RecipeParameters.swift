@@ -12,7 +12,7 @@ struct RecipeParameters {
   }
 
   /// Who gives values for those in the recipe.
-  enum Giver {
+  enum ValueSource {
     /// The command line or a record, and the name of a profile, which gives what these leave out.
     case overlays([Overlay], profile: String?)
     /// A stage of another recipe, with the names of parameters that it means to give by wrong names.
@@ -56,7 +56,7 @@ struct RecipeParameters {
   ///   - prefix: what the names of axes start with.
   ///   - sweeps: those of the plan; the recipe's own are added.
   init(
-    of document: RecipeDocument, from giver: Giver, prefix: String = "", sweeps: inout Sweeps,
+    of document: RecipeDocument, from giver: ValueSource, prefix: String = "", sweeps: inout Sweeps,
     into problems: inout Problems
   ) {
     var drafts: OrderedDictionary<String, ParameterDraft?> = [:]
@@ -148,7 +148,7 @@ struct RecipeParameters {
       let rows = (0..<(lists[0].count)).map { row in lists.map { $0[row] } }
       let number = sweeps.add(Sweep(names: names.map { prefix + $0 }, values: rows))
       for name in names { numbers[name] = number }
-      if Set(rows.map { $0.map(\.normalised) }).count < rows.count,
+      if Set(rows.map { $0.map(\.normalized) }).count < rows.count,
         let draft = drafts.first(where: { $0.name.text == names[0] })
       {
         problems.report(

@@ -21,7 +21,7 @@ extension Value {
   }
 
   /// A number as a whole one where it is whole, so that `16` and `16.0` are the same.
-  var normalised: Value {
+  var normalized: Value {
     guard case .double(let number) = self else { return self }
     return Int(exactly: number).map(Value.int) ?? self
   }

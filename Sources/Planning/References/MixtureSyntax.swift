@@ -20,10 +20,10 @@ struct MixtureSyntax {
   /// The port, as an error says it.
   private let subject: String
   /// Whether weights are divided by their sum; nil where that is not known.
-  private let normalise: Bool?
+  private let normalize: Bool?
 
-  init(_ node: Node, subject: String, normalise: Bool?) {
-    (self.subject, self.normalise) = (subject, normalise)
+  init(_ node: Node, subject: String, normalize: Bool?) {
+    (self.subject, self.normalize) = (subject, normalize)
     switch node.content {
     case .mapping(let entries):
       segments = [Segment(from: 0, weights: weights(entries, of: node))]
@@ -80,19 +80,19 @@ struct MixtureSyntax {
       }
       return (name: entry.key, weight: weight)
     }
-    guard let normalise, problems.count == before else { return weights }
+    guard let normalize, problems.count == before else { return weights }
     let sum = weights.reduce(0) { $0 + $1.weight }
-    if normalise {
+    if normalize {
       if abs(sum) <= Self.tolerance {
         problems.report(
-          "the weights of \(subject) sum to 0 and cannot be normalised", at: node.location, notes: node.notes)
+          "the weights of \(subject) sum to 0 and cannot be normalized", at: node.location, notes: node.notes)
       }
       return weights.map { ($0.name, $0.weight / sum) }
     }
     if abs(sum - 1) > Self.tolerance {
       problems.report(
         "the weights of \(subject) sum to \((sum * 1e6).rounded() / 1e6), not to 1", at: node.location,
-        hint: "mend a weight, or add 'normalise: true' to the stage", notes: node.notes)
+        hint: "mend a weight, or add 'normalize: true' to the stage", notes: node.notes)
     }
     return weights
   }

@@ -27,7 +27,7 @@ extension Value {
   /// All by which a reference can mean this value, as keys to look it up by.
   package var referenceKeys: Set<Value> {
     var keys: Set<Value> = [.string(spelling), .list([.string(text)])]
-    if double != nil { keys.insert(normalised) }
+    if double != nil { keys.insert(normalized) }
     return keys
   }
 
@@ -35,7 +35,7 @@ extension Value {
   /// a value that people read so.
   package static func referenceKeys(for written: String) -> [Value] {
     if let quoted = Value(quoted: written) { return [.string(quoted.spelling)] }
-    let number = Scalar(written, isPlain: true).value.normalised
+    let number = Scalar(written, isPlain: true).value.normalized
     return [.string(written)] + (number.double == nil ? [] : [number]) + [.list([.string(written)])]
   }
 }

@@ -147,7 +147,7 @@ struct ReferenceResolver {
     switch port.arity {
     case .one, .optional: [node]
     case .list, .optionalList: node.sequence ?? (node.mapping ?? []).map(\.value)
-    case .mixture: MixtureSyntax(node, subject: "", normalise: nil).segments.flatMap { $0.weights.map(\.name.node) }
+    case .mixture: MixtureSyntax(node, subject: "", normalize: nil).segments.flatMap { $0.weights.map(\.name.node) }
     }
   }
 
@@ -207,20 +207,20 @@ struct ReferenceResolver {
 
   private func list(
     _ node: Node, _ subject: Subject, _ place: Place, into problems: inout Problems
-  ) -> [LabelledReference]? {
-    var labelled: [(label: Name, node: Node)]
+  ) -> [LabeledReference]? {
+    var labeled: [(label: Name, node: Node)]
     switch node.content {
-    case .sequence(let nodes): labelled = nodes.map { (Name($0.scalar?.text ?? "", at: $0.location), $0) }
-    case .mapping(let entries): labelled = entries.map { ($0.key, $0.value) }
+    case .sequence(let nodes): labeled = nodes.map { (Name($0.scalar?.text ?? "", at: $0.location), $0) }
+    case .mapping(let entries): labeled = entries.map { ($0.key, $0.value) }
     case .scalar(let scalar):
       problems.report(
         "\(subject.text) must be a list of stages, not \(node.summary)", at: node.location,
         hint: "for just one, write [\(scalar.text)]", notes: node.notes)
       return nil
     }
-    let absent = labelled.filter { scopes[place.scope].isAbsent($0.node) }
-    labelled.removeAll { scopes[place.scope].isAbsent($0.node) }
-    guard !labelled.isEmpty else {
+    let absent = labeled.filter { scopes[place.scope].isAbsent($0.node) }
+    labeled.removeAll { scopes[place.scope].isAbsent($0.node) }
+    guard !labeled.isEmpty else {
       guard let first = absent.first?.node else {
         problems.report("\(subject.text) lists no stage", at: node.location, notes: node.notes)
         return nil
@@ -230,9 +230,9 @@ struct ReferenceResolver {
       return nil
     }
     var labels: Set<String> = []
-    var members: [LabelledReference] = []
+    var members: [LabeledReference] = []
     var isWhole = true
-    for (label, node) in labelled {
+    for (label, node) in labeled {
       let collected = collected(node, label: label.text, subject, place, into: &problems)
       guard let collected else {
         isWhole = false
@@ -253,7 +253,7 @@ struct ReferenceResolver {
   /// the port is not itself repeated along.
   private func collected(
     _ node: Node, label: String, _ subject: Subject, _ place: Place, into problems: inout Problems
-  ) -> [LabelledReference]? {
+  ) -> [LabeledReference]? {
     let along = span(of: node, in: place.scope).subtracting(place.reach)
     guard let points = sweeps.points(along: along) else {
       reportTooMany(node, along: along, into: &problems)
@@ -262,7 +262,7 @@ struct ReferenceResolver {
     let members = points.compactMap { point in
       let here = place.point.moved(to: point)
       return resolve(node, in: place.scope, at: here, for: subject, into: &problems).map {
-        LabelledReference(label: label, axes: sweeps.axes(of: point), reference: $0)
+        LabeledReference(label: label, axes: sweeps.axes(of: point), reference: $0)
       }
     }
     return members.count == points.count ? members : nil
@@ -271,8 +271,8 @@ struct ReferenceResolver {
   private func mixture(
     _ node: Node, _ subject: Subject, _ place: Place, of outline: StageOutline, into problems: inout Problems
   ) -> Mixture<OutputReference>? {
-    let normalise = outline.parameters.map { $0["normalise"]?.bool ?? false }
-    let syntax = MixtureSyntax(node, subject: subject.text, normalise: normalise)
+    let normalize = outline.parameters.map { $0["normalize"]?.bool ?? false }
+    let syntax = MixtureSyntax(node, subject: subject.text, normalize: normalize)
     for error in syntax.problems.errors { problems.report(error) }
     var segments: [Mixture<OutputReference>.Segment] = []
     var isWhole = syntax.problems.isEmpty

@@ -138,13 +138,14 @@ struct Expansion {
       found.report("recipes use each other more than \(Self.depthLimit) levels deep", at: written.location)
       return .broken
     }
-    let call = Call(syntax.name, entries, file: file, scope: scopes[user], into: &found)
+    let call = RecipeInvocation(syntax.name, entries, file: file, scope: scopes[user], into: &found)
     return rounds(of: call, in: user, within: paths + [file.path], at: entry.key.location, into: &found)
   }
 
   /// Adds the scopes of all rounds of a use: the last one, or what is wrong.
   private mutating func rounds(
-    of call: Call, in user: Int, within paths: [String], at location: SourceLocation, into found: inout Problems
+    of call: RecipeInvocation, in user: Int, within paths: [String], at location: SourceLocation,
+    into found: inout Problems
   ) -> Scope.Member {
     let rounds = call.rounds ?? 1
     let given = links(of: call, in: user)
@@ -213,7 +214,7 @@ struct Expansion {
   }
 
   /// The links of what a use gives for inputs, by their names.
-  private mutating func links(of call: Call, in user: Int) -> [String: Int] {
+  private mutating func links(of call: RecipeInvocation, in user: Int) -> [String: Int] {
     var given: [String: Int] = [:]
     for (input, node) in call.inputs {
       let name = input.name.text
@@ -234,7 +235,7 @@ struct Expansion {
   /// - Parameters:
   ///   - given: the links of its inputs, by their names.
   private mutating func scope(
-    of call: Call, round: Int, in user: Int, given: [String: Int], into found: inout Problems
+    of call: RecipeInvocation, round: Int, in user: Int, given: [String: Int], into found: inout Problems
   ) -> Scope {
     let base = "\(scopes[user].prefix)\(call.name.text)."
     let prefix = call.isRepeated ? "\(base)\(round)." : base

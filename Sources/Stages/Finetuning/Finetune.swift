@@ -22,35 +22,41 @@ let finetune = StageKind(
     Parameter(
       "steps", .int(1...200), .defaulting(.int(6)), help: "S_gen while training: network evaluations per image."),
     Parameter(
-      "method", .choice(FineTuning.Method.allCases.map(\.rawValue) + ["latent"]), .defaulting(.string("full")),
+      "method", .choice(["model", "latent"]), .defaulting(.string("model")),
       help:
-        "full: exact gradient through all steps. efficient: an update at every step. efficient_official: the same without a gradient of the identity loss. latent: optimise latents, not the model (officially at a learning rate of 0.02 with the loss global)."
+        "model: optimize the model. latent: optimize each latent, and leave the model as it is (officially at a learning rate of 0.02 with the global CLIP loss)."
     ),
     Parameter(
-      "adapter", .choice(["full", "lora"]), .defaulting(.string("full")),
-      help: "full: all weights learn. lora: changes of low rank to some of them do, and are all that is stored."),
+      "gradient", .choice(FineTuning.Gradient.allCases.map(\.rawValue)), .optional,
+      help:
+        "Of the method `model`. full, unless given: exact, through all steps. per_step: an update at every step, on the predicted x₀. per_step_official: the same without a gradient of the identity loss."
+    ),
     Parameter(
-      "adapted", .choice(AdaptedLayers.allCases.map(\.rawValue)), .defaulting(.string("all")),
+      "adapter", .choice(["none", "lora"]), .defaulting(.string("none")),
+      help: "none: all weights change. lora: low-rank changes to some weights are learned, and only these are stored."),
+    Parameter(
+      "lora_targets", .choice(LowRankTargets.allCases.map(\.rawValue)), .defaulting(.string("all")),
       help: "Which weights lora changes: those of attention, of convolutions, or of both."),
-    Parameter("rank", .int(1...1024), .defaulting(.int(4)), help: "Of lora's changes."),
+    Parameter("lora_rank", .int(1...1024), .defaulting(.int(4)), help: "Rank of lora's changes."),
     Parameter(
-      "alpha", .double(1e-6...1e6), .optional, help: "Lora's changes are multiplied by alpha / rank; by 1 unless given."
-    ),
+      "lora_alpha", .double(1e-6...1e6), .optional,
+      help: "Lora's changes are multiplied by lora_alpha / lora_rank; by 1 unless given."),
     Parameter(
-      "passes", .int(1...1000), .defaulting(.int(5)),
-      help: "Passes over the images; for the method `latent`, updates of each latent (official --n_iter)."),
-    Parameter("learning_rate", .double(1e-9...1), .defaulting(.double(4e-6)), help: "Of Adam; of the first pass."),
+      "epochs", .int(1...1000), .defaulting(.int(5)),
+      help:
+        "Epochs, that is passes over the images; for the method `latent`, updates of each latent (official --n_iter)."),
+    Parameter("learning_rate", .double(1e-9...1), .defaulting(.double(4e-6)), help: "Adam's, of the first epoch."),
     Parameter(
-      "rate_factor", .double(0.1...10), .defaulting(.double(1.3)),
-      help: "What the learning rate is multiplied by after each pass, or each `rate_every` iterations."),
+      "lr_gamma", .double(0.1...10), .defaulting(.double(1.3)),
+      help: "lr = learning_rate · lr_gamma^⌊iteration / lr_step_size⌋, as in PyTorch's StepLR."),
     Parameter(
-      "rate_every", .int(1...1_000_000), .optional,
-      help: "Iterations after which the rate grows; after each pass unless given (paper: 1.2 every 50)."),
+      "lr_step_size", .int(1...1_000_000), .optional,
+      help: "Iterations; those of an epoch unless given (paper: 1.2 every 50)."),
     Parameter(
-      "loss", .choice(["directional", "global"]), .defaulting(.string("directional")),
+      "clip_loss", .choice(["directional", "global"]), .defaulting(.string("directional")),
       help: "Which CLIP loss: of directions (paper eq. 9), or of the image with the text (eq. 8)."),
     Parameter(
-      "form", .choice(CLIPLoss.Form.allCases.map(\.rawValue)), .defaulting(.string("log")),
+      "clip_loss_form", .choice(CLIPLoss.Form.allCases.map(\.rawValue)), .defaulting(.string("log")),
       help: "log: −log((2 − L)/2), as the official code. cosine: L itself, as the paper."),
     clipPreprocessingParameter,
     Parameter(
@@ -62,9 +68,9 @@ let finetune = StageKind(
       help: "Of 1 − cos of the faces' embeddings; only where `identity` is given (official --id_loss_w)."),
     Parameter(
       "seed", .int(0...Int.max), .defaulting(.int(0)),
-      help: "Of the order of the images, which is fixed over the passes, and of lora's first values."),
+      help: "Of the order of the images, which is the same in every epoch, and of lora's first values."),
     Parameter(
-      "memory", .int(0...1_000_000), .optional, isSemantic: false,
+      "activation_memory_mb", .int(0...1_000_000), .optional, isSemantic: false,
       help:
         "MB that a step may keep for its gradient; the rest is computed twice, to the same result. Left out: all."
     ),
@@ -77,25 +83,25 @@ let finetune = StageKind(
   },
   // The model, its gradient, two moments of Adam, and the activations of one network evaluation.
   memory: MemoryNeed(megabytes: 256, perInputByte: 12),
-  estimate: { foresight in
-    let parameters = foresight.parameters
-    let evaluations = (foresight["latents"]?.items ?? 0) * parameters.int("passes") * parameters.int("steps")
-    let flop = foresight["model"]?.flopPerEvaluation
+  estimate: { input in
+    let parameters = input.parameters
+    let evaluations = (input["latents"]?.items ?? 0) * parameters.int("epochs") * parameters.int("steps")
+    let flop = input["model"]?.flopPerEvaluation
     let isLatent = parameters.string("method") == "latent"
-    return foresight.estimate(
-      work: flop.map { .learning(evaluations, of: $0) }, bytes: foresight[isLatent ? "latents" : "model"]?.bytes,
+    return input.estimate(
+      work: flop.map { .learning(evaluations, of: $0) }, bytes: input[isLatent ? "latents" : "model"]?.bytes,
       flopPerEvaluation: flop
     ).complaining(
-      foresight.complaints(aboutSizesAt: "latents", takenBy: "model")
-        + foresight.complaints(
-          aboutTexts: parameters["loss"]?.string == "global"
-            ? [("target", ["a \(parameters.string("target"))"])] : foresight.directionPrompts))
+      input.complaints(aboutSizesAt: "latents", takenBy: "model")
+        + input.complaints(
+          aboutTexts: parameters["clip_loss"]?.string == "global"
+            ? [("target", ["a \(parameters.string("target"))"])] : input.directionPrompts))
   },
   check: { draft in
-    guard draft.parameters["method"]?.string == "latent", draft.parameters["adapter"]?.string == "lora" else {
-      return []
-    }
-    return [Complaint(about: "adapter", "the method latent changes no model: leave 'adapter' out")]
+    guard draft.parameters["method"]?.string == "latent" else { return [] }
+    let isLowRank = draft.parameters["adapter"]?.string == "lora"
+    let unused: [String] = (isLowRank ? ["adapter"] : []) + (draft.parameters["gradient"] == nil ? [] : ["gradient"])
+    return unused.map { ValidationIssue(about: $0, "the method latent changes no model: leave '\($0)' out") }
   },
   run: { context in
     if context.parameters.string("method") == "latent" { try optimizeLatents(context) } else { try tuneModel(context) }
@@ -112,13 +118,13 @@ private func tuneModel(_ context: any StageContext) throws {
   var state = try SavedTuning(context)
 
   let schedule: RateSchedule =
-    parameters["rate_every"]?.int.map { .perIterations(parameters.double("rate_factor"), every: $0) }
-    ?? .perPass(parameters.double("rate_factor"))
+    parameters["lr_step_size"]?.int.map { .perIterations(parameters.double("lr_gamma"), every: $0) }
+    ?? .perEpoch(parameters.double("lr_gamma"))
   var tuning = FineTuning(
     model.predictor, parameters: model.parameters.tensors, adaptation: change?.adapter,
     trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps")),
     settings: FineTuning.Settings(
-      method: FineTuning.Method(rawValue: parameters.string("method")) ?? .full,
+      gradient: parameters["gradient"]?.string.flatMap(FineTuning.Gradient.init(rawValue:)) ?? .full,
       learningRate: parameters.double("learning_rate"), schedule: schedule),
     objective: try tuningObjective(context, for: items[0].image), iteration: state?.iteration ?? 0,
     optimizer: state?.optimizer ?? Adam())
@@ -130,7 +136,7 @@ private func tuneModel(_ context: any StageContext) throws {
   var random = RandomSource(seed: UInt64(parameters.int("seed")), name: "order of the images")
   let examples = items.shuffled(using: &random).map { FineTuning.Example(latent: $0.latent, image: $0.image) }
   for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
-  let total = parameters.int("passes") * examples.count
+  let total = parameters.int("epochs") * examples.count
   let evaluations = (total - tuning.iteration) * parameters.int("steps")
   var timer = SaveTimer(parameters)
   while tuning.iteration < total {
@@ -164,8 +170,8 @@ private func tuneModel(_ context: any StageContext) throws {
 
 /// What to lower where a fine-tuning diverges.
 private func ratesToLower(_ parameters: Parameters) -> String {
-  let (rate, factor) = (parameters.double("learning_rate"), parameters.double("rate_factor"))
-  return "lower 'learning_rate' (it is \(rate))" + (factor > 1 ? " or 'rate_factor' (it is \(factor))" : "")
+  let (rate, factor) = (parameters.double("learning_rate"), parameters.double("lr_gamma"))
+  return "lower 'learning_rate' (it is \(rate))" + (factor > 1 ? " or 'lr_gamma' (it is \(factor))" : "")
 }
 
 extension Divergence {
@@ -173,9 +179,9 @@ extension Divergence {
   func description(of total: Int) -> String { "iteration \(iteration) of \(total): \(finding)" }
 }
 
-/// Runs `body` in the memory that the parameter `memory` allows.
+/// Runs `body` in the memory that the parameter `activation_memory_mb` allows.
 func limited<Result>(_ parameters: Parameters, _ body: () throws -> Result) rethrows -> Result {
-  guard let megabytes = parameters["memory"]?.int else { return try body() }
+  guard let megabytes = parameters["activation_memory_mb"]?.int else { return try body() }
   return try Recomputation.limited(to: megabytes << 20, body)
 }
 

@@ -7,11 +7,11 @@ import StageKit
 import Tensors
 
 /// The weights that a low-rank fine-tuning changes.
-enum AdaptedLayers: String, CaseIterable {
+enum LowRankTargets: String, CaseIterable {
   case attention, convolutions, all
 
   /// Weights of attention and of convolutions, 1×1 ones in shortcuts too, by the names that official checkpoints give
-  /// them. Those of the time embedding, of normalisations, and biases stay as they are.
+  /// them. Those of the time embedding, of normalizations, and biases stay as they are.
   func contains(_ name: String, _ weight: Tensor) -> Bool {
     let parts = name.split(separator: ".")
     guard parts.count > 1, parts.last == "weight", weight.rank > 1 else { return false }
@@ -41,18 +41,19 @@ struct LowRankChange {
   /// - Throws: where the model has no such weights.
   init?(to model: any DiffusionModel, _ parameters: Parameters) throws {
     guard parameters.string("adapter") == "lora" else { return nil }
-    let (rank, seed) = (parameters.int("rank"), UInt64(parameters.int("seed")))
-    let adapted = AdaptedLayers(rawValue: parameters.string("adapted")) ?? .all
-    let weights = model.parameters.parameters.filter { adapted.contains($0.key, $0.value.tensor) }
+    let (rank, seed) = (parameters.int("lora_rank"), UInt64(parameters.int("seed")))
+    let targets = LowRankTargets(rawValue: parameters.string("lora_targets")) ?? .all
+    let weights = model.parameters.parameters.filter { targets.contains($0.key, $0.value.tensor) }
     guard !weights.isEmpty else {
-      throw InputError("the model has no weights of \(adapted.rawValue) that lora could change: choose other `adapted`")
+      throw InputError(
+        "the model has no weights of \(targets.rawValue) that lora could change: choose other `lora_targets`")
     }
     names = Array(weights.keys)
     let layers = weights.map { name, parameter in
       var random = RandomSource(seed: seed, name: name)
       return LowRankAdapter.Layer(parameter.tensor, rank: rank, random: &random)
     }
-    adapter = LowRankAdapter(layers, scale: (parameters["alpha"]?.double ?? Double(rank)) / Double(rank))
+    adapter = LowRankAdapter(layers, scale: (parameters["lora_alpha"]?.double ?? Double(rank)) / Double(rank))
   }
 
   /// The change that a file holds, made to `model` in place.

@@ -3,7 +3,7 @@ import Networks
 import StageKit
 import Tensors
 
-/// The method `latent`: the model stays, each latent is optimised by itself.
+/// The method `latent`: the model stays, each latent is optimized by itself.
 func optimizeLatents(_ context: any StageContext) throws {
   let parameters = context.parameters
   let (items, returnStep) = try trainingLatents(context)
@@ -12,32 +12,32 @@ func optimizeLatents(_ context: any StageContext) throws {
   let trajectory = Trajectory(
     ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
   let objective = try tuningObjective(context, for: items[0].image)
-  let passes = parameters.int("passes")
+  let epochs = parameters.int("epochs")
   var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
   var timer = SaveTimer(parameters)
-  let evaluations = (items.count - finished.count) * passes * parameters.int("steps")
+  let evaluations = (items.count - finished.count) * epochs * parameters.int("steps")
   for (index, item) in items.enumerated().dropFirst(finished.count) {
     // A latent that was not finished begins anew, with its losses.
-    losses.keep(index * passes)
+    losses.keep(index * epochs)
     var run = LatentOptimization(
       model.predictor, latent: item.latent, image: item.image, trajectory: trajectory,
       rate: parameters.double("learning_rate"),
       objective: objective)
     let finishedLosses = losses
-    // The latent under way begins anew: it has as few updates as there are passes.
+    // The latent under way begins anew: it has as few updates as there are epochs.
     func save() throws { if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) } }
-    for pass in 0..<passes {
+    for epoch in 0..<epochs {
       try SavedState.checkCancellation(context, save: save)
       let terms: [(name: String, value: Double)]
       do { terms = try limited(parameters) { try run.iterate() } } catch let divergence as Divergence {
         try save()
         throw ResultError(
-          "latent '\(item.name)', \(divergence.description(of: passes)); lower 'learning_rate' (it is \(parameters.double("learning_rate")))"
+          "latent '\(item.name)', \(divergence.description(of: epochs)); lower 'learning_rate' (it is \(parameters.double("learning_rate")))"
         )
       }
-      losses.add(index * passes + pass + 1, terms)
+      losses.add(index * epochs + epoch + 1, terms)
       context.progress(
-        index * passes + pass + 1, of: items.count * passes, unit: "update",
+        index * epochs + epoch + 1, of: items.count * epochs, unit: "update",
         values: terms.map { ProgressValue($0.name, $0.value) })
     }
     finished.append(run.latent.detached)

@@ -13,13 +13,13 @@ func tuningObjective(_ context: any StageContext, for image: Tensor) throws -> O
   for network in [clip.network, identity] as [(any PictureNetwork)?] {
     if let network { try context.require(network, takes: image, for: "finetune") }
   }
-  let form = CLIPLoss.Form(rawValue: parameters.string("form")) ?? .log
+  let form = CLIPLoss.Form(rawValue: parameters.string("clip_loss_form")) ?? .log
   let weights = (
     clip: parameters.double("clip_weight"), l1: parameters.double("l1_weight"),
     identity: identity == nil ? 0 : parameters.double("identity_weight")
   )
   let clipLoss: (Tensor, Tensor) -> Tensor
-  if parameters.string("loss") == "global" {
+  if parameters.string("clip_loss") == "global" {
     let text = try context.textEmbedding("a \(parameters.string("target"))", clip)
     clipLoss = { generated, _ in CLIPLoss.global(generated, text, by: clip, form: form) }
   } else {

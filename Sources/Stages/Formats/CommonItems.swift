@@ -40,7 +40,7 @@ enum ComparedItems: String, CaseIterable {
 
 extension StageDraft {
   /// Complaints about metrics at a list port whose means are over different items, as far as that is known.
-  func complaints(aboutMeansAt port: String, of measures: [String]?) -> [Complaint] {
+  func complaints(aboutMeansAt port: String, of measures: [String]?) -> [ValidationIssue] {
     let members = members[port] ?? []
     guard Set(members.map(\.items)).count > 1 else { return [] }
     let names = measures ?? members.flatMap { $0.measures ?? [] }.uniqued
@@ -52,7 +52,7 @@ extension StageDraft {
           return (member.placedLabel, Set(items))
         })
     }.first
-    return complaint.map { [Complaint(about: port, $0)] } ?? []
+    return complaint.map { [ValidationIssue(about: port, $0)] } ?? []
   }
 }
 

@@ -7,14 +7,14 @@ import StageKit
 
 // What kinds see coming: that pictures or texts do not suit a network, as far as files tell.
 
-extension Foresight {
+extension EstimateInput {
   /// Complaints about pictures or latents at `port` that the diffusion models at `models` do not take.
-  func complaints(aboutSizesAt port: String, takenBy models: String...) -> [Complaint] {
+  func complaints(aboutSizesAt port: String, takenBy models: String...) -> [ValidationIssue] {
     let taken = models.flatMap { inputs[$0] ?? [] }.compactMap(\.resolution)
     func advice(_ side: Int) -> String { "but the diffusion model takes \(side)×\(side): load it with `size: \(side)`" }
     guard let sizes = self[port]?.sizes else {
       guard let found = self[port]?.side, let side = taken.first(where: { $0 != found }) else { return [] }
-      return [Complaint(about: port, "the pictures are \(found)×\(found), \(advice(side))")]
+      return [ValidationIssue(about: port, "the pictures are \(found)×\(found), \(advice(side))")]
     }
     guard
       let side = taken.first(where: { side in
@@ -25,7 +25,7 @@ extension Foresight {
       .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     let more = misfits.count > 1 ? " (and \(misfits.count - 1) more)" : ""
     return [
-      Complaint(
+      ValidationIssue(
         about: port,
         "picture '\(misfits[0].key)' is \(misfits[0].value)\(more), \(advice(side))"
       )
@@ -34,11 +34,13 @@ extension Foresight {
 
   /// Complaints about texts that the CLIP at `port` does not take.
   /// - Parameter prompts: what becomes of each parameter's text.
-  func complaints(aboutTexts prompts: [(parameter: String, texts: [String])], at port: String = "clip") -> [Complaint] {
+  func complaints(
+    aboutTexts prompts: [(parameter: String, texts: [String])], at port: String = "clip"
+  ) -> [ValidationIssue] {
     guard let requirement = self[port]?.texts else { return [] }
     return prompts.compactMap { prompt in
       prompt.texts.lazy.compactMap(requirement.problem).first.map {
-        Complaint(about: prompt.parameter, "'\(prompt.parameter)': \($0)")
+        ValidationIssue(about: prompt.parameter, "'\(prompt.parameter)': \($0)")
       }
     }
   }

@@ -44,7 +44,7 @@ struct Latent {
     (self.latent, self.image, self.returnStep, self.scheme) = (latent, image, returnStep, scheme)
   }
 
-  private static let (coupled, stochastic) = ("coupled", "edit_friendly")
+  private static let (coupled, stochastic) = ("belm", "edit_friendly")
 
   /// In what latents have to be alike so that their images can be generated together.
   struct Way: Hashable {

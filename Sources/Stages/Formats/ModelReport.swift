@@ -9,7 +9,7 @@ public struct ModelReport {
   private let files: ModelFiles
   private let bytes: Int
   private let path: String
-  /// The model, or why none is recognised.
+  /// The model, or why none is recognized.
   private let model: Result<PublishedModel, NetworkError>
 
   /// - Throws: where the file cannot be read.

@@ -17,14 +17,14 @@ struct SourcesAhead {
   private(set) var texts: TextRequirement?
   private(set) var columns: TableColumns?
   /// What is sure to go wrong with them.
-  private(set) var complaints: [Complaint] = []
+  private(set) var complaints: [ValidationIssue] = []
 
   /// With more bytes than this, tables are not read before they are loaded.
   private static let tableLimit = 1 << 24
 
   /// Those of a stage that loads `type`.
-  init(_ foresight: Foresight, as type: ArtifactType) {
-    let paths = foresight.files[type.rawValue] ?? []
+  init(_ input: EstimateInput, as type: ArtifactType) {
+    let paths = input.files[type.rawValue] ?? []
     do {
       switch type {
       case .images:
@@ -37,18 +37,18 @@ struct SourcesAhead {
         guard contents.count == paths.count else { break }
         let table = try CSV(joining: contents)
         columns = TableColumns(
-          names: foresight.awaitsDownloads ? nil : table.header,
+          names: input.awaitsDownloads ? nil : table.header,
           texts: Set(table.header.filter { !CSV.areNumeric(table.column($0) ?? []) }))
       default:
         // A part of a model's files tells nothing.
-        guard !foresight.awaitsDownloads, !paths.isEmpty else { break }
+        guard !input.awaitsDownloads, !paths.isEmpty else { break }
         let found = try ModelFiles(paths.map { ($0.fileName, $0) })
         bytes = Self.bytes(of: found.weights)
-        let network = try found.model(of: type, PublishedHints(foresight.parameters)).network
+        let network = try found.model(of: type, PublishedHints(input.parameters)).network
         diffusion = network as? any DiffusionModel
         if network is CLIP { texts = textRequirement(found) }
       }
-    } catch { complaints.append(Complaint(about: type.rawValue, "\(error)")) }
+    } catch { complaints.append(ValidationIssue(about: type.rawValue, "\(error)")) }
   }
 
   /// Takes note of the size that `size` finds in each file, and of what it complains of.
@@ -61,7 +61,7 @@ struct SourcesAhead {
     for (path, result) in zip(paths, found) {
       switch result {
       case .success(let size): sizes[path.fileStem] = size
-      case .failure(let error): complaints.append(Complaint(about: type.rawValue, "\(error)"))
+      case .failure(let error): complaints.append(ValidationIssue(about: type.rawValue, "\(error)"))
       }
     }
     self.sizes = sizes.count == paths.count ? sizes : nil

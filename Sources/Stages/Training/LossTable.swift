@@ -34,7 +34,7 @@ struct SaveTimer {
   private let interval: Duration
 
   /// The timer that a stage's ``saveEveryParameter`` asks for.
-  init(_ parameters: Parameters) { interval = .seconds(parameters.double("save_every")) }
+  init(_ parameters: Parameters) { interval = .seconds(parameters.double("checkpoint_every_s")) }
 
   /// Whether the interval has passed since this last was true.
   var isDue: Bool {
@@ -48,5 +48,5 @@ struct SaveTimer {
 
 /// How often a stage that takes long saves where it is. Results do not depend on it.
 let saveEveryParameter = Parameter(
-  "save_every", .double(0...86400), .defaulting(.double(60)), isSemantic: false,
+  "checkpoint_every_s", .double(0...86400), .defaulting(.double(60)), isSemantic: false,
   help: "Seconds between savings of where it is, for a run that goes on after this one was cut short.")

@@ -20,31 +20,33 @@ let train = StageKind(
   ],
   parameters: [
     Parameter(
-      "network", .choice(["diffusion", "clip", "identity", "segmenter", "perceptual", "judge"]), .required,
+      "network", .choice(["diffusion", "clip", "identity", "segmenter", "perceptual", "classifier"]), .required,
       help:
-        "What to train. clip needs captions, identity people, perceptual and judge attributes in the table; segmenter labels."
+        "What to train. clip needs captions, identity people, perceptual and classifier attributes in the table; segmenter labels."
     ),
     Parameter("steps", .int(1...100_000_000), .required, help: "Updates."),
-    Parameter("batch", .int(1...4096), .defaulting(.int(16)), help: "Pictures per update."),
+    Parameter("batch_size", .int(1...4096), .defaulting(.int(16)), help: "Pictures per update."),
     Parameter(
       "learning_rate", .double(1e-9...1), .defaulting(.double(5e-4)), help: "The highest; it decays to a hundredth."),
-    Parameter("warmup", .int(0...1_000_000), .defaulting(.int(200)), help: "Updates over which the rate rises from 0."),
     Parameter(
-      "average", .double(0...0.99999), .defaulting(.double(0.998)), help: "Decay of the moving average that is kept."),
+      "warmup_steps", .int(0...1_000_000), .defaulting(.int(200)),
+      help: "Updates over which the rate rises from 0."),
+    Parameter(
+      "ema_decay", .double(0...0.99999), .defaulting(.double(0.998)), help: "Decay of the moving average that is kept."),
     Parameter("seed", .int(0...Int.max), .defaulting(.int(1)), help: "Of the first values, the order and the noise."),
     Parameter(
       "augmentation", .double(0...1), .defaulting(.double(0)),
       help: "How much CLIP's pictures are moved, tinted and made noisy at random; 1 is strong."),
     Parameter(
-      "together", .int(1...1024), .defaulting(.int(1)),
-      help: "Neighbours that enter CLIP's batch as one: 2 for portraits with their contrasts."),
+      "group_size", .int(1...1024), .defaulting(.int(1)),
+      help: "Neighbors that enter CLIP's batch as one: 2 for portraits with their counterfactuals."),
     Parameter(
-      "robustness", .double(0...100), .defaulting(.double(0)),
+      "adversarial_epsilon", .double(0...100), .defaulting(.double(0)),
       help:
         "How far, as a length over all values in [-1, 1], an adversary moves each of CLIP's pictures from half-way on; 4 is much."
     ),
     Parameter(
-      "words_weight", .double(0...100), .defaulting(.double(0)),
+      "caption_loss_weight", .double(0...100), .defaulting(.double(0)),
       help: "Of a loss by which CLIP tells its captions' words from the pictures, so that it learns what is small."),
     Parameter(
       "channels", .int(4...1024), .optional, help: "Of the diffusion U-Net at full resolution; 32 unless given."),
@@ -52,12 +54,12 @@ let train = StageKind(
     Parameter("blocks", .int(1...8), .optional, help: "Its residual blocks per level; 1 unless given."),
     Parameter(
       "attention", .list(.int(1...4096)), .optional, help: "Resolutions at which it has attention; 8 unless given."),
-    Parameter("groups", .int(1...64), .optional, help: "Groups of its normalisations; 8 unless given."),
+    Parameter("groups", .int(1...64), .optional, help: "Groups of its normalizations; 8 unless given."),
     Parameter(
       "merges", .int(0...48894), .optional,
       help: "Merges that CLIP's tokenizer learns from the captions; 512 unless given."),
     Parameter(
-      "attributes", .list(.string), .optional, help: "Columns of the table that perceptual or judge tell apart."),
+      "attributes", .list(.string), .optional, help: "Columns of the table that perceptual or classifier tell apart."),
     Parameter("classes", .list(.string), .optional, help: "Names of the segmenter's classes, by gray level."),
     saveEveryParameter,
   ],
@@ -65,47 +67,47 @@ let train = StageKind(
     let type = parameters["network"]?.string.flatMap(ArtifactType.init(rawValue:)) ?? .diffusion
     return [OutputPort("model", type), OutputPort("losses", .table)]
   },
-  // The largest networks of the embedded world take 770 MB; the pictures are held as bytes, which were packed before.
+  // The largest networks of the built-in domain take 770 MB; the pictures are held as bytes, which were packed before.
   memory: MemoryNeed(megabytes: 1024, perInputByte: 8),
-  estimate: { foresight in
-    let parameters = foresight.parameters
-    guard parameters.string("network") == ArtifactType.diffusion.rawValue else { return foresight.estimate() }
-    let network = foresight["images"]?.side.flatMap { side in
+  estimate: { input in
+    let parameters = input.parameters
+    guard parameters.string("network") == ArtifactType.diffusion.rawValue else { return input.estimate() }
+    let network = input["images"]?.side.flatMap { side in
       try? DDPMUNet(newDiffusionNetwork(parameters, side: side), .described)
     }
-    let flop = foresight["model"]?.flopPerEvaluation ?? network?.flopPerEvaluation
-    return foresight.estimate(
-      work: flop.map { .learning(parameters.int("steps") * parameters.int("batch"), of: $0) },
-      bytes: foresight["model"]?.bytes ?? network.map { 4 * $0.parameters.count }, flopPerEvaluation: flop,
-      resolution: foresight["images"]?.side)
+    let flop = input["model"]?.flopPerEvaluation ?? network?.flopPerEvaluation
+    return input.estimate(
+      work: flop.map { .learning(parameters.int("steps") * parameters.int("batch_size"), of: $0) },
+      bytes: input["model"]?.bytes ?? network.map { 4 * $0.parameters.count }, flopPerEvaluation: flop,
+      resolution: input["images"]?.side)
   },
   check: { draft in
     let network = draft.parameters["network"]?.string ?? ""
     var complaints = draft.complaints(aboutEmpty: ["attributes", "classes", "multipliers"])
     if network == "segmenter" {
       if draft.inputs["labels"] == nil {
-        complaints.append(Complaint("training a segmenter needs the input 'labels': add it"))
+        complaints.append(ValidationIssue("training a segmenter needs the input 'labels': add it"))
       }
       if draft.parameters["classes"] == nil {
-        complaints.append(Complaint("training a segmenter needs 'classes': name one per gray level"))
+        complaints.append(ValidationIssue("training a segmenter needs 'classes': name one per gray level"))
       }
     } else if network != "diffusion", draft.inputs["table"] == nil {
-      complaints.append(Complaint("training \(network) needs the input 'table': add it"))
+      complaints.append(ValidationIssue("training \(network) needs the input 'table': add it"))
     }
     if let type = draft.inputs["model"]?.first, type.rawValue != network {
       let fits = ["diffusion", "clip"].contains(network) ? "give a \(network) network or leave it out" : "leave it out"
       complaints.append(
-        Complaint(about: "model", "training \(network) cannot go on from a \(type.rawValue) network: \(fits)"))
+        ValidationIssue(about: "model", "training \(network) cannot go on from a \(type.rawValue) network: \(fits)"))
     }
-    if ["judge", "perceptual"].contains(network), draft.parameters["attributes"] == nil {
+    if ["classifier", "perceptual"].contains(network), draft.parameters["attributes"] == nil {
       complaints.append(
-        Complaint("training \(network) needs 'attributes': name the table's columns that it shall tell apart"))
+        ValidationIssue("training \(network) needs 'attributes': name the table's columns that it shall tell apart"))
     }
     if network == "diffusion" {
       let (channels, groups) = (draft.parameters["channels"]?.int ?? 32, draft.parameters["groups"]?.int ?? 8)
       if channels % groups != 0 {
         complaints.append(
-          Complaint(about: "groups", "\(channels) channels do not fall into \(groups) groups: choose a divisor"))
+          ValidationIssue(about: "groups", "\(channels) channels do not fall into \(groups) groups: choose a divisor"))
       } else if draft.inputs["model"] == nil, complaints.isEmpty {
         complaints += networkComplaints(draft.parameters)
       }
@@ -114,12 +116,13 @@ let train = StageKind(
   },
   run: { context in
     let parameters = context.parameters
-    let lesson = try lesson(context)
+    let task = try trainingTask(context)
     var run = TrainingRun(
-      lesson.learned,
+      task.learned,
       settings: TrainingRun.Settings(
-        steps: parameters.int("steps"), rate: parameters.double("learning_rate"), warmup: parameters.int("warmup"),
-        averageDecay: parameters.double("average"), seed: UInt64(parameters.int("seed"))))
+        steps: parameters.int("steps"), rate: parameters.double("learning_rate"),
+        warmup: parameters.int("warmup_steps"),
+        averageDecay: parameters.double("ema_decay"), seed: UInt64(parameters.int("seed"))))
     let restored = try restore(&run, context)
     var losses = restored?.losses ?? LossTable(counter: "step")
     var timer = SaveTimer(parameters)
@@ -132,7 +135,7 @@ let train = StageKind(
       }
       let rate = run.rate
       let progress = Double(run.step) / Double(run.settings.steps)
-      do throws(Divergence) { sum += try run.advance { lesson.loss(&$0, progress) } } catch {
+      do throws(Divergence) { sum += try run.advance { task.loss(&$0, progress) } } catch {
         if error.isIntact, run.step > 0 { try save(run, losses, sum, counted, context) }
         throw ResultError(
           "\(error.description(of: run.settings.steps)); lower 'learning_rate' (it is \(run.settings.rate)) or raise 'warmup' (it is \(run.settings.warmup))"
@@ -148,22 +151,22 @@ let train = StageKind(
       if timer.isDue, !run.isFinished { try save(run, losses, sum, counted, context) }
     }
     context.count(
-      Work(evaluations: steps * lesson.work.evaluations, flop: Double(steps) * lesson.work.flop))
-    for (parameter, value) in zip(lesson.learned, run.average.values) { parameter.assign(value) }
-    try context.write(Safetensors.data(of: lesson.checkpoint()), item: "", to: "model")
+      Work(evaluations: steps * task.work.evaluations, flop: Double(steps) * task.work.flop))
+    for (parameter, value) in zip(task.learned, run.average.values) { parameter.assign(value) }
+    try context.write(Safetensors.data(of: task.checkpoint()), item: "", to: "model")
     try context.write(losses.data, item: "", to: "losses")
   })
 
 /// What is wrong with the diffusion network that a stage describes, whatever the size of its pictures.
-private func networkComplaints(_ parameters: Parameters) -> [Complaint] {
+private func networkComplaints(_ parameters: Parameters) -> [ValidationIssue] {
   // Pictures as small as the levels allow.
   let levels = parameters["multipliers"]?.list?.count ?? 4
   do {
     try requireHandled(DDPMUNet(newDiffusionNetwork(parameters, side: 1 << min(levels - 1, 15)), .described))
     return []
   } catch let NetworkError.badConfiguration(_, reason) {
-    return [Complaint(about: parameters["multipliers"] == nil ? "channels" : "multipliers", reason)]
-  } catch { return [Complaint(about: "channels", "\(error)")] }
+    return [ValidationIssue(about: parameters["multipliers"] == nil ? "channels" : "multipliers", reason)]
+  } catch { return [ValidationIssue(about: "channels", "\(error)")] }
 }
 
 private let (stepsDone, lossSum, lossCount) = ("step", "loss_sum", "loss_count")

@@ -20,7 +20,7 @@ struct FuzzedPlace {
       ("outside/letter.txt", "dear"), ("outside/album/a.png", "not yours"),
       ("outside/run.json", "{\"files\": [\"letter.txt\"]}"),
       ("repository/sweep.yaml", Self.sweep), ("repository/training.yaml", Self.training),
-      ("repository/broken.yaml", "recipe: [broken\nstages: { p: { synthesise: {} } }"),
+      ("repository/broken.yaml", "recipe: [broken\nstages: { p: { synthesize: {} } }"),
       ("repository/used [v2].yaml", Self.recipe.replacing("recipe: tiny", with: "recipe: used")),
       ("repository/.hidden.yaml", "\u{0}"), ("repository/empty", ""), ("repository/binary", "\u{1}\u{0}\u{7F}PNG"),
       ("repository/weights.safetensors", "\u{8}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}{\"a\":1}"),
@@ -75,7 +75,7 @@ struct FuzzedPlace {
     stages:
       p: { synthesize: { count: "${count}", size: 16 } }
       base:
-        train: { network: diffusion, images: p, steps: "${steps}", batch: 2, warmup: 2, channels: 8,
+        train: { network: diffusion, images: p, steps: "${steps}", batch_size: 2, warmup_steps: 2, channels: 8,
                  multipliers: [1, 2], attention: [8], groups: 4 }
     """
 

@@ -1,0 +1,56 @@
+import OrderedCollections
+import RecipeSyntax
+import StageKit
+
+private struct Finding: Hashable {
+  let location: SourceLocation
+  let message: String
+}
+
+extension Plan {
+  /// What is sure to go wrong, as far as the files on this machine tell before anything runs; nil where that is nothing.
+  /// Of pictures, models and tokenizers no more is read than that takes.
+  /// - Parameter isMeant: the stages that it is about.
+  public func problemsAhead(in isMeant: (PlannedStage) -> Bool = { _ in true }) -> Diagnostics? {
+    var outputs: [OutputReference: OutputEstimate] = [:]
+    /// By message, at each place of the recipe. What is wrong at all places of a sweep is said once.
+    var found: OrderedDictionary<Finding, [String]> = [:]
+    for stage in stages {
+      let count =
+        if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
+      let estimate = stage.kind.estimate(EstimateInput(of: stage, inputs: outputs, actions: count))
+      for output in stage.outputs {
+        outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
+      }
+      guard isMeant(stage) else { continue }
+      for complaint in estimate.complaints {
+        found[Finding(location: stage.location, message: complaint.message), default: []].append(stage.id)
+      }
+    }
+    let errors = found.map { finding, stages in
+      let more = stages.count > 1 ? " (and \(stages.count - 1) more of its places)" : ""
+      return Diagnostic("stage '\(stages[0])'\(more): \(finding.message)", at: finding.location)
+    }
+    guard !errors.isEmpty else { return nil }
+    let sources = Set(errors.map(\.location.file)).sorted().compactMap { try? SourceText.read($0) }
+    return Diagnostics(errors, sources: sources)
+  }
+}
+
+extension EstimateInput {
+  /// What is seen of a stage, of which so much is known.
+  /// - Parameters:
+  ///   - inputs: what is known of each output that is bound to a port.
+  ///   - actions: how many the stage has.
+  package init(of stage: PlannedStage, inputs: [OutputReference: OutputEstimate], actions: Int) {
+    self.init(
+      parameters: stage.parameters,
+      inputs: stage.inputs.mapValues { $0.references.uniqued.compactMap { inputs[$0] } },
+      files: stage.sources.mapValues { $0.files.compactMap(\.path) },
+      awaitsDownloads: stage.sources.values.contains { $0.files.contains { $0.path == nil } },
+      axes: stage.inputs.mapValues { input in
+        guard case .list(let members) = input else { return [] }
+        return members.flatMap(\.axes).uniqued
+      }, actions: actions, outputs: stage.outputs)
+  }
+}
