@@ -62,7 +62,7 @@ let package = Package(
     module("StageKit", ["RecipeSyntax", "ArtifactStore", "Escaping"]),
     module("RecipeSyntax", ["FileSystem", "CLibYAML", "Escaping", collections]),
     module("ArtifactStore", ["FileSystem", "Hashing", "Escaping"]),
-    module("Transfers", ["CCurl", "Hashing"]),
+    module("Transfers", ["CCurl", "FileSystem", "Hashing"]),
     module("Diffusion", ["Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
     module("Networks", ["Checkpoints", "Tensors", "Kernels", "Escaping", collections]),

@@ -1,4 +1,5 @@
 import CCurl
+import FileSystem
 import Foundation
 import Synchronization
 
@@ -75,15 +76,16 @@ public final class WebClient: Sendable {
     try perform(Transfer(method: .put(data.count), url: url), with: answer)
   }
 
-  /// Puts the bytes of a file at `url`.
+  /// Puts the bytes of a plain file at `url`; a link is not followed.
   /// - Throws: ``TransferError``, or what `check` throws.
   public func put(file path: String, at url: String, check: @escaping () throws -> Void) throws {
     func failure() -> TransferError { .unreadable(path: path, reason: String(cString: strerror(errno))) }
-    let file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw failure() }
+    let (file, status): (Int32, stat)
+    do { (file, status) = try InputFile.open(path, followsLinks: false) } catch {
+      throw TransferError.unreadable(path: path, reason: error.reason)
+    }
     defer { close(file) }
-    let size = Int(lseek(file, 0, SEEK_END))
-    guard size >= 0 else { throw failure() }
+    let size = Int(status.st_size)
     let answer = Answer(url: url, checkpoint: check) { position, buffer in
       while true {
         let count = pread(file, buffer.baseAddress, min(buffer.count, max(0, size - position)), off_t(position))

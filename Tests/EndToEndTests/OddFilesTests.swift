@@ -93,14 +93,18 @@ struct OddFilesTests {
     let file = try #require(fopen(repository.path("faces/odd.png"), "w"))
     try #require(ftruncate(fileno(file), 1 << 40) == 0)
     fclose(file)
-    let program = try repository.start(["run", "recipe.yaml"])
-    usleep(400_000)
-    let clock = ContinuousClock()
-    let start = clock.now
-    program.send(SIGINT)
-    let outcome = try program.outcome(within: 20)
-    #expect(outcome.status == 130, "\(outcome)")
-    #expect(clock.now - start < .seconds(5), "a second, and more where others compute")
+    // Where others compute, not every answer comes within a second.
+    let times = try (0..<5).map { _ in
+      let program = try repository.start(["run", "recipe.yaml"])
+      usleep(400_000)
+      let clock = ContinuousClock()
+      let start = clock.now
+      program.send(SIGINT)
+      let outcome = try program.outcome(within: 20)
+      #expect(outcome.status == 130, "\(outcome)")
+      return clock.now - start
+    }
+    #expect(times.contains { $0 < .seconds(1) }, "\(times)")
   }
 
   // MARK: Bad sectors
