@@ -7,8 +7,8 @@ public struct ArtifactFormats: Sendable {
 
   /// The files for one item of a set, or for all objects of an artifact of another type, called `name` with a fitting
   /// extension: a PNG for an image, PNG and SVG for a figure, CSV, Markdown and LaTeX for a table, HTML for a page, the
-  /// format that other tools read for anything else. `origin` is what a network's file is to say of how it was made; `axes` are the
-  /// swept parameters after which columns of a table may be called.
+  /// format that other tools read for anything else. `origin` is what a network's file is to say of how it was made;
+  /// `axes` are the swept parameters after which columns of a table may be called.
   public typealias Export =
     @Sendable (
       _ objects: [Data], _ type: ArtifactType, _ name: String, _ origin: [String: String], _ axes: Set<String>

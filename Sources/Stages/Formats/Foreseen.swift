@@ -55,36 +55,37 @@ extension EstimateInput {
   }
 }
 
-/// What the CLIP in files demands of texts. Its tokenizer is made when a text is asked about, once.
-func textRequirement(_ files: ModelFiles) -> TextRequirement {
-  let clip = DeferredTokenizer(files)
-  return TextRequirement { clip.problem(with: $0) }
+/// What a CLIP demands of texts. Its tokenizer is made of its files when a text is asked about, once.
+func textRequirement(_ clip: CLIP, _ files: ModelFiles) -> TextRequirement {
+  let tokenizer = DeferredTokenizer(clip, files)
+  return TextRequirement { tokenizer.problem(with: $0) }
 }
 
 /// The tokenizer of a CLIP in files; its lock guards what is made of it.
 private final class DeferredTokenizer: @unchecked Sendable {
+  private let clip: CLIP
   private let files: ModelFiles
   private let lock = NSLock()
-  private var made: (tokenizer: Tokenizer, contextLength: Int)??
+  private var made: Tokenizer??
 
-  init(_ files: ModelFiles) { self.files = files }
+  init(_ clip: CLIP, _ files: ModelFiles) {
+    self.clip = clip
+    self.files = files
+  }
 
   func problem(with text: String) -> String? {
     lock.withLock {
       if made == nil { made = .some(make()) }
-      guard let (tokenizer, length) = made ?? nil else { return nil }
+      guard let tokenizer = made ?? nil else { return nil }
       do throws(NetworkError) {
-        _ = try tokenizer.tokens(text, contextLength: length)
+        _ = try tokenizer.tokens(text, contextLength: clip.configuration.contextLength)
         return nil
       } catch { return "\(error)" }
     }
   }
 
-  /// Nil where the files hold none: that is told when they are loaded.
-  private func make() -> (tokenizer: Tokenizer, contextLength: Int)? {
-    guard let model = try? files.model(), let clip = model.network as? CLIP,
-      let merges = try? files.merges(for: clip), let tokenizer = try? Tokenizer(merges: merges, from: "merges")
-    else { return nil }
-    return (tokenizer, clip.configuration.contextLength)
+  /// Nil where the merges do not fit: that is told when they are loaded.
+  private func make() -> Tokenizer? {
+    (try? files.merges(for: clip)).flatMap { try? Tokenizer(merges: $0, from: "merges") }
   }
 }

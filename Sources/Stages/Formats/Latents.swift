@@ -1,5 +1,6 @@
 import ArtifactStore
 import Checkpoints
+import Escaping
 import Foundation
 import StageKit
 import Tensors
@@ -147,7 +148,7 @@ struct Latent {
       }
       guard let text = metadata["return_step"] else { throw bad("its metadata have no 'return_step'") }
       guard let returnStep = Int(text), (1...999).contains(returnStep) else {
-        throw bad("its 'return_step' is '\(text.prefix(20))', not a whole number from 1 to 999")
+        throw bad("its 'return_step' is '\(text.abridged)', not a whole number from 1 to 999")
       }
       let steps = metadata["steps"].flatMap(Int.init) ?? 0
       func require(_ part: String, _ expected: [Int], _ what: String) throws {
@@ -164,7 +165,7 @@ struct Latent {
         try require("additions", expected, "what each of its steps adds, 'additions' \(expected)")
       default:
         throw InputError(
-          "\(name): the method '\(scheme.prefix(40))' of this latent is not known: invert the picture again")
+          "\(name): the method '\(scheme.abridged)' of this latent is not known: invert the picture again")
       }
       way = Way(shape: shape, returnStep: returnStep, scheme: scheme, steps: scheme.isEmpty ? 0 : steps)
     }

@@ -8,8 +8,10 @@ import StageKit
 
 /// What the files that `load` names tell before they are loaded, by as little of them as that takes.
 struct SourcesAhead {
-  /// Of all pictures, latents, tables or weights together.
-  private(set) var bytes = 0
+  /// The files with pictures, latents, tables or weights.
+  private var contents: [String]
+  /// Of these together, as far as they can be looked at.
+  var bytes: Int { contents.reduce(0) { $0 + ((try? Files.status(of: $1))??.size ?? 0) } }
   /// Of pictures and latents, by item; nil where not all are known.
   private(set) var sizes: [String: PictureSize]?
   /// Without its values.
@@ -25,17 +27,17 @@ struct SourcesAhead {
   /// Those of a stage that loads `type`.
   init(_ input: EstimateInput, as type: ArtifactType) {
     let paths = input.files[type.rawValue] ?? []
+    contents = paths
     do {
       switch type {
       case .images:
         see(paths, type) { try Image.size(ofFile: $0).map { PictureSize(width: $0.width, height: $0.height) } }
       case .latents: see(paths, type, Self.latentSize)
       case .table:
-        bytes = Self.bytes(of: paths)
         guard bytes <= Self.tableLimit else { break }
-        let contents = paths.compactMap { path in (try? Files.read(path)).flatMap { $0 }.map { (path, $0) } }
-        guard contents.count == paths.count else { break }
-        let table = try CSV(joining: contents)
+        let files = paths.compactMap { path in (try? Files.read(path)).flatMap { $0 }.map { (path, $0) } }
+        guard files.count == paths.count else { break }
+        let table = try CSV(joining: files)
         columns = TableColumns(
           names: input.awaitsDownloads ? nil : table.header,
           texts: Set(table.header.filter { !CSV.areNumeric(table.column($0) ?? []) }))
@@ -43,10 +45,10 @@ struct SourcesAhead {
         // A part of a model's files tells nothing.
         guard !input.awaitsDownloads, !paths.isEmpty else { break }
         let found = try ModelFiles(paths.map { ($0.fileName, $0) })
-        bytes = Self.bytes(of: found.weights)
+        contents = found.weights
         let network = try found.model(of: type, PublishedHints(input.parameters)).network
         diffusion = network as? any DiffusionModel
-        if network is CLIP { texts = textRequirement(found) }
+        if let clip = network as? CLIP { texts = textRequirement(clip, found) }
       }
     } catch { complaints.append(ValidationIssue(about: type.rawValue, "\(error)")) }
   }
@@ -55,7 +57,6 @@ struct SourcesAhead {
   private mutating func see(
     _ paths: [String], _ type: ArtifactType, _ size: @Sendable (String) throws -> PictureSize?
   ) {
-    bytes = Self.bytes(of: paths)
     let found = (try? paths.concurrentMap { path in Result { try size(path) } }) ?? []
     var sizes: [String: PictureSize] = [:]
     for (path, result) in zip(paths, found) {
@@ -76,10 +77,5 @@ struct SourcesAhead {
     }
     let shape = try Latent.Outline(shapes: shapes, metadata: metadata, name: path).way.shape
     return PictureSize(width: shape[1], height: shape[0])
-  }
-
-  /// Of what can be looked at.
-  private static func bytes(of paths: [String]) -> Int {
-    paths.reduce(0) { $0 + ((try? Files.status(of: $1))??.size ?? 0) }
   }
 }
