@@ -5,8 +5,8 @@ import PackageDescription
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
 /// A library module; `dependencies` may only name modules further down the list below.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
 /// Tests are compiled without optimization, which takes most of the time for them, also where what they test is not.
@@ -57,7 +57,8 @@ let package = Package(
       [
         "StageKit", "ArtifactStore", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits",
         "Tensors", "Kernels", "Escaping",
-      ]),
+      ],
+      resources: ["css", "html", "js"].map { .embedInCode("Survey/survey.\($0)") }),
     module("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "FileSystem", "Escaping", collections]),
     module("StageKit", ["RecipeSyntax", "ArtifactStore", "Escaping"]),
     module("RecipeSyntax", ["FileSystem", "CLibYAML", "Escaping", collections]),

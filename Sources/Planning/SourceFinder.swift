@@ -23,7 +23,7 @@ struct SourceFinder {
   ///   - endings: those of files that the parameter can mean; none where that is not known.
   ///   - subject: the parameter, as an error says it.
   func find(
-    _ node: Node, form: Parameter.PathKind, endings: [String] = [], subject: String, into problems: inout Problems
+    _ node: Node, form: ParameterDeclaration.PathKind, endings: [String] = [], subject: String, into problems: inout Problems
   ) -> PlannedSource? {
     guard let nodes = node.sequence else {
       guard let found = found(node, form: form, endings, subject: subject, into: &problems) else { return nil }
@@ -92,7 +92,7 @@ struct SourceFinder {
   private typealias Found = (form: PlannedSource.Form, files: [NamedPlace])
 
   private func found(
-    _ node: Node, form: Parameter.PathKind, _ endings: [String], subject: String, into problems: inout Problems
+    _ node: Node, form: ParameterDeclaration.PathKind, _ endings: [String], subject: String, into problems: inout Problems
   ) -> Found? {
     if let entries = node.mapping {
       return download(entries, of: node, subject: subject, into: &problems).map { (.file, [$0]) }
@@ -144,7 +144,7 @@ struct SourceFinder {
   typealias Paths = (form: PlannedSource.Form, paths: [String])
 
   func find(
-    _ written: String, form: Parameter.PathKind, _ endings: [String]
+    _ written: String, form: ParameterDeclaration.PathKind, _ endings: [String]
   ) throws(PathError) -> Paths {
     let path = absolute(written)
     let type = Self.fileType(path)

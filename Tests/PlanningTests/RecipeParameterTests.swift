@@ -48,13 +48,13 @@ struct RecipeParameterTests {
   ])
   func dollarsThatStay(written: String, text: String) throws {
     let plan = try folder.plan(recipe.replacing("${word} face at ${steps}, not $${word}", with: "'\(written)'"))
-    #expect(plan["m"]?.parameters.string("target").unicodeScalars.elementsEqual(text.unicodeScalars) == true)
+    #expect(plan["m"]?.parameters["target"]?.string?.unicodeScalars.elementsEqual(text.unicodeScalars) == true)
     // The same in a value that takes no parameter in.
     guard !["$$${word}", "${word}$", "${word}\u{301}"].contains(written) else { return }
     let declared = try folder.plan(
       recipe.replacing("word: angry", with: "word: '\(written)'").replacing(" face at ${steps}, not $${word}", with: "")
     )
-    #expect(declared["m"]?.parameters.string("target").unicodeScalars.elementsEqual(text.unicodeScalars) == true)
+    #expect(declared["m"]?.parameters["target"]?.string?.unicodeScalars.elementsEqual(text.unicodeScalars) == true)
   }
 
   @Test func numbersThatAreNone() throws {
@@ -121,8 +121,8 @@ struct RecipeParameterTests {
         "layers": .list([.int(3)]), "none": .int(7),
       ])
     #expect(plan.parameters["word"] == .string("1980"))
-    #expect(plan["m"]?.parameters.string("target") == "1980 face at 10, not ${word}")
-    #expect(plan["l"]?.parameters.int("return_step") == 7)
+    #expect(plan["m"]?.parameters["target"]?.string == "1980 face at 10, not ${word}")
+    #expect(plan["l"]?.parameters["return_step"]?.int == 7)
   }
 
   @Test func wrongOverlays() throws {

@@ -13,17 +13,7 @@ public struct KindReference: Sendable {
 
   /// What a stage can be besides the kinds of the catalog: another recipe. It has that one's inputs, parameters and
   /// outputs, too.
-  static let use = StageKind(
-    name: "use", summary: "Puts another recipe, with its inputs and parameters by their names, in the stage's place.",
-    revision: 1,
-    parameters: [
-      Parameter("recipe", .string, .required, help: "The recipe's file, relative to this one."),
-      Parameter(
-        "repeat", .int(1...1000), .optional,
-        help: "How many rounds, each on what the one before made; ${round} is the number of the round."),
-      Parameter("carry", .map(.string), .optional, help: "With repeat: inputs to outputs of the round before."),
-    ],
-    outputs: { _ in [] }, run: { _ in })
+  static let use = StageKind(Use.self)
 
   /// All about the kind called `name`, or about recipes and expectations under their words.
   /// - Throws: `InputError` that lists the kinds there are.
@@ -113,7 +103,7 @@ extension Port.Arity {
   }
 }
 
-extension Parameter {
+extension ParameterDeclaration {
   /// Name, type, presence and help.
   fileprivate var row: [String] {
     let presence =
@@ -139,7 +129,7 @@ extension Parameter {
   }
 }
 
-extension Parameter.Kind {
+extension ParameterDeclaration.Kind {
   fileprivate var text: String {
     switch self {
     case .bool: "true|false"
@@ -165,4 +155,19 @@ extension Parameter.Kind {
     case (false, false): ""
     }
   }
+}
+
+private struct Use: Stage {
+  static let name = "use"
+  static let summary = "Puts another recipe, with its inputs and parameters by their names, in the stage's place."
+  static let revision = 1
+
+  @Parameter(help: "The recipe's file, relative to this one.") var recipe: String
+  @Parameter(
+    1...1000, name: "repeat",
+    help: "How many rounds, each on what the one before made; ${round} is the number of the round.")
+  var rounds: Int?
+  @Parameter(help: "With repeat: inputs to outputs of the round before.") var carry: NamedValues<String>?
+
+  func run(_ context: any StageContext) {}
 }

@@ -112,14 +112,14 @@ public struct RecipeSchema: Sendable {
     return ["description": .string(help), "type": types]
   }
 
-  private static func described(_ parameter: Parameter) -> JSON {
+  private static func described(_ parameter: ParameterDeclaration) -> JSON {
     var members: [JSON.Member] = [.init("description", .string(parameter.help))]
     if case .defaulting(let value) = parameter.presence { members.append(.init("default", value.json)) }
     members += orExpression(schema(of: parameter.kind), orNull: parameter.presence != .required).members ?? []
     return .object(members)
   }
 
-  private static func schema(of kind: Parameter.Kind) -> JSON {
+  private static func schema(of kind: ParameterDeclaration.Kind) -> JSON {
     switch kind {
     case .bool: return ["type": "boolean"]
     case .int(let range):

@@ -50,7 +50,7 @@ extension StageKind {
   }
 }
 
-extension Parameter.Kind {
+extension ParameterDeclaration.Kind {
   /// Values that it can have: each of its words, or any one.
   fileprivate var samples: [(value: Value, word: String?)] {
     switch self {

@@ -6,7 +6,7 @@ import StageKit
 
 extension StageContext {
   /// Writes a figure: the drawing as PNG and as SVG. What the PNG cannot show is said.
-  func write(_ drawing: Drawing, to port: String) throws {
+  func write(_ drawing: Drawing, to figure: Output<Figures>) throws {
     let most = 5
     for line in drawing.unwritable.prefix(most) {
       let characters = line.characters.prefix(most).map(String.init).joined(separator: " ")
@@ -15,8 +15,8 @@ extension StageContext {
           + "\(line.characters.count > most ? " and others" : ""). The SVG has the text itself")
     }
     if drawing.unwritable.count > most { log("so has it in \(drawing.unwritable.count - most) more texts") }
-    try write(drawing.render().pngData(), item: "", to: port)
-    try write(Data(drawing.svg().utf8), item: Artifact.svg, to: port)
+    try write(drawing.render().pngData(), to: figure)
+    try write(Data(drawing.svg().utf8), item: Artifact.svg, to: figure)
   }
 }
 

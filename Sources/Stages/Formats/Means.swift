@@ -31,7 +31,7 @@ struct Means {
 }
 
 extension StageContext {
-  /// The means of an artifact of type `metrics`.
+  /// The means of an artifact that holds measurements.
   func means(of artifact: Artifact) throws -> Means {
     var measures: [String] = []
     var numbers: [String: [String: Double]] = [:]

@@ -25,7 +25,7 @@ struct SourcesAhead {
   private static let tableLimit = 1 << 24
 
   /// Those of a stage that loads `type`.
-  init(_ input: EstimateInput, as type: ArtifactType) {
+  init(_ input: EstimateInput, as type: ArtifactType, _ hints: PublishedHints) {
     let paths = input.files[type.rawValue] ?? []
     contents = paths
     do {
@@ -46,7 +46,7 @@ struct SourcesAhead {
         guard !input.awaitsDownloads, !paths.isEmpty else { break }
         let found = try ModelFiles(paths.map { ($0.fileName, $0) })
         contents = found.weights
-        let network = try found.model(of: type, PublishedHints(input.parameters)).network
+        let network = try found.model(of: type, hints).network
         diffusion = network as? any DiffusionModel
         if let clip = network as? CLIP { texts = textRequirement(clip, found) }
       }

@@ -3,32 +3,25 @@ import Metrics
 import StageKit
 
 /// `tally`: counts the votes on a survey, with confidence intervals.
-let tally = StageKind(
-  name: "tally",
-  summary:
-    "Counts the votes that a survey's page collected: how often each method was preferred, and how sure that is.",
-  revision: 1,
-  inputs: [
-    Port("key", .table, help: "The key to the survey, from the same stage as its page."),
-    Port(
-      "votes", .table, arity: .list,
-      help: "Votes as the page saves them. Of several by the same participant on a trial the last one counts."),
-  ],
-  parameters: [
-    Parameter(
-      "confidence", .double(0.5...0.999), .defaulting(.double(0.95)),
-      help: "Of the intervals from 'low' to 'high', which allow for votes of one participant being alike.")
-  ],
-  outputs: { _ in
-    [
-      OutputPort("table", .table),
-      OutputPort("preference", .metrics, measures: ["rate", "low", "high", "votes", "participants"]),
-    ]
-  },
-  run: { context in
-    let key = try SurveyKey(context)
-    let votes = try Vote.counted(context, by: key)
-    let confidence = context.parameters.double("confidence")
+struct Tally: Stage {
+  static let name = "tally"
+  static let summary =
+    "Counts the votes that a survey's page collected: how often each method was preferred, and how sure that is."
+  static let revision = 1
+
+  @Input(help: "The key to the survey, from the same stage as its page.") var key: Whole<Tables>
+  @Input(help: "Votes as the page saves them. Of several by the same participant on a trial the last one counts.")
+  var votes: [Labeled<Tables>]
+  @Parameter(
+    0.5...0.999, help: "Of the intervals from 'low' to 'high', which allow for votes of one participant being alike.")
+  var confidence = 0.95
+
+  let table = Output<Tables>()
+  let preference = Output<Measurements>(measures: ["rate", "low", "high", "votes", "participants"])
+
+  func run(_ context: any StageContext) throws {
+    let key = try SurveyKey(context.read(key.artifact.items[0]))
+    let votes = try Vote.counted(votes, by: key, context)
     let all = Share(votes.map { ($0.participant, $0.isForFirst) }, confidence: confidence)
     var rows: [[String]] = []
     // Without sweeps there is one group, without a name: all.
@@ -39,11 +32,12 @@ let tally = StageKind(
         rows.append([method, group ?? "all"] + share.cells)
       }
     }
-    let table = CSV(
+    let counted = CSV(
       header: ["method", "group", "votes", "participants", "preferred", "rate", "low", "high"], rows: rows)
-    try context.write(Data(table.text.utf8), item: "", to: "table")
-    try context.write(Data(all.json.utf8), item: "all", to: "preference")
-  })
+    try context.write(Data(counted.text.utf8), to: table)
+    try context.write(Data(all.json.utf8), item: "all", to: preference)
+  }
+}
 
 /// How many of some votes are for a method.
 private struct Share {
@@ -92,9 +86,8 @@ private struct SurveyKey {
   let groups: [String]
   let trials: [String: Trial]
 
-  init(_ context: any StageContext) throws {
-    guard let item = context.input("key")?.items.first else { throw InputError("'key' is empty") }
-    let table = try Columns(context.read(item), of: "key")
+  init(_ data: Data) throws {
+    let table = try Columns(data, of: "key")
     let rows = try table.rows(["survey", "trial", "group", "left", "right", "first"])
     guard let row = rows.first else {
       throw InputError("'key' has no trials: give it the output 'key' of the survey whose votes these are")
@@ -130,10 +123,12 @@ private struct Vote {
   /// The votes that count, in the order in which they were given first. A page's votes may have been saved twice, with
   /// corrections: the last vote of a participant on a trial counts.
   /// - Throws: ``InputError`` for a vote that is not on this survey.
-  static func counted(_ context: any StageContext, by key: SurveyKey) throws -> [Vote] {
+  static func counted(
+    _ tables: [Labeled<Tables>], by key: SurveyKey, _ context: any StageContext
+  ) throws -> [Vote] {
     var votes: [Ballot: Vote] = [:]
     var order: [Ballot] = []
-    for member in context.inputs("votes") {
+    for member in tables {
       for item in member.artifact.items {
         let rows = try Columns(context.read(item), of: member.label).rows(["survey", "participant", "trial", "choice"])
         for (index, row) in rows.enumerated() {
