@@ -20,8 +20,8 @@ extension [any StageContext] {
 
   /// Each one's noise for each of `steps` steps, together [N, H, W, 3].
   /// - Parameter shape: of one, [1, H, W, 3].
-  func freshNoise(_ shape: [Int], steps: Int, for port: String) throws -> (_ step: Int) throws -> Tensor {
-    let sources = try map { try $0.freshNoise(shape, steps: steps, for: port) }
+  func noise(_ shape: [Int], steps: Int, for port: String) throws -> (_ step: Int) throws -> Tensor {
+    let sources = try map { try $0.noise(shape, steps: steps, for: port) }
     return { step in try .concatenated(sources.map { try $0(step) }, axis: 0) }
   }
 }

@@ -51,7 +51,8 @@ let invert = StageKind(
     guard draft.parameters["method"]?.string == InversionMethod.belm.rawValue,
       let steps = draft.parameters["steps"]?.int, let returnStep = draft.parameters["return_step"]?.int
     else { return [] }
-    do { _ = try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: steps) } catch {
+    let sequence = Step.sequence(returnStep: returnStep, steps: steps)
+    do { _ = try CoupledTrajectory(schedule: noiseSchedule, steps: sequence) } catch {
       return [ValidationIssue(about: "steps", "\(error)")]
     }
     return []
@@ -66,7 +67,7 @@ let invert = StageKind(
       return image
     }
     let method = InversionMethod(rawValue: contexts.common.parameters.string("method")) ?? .ddim
-    let inverted = try method.invert(images, with: model.predictor, contexts)
+    let inverted = try method.invert(images, with: model, contexts)
     for (context, (latent, stats)) in zip(contexts, inverted) {
       context.count(.forward(stats.evaluations, of: model.flopPerEvaluation))
       try context.write(latent.data(name: context.item ?? ""), item: context.item ?? "", to: "latents")
@@ -107,6 +108,7 @@ private enum InversionMethod: String, CaseIterable {
   ) throws -> [(Latent, InversionStats)] {
     let parameters = contexts.common.parameters
     let (steps, returnStep) = (parameters.int("steps"), parameters.int("return_step"))
+    let sequence = Step.sequence(returnStep: returnStep, steps: steps)
     let ddim = DDIM(schedule: noiseSchedule)
     let batch = Tensor.concatenated(images, axis: 0)
     func latents(
@@ -119,7 +121,7 @@ private enum InversionMethod: String, CaseIterable {
     }
     switch self {
     case .ddim:
-      let x = try ddim.invert(batch, with: model, returnStep: returnStep, steps: steps) {
+      let x = try ddim.invert(batch, with: model, through: sequence) {
         try contexts.tell($0, of: steps - 1)
       }
       return latents(x, evaluations: steps - 1)
@@ -128,7 +130,7 @@ private enum InversionMethod: String, CaseIterable {
         ddim: ddim, iterations: parameters.int("iterations"), tolerance: parameters.double("tolerance"))
       // Each takes as many iterations as it needs.
       return try zip(images, contexts).map { image, context in
-        let (x, report) = try inversion.invert(image, with: model, returnStep: returnStep, steps: steps) {
+        let (x, report) = try inversion.invert(image, with: model, through: sequence) {
           try [context].tell($0, of: steps, [ProgressValue("residual", $1)])
         }
         let stats = InversionStats(report)
@@ -139,14 +141,14 @@ private enum InversionMethod: String, CaseIterable {
         return (Latent(latent: x, image: image, returnStep: returnStep), stats)
       }
     case .belm:
-      let trajectory = try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: steps)
+      let trajectory = try CoupledTrajectory(schedule: noiseSchedule, steps: sequence)
       let states = try trajectory.invert(batch, with: model) { try contexts.tell($0, of: steps) }
       let seconds = states.second.each
       return latents(states.latent, evaluations: steps) { .coupled(second: seconds[$0], steps: steps) }
     case .editFriendly:
-      let fresh = try contexts.freshNoise(images[0].shape, steps: steps, for: "images")
-      let inversion = StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
-      let (x, additions) = try inversion.invert(batch, with: model, fresh: fresh) { try contexts.tell($0, of: steps) }
+      let noise = try contexts.noise(images[0].shape, steps: steps, for: "images")
+      let inversion = StochasticInversion(ddim: ddim, steps: sequence)
+      let (x, additions) = try inversion.invert(batch, with: model, noise: noise) { try contexts.tell($0, of: steps) }
       let kept = additions.map(\.each)
       return latents(x, evaluations: steps) { place in .stochastic(additions: kept.map { $0[place] }) }
     }

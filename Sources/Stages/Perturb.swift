@@ -21,7 +21,7 @@ let perturb = StageKind(
   run: { context in
     let image = try context.picture("images")
     let returnStep = context.parameters.int("return_step")
-    let noise = try context.freshNoise(image.shape, steps: 1, for: "images")(0)
+    let noise = try context.noise(image.shape, steps: 1, for: "images")(0)
     let level = context.parameters.string("level") == "official" ? max(0, returnStep - 1) : returnStep
     let latent = DDPM(schedule: noiseSchedule).perturb(image, noise: noise, at: level)
     let name = context.item ?? ""

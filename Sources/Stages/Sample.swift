@@ -88,31 +88,29 @@ private func generated(
     }
   }
   let (x, returnStep) = (latent.latent, latent.returnStep)
+  let sequence = Step.sequence(returnStep: returnStep, steps: steps)
   let ddim = DDIM(schedule: noiseSchedule)
   switch latent.scheme {
   case .coupled(let second, let taken):
     try require(taken, "by coupled states")
-    let trajectory = try explained {
-      try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: taken)
-    }
+    let trajectory = try explained { try CoupledTrajectory(schedule: noiseSchedule, steps: sequence) }
     return try trajectory.generate(.init(latent: x, second: second), with: model, afterEach: afterEach)
   case .stochastic(let additions):
     try require(additions.count, "with the noise that was kept")
-    return try StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
+    return try StochasticInversion(ddim: ddim, steps: sequence)
       .generate(x, adding: additions, with: model, afterEach: afterEach)
   case .free:
-    let fresh = try contexts.freshNoise([1] + x.shape.dropFirst(), steps: steps, for: "latents")
+    let noise = try contexts.noise([1] + x.shape.dropFirst(), steps: steps, for: "latents")
     let sampler = parameters.string("sampler")
     guard sampler != "ddim" else {
       return try ddim.generate(
-        x, with: model, returnStep: returnStep, steps: steps, eta: parameters.double("eta"), fresh: fresh,
-        afterEach: afterEach)
+        x, with: model, through: sequence, eta: parameters.double("eta"), noise: noise, afterEach: afterEach)
     }
     return try explained {
       try DDPM(schedule: noiseSchedule).generate(
-        x, with: model, returnStep: returnStep, steps: steps,
+        x, with: model, through: sequence,
         variance: parameters["variance"]?.string.flatMap(DDPM.Variance.init(rawValue:)),
-        stride: sampler == "ddpm" ? .fullStep : .respaced, fresh: fresh, afterEach: afterEach)
+        stride: sampler == "ddpm" ? .fullStep : .respaced, noise: noise, afterEach: afterEach)
     }
   }
 }
@@ -129,7 +127,7 @@ private func predictor(
   let context = contexts.common
   if let model = try context.diffusionModel("model") {
     try requireSize(shape, of: model, context)
-    return (model.predictor, [model])
+    return (model, [model])
   }
   guard let mixture = context.mixture("models") else { throw InputError("sample takes either `model` or `models`") }
   var models: [Artifact: any DiffusionModel] = [:]
@@ -141,7 +139,7 @@ private func predictor(
           let model = try context.diffusionModel(artifact: member.member, name: member.label)
           try requireSize(shape, of: model, context)
           models[member.member] = model
-          return (model.predictor, member.weight)
+          return (model, member.weight)
         })
     })
   return (predictor, Array(models.values))

@@ -1,6 +1,5 @@
 import ArtifactStore
 import Diffusion
-import Metrics
 import Networks
 import StageKit
 import Tensors
@@ -121,8 +120,10 @@ private func tuneModel(_ context: any StageContext) throws {
     parameters["lr_step_size"]?.int.map { .perIterations(parameters.double("lr_gamma"), every: $0) }
     ?? .perEpoch(parameters.double("lr_gamma"))
   var tuning = FineTuning(
-    model.predictor, parameters: model.parameters.tensors, adaptation: change?.adapter,
-    trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps")),
+    model, parameters: model.parameters.tensors, adaptation: change?.adapter,
+    trajectory: Trajectory(
+      ddim: DDIM(schedule: noiseSchedule),
+      steps: Step.sequence(returnStep: returnStep, steps: parameters.int("steps"))),
     settings: FineTuning.Settings(
       gradient: parameters["gradient"]?.string.flatMap(FineTuning.Gradient.init(rawValue:)) ?? .full,
       learningRate: parameters.double("learning_rate"), schedule: schedule),

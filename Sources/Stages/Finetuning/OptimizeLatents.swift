@@ -10,7 +10,7 @@ func optimizeLatents(_ context: any StageContext) throws {
   guard let model = try context.diffusionModel("model") else { return }
   for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
   let trajectory = Trajectory(
-    ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: parameters.int("steps"))
+    ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: parameters.int("steps")))
   let objective = try tuningObjective(context, for: items[0].image)
   let epochs = parameters.int("epochs")
   var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
@@ -20,7 +20,7 @@ func optimizeLatents(_ context: any StageContext) throws {
     // A latent that was not finished begins anew, with its losses.
     losses.keep(index * epochs)
     var run = LatentOptimization(
-      model.predictor, latent: item.latent, image: item.image, trajectory: trajectory,
+      model, latent: item.latent, image: item.image, trajectory: trajectory,
       rate: parameters.double("learning_rate"),
       objective: objective)
     let finishedLosses = losses

@@ -212,7 +212,7 @@ extension StageContext {
 
   /// Standard normal noise [1, H, W, 3] for each of `steps` steps: that at the port `noise` where it is given, else
   /// drawn from the parameter `seed` and the content of the item at `port`, so that it depends on nothing else.
-  func freshNoise(_ shape: [Int], steps: Int, for port: String) throws -> (_ step: Int) throws -> Tensor {
+  func noise(_ shape: [Int], steps: Int, for port: String) throws -> (_ step: Int) throws -> Tensor {
     guard let item = input("noise")?.items.first else {
       var random = RandomSource(seed: UInt64(parameters.int("seed")), name: try onlyItem(port).object.hex)
       return { _ in random.normal(shape) }

@@ -75,7 +75,7 @@ private func diffusionTask(_ set: Dataset, _ context: any StageContext) throws -
     learned: network.parameters.tensors,
     loss: { random, _ in
       let pictures = set.pictures(set.draw(batch, &random))
-      return process.loss(pictures, with: network.predictor, random: &random)
+      return process.loss(pictures, with: network, random: &random)
     },
     checkpoint: { try network.checkpoint() }, work: .learning(batch, of: network.flopPerEvaluation))
 }
