@@ -1,3 +1,4 @@
+import Networks
 import Tensors
 
 /// Inversion and generation that undo each other exactly, whatever the network: O-BELM (Wang et al. 2024, "BELM:
@@ -17,20 +18,23 @@ public struct CoupledTrajectory: Sendable {
   public struct States {
     public let latent: Tensor
     public let second: Tensor
-    public init(latent: Tensor, second: Tensor) { (self.latent, self.second) = (latent, second) }
+
+    public init(latent: Tensor, second: Tensor) {
+      self.latent = latent
+      self.second = second
+    }
   }
 
   private let schedule: NoiseSchedule
-  /// −1 and the times of the sequence, ascending.
-  private let times: [Int]
+  private let steps: [Step]
 
   /// - Throws: ``DiffusionError/repeatedTimes(steps:returnStep:)``.
-  public init(schedule: NoiseSchedule, returnStep: Int, steps: Int) throws(DiffusionError) {
-    self.schedule = schedule
-    times = [-1] + NoiseSchedule.timesteps(steps: steps, returnStep: returnStep)
-    guard zip(times, times.dropFirst()).allSatisfy({ $0 < $1 }), times.count > 2 else {
-      throw .repeatedTimes(steps: steps, returnStep: returnStep)
+  public init(schedule: NoiseSchedule, steps: [Step]) throws(DiffusionError) {
+    guard steps.count > 1, steps.allSatisfy({ $0.next < $0.t }) else {
+      throw .repeatedTimes(steps: steps.count, returnStep: steps.first?.t ?? 0)
     }
+    self.schedule = schedule
+    self.steps = steps
   }
 
   /// The last two states of an image [N, H, W, C], by as many evaluations as there are steps. The first step, which has
@@ -38,17 +42,20 @@ public struct CoupledTrajectory: Sendable {
   public func invert(
     _ image: Tensor, with model: any NoisePredictor, afterEach progress: (Int) throws -> Void = { _ in }
   ) rethrows -> States {
-    let first = Gradients.off { model.predictNoise(image, at: times[1]) }
-    var (earlier, x) = (image, scaled(image, 0, to: 1) + first * (sigma(1) * signal(1)))
+    let first = steps[steps.count - 1].reversed
+    let epsilon = Gradients.off { model.predictNoise(image, at: first.next) }
+    var earlier = image
+    var x = scaled(image, by: first) + epsilon * (sigma(first.next) * signal(first.next))
     try progress(1)
-    for index in 1..<times.count - 1 {
-      let noise = Gradients.off { model.predictNoise(x, at: times[index]) }
-      let (later, here, slope) = weights(at: index)
+    for (index, times) in times.reversed().enumerated() {
+      let epsilon = Gradients.off { model.predictNoise(x, at: times.here) }
+      let weights = weights(times)
       let next =
-        scaled(earlier, index - 1, to: index + 1) * (1 / later) - scaled(x, index, to: index + 1) * (here / later)
-        - noise * (slope * signal(index + 1) / later)
+        scaled(earlier, by: Step(t: times.earlier, next: times.later)) * (1 / weights.later)
+        - scaled(x, by: Step(t: times.here, next: times.later)) * (weights.here / weights.later)
+        - epsilon * (weights.slope * signal(times.later) / weights.later)
       (earlier, x) = (x, next)
-      try progress(index + 1)
+      try progress(index + 2)
     }
     return States(latent: x, second: earlier)
   }
@@ -58,34 +65,41 @@ public struct CoupledTrajectory: Sendable {
     _ states: States, with model: any NoisePredictor, afterEach progress: (Int) throws -> Void = { _ in }
   ) rethrows -> Tensor {
     var (later, x) = (states.latent, states.second)
-    for index in (1..<times.count - 1).reversed() {
-      let noise = Gradients.off { model.predictNoise(x, at: times[index]) }
-      let weights = weights(at: index)
+    for (index, times) in times.enumerated() {
+      let epsilon = Gradients.off { model.predictNoise(x, at: times.here) }
+      let weights = weights(times)
       let next =
-        scaled(later, index + 1, to: index - 1) * weights.later + scaled(x, index, to: index - 1) * weights.here
-        + noise * (weights.slope * signal(index - 1))
+        scaled(later, by: Step(t: times.later, next: times.earlier)) * weights.later
+        + scaled(x, by: Step(t: times.here, next: times.earlier)) * weights.here
+        + epsilon * (weights.slope * signal(times.earlier))
       (later, x) = (x, next)
-      try progress(times.count - 1 - index)
+      try progress(index + 1)
     }
     return x
   }
 
-  /// √ᾱ at a place of the sequence.
-  private func signal(_ index: Int) -> Double { schedule.alphaCumprod(times[index]).squareRoot() }
+  /// Three neighboring times n > i > p.
+  private typealias Times = (later: Int, here: Int, earlier: Int)
 
-  /// σ̄ at a place of the sequence.
-  private func sigma(_ index: Int) -> Double {
-    let alpha = schedule.alphaCumprod(times[index])
+  /// Those of every two neighboring steps, the latest first.
+  private var times: [Times] { zip(steps, steps.dropFirst()).map { ($0.t, $1.t, $1.next) } }
+
+  /// √ᾱ
+  private func signal(_ t: Int) -> Double { schedule.alphaCumprod(t).squareRoot() }
+
+  /// σ̄
+  private func sigma(_ t: Int) -> Double {
+    let alpha = schedule.alphaCumprod(t)
     return ((1 - alpha) / alpha).squareRoot()
   }
 
-  /// x of one place with the signal that it has at another.
-  private func scaled(_ x: Tensor, _ index: Int, to other: Int) -> Tensor { x * (signal(other) / signal(index)) }
+  /// x of one time with the signal that it has at another.
+  private func scaled(_ x: Tensor, by step: Step) -> Tensor { x * (signal(step.next) / signal(step.t)) }
 
   /// Of x̄_n, of x̄_i and of ε in x̄_p.
-  private func weights(at index: Int) -> (later: Double, here: Double, slope: Double) {
-    let step = sigma(index) - sigma(index - 1)
-    let ratio = step / (sigma(index + 1) - sigma(index))
+  private func weights(_ times: Times) -> (later: Double, here: Double, slope: Double) {
+    let step = sigma(times.here) - sigma(times.earlier)
+    let ratio = step / (sigma(times.later) - sigma(times.here))
     return (ratio * ratio, 1 - ratio * ratio, -step * (1 + ratio))
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Tensors
 
 /// The stochastic process of DDPM (Ho et al. 2020): forward to any time at once, backward step by step.
@@ -43,29 +44,29 @@ public struct DDPM: Sendable {
     case respaced
   }
 
-  /// Ancestral sampling from time t₀ through the same times as DDIM's:
+  /// Ancestral sampling from time t₀ through the same steps as DDIM's:
   /// x' = (x − β_t/√(1 − ᾱ_t) ε)/√(1 − β_t) + σ_t w, no noise at t = 0.
   ///
   /// - Parameters:
   ///   - variance: where left out, learned by a model that has learned it, else small.
-  ///   - fresh: w for each step, counted from 0; not asked at t = 0.
+  ///   - noise: w for each step, counted from 0; not asked at t = 0.
   /// - Throws: ``DiffusionError/noLearnedVariance``, and what the closures throw.
   public func generate(
-    _ latent: Tensor, with model: any NoisePredictor, returnStep: Int, steps: Int, variance: Variance? = nil,
-    stride: Stride = .fullStep, fresh: (_ step: Int) throws -> Tensor,
+    _ latent: Tensor, with model: any NoisePredictor, through steps: [Step], variance: Variance? = nil,
+    stride: Stride = .fullStep, noise: (_ step: Int) throws -> Tensor,
     afterEach progress: (Int) throws -> Void = { _ in }
   ) throws -> Tensor {
     var x = latent
-    for (index, pair) in DDIM.generationPairs(steps: steps, returnStep: returnStep).enumerated() {
-      let prediction = Gradients.off { model.predict(x, timesteps: Array(repeating: pair.t, count: x.shape[0])) }
-      let alpha = schedule.alphaCumprod(pair.t)
-      let before = schedule.alphaCumprod(stride == .fullStep ? pair.t - 1 : pair.next)
-      let beta = stride == .fullStep ? schedule.betas[pair.t] : 1 - alpha / before
+    for (index, step) in steps.enumerated() {
+      let prediction = Gradients.off { model.predict(x, timesteps: Array(repeating: step.t, count: x.shape[0])) }
+      let alpha = schedule.alphaCumprod(step.t)
+      let before = schedule.alphaCumprod(stride == .fullStep ? step.t - 1 : step.next)
+      let beta = stride == .fullStep ? schedule.betas[step.t] : 1 - alpha / before
       x = (x - prediction.noise * (beta / (1 - alpha).squareRoot())) * (1 / (1 - beta).squareRoot())
-      if pair.t > 0 {
+      if step.t > 0 {
         let posterior = max(beta * (1 - before) / (1 - alpha), 1e-20)
         let variance = variance ?? (prediction.variance == nil ? .small : .learned)
-        x = x + (try scaled(fresh(index), variance, beta: beta, posterior: posterior, learned: prediction.variance))
+        x = x + (try scaled(noise(index), variance, beta: beta, posterior: posterior, learned: prediction.variance))
       }
       try progress(index + 1)
     }
@@ -74,15 +75,15 @@ public struct DDPM: Sendable {
 
   /// σ_t w
   private func scaled(
-    _ fresh: Tensor, _ variance: Variance, beta: Double, posterior: Double, learned v: Tensor?
+    _ noise: Tensor, _ variance: Variance, beta: Double, posterior: Double, learned v: Tensor?
   ) throws(DiffusionError) -> Tensor {
     switch (variance, v) {
-    case (.small, _): return fresh * posterior.squareRoot()
-    case (.large, _): return fresh * beta.squareRoot()
+    case (.small, _): return noise * posterior.squareRoot()
+    case (.large, _): return noise * beta.squareRoot()
     case (.learned, let v?):
       let (low, high) = (log(posterior), log(max(beta, 1e-20)))
-      return fresh * (v * ((high - low) / 4) + (high + low) / 4).exp()
-    case (.official, let v?): return fresh * (v * 0.5).exp()
+      return noise * (v * ((high - low) / 4) + (high + low) / 4).exp()
+    case (.official, let v?): return noise * (v * 0.5).exp()
     case (_, nil): throw .noLearnedVariance
     }
   }
@@ -92,6 +93,6 @@ public struct DDPM: Sendable {
   public func loss(_ images: Tensor, with model: any NoisePredictor, random: inout RandomSource) -> Tensor {
     let times = (0..<images.shape[0]).map { _ in Int(random.uniform() * Double(schedule.count)) }
     let noise = random.normal(images.shape)
-    return (model.predictNoise(perturb(images, noise: noise, at: times), timesteps: times) - noise).square().mean()
+    return (model.predict(perturb(images, noise: noise, at: times), timesteps: times).noise - noise).square().mean()
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Tensors
 
 /// A loss and the terms that it is the weighted sum of, for people to watch.
@@ -7,7 +8,10 @@ public struct LossValue {
   public let total: Tensor
   public let terms: [(name: String, value: Double)]
 
-  public init(total: Tensor, terms: [(name: String, value: Double)]) { (self.total, self.terms) = (total, terms) }
+  public init(total: Tensor, terms: [(name: String, value: Double)]) {
+    self.total = total
+    self.terms = terms
+  }
 
   /// What is wrong with a loss from which no gradient can come; nil where nothing is.
   var problem: String? {
@@ -22,11 +26,11 @@ public struct LossValue {
 /// `seen` is what the identity loss looks at: the generated images, but for ``FineTuning/Gradient/perStepOfficial``.
 public typealias Objective = (_ generated: Tensor, _ original: Tensor, _ seen: Tensor) -> LossValue
 
-/// How the learning rate grows: the factor ^ (how many times its occasion has come).
+/// How the learning rate changes: lr = lr₀ · gamma^⌊iteration / step_size⌋, as PyTorch's StepLR.
 public enum RateSchedule: Sendable, Hashable {
-  /// × factor after each pass over the images (official code: 1.3).
+  /// A step_size of one epoch (official code: gamma 1.3).
   case perEpoch(Double)
-  /// × factor after every so many iterations (paper: 1.2 every 50).
+  /// A step_size of so many iterations (paper: gamma 1.2 every 50).
   case perIterations(Double, every: Int)
 
   func factor(iteration: Int, imagesPerEpoch: Int) -> Double {
@@ -65,7 +69,11 @@ public struct FineTuning {
     public let latent: Tensor
     /// The image it was inverted from, [1, H, W, C].
     public let image: Tensor
-    public init(latent: Tensor, image: Tensor) { (self.latent, self.image) = (latent, image) }
+
+    public init(latent: Tensor, image: Tensor) {
+      self.latent = latent
+      self.image = image
+    }
   }
 
   public struct Settings: Sendable {
@@ -74,7 +82,9 @@ public struct FineTuning {
     public var schedule: RateSchedule
 
     public init(gradient: Gradient, learningRate: Double, schedule: RateSchedule) {
-      (self.gradient, self.learningRate, self.schedule) = (gradient, learningRate, schedule)
+      self.gradient = gradient
+      self.learningRate = learningRate
+      self.schedule = schedule
     }
   }
 
@@ -104,9 +114,14 @@ public struct FineTuning {
     trajectory: Trajectory, settings: Settings, objective: @escaping Objective, iteration: Int = 0,
     optimizer: Adam = Adam()
   ) {
-    (self.model, self.parameters, self.adaptation) = (model, parameters, adaptation)
-    (self.trajectory, self.settings) = (trajectory, settings)
-    (self.objective, self.iteration, self.optimizer) = (objective, iteration, optimizer)
+    self.model = model
+    self.parameters = parameters
+    self.adaptation = adaptation
+    self.trajectory = trajectory
+    self.settings = settings
+    self.objective = objective
+    self.iteration = iteration
+    self.optimizer = optimizer
   }
 
   /// One iteration on the example whose turn it is. `examples` are in the order of training.
@@ -158,11 +173,11 @@ public struct FineTuning {
     var x = example.latent.detached
     var sums: [(name: String, value: Double)] = []
     let ddim = trajectory.ddim
-    let share = 1 / Double(trajectory.pairs.count)
-    for pair in trajectory.pairs {
-      let noise = model.predictNoise(x, at: pair.t)
-      let next = ddim.step(x, noise: noise.detached, from: pair.t, to: pair.next)
-      let predicted = ddim.predictedImage(x, noise: noise, at: pair.t)
+    let share = 1 / Double(trajectory.steps.count)
+    for step in trajectory.steps {
+      let epsilon = model.predictNoise(x, at: step.t)
+      let next = ddim.step(x, predictedNoise: epsilon.detached, by: step)
+      let predicted = ddim.predictedX0(x, predictedNoise: epsilon, at: step.t)
       let loss = objective(predicted, example.image, settings.gradient == .perStep ? predicted : next)
       if let problem = loss.problem { throw divergence(problem, isIntact: sums.isEmpty) }
       loss.total.backward()
@@ -191,8 +206,12 @@ public struct LatentOptimization {
     _ model: any NoisePredictor, latent: Tensor, image: Tensor, trajectory: Trajectory, rate: Double,
     objective: @escaping Objective
   ) {
-    (self.model, self.trajectory, self.rate, self.objective) = (model, trajectory, rate, objective)
-    (self.latent, self.image) = (latent.parameterCopy(), image)
+    self.model = model
+    self.latent = latent.parameterCopy()
+    self.image = image
+    self.trajectory = trajectory
+    self.rate = rate
+    self.objective = objective
   }
 
   /// One Adam step on the latent; returns the loss's terms before it.

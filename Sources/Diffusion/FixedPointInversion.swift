@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Tensors
 
 /// Inversion of the very steps by which a latent is generated from, the last one to the clean image included.
@@ -25,19 +26,21 @@ public struct FixedPointInversion: Sendable {
 
   public init(ddim: DDIM, iterations: Int, tolerance: Double) {
     precondition(iterations > 0)
-    (self.ddim, self.iterations, self.tolerance) = (ddim, iterations, tolerance)
+    self.ddim = ddim
+    self.iterations = iterations
+    self.tolerance = tolerance
   }
 
-  /// The latent x_{t₀} of an image [N, H, W, C] for a generation in `steps` steps.
+  /// The latent x_{t₀} of an image [N, H, W, C] for a generation through `steps`.
   /// - Parameter progress: told the steps done and the last one's residual.
   public func invert(
-    _ image: Tensor, with model: any NoisePredictor, returnStep: Int, steps: Int,
+    _ image: Tensor, with model: any NoisePredictor, through steps: [Step],
     afterEach progress: (_ step: Int, _ residual: Double) throws -> Void = { _, _ in }
   ) rethrows -> (latent: Tensor, report: Report) {
     var report = Report()
     var x = image
-    for pair in DDIM.generationPairs(steps: steps, returnStep: returnStep).reversed() {
-      let (solution, residual) = solve(x, pair, model, &report)
+    for step in steps.reversed() {
+      let (solution, residual) = solve(x, step, model, &report)
       x = solution
       report.residuals.append(residual)
       if !(residual <= tolerance) { report.unconverged += 1 }
@@ -48,14 +51,14 @@ public struct FixedPointInversion: Sendable {
 
   /// The x that the step brings to y: of all iterates, the one with the smallest residual.
   private func solve(
-    _ y: Tensor, _ pair: (t: Int, next: Int), _ model: any NoisePredictor, _ report: inout Report
+    _ y: Tensor, _ step: Step, _ model: any NoisePredictor, _ report: inout Report
   ) -> (Tensor, Double) {
-    let (scale, shift) = ddim.coefficients(from: pair.t, to: pair.next)
+    let (scale, shift) = ddim.coefficients(of: step)
     var (x, best, least) = (y, y, Double.infinity)
     for _ in 0..<iterations {
-      let noise = Gradients.off { model.predictNoise(x, at: pair.t) }
+      let epsilon = Gradients.off { model.predictNoise(x, at: step.t) }
       report.evaluations += 1
-      let image = (y - noise * shift) * (1 / scale)
+      let image = (y - epsilon * shift) * (1 / scale)
       let residual = scale * (x - image).square().mean().item.squareRoot()
       guard residual.isFinite else {
         // Nothing better is to be had from here; where nothing was, what comes out is as bad as it is.

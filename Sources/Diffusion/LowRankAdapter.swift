@@ -2,8 +2,8 @@ import Tensors
 
 /// Fine-tuning of a model by changes of low rank to some of its weights: W = W₀ + s·up·down (LoRA, Hu et al. 2022).
 ///
-/// The model runs on merged weights and knows nothing of it: what arrives as the gradient G of W becomes that of the
-/// factors, s·upᵀ·G and s·G·downᵀ. A convolution is taken as the matrix of its kernel, so that `down` is one of the same
+/// The model runs on merged weights and knows nothing of it: the gradient G of W becomes that of the factors, s·upᵀ·G and
+/// s·G·downᵀ. A convolution is taken as the matrix of its kernel, so that `down` is one of the same
 /// size to `rank` channels, and `up` one of 1×1.
 public struct LowRankAdapter: Adaptation {
   /// One weight and the change to it. Weights are [out, in] or [out, in, 1], or
@@ -23,7 +23,8 @@ public struct LowRankAdapter: Adaptation {
       precondition((2...4).contains(weight.rank), "a weight of shape \(weight.shape)")
       self.weight = weight
       base = weight.parameterCopy().detached
-      (self.down, self.up) = (down.parameterCopy(), up.parameterCopy())
+      self.down = down.parameterCopy()
+      self.up = up.parameterCopy()
     }
 
     /// A change of rank `rank`, or as much as the weight can have, that is nothing as yet: `down` is drawn as PyTorch's
@@ -70,7 +71,8 @@ public struct LowRankAdapter: Adaptation {
   public let scale: Double
 
   public init(_ layers: [Layer], scale: Double) {
-    (self.layers, self.scale) = (layers, scale)
+    self.layers = layers
+    self.scale = scale
     apply()
   }
 

@@ -20,15 +20,4 @@ public struct NoiseSchedule: Sendable, Hashable {
 
   /// ᾱ_t, and 1 for t = −1, the time of the clean image.
   public func alphaCumprod(_ t: Int) -> Double { t < 0 ? 1 : alphasCumprod[t] }
-
-  /// The `steps` times at which a trajectory between 0 and t₀ = `returnStep` evaluates the network, ascending.
-  ///
-  /// ⌊y·t₀⌋ for y in linspace(0, 1, steps) as NumPy rounds it, which is what the official code's
-  /// `np.linspace(0, 1, n) * t_0` gives; exact fractions would differ in one time in many sequences.
-  public static func timesteps(steps: Int, returnStep: Int) -> [Int] {
-    precondition(steps > 0 && returnStep >= 0)
-    guard steps > 1 else { return [0] }
-    let step = 1.0 / Double(steps - 1)
-    return (0..<steps).map { $0 == steps - 1 ? returnStep : Int(Double($0) * step * Double(returnStep)) }
-  }
 }

@@ -1,3 +1,4 @@
+import Networks
 import Tensors
 
 /// The generation of an image from a latent as a function that can be differentiated in the memory of one step.
@@ -7,20 +8,18 @@ import Tensors
 /// respect to the latent and to the model's parameters, for twice the evaluations.
 public struct Trajectory {
   public let ddim: DDIM
-  public let pairs: [(t: Int, next: Int)]
+  public let steps: [Step]
 
-  public init(ddim: DDIM, returnStep: Int, steps: Int) {
-    (self.ddim, pairs) = (ddim, DDIM.generationPairs(steps: steps, returnStep: returnStep))
+  public init(ddim: DDIM, steps: [Step]) {
+    self.ddim = ddim
+    self.steps = steps
   }
 
-  /// The states x_{t₀}, …, x₀ of η = 0 generation; the last is the image. steps + 1 tensors [N, H, W, C].
+  /// The states x_{t₀}, …, x₀ of η = 0 generation; the last is the image. One tensor [N, H, W, C] more than steps.
   public func states(from latent: Tensor, with model: any NoisePredictor) -> [Tensor] {
     Gradients.off {
       var states = [latent.detached]
-      for pair in pairs {
-        let x = states[states.count - 1]
-        states.append(ddim.step(x, noise: model.predictNoise(x, at: pair.t), from: pair.t, to: pair.next))
-      }
+      for step in steps { states.append(next(states[states.count - 1], step, model)) }
       return states
     }
   }
@@ -29,12 +28,16 @@ public struct Trajectory {
   /// respect to the latent. `states` are those of ``states(from:with:)`` with the same parameters.
   public func backward(_ gradient: Tensor, through states: [Tensor], with model: any NoisePredictor) -> Tensor {
     var outputGradient = gradient
-    for (pair, state) in zip(pairs, states).reversed() {
+    for (step, state) in zip(steps, states).reversed() {
       let x = state.parameterCopy()
-      ddim.step(x, noise: model.predictNoise(x, at: pair.t), from: pair.t, to: pair.next).backward(outputGradient)
+      next(x, step, model).backward(outputGradient)
       guard let gradient = x.gradient else { preconditionFailure("a step depends on its state") }
       outputGradient = gradient
     }
     return outputGradient
+  }
+
+  private func next(_ x: Tensor, _ step: Step, _ model: any NoisePredictor) -> Tensor {
+    ddim.step(x, predictedNoise: model.predictNoise(x, at: step.t), by: step)
   }
 }

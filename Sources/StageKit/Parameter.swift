@@ -75,11 +75,13 @@ public final class Parameter<Content: ParameterValue>: NamedProperty {
     if isMapped { declaration.mapping = .files(of: name) }
   }
 
-  public func bind(_ parameters: Parameters, _ context: (any StageContext)?) {
+  public func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {
     guard let value = parameters[name] else { return }
-    content = Content(value)
-    precondition(content != nil, "the parameter '\(name)' is \(value), which is nothing that was declared")
-    if let context { content?.take(context.files(name)) }
+    guard var content = Content(value) else {
+      throw InputError("the parameter '\(name)' is \(value.text), which its declaration does not allow")
+    }
+    if let context { content.take(context.files(name)) }
+    self.content = content
   }
 }
 

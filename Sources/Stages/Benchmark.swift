@@ -141,7 +141,7 @@ public struct Benchmark: Sendable {
 
   /// One network evaluation.
   private static func evaluate(_ network: any DiffusionModel, _ x: Tensor) {
-    Gradients.off { _ = network.prediction(x, timesteps: [500]) }
+    Gradients.off { _ = network.predict(x, timesteps: [500]) }
   }
 
   /// GFLOP of what `body` does.
@@ -174,8 +174,9 @@ public struct Benchmark: Sendable {
       let limited = { (body: () -> Void) in memory.map { Recomputation.limited(to: $0 << 20, body) } ?? body() }
       let forward = counted { limited { evaluate(network, x) } }
       var tuning = FineTuning(
-        network.predictor, parameters: network.parameters.tensors,
-        trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: 500, steps: steps),
+        network, parameters: network.parameters.tensors,
+        trajectory: Trajectory(
+          ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: 500, steps: steps)),
         settings: FineTuning.Settings(gradient: .full, learningRate: 1e-6, schedule: .perEpoch(1)),
         objective: { generated, original, _ in LossValue(total: (generated - original).absolute().mean(), terms: []) })
       let body = { limited { _ = try? tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
@@ -193,7 +194,7 @@ public struct Benchmark: Sendable {
       let forward = counted { evaluate(network, x) }
       let body = {
         _ = DDIM(schedule: noiseSchedule).invert(
-          x, with: network.predictor, returnStep: 500, steps: steps, afterEach: { _ in })
+          x, with: network, through: Step.sequence(returnStep: 500, steps: steps), afterEach: { _ in })
       }
       return (Double(steps - 1) * forward, { body })
     }
@@ -207,10 +208,10 @@ public struct Benchmark: Sendable {
       let network = try model()
       let x = picture(network)
       let forward = counted { evaluate(network, x) }
-      let predictor = network.predictor
       let body = {
         // What it may throw is what it is told to call.
-        _ = try? DDIM(schedule: noiseSchedule).generate(x, with: predictor, returnStep: 500, steps: steps)
+        _ = try? DDIM(schedule: noiseSchedule).generate(
+          x, with: network, through: Step.sequence(returnStep: 500, steps: steps))
       }
       return (Double(steps) * forward, { body })
     }

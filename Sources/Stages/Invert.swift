@@ -39,7 +39,8 @@ struct Invert: BatchedStage {
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     guard method == .belm else { return [] }
-    do { _ = try CoupledTrajectory(schedule: noiseSchedule, returnStep: start.returnStep, steps: steps) } catch {
+    let sequence = Step.sequence(returnStep: start.returnStep, steps: steps)
+    do { _ = try CoupledTrajectory(schedule: noiseSchedule, steps: sequence) } catch {
       return [ValidationIssue(about: $steps, "\(error)")]
     }
     return []
@@ -72,7 +73,7 @@ struct Invert: BatchedStage {
       try requireSize(image.shape, of: model, action.context)
       return image
     }
-    for (action, (latent, stats)) in zip(batch, try inverted(images, with: model.predictor, batch)) {
+    for (action, (latent, stats)) in zip(batch, try inverted(images, with: model, batch)) {
       action.context.count(.forward(stats.evaluations, of: model.flopPerEvaluation))
       try action.context.write(latent.data(name: action.stage.images.item.name), to: action.stage.latents)
       try action.context.write(stats.data, to: action.stage.stats)
@@ -86,6 +87,7 @@ struct Invert: BatchedStage {
     let stage = actions[0].stage
     let contexts = actions.map(\.context)
     let (steps, returnStep) = (stage.steps, stage.start.returnStep)
+    let sequence = Step.sequence(returnStep: returnStep, steps: steps)
     let ddim = DDIM(schedule: noiseSchedule)
     let batch = Tensor.concatenated(images, axis: 0)
     func latents(
@@ -98,7 +100,7 @@ struct Invert: BatchedStage {
     }
     switch stage.method {
     case .ddim:
-      let x = try ddim.invert(batch, with: model, returnStep: returnStep, steps: steps) {
+      let x = try ddim.invert(batch, with: model, through: sequence) {
         try contexts.tell($0, of: steps - 1)
       }
       return latents(x, evaluations: steps - 1)
@@ -107,7 +109,7 @@ struct Invert: BatchedStage {
         ddim: ddim, iterations: stage.iterations, tolerance: stage.tolerance)
       // Each takes as many iterations as it needs.
       return try zip(images, contexts).map { image, context in
-        let (x, report) = try inversion.invert(image, with: model, returnStep: returnStep, steps: steps) {
+        let (x, report) = try inversion.invert(image, with: model, through: sequence) {
           try [context].tell($0, of: steps, [ProgressValue("residual", $1)])
         }
         let stats = InversionStats(report)
@@ -118,16 +120,16 @@ struct Invert: BatchedStage {
         return (Latent(latent: x, image: image, returnStep: returnStep), stats)
       }
     case .belm:
-      let trajectory = try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: steps)
+      let trajectory = try CoupledTrajectory(schedule: noiseSchedule, steps: sequence)
       let states = try trajectory.invert(batch, with: model) { try contexts.tell($0, of: steps) }
       let seconds = states.second.each
       return latents(states.latent, evaluations: steps) { .coupled(second: seconds[$0], steps: steps) }
     case .editFriendly:
-      let fresh = try actions.together {
+      let noise = try actions.together {
         try $0.stage.noise.steps(images[0].shape, count: steps, seed: stage.seed, for: $0.stage.images.item, $0.context)
       }
-      let inversion = StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
-      let (x, additions) = try inversion.invert(batch, with: model, fresh: fresh) { try contexts.tell($0, of: steps) }
+      let inversion = StochasticInversion(ddim: ddim, steps: sequence)
+      let (x, additions) = try inversion.invert(batch, with: model, noise: noise) { try contexts.tell($0, of: steps) }
       let kept = additions.map(\.each)
       return latents(x, evaluations: steps) { place in .stochastic(additions: kept.map { $0[place] }) }
     }

@@ -87,30 +87,29 @@ struct Sample: BatchedStage {
     }
     let (x, returnStep) = (latent.latent, latent.returnStep)
     let ddim = DDIM(schedule: noiseSchedule)
+    let sequence = Step.sequence(returnStep: returnStep, steps: steps)
     switch latent.scheme {
     case .coupled(let second, let taken):
       try require(taken, "by coupled states")
-      let trajectory = try explained {
-        try CoupledTrajectory(schedule: noiseSchedule, returnStep: returnStep, steps: taken)
-      }
+      let trajectory = try explained { try CoupledTrajectory(schedule: noiseSchedule, steps: sequence) }
       return try trajectory.generate(.init(latent: x, second: second), with: model, afterEach: afterEach)
     case .stochastic(let additions):
       try require(additions.count, "with the noise that was kept")
-      return try StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
+      return try StochasticInversion(ddim: ddim, steps: sequence)
         .generate(x, adding: additions, with: model, afterEach: afterEach)
     case .free:
-      let fresh = try actions.together {
+      let noise = try actions.together {
         try $0.stage.noise.steps(
           [1] + x.shape.dropFirst(), count: steps, seed: seed, for: $0.stage.latents.item, $0.context)
       }
       guard sampler != .ddim else {
         return try ddim.generate(
-          x, with: model, returnStep: returnStep, steps: steps, eta: eta, fresh: fresh, afterEach: afterEach)
+          x, with: model, through: sequence, eta: eta, noise: noise, afterEach: afterEach)
       }
       return try explained {
         try DDPM(schedule: noiseSchedule).generate(
-          x, with: model, returnStep: returnStep, steps: steps, variance: variance,
-          stride: sampler == .ddpm ? .fullStep : .respaced, fresh: fresh, afterEach: afterEach)
+          x, with: model, through: sequence, variance: variance,
+          stride: sampler == .ddpm ? .fullStep : .respaced, noise: noise, afterEach: afterEach)
       }
     }
   }
@@ -126,7 +125,7 @@ struct Sample: BatchedStage {
     }
     if let model {
       let model = try fitting(model)
-      return (model.predictor, [model])
+      return (model, [model])
     }
     guard let models else { throw InputError("sample takes either `model` or `models`") }
     var members: [Artifact: any DiffusionModel] = [:]
@@ -137,7 +136,7 @@ struct Sample: BatchedStage {
           weights: try segment.weights.map { weight in
             let model = try fitting(weight.member)
             members[weight.member.artifact] = model
-            return (model.predictor, weight.weight)
+            return (model, weight.weight)
           })
       })
     return (predictor, Array(members.values))

@@ -1,4 +1,5 @@
 import Diffusion
+import Networks
 import Tensors
 import TestSupport
 import Testing
@@ -23,8 +24,8 @@ import Testing
     var progress: [Int] = []
     let model = RecordingPredictor(oracle.model("base", .float32))
     let image = try ddpm.generate(
-      oracle["latent"], with: model, returnStep: returnStep, steps: steps,
-      fresh: { _ in random.normal([2, 5, 4, 3]) }, afterEach: { progress.append($0) })
+      oracle["latent"], with: model, through: Step.sequence(returnStep: returnStep, steps: steps),
+      noise: { _ in random.normal([2, 5, 4, 3]) }, afterEach: { progress.append($0) })
     oracle.expect(image, name, within: single)
     #expect(model.times.count == steps && progress == Array(1...steps))
     // No noise at the end.
@@ -43,8 +44,9 @@ import Testing
       func generate(_ variance: DDPM.Variance?) throws -> Tensor {
         var random = RandomSource(seed: seed)
         return try ddpm.generate(
-          options["latent"], with: model, returnStep: returnStep, steps: steps, variance: variance, stride: stride,
-          fresh: { _ in random.normal([2, 5, 4, 3]) })
+          options["latent"], with: model, through: Step.sequence(returnStep: returnStep, steps: steps),
+          variance: variance, stride: stride,
+          noise: { _ in random.normal([2, 5, 4, 3]) })
       }
       let image = try generate(variance)
       // Read as a logarithm, v makes numbers grow from step to step, and their errors with them.
@@ -58,8 +60,9 @@ import Testing
   func aVarianceThatIsNotLearnedIsNone(_ variance: DDPM.Variance) {
     #expect(throws: DiffusionError.noLearnedVariance) {
       try ddpm.generate(
-        oracle["latent"], with: oracle.model("base", .float32), returnStep: 300, steps: 4, variance: variance,
-        fresh: { _ in oracle["noise"] })
+        oracle["latent"], with: oracle.model("base", .float32), through: Step.sequence(returnStep: 300, steps: 4),
+        variance: variance,
+        noise: { _ in oracle["noise"] })
     }
   }
 
@@ -68,9 +71,10 @@ import Testing
     let (latent, model) = (oracle.double("latent"), oracle.model("base"))
     let noise = oracle.double("noise")
     let image = try ddpm.generate(
-      latent, with: model, returnStep: 300, steps: 5, stride: .respaced, fresh: { noise * Double($0) })
+      latent, with: model, through: Step.sequence(returnStep: 300, steps: 5), stride: .respaced,
+      noise: { noise * Double($0) })
     let other = try DDIM(schedule: .linear()).generate(
-      latent, with: model, returnStep: 300, steps: 5, eta: 1, fresh: { noise * Double($0) })
+      latent, with: model, through: Step.sequence(returnStep: 300, steps: 5), eta: 1, noise: { noise * Double($0) })
     let difference = TensorDifference(image, other)
     #expect(difference.relative < 1e-12, "\(difference)")
   }
@@ -80,9 +84,9 @@ import Testing
     let mixture = MixedPredictor(segments: [
       .init(from: 0, weights: [(Told(noise: x, variance: v), 0.25), (Told(noise: v, variance: x), 0.75)])
     ])
-    let (noise, variance) = mixture.predict(x, timesteps: [40, 40])
-    #expect(noise.values == (x * 0.25 + v * 0.75).values)
-    #expect(variance?.values == (v * 0.25 + x * 0.75).values)
+    let mixed = mixture.predict(x, timesteps: [40, 40])
+    #expect(mixed.noise.values == (x * 0.25 + v * 0.75).values)
+    #expect(mixed.variance?.values == (v * 0.25 + x * 0.75).values)
     let half = MixedPredictor(segments: [
       .init(from: 0, weights: [(Told(noise: x, variance: v), 0.25), (Told(noise: v, variance: nil), 0.75)])
     ])
@@ -103,6 +107,5 @@ import Testing
 private struct Told: NoisePredictor {
   let noise: Tensor
   let variance: Tensor?
-  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { noise }
-  func predict(_ x: Tensor, timesteps: [Int]) -> (noise: Tensor, variance: Tensor?) { (noise, variance) }
+  func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction { NoisePrediction(noise: noise, variance: variance) }
 }

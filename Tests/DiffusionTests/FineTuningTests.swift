@@ -1,5 +1,6 @@
 import Diffusion
 import Kernels
+import Networks
 import Tensors
 import TestSupport
 import Testing
@@ -7,7 +8,7 @@ import Testing
 /// Five iterations over two images: 401 back in 3 steps, Adam from a rate of 0.01.
 @Suite struct FineTuningTests {
   private let oracle: OracleFixture
-  private let trajectory = Trajectory(ddim: DDIM(schedule: .linear()), returnStep: 401, steps: 3)
+  private let trajectory = Trajectory(ddim: DDIM(schedule: .linear()), steps: Step.sequence(returnStep: 401, steps: 3))
 
   init() throws { oracle = try OracleFixture.diffusion() }
 
@@ -200,7 +201,7 @@ import Testing
           return LossValue(total: loss, terms: [("loss", loss.item), ("l1", loss.item), ("clip", 0.5)])
         })
     }
-    let perIteration = gradient == .full ? 1 : trajectory.pairs.count
+    let perIteration = gradient == .full ? 1 : trajectory.steps.count
     var nan = tuning { $0 == perIteration + 1 ? .nan : 1 }
     _ = try nan.iterate(over: examples)
     let before = model.parameters.map(\.values)

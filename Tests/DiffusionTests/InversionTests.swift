@@ -1,4 +1,5 @@
 import Diffusion
+import Networks
 import Tensors
 import TestSupport
 import Testing
@@ -19,15 +20,16 @@ import Testing
   @Test func fixedPointsAgree() throws {
     let model = oracle.model("base")
     let (latent, report) = try fixedPoint(60, 1e-14).invert(
-      oracle.double("image"), with: model, returnStep: 300, steps: 7)
+      oracle.double("image"), with: model, through: Step.sequence(returnStep: 300, steps: 7))
     oracle.expect(latent, "fixed-point", within: stored)
-    let image = try ddim.generate(latent, with: model, returnStep: 300, steps: 7)
+    let image = try ddim.generate(latent, with: model, through: Step.sequence(returnStep: 300, steps: 7))
     oracle.expect(image, "fixed-point/back", within: stored)
     let difference = TensorDifference(image, oracle.double("image"))
     #expect(difference.absolute < 1e-12, "\(difference)")
     #expect(report.residuals.count == 7 && report.unconverged == 0 && report.evaluations < 7 * 60)
     // One evaluation more than the three iterations that the oracle made, of whose last the residual is not known.
-    let (early, _) = try fixedPoint(4).invert(oracle.double("image"), with: model, returnStep: 300, steps: 7)
+    let (early, _) = try fixedPoint(4).invert(
+      oracle.double("image"), with: model, through: Step.sequence(returnStep: 300, steps: 7))
     oracle.expect(early, "fixed-point/3", within: stored)
   }
 
@@ -36,7 +38,9 @@ import Testing
     let model = RecordingPredictor(oracle.model("base", .float32))
     let image = oracle["image"]
     var told: [Double] = []
-    let (latent, report) = fixedPoint(30, 1e-6).invert(image, with: model, returnStep: 500, steps: 5) {
+    let (latent, report) = fixedPoint(30, 1e-6).invert(
+      image, with: model, through: Step.sequence(returnStep: 500, steps: 5)
+    ) {
       #expect($0 == told.count + 1)
       told.append($1)
     }
@@ -45,10 +49,12 @@ import Testing
     var visited = model.times
     visited = zip([-1] + visited, visited).filter { $0 != $1 }.map(\.1)
     #expect(visited == [0, 125, 250, 375, 500])
-    let back = try TensorDifference(ddim.generate(latent, with: model, returnStep: 500, steps: 5), image)
+    let back = try TensorDifference(
+      ddim.generate(latent, with: model, through: Step.sequence(returnStep: 500, steps: 5)), image)
     #expect(back.absolute < 2e-5, "\(back)")
-    let plain = try ddim.invert(image, with: model, returnStep: 500, steps: 5)
-    let before = try TensorDifference(ddim.generate(plain, with: model, returnStep: 500, steps: 5), image)
+    let plain = try ddim.invert(image, with: model, through: Step.sequence(returnStep: 500, steps: 5))
+    let before = try TensorDifference(
+      ddim.generate(plain, with: model, through: Step.sequence(returnStep: 500, steps: 5)), image)
     #expect(before.absolute > 1000 * back.absolute, "\(before) by plain DDIM")
   }
 
@@ -56,7 +62,8 @@ import Testing
     // A step's own slope is −b/a times the network's: this network has too steep a slope to have a fixed point found.
     let steep = LinearPredictor(slope: 50)
     let image = oracle["image"]
-    let (latent, report) = try fixedPoint(6, 1e-6).invert(image, with: steep, returnStep: 900, steps: 3)
+    let (latent, report) = try fixedPoint(6, 1e-6).invert(
+      image, with: steep, through: Step.sequence(returnStep: 900, steps: 3))
     #expect(report.unconverged >= 1 && report.evaluations >= 6)
     #expect(report.residuals.max() ?? 0 > 1e-6)
     #expect(latent.values.allSatisfy { $0.isFinite })
@@ -66,7 +73,7 @@ import Testing
 
   @Test func coupledTrajectoriesAgree() throws {
     let model = oracle.model("base")
-    let trajectory = try CoupledTrajectory(schedule: .linear(), returnStep: 300, steps: 7)
+    let trajectory = try CoupledTrajectory(schedule: .linear(), steps: Step.sequence(returnStep: 300, steps: 7))
     let states = try trajectory.invert(oracle.double("image"), with: model)
     oracle.expect(states.latent, "belm/latent", within: stored)
     oracle.expect(states.second, "belm/second", within: stored)
@@ -79,7 +86,8 @@ import Testing
   func coupledTrajectoriesBringThePictureBack(_ steps: Int, _ returnStep: Int) throws {
     let model = RecordingPredictor(oracle.model("base", .float32))
     let image = oracle["image"]
-    let trajectory = try CoupledTrajectory(schedule: .linear(), returnStep: returnStep, steps: steps)
+    let trajectory = try CoupledTrajectory(
+      schedule: .linear(), steps: Step.sequence(returnStep: returnStep, steps: steps))
     var progress: [Int] = []
     let states = trajectory.invert(image, with: model) { progress.append($0) }
     #expect(progress == Array(1...steps) && model.times.count == steps)
@@ -92,19 +100,21 @@ import Testing
 
   @Test func coupledTrajectoriesNeedDistinctTimes() {
     #expect(throws: DiffusionError.repeatedTimes(steps: 12, returnStep: 5)) {
-      try CoupledTrajectory(schedule: .linear(), returnStep: 5, steps: 12)
+      try CoupledTrajectory(schedule: .linear(), steps: Step.sequence(returnStep: 5, steps: 12))
     }
-    #expect(throws: DiffusionError.self) { try CoupledTrajectory(schedule: .linear(), returnStep: 5, steps: 1) }
+    #expect(throws: DiffusionError.self) {
+      try CoupledTrajectory(schedule: .linear(), steps: Step.sequence(returnStep: 5, steps: 1))
+    }
   }
 
   // MARK: Kept noise
 
   @Test func stochasticInversionAgrees() throws {
     let model = oracle.model("base", .float32)
-    let inversion = StochasticInversion(ddim: ddim, returnStep: 300, steps: 7)
+    let inversion = StochasticInversion(ddim: ddim, steps: Step.sequence(returnStep: 300, steps: 7))
     var random = RandomSource(seed: 24)
     let image = oracle["image"]
-    let (latent, additions) = try inversion.invert(image, with: model, fresh: { _ in random.normal(image.shape) })
+    let (latent, additions) = try inversion.invert(image, with: model, noise: { _ in random.normal(image.shape) })
     oracle.expect(latent, "edit-friendly/latent", within: single)
     #expect(additions.count == 7 && random.position == UInt64(7 * image.count))
     for (step, addition) in additions.enumerated() {
@@ -117,8 +127,8 @@ import Testing
     var random = RandomSource(seed: 3)
     for (steps, returnStep) in [(1, 300), (7, 300), (40, 500), (12, 5)] {
       let model = RecordingPredictor(oracle.model("base", .float32))
-      let inversion = StochasticInversion(ddim: ddim, returnStep: returnStep, steps: steps)
-      let (latent, additions) = try inversion.invert(image, with: model, fresh: { _ in random.normal(image.shape) })
+      let inversion = StochasticInversion(ddim: ddim, steps: Step.sequence(returnStep: returnStep, steps: steps))
+      let (latent, additions) = try inversion.invert(image, with: model, noise: { _ in random.normal(image.shape) })
       let generated = try inversion.generate(latent, adding: additions, with: model)
       // One rounding, that of the last sum.
       let back = TensorDifference(generated, image)
@@ -134,5 +144,5 @@ import Testing
 /// ε = slope · x
 private struct LinearPredictor: NoisePredictor {
   let slope: Double
-  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { x * slope }
+  func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction { NoisePrediction(noise: x * slope) }
 }

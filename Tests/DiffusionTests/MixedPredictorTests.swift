@@ -1,4 +1,5 @@
 import Diffusion
+import Networks
 import Tensors
 import TestSupport
 import Testing
@@ -20,7 +21,7 @@ import Testing
   }
 
   private func noise(of predictor: any NoisePredictor, at t: Int) -> Tensor {
-    predictor.predictNoise(x, timesteps: [t, t])
+    predictor.predict(x, timesteps: [t, t]).noise
   }
 
   @Test func weighsWhatTheModelsPredict() {
@@ -58,7 +59,7 @@ import Testing
 
   @Test func generationByTimeAgrees() throws {
     let image = try DDIM(schedule: .linear()).generate(
-      x, with: mixture((200, 0.4, 0.6), (0, 0, 1)), returnStep: 300, steps: 7)
+      x, with: mixture((200, 0.4, 0.6), (0, 0, 1)), through: Step.sequence(returnStep: 300, steps: 7))
     oracle.expect(image, "mixture", within: stored)
     #expect(base.times == [300, 249, 200] && tuned.times == [300, 249, 200, 150, 100, 50, 0])
   }

@@ -23,15 +23,19 @@ import Testing
       Times.self, from: Data(contentsOf: URL(fileURLWithPath: fixture("timesteps.json"))))
   }
 
+  private func timesteps(_ steps: Int, _ returnStep: Int) -> [Int] {
+    Step.sequence(returnStep: returnStep, steps: steps).map(\.t).reversed()
+  }
+
   @Test func timesAreNumPys() {
     for sequence in times.sequences {
-      let found = NoiseSchedule.timesteps(steps: sequence.steps, returnStep: sequence.returnStep)
+      let found = timesteps(sequence.steps, sequence.returnStep)
       #expect(found == sequence.times, "(\(sequence.steps), \(sequence.returnStep))")
     }
     // Where exact fractions would give 250 and 215.
-    #expect(NoiseSchedule.timesteps(steps: 7, returnStep: 300) == [0, 50, 100, 150, 200, 249, 300])
-    #expect(NoiseSchedule.timesteps(steps: 8, returnStep: 301) == [0, 43, 86, 129, 172, 214, 258, 301])
-    #expect(NoiseSchedule.timesteps(steps: 1, returnStep: 500) == [0])
+    #expect(timesteps(7, 300) == [0, 50, 100, 150, 200, 249, 300])
+    #expect(timesteps(8, 301) == [0, 43, 86, 129, 172, 214, 258, 301])
+    #expect(timesteps(1, 500) == [0])
   }
 
   @Test func timesAreNumPysForAllReturnSteps() {
@@ -39,7 +43,7 @@ import Testing
     for (index, expected) in times.checksums.enumerated() {
       var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a
       for returnStep in 0..<1000 {
-        for t in NoiseSchedule.timesteps(steps: index + 1, returnStep: returnStep) {
+        for t in timesteps(index + 1, returnStep) {
           for byte in [t & 255, t >> 8] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         }
       }

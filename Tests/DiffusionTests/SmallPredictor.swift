@@ -1,5 +1,6 @@
 import Diffusion
 import Kernels
+import Networks
 import Tensors
 import TestSupport
 import Testing
@@ -43,7 +44,9 @@ struct SmallPredictor: NoisePredictor {
   static func fromCheckpoint(_ x: Tensor) -> Tensor { x.rank == 4 ? x.permuted([2, 3, 1, 0]) : x }
   static func toCheckpoint(_ x: Tensor) -> Tensor { x.rank == 4 ? x.permuted([3, 2, 0, 1]) : x }
 
-  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { output(hidden(x, timesteps)) }
+  func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction {
+    NoisePrediction(noise: output(hidden(x, timesteps)))
+  }
 
   func hidden(_ x: Tensor, _ timesteps: [Int]) -> Tensor {
     let time = Tensor(timesteps.map { Double($0) / 1000 }, shape: [timesteps.count, 1, 1, 1]).converted(to: x.type)
@@ -58,11 +61,9 @@ struct LearnedVariance: NoisePredictor {
   let model: SmallPredictor
   init(_ model: SmallPredictor) { self.model = model }
 
-  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { predict(x, timesteps: timesteps).noise }
-
-  func predict(_ x: Tensor, timesteps: [Int]) -> (noise: Tensor, variance: Tensor?) {
-    let both = model.predictNoise(x, timesteps: timesteps)
-    return (both.narrowed(-1, 0..<3), both.narrowed(-1, 3..<6))
+  func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction {
+    let both = model.predict(x, timesteps: timesteps).noise
+    return NoisePrediction(noise: both.narrowed(-1, 0..<3), variance: both.narrowed(-1, 3..<6))
   }
 }
 
@@ -73,8 +74,8 @@ final class RecordingPredictor: NoisePredictor {
 
   init(_ model: any NoisePredictor) { self.model = model }
 
-  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor {
+  func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction {
     times.append(timesteps[0])
-    return model.predictNoise(x, timesteps: timesteps)
+    return model.predict(x, timesteps: timesteps)
   }
 }

@@ -1,11 +1,12 @@
 import Diffusion
+import Networks
 import Tensors
 import TestSupport
 import Testing
 
 @Suite struct TrajectoryTests {
   private let oracle: OracleFixture
-  private let trajectory = Trajectory(ddim: DDIM(schedule: .linear()), returnStep: 300, steps: 5)
+  private let trajectory = Trajectory(ddim: DDIM(schedule: .linear()), steps: Step.sequence(returnStep: 300, steps: 5))
 
   init() throws { oracle = try OracleFixture.diffusion() }
 
@@ -15,7 +16,7 @@ import Testing
     let states = trajectory.states(from: latent, with: model)
     #expect(states.count == 6 && model.times.count == 5)
     #expect(states[0].doubleValues == latent.doubleValues)
-    let image = try trajectory.ddim.generate(latent, with: model, returnStep: 300, steps: 5)
+    let image = try trajectory.ddim.generate(latent, with: model, through: Step.sequence(returnStep: 300, steps: 5))
     #expect(states[5].doubleValues == image.doubleValues)
     #expect(!states.contains { $0.requiresGradient })
   }
@@ -78,9 +79,8 @@ import Testing
     #expect(model.mostAlive == 0)
     // What the watch sees when all steps are recorded at once.
     var x = latent
-    for pair in trajectory.pairs {
-      let noise = model.predictNoise(x, timesteps: [pair.t, pair.t])
-      x = trajectory.ddim.step(x, noise: noise, from: pair.t, to: pair.next)
+    for step in trajectory.steps {
+      x = trajectory.ddim.step(x, predictedNoise: model.predictNoise(x, at: step.t), by: step)
     }
     #expect(model.mostAlive == 4 && x.requiresGradient)
   }
@@ -97,10 +97,10 @@ private final class WatchedPredictor: NoisePredictor {
 
   init(_ model: SmallPredictor) { self.model = model }
 
-  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor {
+  func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction {
     mostAlive = max(mostAlive, activations.count { $0.memory != nil })
     let hidden = model.hidden(x, timesteps)
     activations.append(Activation(memory: hidden.storage))
-    return model.output(hidden)
+    return NoisePrediction(noise: model.output(hidden))
   }
 }

@@ -485,7 +485,7 @@ MERGES = 300
 def make_clip():
     templates = [template("{}") for template in OPENAI_IMAGENET_TEMPLATES]
     templates.remove("a photo of many {}.")
-    (METRICS / "templates.txt").write_text("\n".join(templates) + "\n", encoding="ascii")
+    (DIFFUSION / "templates.txt").write_text("\n".join(templates) + "\n", encoding="ascii")
 
     make_network_fixtures.MERGES = MERGES
     tokenizer, merges = make_network_fixtures.openai_tokenizer()
@@ -498,9 +498,9 @@ def make_clip():
         embedDim=6, imageResolution=8, visionLayers=1, visionWidth=8, visionPatchSize=4, visionHeads=2,
         contextLength=context, vocabularySize=vocabulary, textLayers=1, textWidth=8, textHeads=2)
     tensors = {k: v for k, v in model.named_parameters()}
-    save(METRICS / "clip.safetensors", tensors, {
+    save(DIFFUSION / "clip.safetensors", tensors, {
         "architecture": json.dumps(dict(name="clip", configuration=configuration))})
-    (METRICS / "merges.txt").write_text(merges, encoding="utf-8")
+    (DIFFUSION / "merges.txt").write_text(merges, encoding="utf-8")
 
     model = model.double().eval()
     mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).double()[:, None, None]
@@ -541,7 +541,7 @@ def make_clip():
             value = wrap(loss())
             (gradient,) = torch.autograd.grad(value, generated)
             results |= {f"{name}-{form}/loss": value, f"{name}-{form}/gradient": channels_last(gradient)}
-    save(METRICS / "clip-losses.safetensors", results)
+    save(DIFFUSION / "clip-losses.safetensors", results)
 
 
 def make_preprocessing():
@@ -557,7 +557,7 @@ def make_preprocessing():
             y = F.interpolate((x + 1) / 2, size=(8, 8), mode="bicubic", align_corners=False, antialias=antialias)
             y = y.clamp(0, 1) if name == "clamped" else y
             results[f"{side}/{name}"] = channels_last((y - mean) / deviation)
-    save(METRICS / "clip-preprocessing.safetensors", results)
+    save(DIFFUSION / "clip-preprocessing.safetensors", results)
 
 
 def write_provenance(folder, packages, notes):
@@ -580,8 +580,8 @@ if __name__ == "__main__":
     for make in [make_times, make_diffusion, make_options, make_pixels, make_clip, make_preprocessing]:
         torch.manual_seed(SEED)
         make()
-    write_provenance(DIFFUSION, ["torch", "numpy", "safetensors"], [])
-    write_provenance(METRICS, ["torch", "numpy", "scikit-image", "open_clip_torch", "safetensors"], [
+    write_provenance(METRICS, ["torch", "numpy", "scikit-image", "safetensors"], [])
+    write_provenance(DIFFUSION, ["torch", "numpy", "open_clip_torch", "safetensors"], [
         f"`templates.txt`: CLIP's prompts for ImageNet; `merges.txt`: the first {MERGES} merges of CLIP's vocabulary;",
         "both from open_clip_torch (MIT License, Copyright (c) 2021 OpenAI).",
     ])

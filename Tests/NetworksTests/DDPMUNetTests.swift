@@ -19,7 +19,7 @@ import Testing
     let network = try DDPMUNet(fixture.configuration(DDPMUNet.Configuration.self), .unset)
     try network.parameters.load(fixture.parameters)
     let x = fixture["input/x"].parameterCopy()
-    let y = network(x, timesteps: fixture["input/timesteps"].doubleValues)
+    let y = network(x, timesteps: fixture["input/timesteps"].doubleValues.map { Int($0) })
     fixture.expect(y, "output/y", within: 1e-5)
     y.backward(fixture["seed/y"])
     fixture.expect(x.gradient, "gradient/x", within: 1e-4)

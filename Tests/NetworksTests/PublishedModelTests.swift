@@ -68,7 +68,7 @@ import Testing
     #expect(model.format == "official DDPM checkpoint" && model.purpose == .diffusion)
     let oracle = try OracleFixture("published/ddpm.expected.safetensors")
     let network = try network(DDPMUNet.self, model)
-    compare(network, oracle) { network($0[0], timesteps: oracle["input/timesteps"].doubleValues) }
+    compare(network, oracle) { network($0[0], timesteps: oracle["input/timesteps"].doubleValues.map { Int($0) }) }
   }
 
   @Test(arguments: ["diffusers/diffusion_pytorch_model.safetensors", "diffusers-old/diffusion_pytorch_model.bin"])
@@ -77,7 +77,7 @@ import Testing
     let oracle = try OracleFixture("published/diffusers.expected.safetensors")
     let network = try network(DDPMUNet.self, model)
     #expect(network.resolution == 16 && network.configuration.groups == 2)
-    compare(network, oracle) { network($0[0], timesteps: oracle["input/timesteps"].doubleValues) }
+    compare(network, oracle) { network($0[0], timesteps: oracle["input/timesteps"].doubleValues.map { Int($0) }) }
   }
 
   @Test func guidedDiffusion() throws {
@@ -86,8 +86,9 @@ import Testing
     let oracle = try OracleFixture("published/guided.expected.safetensors")
     let network = try network(GuidedUNet.self, model)
     #expect(network.configuration.learnsVariance && network.configuration.scalesByTime)
-    compare(network, oracle) { network($0[0], timesteps: oracle["input/timesteps"].doubleValues) }
-    let prediction = network.prediction(oracle["input/x"], timesteps: oracle["input/timesteps"].doubleValues)
+    compare(network, oracle) { network($0[0], timesteps: oracle["input/timesteps"].doubleValues.map { Int($0) }) }
+    let prediction = network.predict(
+      oracle["input/x"], timesteps: oracle["input/timesteps"].doubleValues.map { Int($0) })
     #expect(prediction.noise.shape == [2, 16, 16, 3] && prediction.variance?.shape == [2, 16, 16, 3])
     oracle.expect(
       .concatenated([prediction.noise, try #require(prediction.variance)], axis: 3), "output/y", within: 1e-4)
@@ -98,7 +99,7 @@ import Testing
     hints.label = 3
     let oracle = try OracleFixture("published/guided.expected.safetensors")
     let network = try network(GuidedUNet.self, Self.model(["guided.pt"], hints: hints))
-    let y = network(oracle["input/x"], timesteps: oracle["input/timesteps"].doubleValues)
+    let y = network(oracle["input/x"], timesteps: oracle["input/timesteps"].doubleValues.map { Int($0) })
     oracle.expect(y, "output/labelled", within: 1e-4)
     #expect(TensorDifference(y, oracle["output/y"]).relative > 0.01)
     hints.label = 5
@@ -116,10 +117,10 @@ import Testing
     let network = try network(GuidedUNet.self, Self.model(["guided-new.pt"], hints: hints))
     #expect(!network.configuration.learnsVariance && !network.configuration.scalesByTime)
     #expect(!network.configuration.resamplesInBlocks)
-    compare(network, oracle) { network($0[0], timesteps: oracle["input/timesteps"].doubleValues) }
+    compare(network, oracle) { network($0[0], timesteps: oracle["input/timesteps"].doubleValues.map { Int($0) }) }
     hints.attentionOrder = .legacy
     let other = try #require(try Self.model(["guided-new.pt"], hints: hints).loaded() as? GuidedUNet)
-    let y = other(oracle["input/x"], timesteps: oracle["input/timesteps"].doubleValues)
+    let y = other(oracle["input/x"], timesteps: oracle["input/timesteps"].doubleValues.map { Int($0) })
     #expect(TensorDifference(y, oracle["output/y"]).relative > 0.001, "the order of attention matters")
   }
 

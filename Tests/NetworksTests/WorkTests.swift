@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized) struct WorkTests {
   private func counted(_ network: some DiffusionModel) -> Double {
     let x = Tensor.zeros([1, network.resolution, network.resolution, network.pictureChannels])
-    return Double(Work.counted { Gradients.off { _ = network.prediction(x, timesteps: [500]) } })
+    return Double(Work.counted { Gradients.off { _ = network.predict(x, timesteps: [500]) } })
   }
 
   @Test(arguments: [

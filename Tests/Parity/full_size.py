@@ -201,7 +201,7 @@ outputs: [scores]
         x = F.interpolate((x + 1) / 2, size=(224, 224), mode="bicubic", align_corners=False)
         return F.normalize(model.encode_image((x - mean) / deviation))
 
-    templates = (ROOT / "Tests/MetricsTests/Fixtures/templates.txt").read_text().strip().split("\n")
+    templates = (ROOT / "Tests/DiffusionTests/Fixtures/templates.txt").read_text().strip().split("\n")
 
     def texts(words):
         tokens = open_clip.tokenizer.SimpleTokenizer()([t.replace("{}", words) for t in templates])

@@ -31,7 +31,7 @@ struct RecipeParameterTests {
     let plan = try folder.plan(recipe)
     #expect(plan["l"]?.parameters.values == ["steps": .int(40), "return_step": .int(500)])
     let tuned = try #require(plan["m"]?.parameters)
-    #expect(tuned.string("target") == "angry face at 40, not ${word}")
+    #expect(tuned["target"]?.string == "angry face at 40, not ${word}")
     #expect(tuned["rate"] == .double(0.5))
     #expect(tuned["efficient"] == .bool(false))
     #expect(tuned["layers"] == .list([.int(1), .int(2)]))

@@ -112,7 +112,7 @@ public final class DDPMUNet: DiffusionModel {
   }
 
   /// ε for pictures x [N, H, W, C] in [−1, 1], one timestep each.
-  public func callAsFunction(_ x: Tensor, timesteps: [Double]) -> Tensor {
+  public func callAsFunction(_ x: Tensor, timesteps: [Int]) -> Tensor {
     precondition(timesteps.count == x.shape[0], "\(timesteps.count) timesteps for \(x.shape)")
     let sinusoids = Self.sinusoids(timesteps, width: configuration.channels).converted(to: x.type)
     // Every residual block takes SiLU of the embedding: once is enough.
@@ -130,15 +130,17 @@ public final class DDPMUNet: DiffusionModel {
   public var resolution: Int { configuration.resolution }
   public var pictureChannels: Int { configuration.pictureChannels }
 
-  public func prediction(_ x: Tensor, timesteps: [Double]) -> DiffusionPrediction {
-    DiffusionPrediction(noise: self(x, timesteps: timesteps))
+  public func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction {
+    NoisePrediction(noise: self(x, timesteps: timesteps))
   }
 
   /// sin(t·ω_i) then cos(t·ω_i) with ω_i = 10000^(−i/(half − 1)): [N, width].
-  static func sinusoids(_ timesteps: [Double], width: Int) -> Tensor {
+  static func sinusoids(_ timesteps: [Int], width: Int) -> Tensor {
     let half = width / 2
     let frequencies = (0..<half).map { exp(-log(10000) * Double($0) / Double(half - 1)) }
-    let values = timesteps.flatMap { t in frequencies.map { sin(t * $0) } + frequencies.map { cos(t * $0) } }
+    let values = timesteps.map(Double.init).flatMap { t in
+      frequencies.map { sin(t * $0) } + frequencies.map { cos(t * $0) }
+    }
     return Tensor(values, shape: [timesteps.count, width])
   }
 }

@@ -187,16 +187,16 @@ public final class GuidedUNet: DiffusionModel {
       padding: .all(1), weights: .zero)
   }
 
-  public func prediction(_ x: Tensor, timesteps: [Double]) -> DiffusionPrediction {
+  public func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction {
     let y = self(x, timesteps: timesteps)
-    guard configuration.learnsVariance else { return DiffusionPrediction(noise: y) }
+    guard configuration.learnsVariance else { return NoisePrediction(noise: y) }
     let channels = configuration.pictureChannels
-    return DiffusionPrediction(
+    return NoisePrediction(
       noise: y.narrowed(3, 0..<channels), variance: y.narrowed(3, channels..<2 * channels))
   }
 
   /// All that the network says of pictures x [N, H, W, C] in [−1, 1], one timestep each: [N, H, W, C] or [N, H, W, 2C].
-  public func callAsFunction(_ x: Tensor, timesteps: [Double]) -> Tensor {
+  public func callAsFunction(_ x: Tensor, timesteps: [Int]) -> Tensor {
     precondition(timesteps.count == x.shape[0], "\(timesteps.count) timesteps for \(x.shape)")
     let sinusoids = Self.sinusoids(timesteps, width: configuration.channels).converted(to: x.type)
     var time = embedding.1(embedding.0(sinusoids).silu())
@@ -219,10 +219,12 @@ public final class GuidedUNet: DiffusionModel {
   }
 
   /// cos(t·ω_i) then sin(t·ω_i) with ω_i = 10000^(−i/half): [N, width].
-  static func sinusoids(_ timesteps: [Double], width: Int) -> Tensor {
+  static func sinusoids(_ timesteps: [Int], width: Int) -> Tensor {
     let half = width / 2
     let frequencies = (0..<half).map { exp(-log(10000) * Double($0) / Double(half)) }
-    let values = timesteps.flatMap { t in frequencies.map { cos(t * $0) } + frequencies.map { sin(t * $0) } }
+    let values = timesteps.map(Double.init).flatMap { t in
+      frequencies.map { cos(t * $0) } + frequencies.map { sin(t * $0) }
+    }
     return Tensor(values, shape: [timesteps.count, width])
   }
 }

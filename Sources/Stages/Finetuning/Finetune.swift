@@ -1,6 +1,5 @@
 import ArtifactStore
 import Diffusion
-import Metrics
 import Networks
 import StageKit
 import Tensors
@@ -137,8 +136,9 @@ extension Finetune {
 
     let schedule: RateSchedule = lrStepSize.map { .perIterations(lrGamma, every: $0) } ?? .perEpoch(lrGamma)
     var tuning = FineTuning(
-      model.predictor, parameters: model.parameters.tensors, adaptation: change?.adapter,
-      trajectory: Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: steps),
+      model, parameters: model.parameters.tensors, adaptation: change?.adapter,
+      trajectory: Trajectory(
+        ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps)),
       settings: FineTuning.Settings(gradient: gradient ?? .full, learningRate: learningRate, schedule: schedule),
       objective: try objective(context, for: items[0].image), iteration: state?.iteration ?? 0,
       optimizer: state?.optimizer ?? Adam())

@@ -9,7 +9,8 @@ extension Finetune {
     let (items, returnStep) = try trainingLatents(context)
     let model = try context.diffusionModel(model)
     for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
-    let trajectory = Trajectory(ddim: DDIM(schedule: noiseSchedule), returnStep: returnStep, steps: steps)
+    let trajectory = Trajectory(
+      ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps))
     let objective = try objective(context, for: items[0].image)
     var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
     var timer = SaveTimer(saving)
@@ -18,7 +19,7 @@ extension Finetune {
       // A latent that was not finished begins anew, with its losses.
       losses.keep(index * epochs)
       var run = LatentOptimization(
-        model.predictor, latent: item.latent, image: item.image, trajectory: trajectory,
+        model, latent: item.latent, image: item.image, trajectory: trajectory,
         rate: learningRate, objective: objective)
       let finishedLosses = losses
       // The latent under way begins anew: it has as few updates as there are epochs.

@@ -1,5 +1,4 @@
 import Diffusion
-import Metrics
 import Networks
 import StageKit
 import Tensors

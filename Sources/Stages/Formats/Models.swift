@@ -2,26 +2,9 @@ import ArtifactStore
 import Checkpoints
 import Diffusion
 import Foundation
-import Metrics
 import Networks
 import StageKit
 import Tensors
-
-extension DiffusionModel {
-  /// The model as what diffusion needs of it.
-  var predictor: any NoisePredictor { ModelPredictor(model: self) }
-}
-
-private struct ModelPredictor: NoisePredictor {
-  let model: any DiffusionModel
-
-  func predictNoise(_ x: Tensor, timesteps: [Int]) -> Tensor { predict(x, timesteps: timesteps).noise }
-
-  func predict(_ x: Tensor, timesteps: [Int]) -> (noise: Tensor, variance: Tensor?) {
-    let prediction = model.prediction(x, timesteps: timesteps.map(Double.init))
-    return (prediction.noise, prediction.variance)
-  }
-}
 
 /// The schedule that every model of the paper was trained with.
 let noiseSchedule = NoiseSchedule.linear()

@@ -80,7 +80,7 @@ extension DiffusionModels {
       learned: network.parameters.tensors,
       loss: { random, _ in
         let pictures = set.pictures(set.draw(batch, &random))
-        return process.loss(pictures, with: network.predictor, random: &random)
+        return process.loss(pictures, with: network, random: &random)
       },
       checkpoint: { try network.checkpoint() }, work: .learning(batch, of: network.flopPerEvaluation))
   }

@@ -1,11 +1,11 @@
+import Diffusion
 import Escaping
 import Foundation
 import Imaging
-import Metrics
 import Networks
 import StageKit
 
-// What kinds see coming: that pictures or texts do not suit a network, as far as files tell.
+// What is wrong with pictures or texts for a network, as far as files tell before anything runs.
 
 extension EstimateInput {
   /// Complaints about pictures or latents at an input that the diffusion models `models` do not take.

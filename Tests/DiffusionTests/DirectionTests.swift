@@ -1,6 +1,6 @@
 import Checkpoints
+import Diffusion
 import Foundation
-import Metrics
 import Networks
 import Tensors
 import TestSupport

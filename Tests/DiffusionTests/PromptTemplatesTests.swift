@@ -1,5 +1,5 @@
+import Diffusion
 import Foundation
-import Metrics
 import TestSupport
 import Testing
 
