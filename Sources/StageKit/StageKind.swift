@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 
 /// One kind of stage: everything that decoding, validation, reference text, schema, keys and execution need.
 ///

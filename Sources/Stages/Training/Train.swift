@@ -64,7 +64,7 @@ let train = StageKind(
     saveEveryParameter,
   ],
   outputs: { parameters in
-    let type = parameters["network"]?.string.flatMap(ArtifactType.init(rawValue:)) ?? .diffusion
+    let type = parameters["network"]?.string.flatMap(ArtifactType.init(named:)) ?? .diffusion
     return [OutputPort("model", type), OutputPort("losses", .table)]
   },
   // The largest networks of the built-in domain take 770 MB; the pictures are held as bytes, which were packed before.
