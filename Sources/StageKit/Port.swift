@@ -1,4 +1,5 @@
 import ArtifactStore
+import JSONSyntax
 
 /// An input of a stage kind: a parameter whose value is a reference to another stage's output.
 public struct Port: Sendable {

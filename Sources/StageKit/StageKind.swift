@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 
 /// One kind of stage, as everything but itself sees it: what decoding, validation, reference text, schema, keys and
 /// execution need. It follows from the properties of a ``Stage``.

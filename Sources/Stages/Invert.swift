@@ -1,6 +1,7 @@
 import ArtifactStore
 import Diffusion
 import Foundation
+import JSONSyntax
 import Networks
 import StageKit
 import Tensors

@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 import Metrics
 import Networks
 import StageKit

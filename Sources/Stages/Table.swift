@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 import StageKit
 
 /// `table`: means of metrics, a row per set (and per place in a sweep), and how they compare.

@@ -1,4 +1,5 @@
 import ArtifactStore
+import JSONSyntax
 import Planning
 import StageKit
 import TestSupport

@@ -1,4 +1,5 @@
 import ArtifactStore
+import JSONSyntax
 import StageKit
 
 /// The means of what was measured of a set, over the items that have a number.

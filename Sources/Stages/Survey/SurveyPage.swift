@@ -1,6 +1,7 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import JSONSyntax
 import StageKit
 
 /// A page that shows pairs of pictures and collects which of each is preferred. It needs nothing else: no network, no
