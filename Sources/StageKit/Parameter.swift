@@ -2,7 +2,7 @@
 /// words, a list or a map of those, files. One with a first value may be left out, and has that value then; an optional
 /// one has none then.
 ///
-///     @Parameter(1...999, help: "t₀: how far towards noise.") var returnStep = 500
+///     @Parameter(1...1000, help: "S_gen: network evaluations.") var steps = 40
 ///     @Parameter(help: "What the images shall show.") var target: String
 ///     @Parameter(help: "exact or official.") var level = Level.exact
 @propertyWrapper

@@ -120,7 +120,7 @@ public struct StageDeclaration {
 }
 
 extension String {
-  /// `return_step` for `returnStep`, and for `_returnStep`, as the storage of a property wrapper is called.
+  /// `learning_rate` for `learningRate`, and for `_learningRate`, as the storage of a property wrapper is called.
   fileprivate var snakeCased: String {
     var text = ""
     for scalar in unicodeScalars.drop(while: { $0 == "_" }) {

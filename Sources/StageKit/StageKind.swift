@@ -82,4 +82,3 @@ public enum Mapping: Sendable, Equatable {
   /// called like the file without its extension. Any other source of such a kind is one action.
   case files(of: String)
 }
-

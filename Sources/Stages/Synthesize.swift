@@ -34,7 +34,10 @@ struct Synthesize: Stage {
   let table = Output<Tables>()
   let labels = Output<Pictures>()
 
-  enum PeopleSplit: String, Choice { case train, heldOut = "held_out" }
+  enum PeopleSplit: String, Choice {
+    case train
+    case heldOut = "held_out"
+  }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     attributes.entries.compactMap { entry in

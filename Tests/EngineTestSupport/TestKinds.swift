@@ -170,9 +170,11 @@ package enum TestKinds {
   }
 
   /// Files called by type, with the bytes as they are.
-  package static let formats = ArtifactFormats { objects, type, name, _, _ in
-    [(name + (type == .images || type == .figure ? ".png" : type == .table ? ".csv" : ".bin"), objects[0])]
-  }
+  package static let formats = ArtifactFormats(
+    page: { try Report(of: $0).html },
+    exported: { objects, type, name, _, _ in
+      [(name + (type == .images || type == .figure ? ".png" : type == .table ? ".csv" : ".bin"), objects[0])]
+    })
 }
 
 package enum TestError: Error, CustomStringConvertible {

@@ -107,7 +107,8 @@ struct ActionPreimageTests {
   @Test func revisionsFlipTheKey() throws {
     let stage = try stage("l", of: before)
     let raised = PlannedStage(
-      name: stage.name, kind: StageKind(TestKinds.Invert<TestKinds.Two>.self), parameters: stage.parameters, inputs: stage.inputs, outputs: stage.outputs,
+      name: stage.name, kind: StageKind(TestKinds.Invert<TestKinds.Two>.self), parameters: stage.parameters,
+      inputs: stage.inputs, outputs: stage.outputs,
       location: stage.location)
     #expect(preimage(raised, item: "a").key != preimage(stage, item: "a").key)
   }

@@ -62,6 +62,6 @@ public struct DryRun: Sendable {
 }
 
 extension PlannedStage {
-  /// Where the stage stands in the recipe's sweeps: `{"return_step": 300}`.
+  /// Where the stage stands in the recipe's sweeps: `{"steps": 40}`.
   package var axesJSON: JSON { .object(axes.map { JSON.Member($0.name, $0.value.json) }) }
 }

@@ -59,12 +59,12 @@ extension ComparisonOptions {
 }
 
 extension StageDraft.Member {
-  /// The label, and where it stands in sweeps: `edited[return_step=300]`
+  /// The label, and where it stands in sweeps: `edited[steps=40]`
   fileprivate var placedLabel: String { Axis.placed(label, axes) }
 }
 
 extension Axis {
-  /// What stands somewhere in sweeps, as a message names it: `edited[return_step=300]`
+  /// What stands somewhere in sweeps, as a message names it: `edited[steps=40]`
   static func placed(_ label: String, _ axes: [Axis]) -> String {
     axes.isEmpty ? label : "\(label)[\(axes.map(\.description).joined(separator: ","))]"
   }

@@ -24,10 +24,10 @@ extension Axis {
   /// The coordinate as a figure has it: a text alone, anything else with its name, `return step = 300`.
   var heading: String { value.string ?? "\(Self.heading(name)) = \(value.text)" }
 
-  /// What an axis or measure is called in a figure: `return step` for `world.return_step`.
+  /// What an axis or measure is called in a figure: `learning rate` for `world.learning_rate`.
   static func heading(_ name: String) -> String { lastPart(name).replacingScalar("_", with: " ") }
 
-  /// `return_step` for `world.return_step`
+  /// `learning_rate` for `world.learning_rate`
   static func lastPart(_ name: String) -> String { name.parts(at: ".").last ?? name }
 }
 

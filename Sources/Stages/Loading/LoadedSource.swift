@@ -64,7 +64,8 @@ struct ModelHints: StagePart {
   @Parameter(1...4096, help: "Channels of each head of attention of a guided-diffusion model; 64 unless given.")
   var headChannels: Int?
   @Parameter(
-    help: "How a guided-diffusion model keeps queries, keys and values: legacy, head by head, as those published; or new."
+    help:
+      "How a guided-diffusion model keeps queries, keys and values: legacy, head by head, as those published; or new."
   )
   var attentionOrder: GuidedUNet.Configuration.AttentionOrder?
   @Parameter(

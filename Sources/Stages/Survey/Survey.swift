@@ -218,7 +218,7 @@ private struct PlacedNames {
     }
   }
 
-  /// `'ada' at tanned, return_step=300`
+  /// `'ada' at tanned, steps=40`
   func text(of name: String) -> String {
     let axes = place.map { $0.name.isEmpty ? $0.value.text : $0.description }.joined(separator: ", ")
     return axes.isEmpty ? "'\(name)'" : "'\(name)' at \(axes)"

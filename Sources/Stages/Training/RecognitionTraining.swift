@@ -17,7 +17,8 @@ extension IdentityNetworks {
       loss: { random, _ in
         let indices = set.draw(batch, &random)
         let labels = indices.map { people.labels[$0] }
-        let cosines = network(set.pictures(indices)).matmul(centers.normalizedRows(eps: 1e-12), transposed: (false, true))
+        let cosines = network(set.pictures(indices)).matmul(
+          centers.normalizedRows(eps: 1e-12), transposed: (false, true))
         var margins = [Float](repeating: 0, count: batch * people.values.count)
         for (row, label) in labels.enumerated() { margins[row * people.values.count + label] = Float(margin) }
         return ((cosines - Tensor(margins, shape: cosines.shape)) * scale).crossEntropy(labels)
@@ -67,10 +68,10 @@ extension Segmenters {
   }
 }
 
-/// A network that learns by telling apart what columns of the table name.
-private protocol AttributeNetwork: NetworkContent {}
+extension PerceptualNetworks {
+  static func check(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] { attributeCheck(stage, draft) }
 
-extension PerceptualNetworks: AttributeNetwork {
+  /// Classification by attributes, in whose course features come about that pictures can be compared by.
   static func task(_ stage: Train, _ set: Dataset, _ context: any StageContext) throws -> TrainingTask {
     try attributeTask(stage, set) { heads, seed in
       let network = try PerceptualNetwork(PerceptualNetwork.Configuration(heads: heads), seed: seed)
@@ -79,7 +80,10 @@ extension PerceptualNetworks: AttributeNetwork {
   }
 }
 
-extension Classifiers: AttributeNetwork {
+extension Classifiers {
+  static func check(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] { attributeCheck(stage, draft) }
+
+  /// Classification by attributes.
   static func task(_ stage: Train, _ set: Dataset, _ context: any StageContext) throws -> TrainingTask {
     try attributeTask(stage, set) { heads, seed in
       let network = try Classifier(Classifier.Configuration(heads: heads), seed: seed)
@@ -88,8 +92,9 @@ extension Classifiers: AttributeNetwork {
   }
 }
 
-extension AttributeNetwork {
-  static func check(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] {
+/// Networks that learn by telling apart what columns of the table name.
+extension NetworkContent {
+  fileprivate static func attributeCheck(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] {
     var issues: [ValidationIssue] = []
     if !draft.has(stage.$table) {
       issues.append(ValidationIssue("training \(type.rawValue) needs the input 'table': add it"))

@@ -47,7 +47,8 @@ struct Train: Stage {
     var issues = $attributes.emptiness + $classes.emptiness + unet.$multipliers.emptiness
     issues += network.sort.check(self, draft)
     if let type = draft.types(at: $model).first, type != network.type {
-      let fits = DiffusionModelsOrCLIPs.types.contains(network.type) ? "give a \(name) network or leave it out" : "leave it out"
+      let fits =
+        DiffusionModelsOrCLIPs.types.contains(network.type) ? "give a \(name) network or leave it out" : "leave it out"
       issues.append(
         ValidationIssue(about: $model, "training \(name) cannot go on from a \(type.rawValue) network: \(fits)"))
     }
@@ -124,7 +125,6 @@ struct NetworkName: ParameterValue {
 
 /// What a training may go on from.
 enum DiffusionModelsOrCLIPs: ArtifactContent { static let types: [ArtifactType] = [.diffusion, .clip] }
-
 
 private let (stepsDone, lossSum, lossCount) = ("step", "loss_sum", "loss_count")
 
