@@ -9,12 +9,14 @@ import ArtifactStore
 /// - an array of ``Labeled``: a list of artifacts, swept ones along their axes;
 /// - an optional ``Mixture``: several with weights.
 @propertyWrapper
-public final class Input<Bound: PortValue>: NamedProperty {
-  public private(set) var name = ""
+public final class Input<Bound: PortValue>: StageProperty {
   private let help: () -> String
   private var bound: Bound?
 
-  public init(help: @autoclosure @escaping () -> String) { self.help = help }
+  public init(help: @autoclosure @escaping () -> String) {
+    self.help = help
+    super.init()
+  }
 
   /// What is bound to it, in `run`.
   public var wrappedValue: Bound {
@@ -24,25 +26,18 @@ public final class Input<Bound: PortValue>: NamedProperty {
 
   public var projectedValue: Input { self }
 
-  public func take(name: String) { self.name = name }
-
-  public func declare(in declaration: inout StageDeclaration) {
+  public override func declare(in declaration: inout StageDeclaration) {
     let role = Bound.role
     declaration.inputs.append(
       Port(name, Bound.types, arity: Bound.arity, isAligned: role == .matching, help: help()))
     if role == .each { declaration.mapping = .items(of: name) }
   }
 
-  public func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {
+  public override func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {
     guard let context else { return }
     guard let bound = try Bound.bound(at: name, in: context) else { throw InputError("the input '\(name)' is missing") }
     self.bound = bound
   }
-}
-
-/// A property that recipes know by a name, for messages about it.
-public protocol NamedProperty: StageProperty {
-  var name: String { get }
 }
 
 /// What the artifacts of one type hold, or those of several that an input takes alike.

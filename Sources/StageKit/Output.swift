@@ -2,18 +2,15 @@ import ArtifactStore
 import Foundation
 
 /// An output of a stage, held by it as a constant: `let latents = Output<Latents>()`.
-public final class Output<Content: ArtifactContent>: NamedProperty {
-  public private(set) var name: String
-  private let isNamed: Bool
+public final class Output<Content: ArtifactContent>: StageProperty {
   private let measures: [String]?
 
   /// - Parameters:
   ///   - name: in recipes, where it is not that of the property.
   ///   - measures: for `metrics`, where they are the same for every stage of the kind.
   public init(name: String? = nil, measures: [String]? = nil) {
-    self.name = name ?? ""
-    isNamed = name != nil
     self.measures = measures
+    super.init(name: name)
   }
 
   /// It as one of the stage's outputs.
@@ -24,9 +21,7 @@ public final class Output<Content: ArtifactContent>: NamedProperty {
     OutputPort(name, type, measures: measures)
   }
 
-  public func take(name: String) { if !isNamed { self.name = name } }
-  public func declare(in declaration: inout StageDeclaration) { declaration.outputs.append(port) }
-  public func bind(_ parameters: Parameters, _ context: (any StageContext)?) {}
+  public override func declare(in declaration: inout StageDeclaration) { declaration.outputs.append(port) }
 }
 
 extension StageContext {

@@ -6,9 +6,7 @@
 ///     @Parameter(help: "What the images shall show.") var target: String
 ///     @Parameter(help: "exact or official.") var level = Level.exact
 @propertyWrapper
-public final class Parameter<Content: ParameterValue>: NamedProperty {
-  public private(set) var name: String
-  private let isNamed: Bool
+public final class Parameter<Content: ParameterValue>: StageProperty {
   private let bounds: Content.Bounds
   private let initial: Content?
   private let isSemantic: Bool
@@ -30,12 +28,11 @@ public final class Parameter<Content: ParameterValue>: NamedProperty {
   ) {
     self.initial = initial
     self.bounds = bounds
-    self.name = name ?? ""
-    isNamed = name != nil
     self.isSemantic = isSemantic
     self.endings = endings
     self.isMapped = isMapped
     self.help = help
+    super.init(name: name)
   }
 
   /// One that may be left out.
@@ -64,9 +61,7 @@ public final class Parameter<Content: ParameterValue>: NamedProperty {
 
   public var projectedValue: Parameter { self }
 
-  public func take(name: String) { if !isNamed { self.name = name } }
-
-  public func declare(in declaration: inout StageDeclaration) {
+  public override func declare(in declaration: inout StageDeclaration) {
     let presence: ParameterDeclaration.Presence =
       initial.map { .defaulting($0.value) } ?? (Content.absent == nil ? .required : .optional)
     declaration.parameters.append(
@@ -75,7 +70,7 @@ public final class Parameter<Content: ParameterValue>: NamedProperty {
     if isMapped { declaration.mapping = .files(of: name) }
   }
 
-  public func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {
+  public override func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {
     guard let value = parameters[name] else { return }
     guard var content = Content(value) else {
       throw InputError("the parameter '\(name)' is \(value.text), which its declaration does not allow")

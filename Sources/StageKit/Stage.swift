@@ -29,9 +29,9 @@ public protocol Stage: SendableMetatype {
 
   init()
 
-  /// What a stage with these parameters makes; the first is what a bare reference `stage` means. All outputs that are
-  /// declared unless a kind says otherwise.
-  var made: [OutputPort] { get }
+  /// What a stage with these parameters makes; the first is what a bare reference `stage` means. Nil, unless a kind says
+  /// otherwise: all outputs that are declared.
+  var made: [OutputPort]? { get }
   /// Rules that reach over several parameters or inputs: messages, each about the one that it names.
   func check(_ draft: StageDraft) -> [ValidationIssue]
   /// What can be told of a stage before it runs: how much work an action is, how many items there will be.
@@ -42,7 +42,7 @@ public protocol Stage: SendableMetatype {
 
 extension Stage {
   public static var memory: MemoryNeed { MemoryNeed(megabytes: 64, perInputByte: 2) }
-  public var made: [OutputPort] { StageDeclaration(of: self).outputs }
+  public var made: [OutputPort]? { nil }
   public func check(_ draft: StageDraft) -> [ValidationIssue] { [] }
   public func estimate(_ input: EstimateInput) -> StageEstimate { input.estimate() }
 }
@@ -75,47 +75,97 @@ public struct StageAction<Kind: Stage> {
 /// Properties that several kinds declare alike. A kind holds them as a constant: `let noise = NoiseOptions()`.
 public protocol StagePart { init() }
 
-extension Stage {
-  /// A stage of this kind with these parameters, and with the inputs of `context`, where it runs.
-  init(_ parameters: Parameters, _ context: (any StageContext)? = nil) throws {
-    self.init()
-    for property in StageDeclaration.properties(of: self) { try property.bind(parameters, context) }
-  }
-
-  /// The same for a check or an estimate, in which there is nothing that can fail.
-  init(checking parameters: Parameters) {
-    do { try self.init(parameters) } catch { preconditionFailure("parameters alone cannot be read wrongly: \(error)") }
-  }
-}
-
 /// A property of a stage that declares an input, parameters or an output.
-public protocol StageProperty: AnyObject {
-  /// Takes its name from that of the Swift property, in snake case.
-  func take(name: String)
-  func declare(in declaration: inout StageDeclaration)
+///
+/// The properties of a stage register themselves while it is made, in their order. That is faster than to look for them
+/// in it: there may be thousands of stages, each with a check and an estimate.
+open class StageProperty {
+  /// In recipes: that of the Swift property in snake case, unless another one is given.
+  public final private(set) var name: String
+  private let isNamed: Bool
+
+  public init(name: String? = nil) {
+    self.name = name ?? ""
+    isNamed = name != nil
+    PropertyList.beingMade?.properties.append(self)
+  }
+
+  /// Adds what it declares.
+  open func declare(in declaration: inout StageDeclaration) {}
+
   /// Takes the values that a recipe gives, and, where the stage runs, what `context` has for it.
-  func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws
+  open func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {}
+
+  fileprivate final func take(name: String) { if !isNamed { self.name = name } }
 }
 
 /// What the properties of a stage declare.
-public struct StageDeclaration {
+public struct StageDeclaration: Sendable {
   public var inputs: [Port] = []
   public var parameters: [ParameterDeclaration] = []
   public var outputs: [OutputPort] = []
   /// How a stage falls apart into actions.
   public var mapping = Mapping.whole
+}
 
-  init(of stage: some Stage) { for property in Self.properties(of: stage) { property.declare(in: &self) } }
+/// What is the same for all stages of a kind: the names of its properties, and what they declare.
+struct StageLayout<Kind: Stage>: Sendable {
+  let declaration: StageDeclaration
+  private let names: [String]
 
-  /// In their order, those of its parts among them; each with its name.
-  static func properties(of part: Any) -> [any StageProperty] {
-    Mirror(reflecting: part).children.flatMap { label, value -> [any StageProperty] in
-      guard let property = value as? any StageProperty else {
-        return value is any StagePart ? properties(of: value) : []
-      }
-      property.take(name: (label ?? "").snakeCased)
-      return [property]
+  init(of kind: Kind.Type) {
+    let (stage, properties) = PropertyList.made { Kind() }
+    let labeled = Self.labeled(in: stage)
+    precondition(
+      labeled.count == properties.count && zip(labeled, properties).allSatisfy { $0.property === $1 },
+      "the kind '\(Kind.name)' holds other properties than it makes")
+    names = labeled.map(\.label.snakeCased)
+    var declaration = StageDeclaration()
+    for (name, property) in zip(names, properties) {
+      property.take(name: name)
+      property.declare(in: &declaration)
     }
+    self.declaration = declaration
+  }
+
+  /// A stage with these parameters, and with the inputs of `context`, where it runs.
+  func stage(_ parameters: Parameters, _ context: (any StageContext)?) throws -> Kind {
+    let (stage, properties) = PropertyList.made { Kind() }
+    for (name, property) in zip(names, properties) {
+      property.take(name: name)
+      try property.bind(parameters, context)
+    }
+    return stage
+  }
+
+  /// The same for a check or an estimate, in which there is nothing that can fail.
+  func stage(checking parameters: Parameters) -> Kind {
+    do { return try stage(parameters, nil) } catch {
+      preconditionFailure("parameters that were decoded are of their kinds: \(error)")
+    }
+  }
+
+  private static func labeled(in part: Any) -> [(label: String, property: StageProperty)] {
+    Mirror(reflecting: part).children.flatMap { child -> [(label: String, property: StageProperty)] in
+      switch child.value {
+      case let property as StageProperty: [(child.label ?? "", property)]
+      case is any StagePart: labeled(in: child.value)
+      default: []
+      }
+    }
+  }
+}
+
+/// The properties that come about while a stage is made; used by the thread that makes it, alone.
+private final class PropertyList: @unchecked Sendable {
+  var properties: [StageProperty] = []
+
+  @TaskLocal static var beingMade: PropertyList?
+
+  /// What `make` makes, and the properties that came about.
+  static func made<Kind>(_ make: () -> Kind) -> (stage: Kind, properties: [StageProperty]) {
+    let list = PropertyList()
+    return $beingMade.withValue(list) { (make(), list.properties) }
   }
 }
 

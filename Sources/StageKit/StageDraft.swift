@@ -41,7 +41,7 @@ public struct StageDraft: Sendable {
   }
 
   /// Whether the recipe gives an input.
-  public func has(_ input: any NamedProperty) -> Bool { inputs[input.name] != nil }
+  public func has(_ input: StageProperty) -> Bool { inputs[input.name] != nil }
 
   /// What is known of all that is bound to an input, in the recipe's order.
   public subscript<Bound>(input: Input<Bound>) -> [Member] { members[input.name] ?? [] }
@@ -79,5 +79,5 @@ public struct ValidationIssue: Sendable, Hashable {
 
   public init(about subject: String? = nil, _ message: String) { (self.subject, self.message) = (subject, message) }
 
-  public init(about subject: any NamedProperty, _ message: String) { self.init(about: subject.name, message) }
+  public init(about subject: StageProperty, _ message: String) { self.init(about: subject.name, message) }
 }

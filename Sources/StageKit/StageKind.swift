@@ -31,18 +31,19 @@ public struct StageKind: Sendable {
 
   /// The kind that a type of stages declares.
   public init<Kind: Stage>(_ kind: Kind.Type) {
-    let declaration = StageDeclaration(of: Kind())
+    let layout = StageLayout(of: kind)
+    let declaration = layout.declaration
     name = Kind.name
     summary = Kind.summary
     revision = Kind.revision
     inputs = declaration.inputs
     parameters = declaration.parameters
-    outputs = { Kind(checking: $0).made }
+    outputs = { layout.stage(checking: $0).made ?? declaration.outputs }
     mapping = declaration.mapping
     memory = Kind.memory
-    check = { Kind(checking: $0.parameters).check($0) }
-    estimate = { Kind(checking: $0.parameters).estimate($0) }
-    run = { try Kind($0.parameters, $0).run($0) }
+    check = { layout.stage(checking: $0.parameters).check($0) }
+    estimate = { layout.stage(checking: $0.parameters).estimate($0) }
+    run = { try layout.stage($0.parameters, $0).run($0) }
     batching = (Kind.self as? any BatchedStage.Type).map { Batching($0) }
   }
 }
@@ -56,8 +57,9 @@ public struct Batching: Sendable {
   public let run: @Sendable ([any StageContext]) throws -> Void
 
   init<Kind: BatchedStage>(_ kind: Kind.Type) {
+    let layout = StageLayout(of: kind)
     size = { try Kind.batchSize(for: $0) }
-    run = { try Kind.run($0.map { StageAction(stage: try Kind($0.parameters, $0), context: $0) }) }
+    run = { try Kind.run($0.map { StageAction(stage: try layout.stage($0.parameters, $0), context: $0) }) }
   }
 }
 

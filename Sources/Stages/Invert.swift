@@ -33,7 +33,7 @@ struct Invert: BatchedStage {
   let latents = Output<Latents>()
   let stats = Output<Measurements>()
 
-  var made: [OutputPort] {
+  var made: [OutputPort]? {
     let measures = method == .fixedPoint ? InversionStats.convergence : []
     return [latents.port, stats.port(measures: [InversionStats.evaluations] + measures)]
   }

@@ -31,7 +31,7 @@ struct Metric: Stage {
 
   let metrics = Output<Measurements>()
 
-  var made: [OutputPort] { [metrics.port(measures: measures.map(\.rawValue))] }
+  var made: [OutputPort]? { [metrics.port(measures: measures.map(\.rawValue))] }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     var issues = $measures.emptiness
@@ -71,7 +71,7 @@ struct Metric: Stage {
   }
 
   /// The inputs that a measure cannot do without.
-  fileprivate func needs(of measure: Measure) -> [any NamedProperty] {
+  fileprivate func needs(of measure: Measure) -> [StageProperty] {
     switch measure {
     case .mae, .psnr, .ssim: [$reference]
     case .perceptual: [$reference, $perceptual]

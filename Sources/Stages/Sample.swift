@@ -37,7 +37,7 @@ struct Sample: BatchedStage {
   enum Sampler: String, Choice { case ddim, ddpm, respaced }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
-    let given = ([$model, $models] as [any NamedProperty]).filter(draft.has).map(\.name)
+    let given = ([$model, $models] as [StageProperty]).filter(draft.has).map(\.name)
     return given.count == 1 ? [] : [ValidationIssue(about: given.last, "sample takes either `model` or `models`")]
   }
 

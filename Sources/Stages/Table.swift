@@ -23,7 +23,7 @@ struct Table: Stage {
   /// `s_dir.min_margin: "> 0"` that the first set is above every other one wherever they can be compared.
   let trend = Output<Measurements>()
 
-  var made: [OutputPort] {
+  var made: [OutputPort]? {
     let measures = measures ?? []
     let trends = measures.flatMap { measure in Trend.allCases.map { $0.name(for: measure) } }
     return [table.port, trend.port(measures: measures.isEmpty ? nil : trends)]

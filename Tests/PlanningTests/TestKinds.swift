@@ -29,16 +29,18 @@ enum TestKinds {
     @Parameter(8...1024, help: "pixels a side") var size = 64
     @Parameter(isSemantic: false, help: "the digest that the file must have") var sha256: String?
 
-    var made: [OutputPort] {
+    private var given: [OutputPort] {
       let types: [(String, ArtifactType, isGiven: Bool)] = [
         ("images", .images, images != nil), ("diffusion", .diffusion, diffusion != nil), ("clip", .clip, clip != nil),
       ]
       return types.filter(\.isGiven).map { OutputPort($0.0, $0.1) }
     }
 
+    var made: [OutputPort]? { given }
+
     func check(_ draft: StageDraft) -> [ValidationIssue] {
-      made.count == 1
-        ? [] : [ValidationIssue(about: made.last?.name, "name exactly one of images, diffusion and clip")]
+      given.count == 1
+        ? [] : [ValidationIssue(about: given.last?.name, "name exactly one of images, diffusion and clip")]
     }
 
     func run(_ context: any StageContext) {}

@@ -71,11 +71,11 @@ struct Finetune: Stage {
   enum Method: String, Choice { case model, latent }
   enum ChosenLoss: String, Choice { case directional, global }
 
-  var made: [OutputPort] { [method == .latent ? optimized.port : tuned.port, losses.port] }
+  var made: [OutputPort]? { [method == .latent ? optimized.port : tuned.port, losses.port] }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     guard method == .latent else { return [] }
-    let unused: [(any NamedProperty, isGiven: Bool)] = [
+    let unused: [(StageProperty, isGiven: Bool)] = [
       (adaptation.$adapter, adaptation.adapter == .lora), ($gradient, gradient != nil),
     ]
     return unused.filter(\.isGiven).map { property, _ in

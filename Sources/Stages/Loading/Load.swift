@@ -21,7 +21,7 @@ struct Load: Stage {
   let model = ModelHints()
   @Parameter(help: "What the file's SHA-256 must be; 64 hexadecimal digits. For one file.") var sha256: String?
 
-  var made: [OutputPort] { source.given.map { OutputPort($0.rawValue, $0) } }
+  var made: [OutputPort]? { source.given.map { OutputPort($0.rawValue, $0) } }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     let given = source.given

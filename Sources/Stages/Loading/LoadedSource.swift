@@ -12,9 +12,7 @@ final class LoadedSource: StageProperty {
   /// Those of the first of them, in `run`.
   private(set) var files: [SourceFile] = []
 
-  func take(name: String) {}
-
-  func declare(in declaration: inout StageDeclaration) {
+  override func declare(in declaration: inout StageDeclaration) {
     declaration.parameters += Self.types.map { type in
       ParameterDeclaration(
         type.rawValue, .path([.images, .latents, .table].contains(type) ? .files : .fileOrFolder), .optional,
@@ -23,7 +21,7 @@ final class LoadedSource: StageProperty {
     declaration.mapping = .files(of: ArtifactType.images.rawValue)
   }
 
-  func bind(_ parameters: Parameters, _ context: (any StageContext)?) {
+  override func bind(_ parameters: Parameters, _ context: (any StageContext)?) {
     given = Self.types.filter { parameters[$0.rawValue] != nil }
     files = given.first.flatMap { context?.files($0.rawValue) } ?? []
   }
@@ -84,7 +82,7 @@ struct ModelHints: StagePart {
 
   /// Issues about hints that no model of these types needs.
   func check(_ given: [ArtifactType]) -> [ValidationIssue] {
-    let hints: [(hint: any NamedProperty, isGiven: Bool, types: [ArtifactType])] = [
+    let hints: [(hint: StageProperty, isGiven: Bool, types: [ArtifactType])] = [
       ($preset, preset != nil, [.diffusion]), ($resolution, resolution != nil, [.diffusion, .segmenter]),
       ($groups, groups != nil, [.diffusion]), ($headChannels, headChannels != nil, [.diffusion]),
       ($attentionOrder, attentionOrder != nil, [.diffusion]), ($label, label != nil, [.diffusion]),

@@ -40,7 +40,7 @@ struct Train: Stage {
   let trained = Output<DiffusionModels>(name: "model")
   let losses = Output<Tables>()
 
-  var made: [OutputPort] { [trained.port(as: network.type), losses.port] }
+  var made: [OutputPort]? { [trained.port(as: network.type), losses.port] }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     let name = network.type.rawValue
