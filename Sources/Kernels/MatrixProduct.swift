@@ -62,7 +62,9 @@ public struct MatrixArgument {
   public let transposed: Bool
 
   public init(_ pointer: UnsafeRawPointer, stride: Int, transposed: Bool = false) {
-    (self.pointer, self.stride, self.transposed) = (pointer, stride, transposed)
+    self.pointer = pointer
+    self.stride = stride
+    self.transposed = transposed
   }
 
   fileprivate var floats: UnsafePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
@@ -108,7 +110,9 @@ public struct PackedMatrix {
 
   /// What another one's storage holds.
   package init(storage: Storage, inner: Int, columns: Int) {
-    (self.storage, self.inner, self.columns) = (storage, inner, columns)
+    self.storage = storage
+    self.inner = inner
+    self.columns = columns
   }
 
   fileprivate func pointer(_ panel: Int) -> UnsafeMutablePointer<Float> {
@@ -122,7 +126,6 @@ package func multiply(
   rows: Int
 ) {
   precondition(!a.transposed)
-  Work.add(rows * b.columns * b.inner)
   let result = c.assumingMemoryBound(to: Float.self)
   let bias = bias?.assumingMemoryBound(to: Float.self)
   // A block of A stays in a core's cache while it meets some panels.
@@ -147,7 +150,6 @@ package func multiply(
   inner: Int, type: ScalarType
 ) {
   if type == .float64 {
-    Work.add(rows * columns * inner)
     Parallel.forEachRange(rows, grain: 64) { range in
       let offset = range.lowerBound * (a.transposed ? 1 : a.stride) * type.size
       multiplyByBLAS(
@@ -175,7 +177,6 @@ private func correlate(
   _ a: MatrixArgument, _ b: MatrixArgument, into c: UnsafeMutablePointer<Float>, stride: Int, count: Int, rows: Int,
   _ columns: Int
 ) {
-  Work.add(rows * columns * count)
   let a = aligned(a, rows: count, columns: rows, to: 8)
   let b = aligned(b, rows: count, columns: columns, to: 32)
   // Long sums are cut into parts, and those into runs that stay in a core's cache.

@@ -119,6 +119,9 @@ public final class Storage: @unchecked Sendable {
   /// What has been computed from the content and is worth keeping as long as that does not change, by name.
   private let derived = Mutex<[String: Storage]>([:])
 
+  /// That of tensors without values, which nobody reads.
+  package static let none = Storage(bytes: 0)
+
   public init(bytes: Int) {
     self.bytes = bytes
     (pointer, size) = MemoryPool.shared.take(bytes)

@@ -5,10 +5,10 @@ import Tensors
 /// Batch normalization with the statistics of training: (x − mean)/√(variance + eps)·weight + bias for each channel
 /// (Ioffe & Szegedy 2015).
 struct BatchNorm {
-  let weight: Tensor  // "weight"
-  let bias: Tensor  // "bias"
-  let mean: Tensor  // "running_mean"
-  let variance: Tensor  // "running_var"
+  let weight: Tensor
+  let bias: Tensor
+  let mean: Tensor
+  let variance: Tensor
   let eps: Double
 
   init(_ scope: ParameterScope, _ channels: Int, eps: Double = 1e-5) {
@@ -27,7 +27,7 @@ struct BatchNorm {
 
 /// x where positive, else a slope of the channel's own times x (He et al. 2015).
 struct PReLU {
-  let slopes: Tensor  // "weight"
+  let slopes: Tensor
 
   init(_ scope: ParameterScope, _ channels: Int) { slopes = scope.parameter("weight", [channels], .constant(0.25)) }
 
@@ -36,8 +36,9 @@ struct PReLU {
 
 /// A 3×3 convolution of each channel by itself: [N, H, W, C] → [N, H, W, C].
 struct DepthwiseConv {
-  let weight: Tensor  // "weight", [C, 1, 3, 3]
-  let bias: Tensor  // "bias"
+  /// [C, 1, 3, 3]
+  let weight: Tensor
+  let bias: Tensor
 
   init(_ scope: ParameterScope, _ channels: Int) {
     weight = scope.parameter("weight", [channels, 1, 3, 3], .fanIn(9))
@@ -61,8 +62,8 @@ struct DepthwiseConv {
 
 /// Convolution without bias, batch normalization, ReLU.
 struct ConvNormReLU {
-  let convolution: Conv2d  // "conv"
-  let norm: BatchNorm  // "bn"
+  let convolution: Conv2d
+  let norm: BatchNorm
 
   init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernel: Int) {
     convolution = Conv2d(scope["conv"], inputs, outputs, kernel: kernel, padding: .all(kernel / 2), bias: false)

@@ -1,11 +1,12 @@
 import Tensors
 
-// The layers that networks are made of. Each takes its parameters from a scope, which gives them their names.
+// The layers that networks are made of. Each takes its parameters from a scope. Their keys in checkpoints stand where
+// the layers are made, and nowhere else.
 
 /// A two-dimensional convolution: [N, H, W, in] → [N, H', W', out].
 public struct Conv2d {
-  let weight: Tensor  // "weight"
-  let bias: Tensor?  // "bias"
+  let weight: Tensor
+  let bias: Tensor?
   let stride: Int
   let padding: Padding
 
@@ -17,7 +18,8 @@ public struct Conv2d {
     let usual = InitialValues.fanIn(inputs * kernel * kernel)
     weight = scope.parameter("weight", [kernel, kernel, inputs, outputs], layout: .convolution, weights ?? usual)
     self.bias = bias ? scope.parameter("bias", [outputs], weights == nil ? usual : .zero) : nil
-    (self.stride, self.padding) = (stride, padding)
+    self.stride = stride
+    self.padding = padding
   }
 
   /// - Parameters:
@@ -35,8 +37,8 @@ public struct Conv2d {
 
 /// x·Wᵀ + b on the last axis: [..., in] → [..., out].
 public struct Linear {
-  let weight: Tensor  // "weight"
-  let bias: Tensor  // "bias"
+  let weight: Tensor
+  let bias: Tensor
 
   /// - Parameters:
   ///   - pointwise: whether checkpoints hold it as a 1×1 convolution.
@@ -54,15 +56,16 @@ public struct Linear {
 
 /// Group normalization over channels, then SiLU where asked.
 public struct GroupNorm {
-  let weight: Tensor  // "weight"
-  let bias: Tensor  // "bias"
+  let weight: Tensor
+  let bias: Tensor
   let groups: Int
   let eps: Double
 
   public init(_ scope: ParameterScope, _ channels: Int, groups: Int, eps: Double) {
     weight = scope.parameter("weight", [channels], .constant(1))
     bias = scope.parameter("bias", [channels], .constant(0))
-    (self.groups, self.eps) = (groups, eps)
+    self.groups = groups
+    self.eps = eps
   }
 
   public func callAsFunction(_ x: Tensor, silu: Bool = false) -> Tensor {
@@ -72,8 +75,8 @@ public struct GroupNorm {
 
 /// Layer normalization of the last axis, eps 1e-5.
 public struct LayerNorm {
-  let weight: Tensor  // "weight"
-  let bias: Tensor  // "bias"
+  let weight: Tensor
+  let bias: Tensor
 
   public init(_ scope: ParameterScope, _ width: Int) {
     weight = scope.parameter("weight", [width], .constant(1))

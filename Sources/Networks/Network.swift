@@ -3,18 +3,24 @@ import Foundation
 import Kernels
 import Tensors
 
+/// Everything but the parameters' values that makes a network what it is.
+public protocol NetworkConfiguration: Codable, Sendable, Hashable {
+  /// Why there is no such network, or nil.
+  var problem: String? { get }
+}
+
 /// A network that a checkpoint can describe: its architecture's name, its configuration and its parameters.
 public protocol Network: AnyObject {
-  /// Everything but the parameters' values that makes the network what it is.
-  associatedtype Configuration: Codable & Sendable & Hashable
+  associatedtype Configuration: NetworkConfiguration
 
   /// The architecture's name in checkpoints.
   static var architecture: String { get }
   var configuration: Configuration { get }
   var parameters: ParameterSet { get }
 
-  /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where there is no such network.
-  init(_ configuration: Configuration, _ initialization: Initialization, type: ScalarType) throws(NetworkError)
+  /// Makes the layers of a configuration without a problem, which take their parameters from the set under the keys of
+  /// checkpoints.
+  init(checked configuration: Configuration, parameters: ParameterSet)
 }
 
 /// The metadata entry that makes a checkpoint describe itself.
@@ -31,9 +37,17 @@ private struct AnyDescription: Codable {
 private let metadataEntry = "architecture"
 
 extension Network {
+  /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where there is no such network.
+  public init(
+    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
+  ) throws(NetworkError) {
+    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+    self.init(checked: configuration, parameters: ParameterSet(initialization, type: type))
+  }
+
   /// The network with its first values drawn from `seed`.
   public init(_ configuration: Configuration, seed: UInt64) throws(NetworkError) {
-    try self.init(configuration, .random(seed: seed), type: .float32)
+    try self.init(configuration, .random(seed: seed))
   }
 
   /// The network that a checkpoint describes and holds.
@@ -59,7 +73,7 @@ extension Network {
       throw .badConfiguration(source: checkpoint.source, "\(text) (\(error))")
     }
     do {
-      try self.init(description.configuration, initialization, type: .float32)
+      try self.init(description.configuration, initialization)
     } catch .badConfiguration(_, let reason) {
       throw .badConfiguration(source: checkpoint.source, reason)
     }
@@ -87,7 +101,7 @@ extension Network {
   }
 
   /// A network of the same configuration, whose parameters hold nothing yet.
-  func unset() throws(NetworkError) -> Self { try Self(configuration, .unset, type: .float32) }
+  func unset() throws(NetworkError) -> Self { try Self(configuration, .unset) }
 
   /// The same network with parameters of its own, to be changed independently.
   public func copy() throws(NetworkError) -> Self {

@@ -7,7 +7,10 @@ public struct NetworkFamily<Role> {
   let members: [any Network.Type]
 
   /// Every member is a `Role`.
-  init(_ purpose: String, _ members: [any Network.Type]) { (self.purpose, self.members) = (purpose, members) }
+  init(_ purpose: String, _ members: [any Network.Type]) {
+    self.purpose = purpose
+    self.members = members
+  }
 
   /// The network that a file of this program describes and holds; one tensor at a time is in memory twice.
   /// - Throws: ``NetworkError`` where it is for no architecture of this family or does not fit its own description.

@@ -14,12 +14,11 @@ public final class ParameterSet {
 
   public private(set) var parameters: OrderedDictionary<String, Parameter> = [:]
   private let initialization: Initialization
-  /// What holds the values of parameters that have none.
-  private static let nothing = Storage(bytes: 8)
   private let type: ScalarType
 
   public init(_ initialization: Initialization, type: ScalarType = .float32) {
-    (self.initialization, self.type) = (initialization, type)
+    self.initialization = initialization
+    self.type = type
   }
 
   /// Where a network's layers register their parameters.
@@ -42,7 +41,7 @@ public final class ParameterSet {
       switch initialization {
       case .random(let seed): values.drawn(shape, RandomSource(seed: seed, name: name)).converted(to: type)
       case .unset: Tensor(uninitialized: shape, type: type)
-      case .described: Tensor(shape: shape, type: type, storage: Self.nothing)
+      case .described: Tensor(withoutValues: shape, type: type)
       }
     tensor.setRequiresGradient(true)
     parameters[name] = Parameter(tensor: tensor, layout: layout)

@@ -145,7 +145,7 @@ public struct Benchmark: Sendable {
   }
 
   /// GFLOP of what `body` does.
-  private static func counted(_ body: () -> Void) -> Double { Double(Work.counted(body)) / 1e9 }
+  private static func counted(_ body: () -> Void) -> Double { FLOPs.counted(body) / 1e9 }
 
   private static func forward(_ name: String, _ model: @escaping Model, repeats: Int) -> Benchmark {
     Benchmark(name: "\(name) forward", repeats: repeats) {

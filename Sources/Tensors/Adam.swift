@@ -16,7 +16,8 @@ public struct Adam {
 
   /// Goes on from saved state.
   public init(step: Int, moments: [(first: Tensor, second: Tensor)]) {
-    (self.step, self.moments) = (step, moments)
+    self.step = step
+    self.moments = moments
   }
 
   /// p ← p − rate·m̂/(√v̂ + eps) for each parameter with a gradient, in place; gradients are dropped afterwards.
@@ -52,11 +53,15 @@ public struct MovingAverage {
   public let values: [Tensor]
 
   public init(of parameters: [Tensor], decay: Double) {
-    (self.decay, values) = (decay, parameters.map { $0.parameterCopy().detached })
+    self.decay = decay
+    values = parameters.map { $0.parameterCopy().detached }
   }
 
   /// Goes on from saved values.
-  public init(values: [Tensor], decay: Double) { (self.values, self.decay) = (values, decay) }
+  public init(values: [Tensor], decay: Double) {
+    self.values = values
+    self.decay = decay
+  }
 
   /// Takes in the parameters' present values; `decay` may be overridden for a warm-up.
   public func update(_ parameters: [Tensor], decay: Double? = nil) {

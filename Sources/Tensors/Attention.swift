@@ -91,7 +91,10 @@ private struct HeadAttention {
   private var scale: Double { 1 / Double(width).squareRoot() }
 
   func result() -> Tensor {
-    let y = Tensor(uninitialized: [items, queries.tokens, heads * width], type: type)
+    let shape = [items, queries.tokens, heads * width]
+    countProducts(2)
+    if let y = Tensor.withoutValues(shape, from: queries.tensor, keys.tensor, values.tensor) { return y }
+    let y = Tensor(uninitialized: shape, type: type)
     let target = AttentionOperand(tensor: y, stride: heads * width, first: 0, step: width)
     forEachHead { item, head in
       let weights = weights(item, head)
@@ -109,6 +112,7 @@ private struct HeadAttention {
   ) {
     let source = AttentionOperand(tensor: g, stride: heads * width, first: 0, step: width)
     let (rows, columns) = (queries.tokens, keys.tokens)
+    countProducts(5)
     forEachHead { item, head in
       let weights = weights(item, head)
       let (outputGradient, scores) = (numbers(), numbers())
@@ -129,6 +133,11 @@ private struct HeadAttention {
         MatrixArgument(weights.pointer, stride: columns, transposed: true), source.matrix(item, head),
         into: gv.pointer(item, head), stride: gv.stride, rows: columns, columns: width, inner: rows, type: type)
     }
+  }
+
+  /// Counts so many products of all queries with all keys.
+  private func countProducts(_ number: Int) {
+    FLOPs.add(multiplications: number, items, heads, queries.tokens, keys.tokens, width)
   }
 
   /// How much each query of a head takes from each value.

@@ -2,17 +2,18 @@ import Kernels
 
 // Two-dimensional convolution, channels-last.
 //
-// 3×3 kernels at stride 1 go by Winograd's method where that is less work (see Winograd.swift). Otherwise the input is
-// copied once into a frame of zeros, so that no inner loop meets an edge; then every output row is a matrix product of
-// sliding windows with the weights, taken straight from the frame without unrolling it. Both gradients are products of
-// the same two kinds.
+// 3×3 kernels at stride 1 go by Winograd's method where that is less work (Winograd.swift), others directly
+// (DirectConvolution.swift).
 
 /// Zeros around a picture, in pixels.
 public struct Padding: Sendable, Hashable {
   public var top: Int, left: Int, bottom: Int, right: Int
 
   public init(top: Int, left: Int, bottom: Int, right: Int) {
-    (self.top, self.left, self.bottom, self.right) = (top, left, bottom, right)
+    self.top = top
+    self.left = left
+    self.bottom = bottom
+    self.right = right
   }
 
   public static func all(_ size: Int) -> Padding { Padding(top: size, left: size, bottom: size, right: size) }
@@ -36,6 +37,10 @@ extension Tensor {
       input: [shape[0], scale * shape[1], scale * shape[2], shape[3]], weight: weight.shape, stride: stride,
       padding: padding, type: type, upsample2x: upsample2x)
     precondition(bias == nil || bias!.shape == [convolution.outputs], "a bias \(bias!.shape) for \(weight.shape)")
+    if let y = Tensor.withoutValues(convolution.output, from: self, weight, bias, channelBias, residual) {
+      convolution.countProducts()
+      return y
+    }
     if convolution.cutsPatches { return patchProducts(weight, bias) }
     let method = convolution.method
     guard method != .direct || (!upsample2x && channelBias == nil && residual == nil) else {
@@ -91,42 +96,16 @@ extension Tensor {
     let y = patches.reshaped([n * rows * columns, -1]).matmul(weight.reshaped([-1, outputs]))
     return (bias.map { y + $0 } ?? y).reshaped([n, rows, columns, outputs])
   }
-
-  /// x in a frame of zeros. [N, H, W, C].
-  fileprivate func framed(_ padding: Padding) -> Tensor {
-    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
-    if padding == .all(0) { return detached }
-    let height = h + padding.top + padding.bottom
-    let width = w + padding.left + padding.right
-    let y = Tensor(uninitialized: [n, height, width, c], type: type)
-    let pixel = c * type.size
-    Parallel.forEachRange(n * height, grain: max(1, elementwiseGrain / (width * c))) { rows in
-      for row in rows {
-        let target = y.pointer(at: row * width * c)
-        let (item, line) = row.quotientAndRemainder(dividingBy: height)
-        let source = line - padding.top
-        guard (0..<h).contains(source) else {
-          target.initializeMemory(as: UInt8.self, repeating: 0, count: width * pixel)
-          continue
-        }
-        target.initializeMemory(as: UInt8.self, repeating: 0, count: padding.left * pixel)
-        (target + padding.left * pixel).copyMemory(from: pointer(at: (item * h + source) * w * c), byteCount: w * pixel)
-        (target + (width - padding.right) * pixel)
-          .initializeMemory(as: UInt8.self, repeating: 0, count: padding.right * pixel)
-      }
-    }
-    return y
-  }
 }
 
 /// The geometry of one convolution, and how it and its gradients are computed.
-private struct Convolution: Sendable {
+struct Convolution: Sendable {
   let items: Int, height: Int, width: Int, channels: Int
   let kernelHeight: Int, kernelWidth: Int, outputs: Int
   let stride: Int
   let padding: Padding
   let outputHeight: Int, outputWidth: Int
-  private let type: ScalarType
+  let type: ScalarType
   /// Whether each pixel of the input stands for 2×2; height and width are those after that.
   private let upsample2x: Bool
 
@@ -135,7 +114,10 @@ private struct Convolution: Sendable {
     precondition(input[3] == weight[2], "\(input[3]) channels meet a weight \(weight)")
     (items, height, width, channels) = (input[0], input[1], input[2], input[3])
     (kernelHeight, kernelWidth, outputs) = (weight[0], weight[1], weight[3])
-    (self.stride, self.padding, self.type, self.upsample2x) = (stride, padding, type, upsample2x)
+    self.stride = stride
+    self.padding = padding
+    self.type = type
+    self.upsample2x = upsample2x
     outputHeight = (height + padding.top + padding.bottom - kernelHeight) / stride + 1
     outputWidth = (width + padding.left + padding.right - kernelWidth) / stride + 1
     precondition(outputHeight > 0 && outputWidth > 0, "a kernel \(weight) is larger than its input \(input)")
@@ -187,8 +169,8 @@ private struct Convolution: Sendable {
     return choices.min { $0.cost < $1.cost }?.method ?? .direct
   }
 
-  private var input: [Int] { [items, height, width, channels] }
-  private var output: [Int] { [items, outputHeight, outputWidth, outputs] }
+  var input: [Int] { [items, height, width, channels] }
+  var output: [Int] { [items, outputHeight, outputWidth, outputs] }
 
   private func winograd(_ m: Int) -> WinogradConvolution {
     WinogradConvolution(
@@ -197,183 +179,36 @@ private struct Convolution: Sendable {
 
   // MARK: Computing
 
+  /// Counts one product of all windows with the kernel: the result, or one of its gradients.
+  func countProducts() {
+    FLOPs.add(multiplications: items, outputHeight, outputWidth, outputs, kernelHeight, kernelWidth, channels)
+  }
+
   /// `channelBias` and `residual` go with Winograd's method alone.
   func forward(
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, channelBias: Tensor? = nil, residual: Tensor? = nil
   ) -> Tensor {
-    let inner = kernelWidth * channels
-    Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * inner)
-    if case .winograd(let m) = method {
-      return winograd(m)(x, weight, bias: bias, channelBias: channelBias, residual: residual)
+    countProducts()
+    return switch method {
+    case .direct: directly(x, weight, bias)
+    case .winograd(let m): winograd(m)(x, weight, bias: bias, channelBias: channelBias, residual: residual)
     }
-    let frame = x.framed(padding)
-    let y = Tensor(uninitialized: output, type: type)
-    let kernel = Self.alignedColumns(weight, outputs)
-    let line = frame.shape[2] * channels
-    // The vector loads of a bias reach to the next multiple of 32 too.
-    let alignedBias = bias.map { Self.alignedColumns($0, outputs) }
-    let rowWork = outputWidth * outputs * kernelHeight * inner
-    Parallel.forEachRange(items * outputHeight, grain: max(1, (1 << 20) / rowWork)) { rows in
-      for row in rows {
-        let (item, line0) = row.quotientAndRemainder(dividingBy: outputHeight)
-        ck_multiply_windows(
-          type.rawValue, frame.pointer(at: (item * frame.shape[1] + line0 * stride) * line), line, stride * channels,
-          kernel.pointer, kernel.size(-1), alignedBias?.pointer, y.pointer(at: row * outputWidth * outputs), outputs,
-          outputWidth, kernelHeight, inner, outputs)
-      }
-    }
-    return y
   }
 
-  /// The convolution of gy with the kernel turned by 180° and its channels exchanged.
-  ///
-  /// At a stride s the input's rows and columns fall into s phases, each of which meets only every s-th tap.
   func inputGradient(_ gy: Tensor, _ weight: Tensor) -> Tensor {
-    Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * kernelWidth * channels)
-    if case .winograd(let m) = inputGradientMethod {
-      return winograd(m).inputGradient(gy, weight, m: m)
-    }
-    let gx = Tensor(uninitialized: input, type: type)
-    let rows = (0..<stride).map { Phase($0, stride: stride, kernel: kernelHeight, before: padding.top, size: height) }
-    let columns = (0..<stride).map { Phase($0, stride: stride, kernel: kernelWidth, before: padding.left, size: width) }
-    // Zeros around gy as far as the taps reach.
-    let (reachHigh, reachWide) = ((kernelHeight - 1) / stride, (kernelWidth - 1) / stride)
-    let frame = gy.framed(
-      Padding(
-        top: reachHigh, left: reachWide, bottom: max(0, (height - 1 + padding.top) / stride - outputHeight + 1),
-        right: max(0, (width - 1 + padding.left) / stride - outputWidth + 1)))
-    let line = frame.shape[2] * outputs
-    for vertical in rows where vertical.count > 0 {
-      for horizontal in columns where horizontal.count > 0 {
-        let kernel = turnedTaps(weight, vertical, horizontal)
-        let inner = horizontal.taps * outputs
-        let work = max(1, horizontal.count * vertical.taps * inner * channels)
-        Parallel.forEachRange(items * vertical.count, grain: max(1, (1 << 20) / work)) { lines in
-          for index in lines {
-            let (item, at) = index.quotientAndRemainder(dividingBy: vertical.count)
-            let source = item * frame.shape[1] + vertical.firstOutput + at + reachHigh - (vertical.taps - 1)
-            let target = (item * height + vertical.first + at * stride) * width + horizontal.first
-            ck_multiply_windows(
-              type.rawValue,
-              frame.pointer(
-                at: source * line + (horizontal.firstOutput + reachWide - (horizontal.taps - 1)) * outputs), line,
-              outputs, kernel.pointer, channels.roundedUp(to: 32), nil, gx.pointer(at: target * channels),
-              stride * channels, horizontal.count, vertical.taps, inner, channels)
-          }
-        }
-      }
-    }
-    return gx
-  }
-
-  /// The rows (or columns) of the input that meet the taps `phase`, `phase` + stride, … along one axis.
-  private struct Phase {
-    let phase: Int
-    /// How many taps there are.
-    let taps: Int
-    /// The first such row, and how many there are, a stride apart.
-    let first: Int, count: Int
-    /// The output row that meets the first of them by the first tap.
-    let firstOutput: Int
-
-    init(_ phase: Int, stride: Int, kernel: Int, before: Int, size: Int) {
-      self.phase = phase
-      taps = max(0, (kernel - phase + stride - 1) / stride)
-      firstOutput = max(0, (before - phase + stride - 1) / stride)
-      first = firstOutput * stride + phase - before
-      count = max(0, (size - first + stride - 1) / stride)
-    }
-  }
-
-  /// The taps of two phases in reverse order, [taps, taps, O, C] with rows of a multiple of 32 numbers.
-  private func turnedTaps(_ weight: Tensor, _ vertical: Phase, _ horizontal: Phase) -> Storage {
-    let (c, o) = (channels, outputs)
-    return weight.storage.derived("turned \(stride) \(vertical.phase) \(horizontal.phase)") {
-      let aligned = c.roundedUp(to: 32)
-      let (high, wide, size) = (vertical.taps, horizontal.taps, type.size)
-      let result = Storage(bytes: max(1, high * wide * o * aligned) * size)
-      let pieces = (o + 63) / 64
-      Parallel.forEach(high * wide * pieces) { piece in
-        let (tap, part) = piece.quotientAndRemainder(dividingBy: pieces)
-        let i = vertical.phase + (high - 1 - tap / wide) * stride
-        let j = horizontal.phase + (wide - 1 - tap % wide) * stride
-        let rows = part * 64..<min(o, part * 64 + 64)
-        for row in rows {
-          let target = result.pointer + (tap * o + row) * aligned * size
-          ck_gather_strided(
-            type.rawValue, weight.pointer(at: (i * kernelWidth + j) * c * o + row), target, 1, [Int64(c)], [Int64(o)])
-          (target + c * size).initializeMemory(as: UInt8.self, repeating: 0, count: (aligned - c) * size)
-        }
-      }
-      return result
+    countProducts()
+    return switch inputGradientMethod {
+    case .direct: directInputGradient(gy, weight)
+    case .winograd(let m): winograd(m).inputGradient(gy, weight, m: m)
     }
   }
 
   func weightGradient(_ gy: Tensor, _ x: Tensor) -> Tensor {
-    let inner = kernelWidth * channels
-    Work.add(items * outputHeight * outputWidth * outputs * kernelHeight * inner)
-    if case .winograd(let m) = weightGradientMethod { return winograd(m).weightGradient(gy, x) }
-    let frame = x.framed(padding)
-    let gw = Tensor.zeros([kernelHeight, kernelWidth, channels, outputs], type: type)
-    if type == .float32, channels % 8 == 0, outputs % 32 == 0 {
-      addProducts(gy, frame, to: gw)
-      return gw
+    countProducts()
+    return switch weightGradientMethod {
+    case .direct: directWeightGradient(gy, x)
+    case .winograd(let m): winograd(m).weightGradient(gy, x)
     }
-    // Each piece owns some rows of the result and walks over all pixels: nothing is shared, nothing to add up.
-    let band = max(8, min(inner, (inner + 5) / 6 + 7) / 8 * 8)
-    let bands = (inner + band - 1) / band
-    Parallel.forEach(kernelHeight * bands) { piece in
-      let (i, part) = piece.quotientAndRemainder(dividingBy: bands)
-      let rows = part * band..<min(inner, (part + 1) * band)
-      let target = gw.pointer(at: (i * inner + rows.lowerBound) * outputs)
-      for row in 0..<items * outputHeight {
-        let (item, line) = row.quotientAndRemainder(dividingBy: outputHeight)
-        let source = ((item * frame.shape[1] + line * stride + i) * frame.shape[2]) * channels + rows.lowerBound
-        ck_multiply_windows_transposed(
-          type.rawValue, frame.pointer(at: source), stride * channels,
-          gy.pointer(at: row * outputWidth * outputs), outputs, target, outputs, outputWidth, rows.count, outputs)
-      }
-    }
-    return gw
-  }
-
-  /// The weight's gradient as a product for each tap and band of channels, over pixels that are gathered before.
-  private func addProducts(_ gy: Tensor, _ frame: Tensor, to gw: Tensor) {
-    let (band, run) = (64, 256)
-    let bands = (channels + band - 1) / band
-    let pixels = items * outputHeight * outputWidth
-    let (source, gradient, target) = (frame.floats.baseAddress!, gy.floats.baseAddress!, gw.floats.baseAddress!)
-    Parallel.forEach(kernelHeight * kernelWidth * bands) { piece in
-      let (tap, first) = (piece / bands, piece % bands * band)
-      let (i, j) = tap.quotientAndRemainder(dividingBy: kernelWidth)
-      let width = min(band, channels - first)
-      let gathered = Tensor(uninitialized: [run, width], type: .float32)
-      let a = gathered.floats.baseAddress!
-      for begin in Swift.stride(from: 0, to: pixels, by: run) {
-        let count = min(run, pixels - begin)
-        for pixel in 0..<count {
-          let (line, column) = (begin + pixel).quotientAndRemainder(dividingBy: outputWidth)
-          let (item, row) = line.quotientAndRemainder(dividingBy: outputHeight)
-          let at = (item * frame.shape[1] + row * stride + i) * frame.shape[2] + column * stride + j
-          (a + pixel * width).update(from: source + at * channels + first, count: width)
-        }
-        ck_correlate(
-          a, width, gradient + begin * outputs, outputs, target + (tap * channels + first) * outputs, outputs, count,
-          width, outputs)
-      }
-    }
-  }
-
-  /// `weight` with zeros after each row up to a multiple of 32 columns, which the tiles of the product read.
-  private static func alignedColumns(_ weight: Tensor, _ columns: Int) -> Tensor {
-    let aligned = columns.roundedUp(to: 32)
-    if aligned == columns { return weight }
-    let padded = Tensor.zeros(weight.shape.dropLast() + [aligned], type: weight.type)
-    for row in 0..<weight.count / columns {
-      padded.pointer(at: row * aligned)
-        .copyMemory(from: weight.pointer(at: row * columns), byteCount: columns * weight.type.size)
-    }
-    return padded
   }
 }
 

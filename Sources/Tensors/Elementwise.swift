@@ -8,6 +8,7 @@ import Kernels
 private func unary(_ name: String, _ function: Int, _ x: Tensor, parameter: Double = 0) -> Tensor {
   let type = x.type
   let function = Int32(function)
+  if let y = Tensor.withoutValues(x.shape, from: x) { return y }
   let y = Tensor(uninitialized: x.shape, type: type)
   Parallel.forEachRange(x.count, grain: elementwiseGrain) {
     ck_unary(type.rawValue, function, parameter, x.pointer(at: $0.lowerBound), y.pointer(at: $0.lowerBound), $0.count)
@@ -47,6 +48,7 @@ extension Tensor {
 
   /// scale·x + shift
   public func affine(scale: Double, shift: Double = 0) -> Tensor {
+    if let y = Tensor.withoutValues(shape, from: self) { return y }
     let y = Tensor(uninitialized: shape, type: type)
     Parallel.forEachRange(count, grain: elementwiseGrain) {
       ck_affine(
@@ -59,6 +61,7 @@ extension Tensor {
   public func clamped(to range: ClosedRange<Double>) -> Tensor {
     let type = type
     let (low, high) = (range.lowerBound, range.upperBound)
+    if let y = Tensor.withoutValues(shape, from: self) { return y }
     let y = Tensor(uninitialized: shape, type: type)
     Parallel.forEachRange(count, grain: elementwiseGrain) {
       ck_clamp(type.rawValue, pointer(at: $0.lowerBound), low, high, y.pointer(at: $0.lowerBound), $0.count)
@@ -88,6 +91,7 @@ extension Tensor {
 
 private func combine(_ operation: Int, _ a: Tensor, _ b: Tensor) -> Tensor {
   precondition(a.shape == b.shape && a.type == b.type, "shapes \(a.shape) and \(b.shape)")
+  if let y = Tensor.withoutValues(a.shape, from: a, b) { return y }
   let y = Tensor(uninitialized: a.shape, type: a.type)
   Parallel.forEachRange(a.count, grain: elementwiseGrain) {
     ck_binary(

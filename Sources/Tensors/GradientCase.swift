@@ -15,7 +15,10 @@ package struct GradientCase: Sendable {
     _ operation: String, _ shapes: [[Int]], in range: ClosedRange<Double> = -2...2,
     _ body: @escaping @Sendable ([Tensor]) -> Tensor
   ) {
-    (self.operation, self.shapes, self.range, self.body) = (operation, shapes, range, body)
+    self.operation = operation
+    self.shapes = shapes
+    self.range = range
+    self.body = body
   }
 
   package static let all: [GradientCase] =

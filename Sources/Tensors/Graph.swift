@@ -9,7 +9,9 @@ package final class GraphNode {
   var pullback: ((Tensor) -> [Tensor?])?
 
   init(name: String, inputs: [Tensor], pullback: @escaping (Tensor) -> [Tensor?]) {
-    (self.name, self.inputs, self.pullback) = (name, inputs, pullback)
+    self.name = name
+    self.inputs = inputs
+    self.pullback = pullback
   }
 }
 

@@ -10,8 +10,10 @@ extension Tensor {
     let outputs = weight.shape[0]
     let rows = count / max(1, width)
     precondition(weight.shape == [outputs, width], "a weight \(weight.shape) for width \(width)")
-    let y = Tensor(uninitialized: shape.dropLast() + [outputs], type: type)
     precondition(bias == nil || bias!.shape == [outputs], "a bias \(bias!.shape) for \(outputs) outputs")
+    FLOPs.add(multiplications: rows, outputs, width)
+    if let y = Tensor.withoutValues(shape.dropLast() + [outputs], from: self, weight, bias) { return y }
+    let y = Tensor(uninitialized: shape.dropLast() + [outputs], type: type)
     if type == .float32 {
       let packed = weight.packed(transposed: true)
       multiply(
@@ -29,6 +31,7 @@ extension Tensor {
       var gx: Tensor?
       var gw: Tensor?
       if needs.x {
+        FLOPs.add(multiplications: rows, outputs, width)
         let g = Tensor(uninitialized: shape, type: type)
         if type == .float32 {
           multiply(
@@ -42,6 +45,7 @@ extension Tensor {
         gx = g
       }
       if needs.w {
+        FLOPs.add(multiplications: rows, outputs, width)
         let g = Tensor(uninitialized: [outputs, width], type: type)
         multiply(
           MatrixArgument(gy.pointer, stride: outputs, transposed: true), MatrixArgument(x.pointer, stride: width),
@@ -111,7 +115,10 @@ extension Tensor {
     let (rows, inner) = transposed.0 ? (ac, ar) : (ar, ac)
     let (check, columns) = transposed.1 ? (bc, br) : (br, bc)
     precondition(inner == check, "product of \(a.shape) and \(b.shape), transposed \(transposed)")
-    let y = Tensor(uninitialized: a.shape.dropLast(2) + [rows, columns], type: a.type)
+    FLOPs.add(multiplications: batch, rows, columns, inner)
+    let shape = a.shape.dropLast(2) + [rows, columns]
+    if let y = Tensor.withoutValues(Array(shape), from: a, b) { return y }
+    let y = Tensor(uninitialized: Array(shape), type: a.type)
     if batch == 1 {
       multiply(
         MatrixArgument(a.pointer, stride: ac, transposed: transposed.0),

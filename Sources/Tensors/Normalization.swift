@@ -12,6 +12,7 @@ extension Tensor {
     let width = size(-1)
     let rows = count / width
     precondition(weight.shape == [width] && bias.shape == [width], "weights \(weight.shape) for width \(width)")
+    if let y = Tensor.withoutValues(shape, from: self, weight, bias) { return y }
     let y = Tensor(uninitialized: shape, type: type)
     let statistics = Tensor(uninitialized: [rows, 2], type: type)
     let grain = max(1, elementwiseGrain / 4 / width)
@@ -42,6 +43,7 @@ extension Tensor {
   /// Group normalization of [N, ..., C] over each item's pixels and groups of neighboring channels, then SiLU where
   /// asked: f((x − mean)/√(variance + eps)·weight + bias) (Wu & He 2018).
   public func groupNorm(groups: Int, _ weight: Tensor, _ bias: Tensor, eps: Double, silu: Bool = false) -> Tensor {
+    if let y = Tensor.withoutValues(shape, from: self, weight, bias) { return y }
     let normalization = GroupNormalization(
       x: detached, groups: groups, weight: weight, bias: bias, eps: eps, silu: silu)
     return normalization.result().recorded("groupNorm", [self, weight, bias]) { normalization.gradients($0) }
@@ -62,7 +64,11 @@ private struct GroupNormalization {
   private let scale: Tensor, shift: Tensor
 
   init(x: Tensor, groups: Int, weight: Tensor, bias: Tensor, eps: Double, silu: Bool) {
-    (self.x, self.weight, self.groups, self.silu, type) = (x, weight.detached, groups, silu ? 1 : 0, x.type)
+    self.x = x
+    self.weight = weight.detached
+    self.groups = groups
+    self.silu = silu ? 1 : 0
+    type = x.type
     items = x.shape[0]
     channels = x.size(-1)
     pixels = x.count / max(1, items * channels)

@@ -8,7 +8,10 @@ public struct RandomSource: Sendable, RandomNumberGenerator {
   /// How many 64-bit numbers have been drawn.
   public var position: UInt64
 
-  public init(seed: UInt64, position: UInt64 = 0) { (self.seed, self.position) = (Self.mixed(seed), position) }
+  public init(seed: UInt64, position: UInt64 = 0) {
+    self.seed = Self.mixed(seed)
+    self.position = position
+  }
 
   /// An independent stream for the thing called `name`, for instance an item.
   public init(seed: UInt64, name: String) {

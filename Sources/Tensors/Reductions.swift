@@ -5,6 +5,7 @@ import Kernels
 extension Tensor {
   /// Σ of all elements, of shape [].
   public func sum() -> Tensor {
+    if let y = Tensor.withoutValues([], from: self) { return y }
     let total = ck_sum(type.rawValue, pointer, count)
     let shape = shape
     return Tensor(repeating: total, shape: [], type: type).recorded("sum", [self]) { [$0.expanded(to: shape)] }
@@ -31,6 +32,7 @@ extension Tensor {
 
   /// Adds up `x` to `shape`, in which some axes of x have size 1.
   private static func transposedExpansion(of x: Tensor, to shape: [Int]) -> Tensor {
+    if let y = Tensor.withoutValues(shape, from: x) { return y }
     var strides = rowMajorStrides(shape)
     for axis in shape.indices where shape[axis] != x.shape[axis] { strides[axis] = 0 }
     let y = Tensor.zeros(shape, type: x.type)
@@ -49,6 +51,7 @@ extension Tensor {
     let type = type
     let columns = size(-1)
     let rows = count / max(1, columns)
+    if let y = Tensor.withoutValues(shape, from: self) { return y }
     let y = Tensor(uninitialized: shape, type: type)
     let grain = max(1, elementwiseGrain / 4 / columns)
     Parallel.forEachRange(rows, grain: grain) {
@@ -73,6 +76,7 @@ extension Tensor {
   public func crossEntropy(_ labels: [Int]) -> Tensor {
     precondition(rank == 2 && labels.count == shape[0], "\(labels.count) labels for \(shape)")
     precondition(labels.allSatisfy { $0 < shape[1] }, "a label is not below \(shape[1])")
+    if let y = Tensor.withoutValues([], from: self) { return y }
     let probabilities = Gradients.off { detached.softmax() }
     let classes = shape[1]
     let counted = labels.count { $0 >= 0 }

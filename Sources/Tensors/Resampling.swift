@@ -7,7 +7,11 @@ public struct ResamplingWeights: Sendable {
   public struct Row: Sendable {
     public let first: Int
     public let weights: [Double]
-    public init(first: Int, weights: [Double]) { (self.first, self.weights) = (first, weights) }
+
+    public init(first: Int, weights: [Double]) {
+      self.first = first
+      self.weights = weights
+    }
   }
   public let from: Int
   public let rows: [Row]
@@ -15,7 +19,8 @@ public struct ResamplingWeights: Sendable {
 
   public init(from: Int, rows: [Row]) {
     precondition(rows.allSatisfy { $0.first >= 0 && $0.first + $0.weights.count <= from }, "weights reach outside")
-    (self.from, self.rows) = (from, rows)
+    self.from = from
+    self.rows = rows
   }
 
   /// Keys' cubic convolution kernel (IEEE TASSP 29(6), 1981) with parameter a.
@@ -120,6 +125,7 @@ extension Tensor {
     let type = type
     let (oh, ow) = ((h - size) / stride + 1, (w - size) / stride + 1)
     precondition(oh > 0 && ow > 0, "a window of \(size) on \(shape)")
+    if let y = Tensor.withoutValues([n, oh, ow, c], from: self) { return y }
     let source = doubleOrFloat
     var winners = [Int](repeating: 0, count: n * oh * ow * c)
     for item in 0..<n {

@@ -22,6 +22,7 @@ private struct Window: Sendable {
 
   /// The window's elements, gathered.
   func gather(_ x: Tensor) -> Tensor {
+    if let y = Tensor.withoutValues(shape, from: x) { return y }
     let y = Tensor(uninitialized: shape, type: x.type)
     forEachSlab { source, target, inner, steps in
       ck_gather_strided(x.type.rawValue, x.pointer(at: source), y.pointer(at: target), Int32(inner.count), inner, steps)
@@ -115,6 +116,7 @@ extension Tensor {
       expected[axis] = part.shape[axis]
       precondition(part.shape == expected && part.type == first.type, "\(part.shape) does not join \(first.shape)")
     }
+    if parts.contains(where: { !$0.hasValues }) { return Tensor(withoutValues: shape, type: first.type) }
     let y = Tensor(uninitialized: shape, type: first.type)
     let outer = shape[..<axis].reduce(1, *)
     let row = shape[axis...].reduce(1, *)

@@ -16,7 +16,10 @@ public final class Tensor {
   public var gradient: Tensor?
 
   package init(shape: [Int], type: ScalarType, storage: Storage, requiresGradient: Bool = false) {
-    (self.shape, self.type, self.storage, self.requiresGradient) = (shape, type, storage, requiresGradient)
+    self.shape = shape
+    self.type = type
+    self.storage = storage
+    self.requiresGradient = requiresGradient
   }
 
   /// A tensor with arbitrary content, for operations that are about to fill it.
@@ -24,11 +27,29 @@ public final class Tensor {
     self.init(shape: shape, type: type, storage: Storage(bytes: max(1, shape.reduce(1, *)) * type.size))
   }
 
+  /// A tensor of which only the shape is known. Operations on it tell their result's shape and count their
+  /// ``FLOPs``; they compute nothing, and the result has no values either.
+  public convenience init(withoutValues shape: [Int], type: ScalarType = .float32) {
+    self.init(shape: shape, type: type, storage: .none)
+  }
+
+  /// Whether it has values, or only a shape.
+  public var hasValues: Bool { storage.bytes > 0 }
+
+  /// The result of an operation on `inputs` where one of them has no values, else nil.
+  static func withoutValues(_ shape: [Int], from inputs: Tensor?...) -> Tensor? {
+    guard let input = inputs.lazy.compactMap({ $0 }).first(where: { !$0.hasValues }) else { return nil }
+    return Tensor(withoutValues: shape, type: input.type)
+  }
+
   public var count: Int { shape.reduce(1, *) }
   public var rank: Int { shape.count }
 
-  package var pointer: UnsafeMutableRawPointer { storage.pointer }
-  package func pointer(at element: Int) -> UnsafeMutableRawPointer { storage.pointer + element * type.size }
+  package var pointer: UnsafeMutableRawPointer {
+    precondition(hasValues, "a tensor \(shape) without values is read")
+    return storage.pointer
+  }
+  package func pointer(at element: Int) -> UnsafeMutableRawPointer { pointer + element * type.size }
 
   /// The size along `axis`; negative axes count from the last.
   public func size(_ axis: Int) -> Int { shape[axis < 0 ? shape.count + axis : axis] }
@@ -105,6 +126,7 @@ public final class Tensor {
   /// The elements converted to `type`, without the graph.
   public func converted(to type: ScalarType) -> Tensor {
     if type == self.type { return detached }
+    guard hasValues else { return Tensor(withoutValues: shape, type: type) }
     return type == .float32 ? Tensor(values, shape: shape) : Tensor(doubleValues, shape: shape)
   }
 }

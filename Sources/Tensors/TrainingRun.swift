@@ -19,8 +19,12 @@ public struct TrainingRun {
     public var seed: UInt64
 
     public init(steps: Int, rate: Double, warmup: Int, averageDecay: Double, clip: Double = 1, seed: UInt64) {
-      (self.steps, self.rate, self.warmup) = (steps, rate, warmup)
-      (self.averageDecay, self.clip, self.seed) = (averageDecay, clip, seed)
+      self.steps = steps
+      self.rate = rate
+      self.warmup = warmup
+      self.averageDecay = averageDecay
+      self.clip = clip
+      self.seed = seed
     }
   }
 
@@ -33,7 +37,8 @@ public struct TrainingRun {
 
   /// A run from the parameters' present values, which then change in place.
   public init(_ parameters: [Tensor], settings: Settings) {
-    (self.parameters, self.settings) = (parameters, settings)
+    self.parameters = parameters
+    self.settings = settings
     average = MovingAverage(of: parameters, decay: settings.averageDecay)
   }
 

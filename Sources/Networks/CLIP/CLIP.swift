@@ -6,7 +6,7 @@ import Tensors
 ///
 /// Parameters have OpenAI's names.
 public final class CLIP: PictureNetwork {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     /// Width of the common space.
     public var embedDim: Int
     /// Height and width of the pictures it takes, in pixels.
@@ -32,16 +32,22 @@ public final class CLIP: PictureNetwork {
       visionHeads: Int? = nil, contextLength: Int, vocabularySize: Int, textLayers: Int, textWidth: Int,
       textHeads: Int? = nil, visionBlocks: [Int]? = nil, exactGELU: Bool? = nil
     ) {
-      (self.embedDim, self.imageResolution) = (embedDim, imageResolution)
-      (self.visionLayers, self.visionWidth, self.visionPatchSize) = (visionLayers, visionWidth, visionPatchSize)
-      (self.contextLength, self.vocabularySize) = (contextLength, vocabularySize)
-      (self.textLayers, self.textWidth) = (textLayers, textWidth)
+      self.embedDim = embedDim
+      self.imageResolution = imageResolution
+      self.visionLayers = visionLayers
+      self.visionWidth = visionWidth
+      self.visionPatchSize = visionPatchSize
+      self.contextLength = contextLength
+      self.vocabularySize = vocabularySize
+      self.textLayers = textLayers
+      self.textWidth = textWidth
       self.visionHeads = visionHeads ?? max(1, visionWidth / 64)
       self.textHeads = textHeads ?? max(1, textWidth / 64)
-      (self.visionBlocks, self.exactGELU) = (visionBlocks, exactGELU)
+      self.visionBlocks = visionBlocks
+      self.exactGELU = exactGELU
     }
 
-    var problem: String? {
+    public var problem: String? {
       let sizes = [
         embedDim, imageResolution, visionLayers, visionWidth, visionPatchSize, visionHeads, contextLength,
         vocabularySize, textLayers, textWidth, textHeads,
@@ -72,21 +78,18 @@ public final class CLIP: PictureNetwork {
   public let configuration: Configuration
   public let parameters: ParameterSet
 
-  private let vision: (Tensor) -> Tensor  // "visual"
-  private let tokenEmbedding: Tensor  // "token_embedding.weight"
-  private let positionalEmbedding: Tensor  // "positional_embedding"
-  private let transformer: Transformer  // "transformer"
-  private let finalNorm: LayerNorm  // "ln_final"
-  private let textProjection: Tensor  // "text_projection"
+  private let vision: (Tensor) -> Tensor
+  private let tokenEmbedding: Tensor
+  private let positionalEmbedding: Tensor
+  private let transformer: Transformer
+  private let finalNorm: LayerNorm
+  private let textProjection: Tensor
   /// The logarithm of the factor by which cosines become logits, of shape [].
-  public let logitScale: Tensor  // "logit_scale"
+  public let logitScale: Tensor
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let width = configuration.textWidth
     if let blocks = configuration.visionBlocks {
@@ -166,13 +169,13 @@ public final class CLIP: PictureNetwork {
 
 /// A vision transformer (Dosovitskiy et al. 2021) as in CLIP: [N, H, W, 3] → [N, embedDim].
 private struct VisionTransformer {
-  let patches: Conv2d  // "conv1"
-  let classEmbedding: Tensor  // "class_embedding"
-  let positionalEmbedding: Tensor  // "positional_embedding"
-  let inputNorm: LayerNorm  // "ln_pre"
-  let transformer: Transformer  // "transformer"
-  let outputNorm: LayerNorm  // "ln_post"
-  let projection: Tensor  // "proj"
+  let patches: Conv2d
+  let classEmbedding: Tensor
+  let positionalEmbedding: Tensor
+  let inputNorm: LayerNorm
+  let transformer: Transformer
+  let outputNorm: LayerNorm
+  let projection: Tensor
 
   init(_ scope: ParameterScope, _ configuration: CLIP.Configuration) {
     let width = configuration.visionWidth

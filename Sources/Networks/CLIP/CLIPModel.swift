@@ -12,7 +12,9 @@ public final class CLIPModel {
     _ network: CLIP, _ tokenizer: Tokenizer, preprocessing: CLIP.Preprocessing = .official
   ) throws(NetworkError) {
     try Self.check(network, tokenizer)
-    (self.network, self.tokenizer, self.preprocessing) = (network, tokenizer, preprocessing)
+    self.network = network
+    self.tokenizer = tokenizer
+    self.preprocessing = preprocessing
   }
 
   /// - Throws: ``NetworkError/badConfiguration(source:_:)`` where the tokenizer is not the network's.

@@ -8,9 +8,9 @@ struct ModifiedResNet {
   /// Channels of the last stage over `visionWidth`.
   static let expansion = 32
 
-  let stem: [(convolution: Conv2d, norm: BatchNorm)]  // "conv1", "bn1" to "conv3", "bn3"
-  let stages: [[Bottleneck]]  // "layer1" to "layer4"
-  let pool: AttentionPool  // "attnpool"
+  let stem: [(convolution: Conv2d, norm: BatchNorm)]
+  let stages: [[Bottleneck]]
+  let pool: AttentionPool
 
   init(_ scope: ParameterScope, blocks: [Int], _ configuration: CLIP.Configuration) {
     let width = configuration.visionWidth
@@ -44,8 +44,8 @@ struct ModifiedResNet {
 
   /// ReLU(shortcut(x) + conv3(…)), with an average pooling before the last convolution and the shortcut where it halves.
   struct Bottleneck {
-    let convolutions: [(convolution: Conv2d, norm: BatchNorm)]  // "conv1", "bn1" to "conv3", "bn3"
-    let shortcut: (convolution: Conv2d, norm: BatchNorm)?  // "downsample.0", "downsample.1"
+    let convolutions: [(convolution: Conv2d, norm: BatchNorm)]
+    let shortcut: (convolution: Conv2d, norm: BatchNorm)?
     let halves: Bool
 
     init(_ scope: ParameterScope, _ inputs: Int, _ inner: Int, halves: Bool) {
@@ -76,8 +76,8 @@ struct ModifiedResNet {
 
   /// What the mean of all pixels asks of each of them, in heads: [N, H, W, D] → [N, outputs].
   struct AttentionPool {
-    let positionalEmbedding: Tensor  // "positional_embedding"
-    let query: Linear, key: Linear, value: Linear, output: Linear  // "q_proj", "k_proj", "v_proj", "c_proj"
+    let positionalEmbedding: Tensor
+    let query: Linear, key: Linear, value: Linear, output: Linear
     let heads: Int
 
     init(_ scope: ParameterScope, tokens: Int, width: Int, _ outputs: Int, heads: Int) {

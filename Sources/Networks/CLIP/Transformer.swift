@@ -2,7 +2,7 @@ import Tensors
 
 /// A stack of pre-norm attention blocks as in CLIP (Radford et al. 2021): [N, T, D] → [N, T, D].
 struct Transformer {
-  let blocks: [TransformerBlock]  // "resblocks"
+  let blocks: [TransformerBlock]
 
   init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int, exactGELU: Bool = false) {
     blocks = (0..<layers).map {
@@ -18,11 +18,11 @@ struct Transformer {
 
 /// x + attention(norm(x)), then x + mlp(norm(x)).
 struct TransformerBlock {
-  let norm1: LayerNorm  // "ln_1"
-  let attention: Attention  // "attn"
-  let norm2: LayerNorm  // "ln_2"
-  let expand: Linear  // "mlp.c_fc"
-  let contract: Linear  // "mlp.c_proj"
+  let norm1: LayerNorm
+  let attention: Attention
+  let norm2: LayerNorm
+  let expand: Linear
+  let contract: Linear
   let exactGELU: Bool
 
   init(_ scope: ParameterScope, width: Int, layers: Int, heads: Int, exactGELU: Bool) {
@@ -46,9 +46,10 @@ struct TransformerBlock {
 
 /// Multi-head self-attention with the parameters of `torch.nn.MultiheadAttention`.
 struct Attention {
-  let inputWeight: Tensor  // "in_proj_weight": queries, keys and values, [3D, D]
-  let inputBias: Tensor  // "in_proj_bias"
-  let output: Linear  // "out_proj"
+  /// Queries, keys and values, [3D, D].
+  let inputWeight: Tensor
+  let inputBias: Tensor
+  let output: Linear
   let heads: Int
 
   init(_ scope: ParameterScope, _ width: Int, heads: Int, deviation: Double, residual: Double) {

@@ -12,7 +12,9 @@ struct KeyMap: Sendable {
     var isTransposed = false
 
     init(_ ours: String, _ theirs: String..., transposed: Bool = false) {
-      (self.ours, self.theirs, isTransposed) = (KeyPattern(ours), theirs.map { KeyPattern($0) }, transposed)
+      self.ours = KeyPattern(ours)
+      self.theirs = theirs.map { KeyPattern($0) }
+      isTransposed = transposed
     }
   }
 
@@ -20,7 +22,10 @@ struct KeyMap: Sendable {
   /// What `~` counts from.
   var levels = 0
 
-  init(_ rules: [Rule], levels: Int = 0) { (self.rules, self.levels) = (rules, levels) }
+  init(_ rules: [Rule], levels: Int = 0) {
+    self.rules = rules
+    self.levels = levels
+  }
 
   /// Files that have the names used here.
   static let same = KeyMap([Rule("*", "*")])

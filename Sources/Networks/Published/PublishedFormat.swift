@@ -21,7 +21,9 @@ struct PublishedFormat: Sendable {
     _ name: String, _ purpose: NetworkPurpose, signature: [String], ignored: [String] = [],
     recognize: @escaping @Sendable (StateDictionary, PublishedHints, Self) throws(NetworkError) -> PublishedModel
   ) {
-    (self.name, self.purpose, self.recognize) = (name, purpose, recognize)
+    self.name = name
+    self.purpose = purpose
+    self.recognize = recognize
     self.signature = signature.map { KeyPattern($0) }
     self.ignored = ignored.map { KeyPattern($0) }
   }

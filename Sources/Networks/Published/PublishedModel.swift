@@ -28,7 +28,9 @@ public struct PublishedModel {
     _ network: any Network, _ tensors: PublishedTensors, _ format: String, _ purpose: NetworkPurpose,
     ignored patterns: [KeyPattern] = [], notes: [String] = []
   ) {
-    (self.network, self.format, self.purpose) = (network, format, purpose)
+    self.network = network
+    self.format = format
+    self.purpose = purpose
     source = tensors.state.source
     var parameters: OrderedDictionary<String, PublishedTensors.Parameter> = [:]
     var differences: [NetworkError.Difference] = []

@@ -1,10 +1,9 @@
-import Kernels
 import Tensors
 
 /// The bilateral segmentation network (Yu et al. 2018) over a ResNet-18, as it is published for parsing faces into 19
 /// classes (CelebAMask-HQ, `79999_iter.pth`, whose parameter names it has).
 public final class BiSeNet: SegmentationModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     public var classes: [String]
     /// Height and width at which it works, in pixels.
     public var resolution: Int
@@ -12,10 +11,12 @@ public final class BiSeNet: SegmentationModel {
     public var width: Int
 
     public init(classes: [String] = BiSeNet.faceParts, resolution: Int = 512, width: Int = 64) {
-      (self.classes, self.resolution, self.width) = (classes, resolution, width)
+      self.classes = classes
+      self.resolution = resolution
+      self.width = width
     }
 
-    var problem: String? {
+    public var problem: String? {
       if classes.isEmpty || classes.count > 1 << 12 { return "1 to 4096 classes are needed" }
       if resolution < 32 || resolution % 32 != 0 || resolution > 1 << 13 {
         return "the resolution must be a multiple of 32"
@@ -35,21 +36,18 @@ public final class BiSeNet: SegmentationModel {
   public let parameters: ParameterSet
   public var classes: [String] { configuration.classes }
 
-  private let stem: (convolution: Conv2d, norm: BatchNorm)  // "cp.resnet.conv1", "cp.resnet.bn1"
-  private let stages: [[BasicBlock]]  // "cp.resnet.layer1" to "layer4"
-  private let refine16: Refinement, refine32: Refinement  // "cp.arm16", "cp.arm32"
-  private let head16: ConvNormReLU, head32: ConvNormReLU  // "cp.conv_head16", "cp.conv_head32"
-  private let average: ConvNormReLU  // "cp.conv_avg"
-  private let fusion: Fusion  // "ffm"
-  private let outputBlock: ConvNormReLU  // "conv_out.conv"
-  private let output: Conv2d  // "conv_out.conv_out"
+  private let stem: (convolution: Conv2d, norm: BatchNorm)
+  private let stages: [[BasicBlock]]
+  private let refine16: Refinement, refine32: Refinement
+  private let head16: ConvNormReLU, head32: ConvNormReLU
+  private let average: ConvNormReLU
+  private let fusion: Fusion
+  private let outputBlock: ConvNormReLU
+  private let output: Conv2d
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let width = configuration.width
     let context = root["cp"]
@@ -103,9 +101,9 @@ public final class BiSeNet: SegmentationModel {
 
   /// ReLU(shortcut(x) + norm2(conv2(ReLU(norm1(conv1(x)))))) (He et al. 2016).
   private struct BasicBlock {
-    let conv1: Conv2d, conv2: Conv2d  // "conv1", "conv2"
-    let norm1: BatchNorm, norm2: BatchNorm  // "bn1", "bn2"
-    let shortcut: (convolution: Conv2d, norm: BatchNorm)?  // "downsample.0", "downsample.1"
+    let conv1: Conv2d, conv2: Conv2d
+    let norm1: BatchNorm, norm2: BatchNorm
+    let shortcut: (convolution: Conv2d, norm: BatchNorm)?
 
     init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, stride: Int) {
       conv1 = Conv2d(scope["conv1"], inputs, outputs, kernel: 3, stride: stride, padding: .all(1), bias: false)
@@ -127,9 +125,9 @@ public final class BiSeNet: SegmentationModel {
 
   /// Features, each channel times a gate that all pixels decide.
   private struct Refinement {
-    let block: ConvNormReLU  // "conv"
-    let attention: Conv2d  // "conv_atten"
-    let norm: BatchNorm  // "bn_atten"
+    let block: ConvNormReLU
+    let attention: Conv2d
+    let norm: BatchNorm
 
     init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int) {
       block = ConvNormReLU(scope["conv"], inputs, outputs, kernel: 3)
@@ -145,8 +143,8 @@ public final class BiSeNet: SegmentationModel {
 
   /// Detail and context together: h + h·gate.
   private struct Fusion {
-    let block: ConvNormReLU  // "convblk"
-    let narrow: Conv2d, widen: Conv2d  // "conv1", "conv2"
+    let block: ConvNormReLU
+    let narrow: Conv2d, widen: Conv2d
 
     init(_ scope: ParameterScope, _ channels: Int) {
       block = ConvNormReLU(scope["convblk"], channels, channels, kernel: 1)

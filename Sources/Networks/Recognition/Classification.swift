@@ -6,7 +6,10 @@ public struct ClassificationHead: Codable, Sendable, Hashable {
   /// Its classes, in the order of the logits.
   public var values: [String]
 
-  public init(name: String, values: [String]) { (self.name, self.values) = (name, values) }
+  public init(name: String, values: [String]) {
+    self.name = name
+    self.values = values
+  }
 
   static func problem(_ heads: [ClassificationHead]) -> String? {
     if let bad = heads.first(where: { $0.values.isEmpty }) { return "head '\(bad.name)' has no values" }
@@ -16,7 +19,7 @@ public struct ClassificationHead: Codable, Sendable, Hashable {
 
 /// Logits for several questions from one vector.
 struct ClassificationHeads {
-  let layers: [Linear]  // by index
+  let layers: [Linear]
 
   init(_ scope: ParameterScope, _ width: Int, _ heads: [ClassificationHead]) {
     layers = heads.enumerated().map { Linear(scope[$0], width, $1.values.count, weights: .fanIn(width)) }

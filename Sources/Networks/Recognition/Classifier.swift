@@ -1,9 +1,8 @@
-import Kernels
 import Tensors
 
 /// A classifier of attributes that guides nothing and only scores.
 public final class Classifier: PictureNetwork {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     /// What it tells, in the order of its results.
     public var heads: [ClassificationHead]
     /// Channels after each halving of the resolution.
@@ -11,10 +10,12 @@ public final class Classifier: PictureNetwork {
     public var groups: Int
 
     public init(heads: [ClassificationHead], widths: [Int] = [32, 64, 96, 160], groups: Int = 8) {
-      (self.heads, self.widths, self.groups) = (heads, widths, groups)
+      self.heads = heads
+      self.widths = widths
+      self.groups = groups
     }
 
-    var problem: String? {
+    public var problem: String? {
       heads.isEmpty
         ? "there are no heads"
         : ClassificationHead.problem(heads)
@@ -26,15 +27,12 @@ public final class Classifier: PictureNetwork {
   public let configuration: Configuration
   public let parameters: ParameterSet
 
-  private let encoder: ResidualEncoder  // "encoder"
-  private let heads: ClassificationHeads  // "heads"
+  private let encoder: ResidualEncoder
+  private let heads: ClassificationHeads
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let widths = configuration.widths
     encoder = ResidualEncoder(root["encoder"], widths: widths, groups: configuration.groups)

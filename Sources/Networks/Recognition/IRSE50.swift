@@ -1,11 +1,10 @@
-import Kernels
 import Tensors
 
 /// ArcFace's network with squeeze and excitation (Deng et al. 2019; Hu et al. 2018): who is in a picture of a face.
 ///
 /// Parameters have the names of the published `model_ir_se50.pth`.
 public final class IRSE50: IdentityModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     /// The units of each stage; the first of each halves the resolution.
     public var units: [Int]
     /// Channels of each stage.
@@ -18,10 +17,13 @@ public final class IRSE50: IdentityModel {
     public init(
       units: [Int] = [3, 4, 14, 3], widths: [Int] = [64, 128, 256, 512], embedDim: Int = 512, reduction: Int = 16
     ) {
-      (self.units, self.widths, self.embedDim, self.reduction) = (units, widths, embedDim, reduction)
+      self.units = units
+      self.widths = widths
+      self.embedDim = embedDim
+      self.reduction = reduction
     }
 
-    var problem: String? {
+    public var problem: String? {
       if units.count != 4 || widths.count != 4 { return "4 stages are needed" }
       if (units + widths + [embedDim, reduction]).contains(where: { $0 < 1 || $0 > 1 << 14 })
         || units.contains(where: { $0 > 256 })
@@ -36,21 +38,18 @@ public final class IRSE50: IdentityModel {
   public let configuration: Configuration
   public let parameters: ParameterSet
 
-  private let input: (convolution: Conv2d, norm: BatchNorm, activation: PReLU)  // "input_layer.0", ".1", ".2"
-  private let body: [Unit]  // "body"
-  private let norm: BatchNorm  // "output_layer.0"
-  private let output: Linear  // "output_layer.3"
-  private let outputNorm: BatchNorm  // "output_layer.4"
+  private let input: (convolution: Conv2d, norm: BatchNorm, activation: PReLU)
+  private let body: [Unit]
+  private let norm: BatchNorm
+  private let output: Linear
+  private let outputNorm: BatchNorm
 
   /// Height and width of a face as the body sees it.
   private static let side = 112
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let widths = configuration.widths
     let first = root["input_layer"]
@@ -96,13 +95,14 @@ public final class IRSE50: IdentityModel {
 
   /// shortcut(x) + excite(norm2(conv2(PReLU(conv1(norm1(x)))))), conv2 with the stride.
   private struct Unit {
-    let norm1: BatchNorm  // "res_layer.0"
-    let conv1: Conv2d  // "res_layer.1"
-    let activation: PReLU  // "res_layer.2"
-    let conv2: Conv2d  // "res_layer.3"
-    let norm2: BatchNorm  // "res_layer.4"
-    let squeeze: Conv2d, excite: Conv2d  // "res_layer.5.fc1", "res_layer.5.fc2"
-    let shortcut: (convolution: Conv2d, norm: BatchNorm)?  // "shortcut_layer.0", ".1", where channels change
+    let norm1: BatchNorm
+    let conv1: Conv2d
+    let activation: PReLU
+    let conv2: Conv2d
+    let norm2: BatchNorm
+    let squeeze: Conv2d, excite: Conv2d
+    /// Where channels change.
+    let shortcut: (convolution: Conv2d, norm: BatchNorm)?
     let stride: Int
 
     init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, stride: Int, reduction: Int) {

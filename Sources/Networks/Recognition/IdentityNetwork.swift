@@ -1,9 +1,8 @@
-import Kernels
 import Tensors
 
 /// Who is in a picture, as a unit vector: pictures of one person are close, of two people far apart.
 public final class IdentityNetwork: IdentityModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     /// Height and width of its pictures, in pixels.
     public var resolution: Int
     /// Channels after each halving of the resolution.
@@ -13,10 +12,13 @@ public final class IdentityNetwork: IdentityModel {
     public var embedDim: Int
 
     public init(resolution: Int = 64, widths: [Int] = [32, 64, 96, 160], groups: Int = 8, embedDim: Int = 128) {
-      (self.resolution, self.widths, self.groups, self.embedDim) = (resolution, widths, groups, embedDim)
+      self.resolution = resolution
+      self.widths = widths
+      self.groups = groups
+      self.embedDim = embedDim
     }
 
-    var problem: String? {
+    public var problem: String? {
       if let problem = ResidualEncoder.problem(widths: widths, groups: groups) { return problem }
       if resolution < 1 || resolution % (1 << widths.count) != 0 {
         return "a resolution of \(resolution) cannot be halved \(widths.count) times"
@@ -29,15 +31,12 @@ public final class IdentityNetwork: IdentityModel {
   public let configuration: Configuration
   public let parameters: ParameterSet
 
-  private let encoder: ResidualEncoder  // "encoder"
-  private let output: Linear  // "output"
+  private let encoder: ResidualEncoder
+  private let output: Linear
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let widths = configuration.widths
     let side = configuration.resolution >> widths.count

@@ -1,11 +1,10 @@
-import Kernels
 import Tensors
 
 /// The learned perceptual distance LPIPS v0.1 (Zhang et al. 2018) over one of three published networks.
 ///
 /// Parameters have the names of torchvision's networks and of the package `lpips`.
 public final class LPIPS: PerceptualModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     public enum Trunk: String, Codable, Sendable, CaseIterable {
       case alex, vgg, squeeze
     }
@@ -13,9 +12,12 @@ public final class LPIPS: PerceptualModel {
     /// What the channels of the published trunk are divided by, for tests.
     public var divisor: Int
 
-    public init(trunk: Trunk, divisor: Int = 1) { (self.trunk, self.divisor) = (trunk, divisor) }
+    public init(trunk: Trunk, divisor: Int = 1) {
+      self.trunk = trunk
+      self.divisor = divisor
+    }
 
-    var problem: String? { divisor > 0 && 16 % divisor == 0 ? nil : "the divisor must divide 16" }
+    public var problem: String? { divisor > 0 && 16 % divisor == 0 ? nil : "the divisor must divide 16" }
   }
 
   /// A layer of a trunk, with its place among torchvision's `features`.
@@ -64,15 +66,13 @@ public final class LPIPS: PerceptualModel {
   public let parameters: ParameterSet
 
   /// Each maps [N, H, W, C] to features; nil where they are compared.
-  private let trunk: [((Tensor) -> Tensor)?]  // "features"
-  private let importance: [Tensor]  // "lin0.model.1.weight" and so on, [1, C, 1, 1]
+  private let trunk: [((Tensor) -> Tensor)?]
+  /// Of each channel where features are compared, [1, C, 1, 1].
+  private let importance: [Tensor]
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let features = root["features"]
     var current = 3
@@ -97,7 +97,8 @@ public final class LPIPS: PerceptualModel {
         trunk.append(nil)
       }
     }
-    (self.trunk, self.importance) = (trunk, importance)
+    self.trunk = trunk
+    self.importance = importance
   }
 
   public func requirement(unmetByHeight height: Int, width: Int) -> String? {
@@ -136,9 +137,9 @@ public final class LPIPS: PerceptualModel {
 
   /// SqueezeNet's module (Iandola et al. 2016): 1×1 and 3×3 convolutions of few channels, side by side.
   private struct Fire {
-    let squeeze: Conv2d  // "squeeze"
-    let small: Conv2d  // "expand1x1"
-    let large: Conv2d  // "expand3x3"
+    let squeeze: Conv2d
+    let small: Conv2d
+    let large: Conv2d
 
     init(_ scope: ParameterScope, _ inputs: Int, _ squeezed: Int, _ outputs: Int) {
       squeeze = Conv2d(scope["squeeze"], inputs, squeezed, kernel: 1)

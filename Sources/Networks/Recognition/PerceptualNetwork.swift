@@ -1,10 +1,9 @@
-import Kernels
 import Tensors
 
 /// How different two pictures look: the distance of LPIPS (Zhang et al. 2018) over the features of a small stack of
 /// convolutions with ReLU, which is first trained as a classifier.
 public final class PerceptualNetwork: PerceptualModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     /// Channels of each stage; all but the first halve the resolution.
     public var widths: [Int]
     /// Convolutions of each stage; features are taken after the last.
@@ -15,10 +14,12 @@ public final class PerceptualNetwork: PerceptualModel {
     public init(
       widths: [Int] = [32, 32, 64, 96, 128], convolutions: [Int] = [1, 1, 2, 1, 1], heads: [ClassificationHead] = []
     ) {
-      (self.widths, self.convolutions, self.heads) = (widths, convolutions, heads)
+      self.widths = widths
+      self.convolutions = convolutions
+      self.heads = heads
     }
 
-    var problem: String? {
+    public var problem: String? {
       if widths.isEmpty || widths.count != convolutions.count || widths.count > 8 {
         return "1 to 8 widths and as many counts of convolutions are needed"
       }
@@ -35,16 +36,14 @@ public final class PerceptualNetwork: PerceptualModel {
   public let configuration: Configuration
   public let parameters: ParameterSet
 
-  private let stages: [[Conv2d]]  // "stages.i.j"
-  private let importance: [Tensor]  // "importance.i": of each channel of stage i
-  private let heads: ClassificationHeads  // "heads"
+  private let stages: [[Conv2d]]
+  /// Of each channel of each stage.
+  private let importance: [Tensor]
+  private let heads: ClassificationHeads
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let widths = configuration.widths
     stages = widths.indices.map { stage in

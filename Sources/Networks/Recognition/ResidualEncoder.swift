@@ -3,9 +3,9 @@ import Tensors
 /// A small residual network with group normalization (He et al. 2016, pre-activation):
 /// [N, H, W, 3] → [N, H/2ᵏ, W/2ᵏ, C] for k widths, the last of which is C.
 struct ResidualEncoder {
-  let stem: Conv2d  // "stem"
-  let blocks: [DownsamplingBlock]  // "blocks"
-  let norm: GroupNorm  // "norm"
+  let stem: Conv2d
+  let blocks: [DownsamplingBlock]
+  let norm: GroupNorm
 
   init(_ scope: ParameterScope, widths: [Int], groups: Int) {
     stem = Conv2d(scope["stem"], 3, widths[0], kernel: 5, stride: 2, padding: .all(2))
@@ -32,11 +32,11 @@ let recognitionEps = 1e-5
 
 /// conv2(SiLU(norm2(conv1(SiLU(norm1(x)))))) at half the size, plus a 2×2 convolution of x that halves it too.
 struct DownsamplingBlock {
-  let norm1: GroupNorm  // "norm1"
-  let conv1: Conv2d  // "conv1"
-  let norm2: GroupNorm  // "norm2"
-  let conv2: Conv2d  // "conv2"
-  let shortcut: Conv2d  // "shortcut"
+  let norm1: GroupNorm
+  let conv1: Conv2d
+  let norm2: GroupNorm
+  let conv2: Conv2d
+  let shortcut: Conv2d
 
   init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, groups: Int) {
     norm1 = GroupNorm(scope["norm1"], inputs, groups: groups, eps: recognitionEps)

@@ -1,4 +1,3 @@
-import Kernels
 import Tensors
 
 /// SegFormer (Xie et al. 2021), as Hugging Face has it for ADE20k: what each part of a scene shows.
@@ -6,7 +5,7 @@ import Tensors
 /// It is the ADE20k segmenter here because it is the most downloaded one there, comes in sizes from B0 (3.7 million
 /// parameters) to B5, and is held as plain safetensors. Parameters have the names of those files.
 public final class SegFormer: SegmentationModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     public var classes: [String]
     /// Height and width at which it works, in pixels.
     public var resolution: Int
@@ -26,12 +25,19 @@ public final class SegFormer: SegmentationModel {
       reductions: [Int] = [8, 4, 2, 1], patchSizes: [Int] = [7, 3, 3, 3], strides: [Int] = [4, 2, 2, 2],
       expansions: [Int] = [4, 4, 4, 4], decoderWidth: Int
     ) {
-      (self.classes, self.resolution, self.widths, self.depths) = (classes, resolution, widths, depths)
-      (self.heads, self.reductions, self.patchSizes) = (heads, reductions, patchSizes)
-      (self.strides, self.expansions, self.decoderWidth) = (strides, expansions, decoderWidth)
+      self.classes = classes
+      self.resolution = resolution
+      self.widths = widths
+      self.depths = depths
+      self.heads = heads
+      self.reductions = reductions
+      self.patchSizes = patchSizes
+      self.strides = strides
+      self.expansions = expansions
+      self.decoderWidth = decoderWidth
     }
 
-    var problem: String? {
+    public var problem: String? {
       let lists = [widths, depths, heads, reductions, patchSizes, strides, expansions]
       if !(1...8).contains(widths.count) || lists.contains(where: { $0.count != widths.count }) {
         return "1 to 8 stages with all their numbers are needed"
@@ -54,18 +60,15 @@ public final class SegFormer: SegmentationModel {
   public let parameters: ParameterSet
   public var classes: [String] { configuration.classes }
 
-  private let stages: [Stage]  // "segformer.encoder"
-  private let projections: [Linear]  // "decode_head.linear_c"
-  private let fuse: Conv2d  // "decode_head.linear_fuse"
-  private let norm: BatchNorm  // "decode_head.batch_norm"
-  private let output: Linear  // "decode_head.classifier"
+  private let stages: [Stage]
+  private let projections: [Linear]
+  private let fuse: Conv2d
+  private let norm: BatchNorm
+  private let output: Linear
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let width = configuration.decoderWidth
     let head = root["decode_head"]
@@ -100,10 +103,10 @@ public final class SegFormer: SegmentationModel {
 
   /// Overlapping patches, then blocks of attention: [N, H, W, C] → [N, H/stride, W/stride, D].
   private struct Stage {
-    let patches: Conv2d  // "patch_embeddings.i.proj"
-    let patchNorm: LayerNorm  // "patch_embeddings.i.layer_norm"
-    let blocks: [Block]  // "block.i"
-    let norm: LayerNorm  // "layer_norm.i"
+    let patches: Conv2d
+    let patchNorm: LayerNorm
+    let blocks: [Block]
+    let norm: LayerNorm
 
     init(_ scope: ParameterScope, _ index: Int, _ configuration: Configuration) {
       let width = configuration.widths[index]
@@ -126,12 +129,12 @@ public final class SegFormer: SegmentationModel {
 
   /// x + attention(norm1(x)), then x + mlp(norm2(x)), where the MLP looks at neighboring pixels.
   private struct Block {
-    let norm1: LayerNorm, norm2: LayerNorm  // "layer_norm_1", "layer_norm_2"
-    let query: Linear, key: Linear, value: Linear  // "attention.self.query" and so on
-    let reduction: (convolution: Conv2d, norm: LayerNorm)?  // "attention.self.sr", "attention.self.layer_norm"
-    let projection: Linear  // "attention.output.dense"
-    let expand: Linear, contract: Linear  // "mlp.dense1", "mlp.dense2"
-    let neighbors: DepthwiseConv  // "mlp.dwconv.dwconv"
+    let norm1: LayerNorm, norm2: LayerNorm
+    let query: Linear, key: Linear, value: Linear
+    let reduction: (convolution: Conv2d, norm: LayerNorm)?
+    let projection: Linear
+    let expand: Linear, contract: Linear
+    let neighbors: DepthwiseConv
     let heads: Int
 
     init(_ scope: ParameterScope, _ width: Int, heads: Int, reduction: Int, expansion: Int) {

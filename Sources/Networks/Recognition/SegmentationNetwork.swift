@@ -1,10 +1,9 @@
-import Kernels
 import Tensors
 
 /// What each pixel of a picture shows: an encoder and a decoder whose levels are added (as in Chaurasia & Culurciello
 /// 2017).
 public final class SegmentationNetwork: SegmentationModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     /// The names of the classes, in the order of the logits.
     public var classes: [String]
     /// Channels of each level; all but the first halve the resolution.
@@ -12,10 +11,12 @@ public final class SegmentationNetwork: SegmentationModel {
     public var groups: Int
 
     public init(classes: [String], widths: [Int] = [32, 32, 64, 96], groups: Int = 8) {
-      (self.classes, self.widths, self.groups) = (classes, widths, groups)
+      self.classes = classes
+      self.widths = widths
+      self.groups = groups
     }
 
-    var problem: String? {
+    public var problem: String? {
       classes.isEmpty ? "there are no classes" : ResidualEncoder.problem(widths: widths, groups: groups)
     }
   }
@@ -24,16 +25,17 @@ public final class SegmentationNetwork: SegmentationModel {
   public let configuration: Configuration
   public let parameters: ParameterSet
 
-  private let input: Conv2d  // "input"
-  private let down: [Layer]  // "down"
-  private let up: [(narrow: Linear, layer: Layer)]  // "up.i.narrow", "up.i", from the lowest level up
-  private let norm: GroupNorm  // "norm"
-  private let output: Linear  // "output"
+  private let input: Conv2d
+  private let down: [Layer]
+  /// From the lowest level up.
+  private let up: [(narrow: Linear, layer: Layer)]
+  private let norm: GroupNorm
+  private let output: Linear
 
   /// conv(SiLU(norm(x)))
   private struct Layer {
-    let norm: GroupNorm  // "norm"
-    let convolution: Conv2d  // "conv"
+    let norm: GroupNorm
+    let convolution: Conv2d
 
     init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, stride: Int, groups: Int) {
       norm = GroupNorm(scope["norm"], inputs, groups: groups, eps: recognitionEps)
@@ -43,12 +45,9 @@ public final class SegmentationNetwork: SegmentationModel {
     func callAsFunction(_ x: Tensor) -> Tensor { convolution(norm(x, silu: true)) }
   }
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let widths = configuration.widths
     let groups = configuration.groups

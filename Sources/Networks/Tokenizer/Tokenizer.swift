@@ -21,7 +21,10 @@ public struct Tokenizer: Sendable {
   public struct Merge: Sendable, Hashable {
     public let left: String
     public let right: String
-    public init(left: String, right: String) { (self.left, self.right) = (left, right) }
+    public init(left: String, right: String) {
+      self.left = left
+      self.right = right
+    }
   }
 
   private struct Pair: Hashable {
@@ -61,7 +64,9 @@ public struct Tokenizer: Sendable {
         throw .badMerges(source: source, line: rank + 1, "'\(merge.left) \(merge.right)' is there twice")
       }
     }
-    (self.merges, self.pairs, vocabularySize) = (merges, pairs, 512 + merges.count + 2)
+    self.merges = merges
+    self.pairs = pairs
+    vocabularySize = 512 + merges.count + 2
     self.cleaning = cleaning
   }
 

@@ -1,12 +1,11 @@
 import Foundation
-import Kernels
 import Tensors
 
 /// The U-Net of DDPM (Ho et al. 2020, appendix B) as the official DiffusionCLIP code has it for CelebA-HQ and LSUN.
 ///
 /// Predicts the noise ε in x_t. Parameters have the official checkpoints' names.
 public final class DDPMUNet: DiffusionModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     /// Height and width of the pictures it is trained on, in pixels; it decides where attention sits.
     public var resolution: Int
     /// Channels at full resolution.
@@ -26,16 +25,20 @@ public final class DDPMUNet: DiffusionModel {
       resolution: Int, channels: Int, multipliers: [Int], blocks: Int, attentionResolutions: [Int], groups: Int = 32,
       pictureChannels: Int = 3
     ) {
-      (self.resolution, self.channels, self.multipliers, self.blocks) = (resolution, channels, multipliers, blocks)
-      (self.attentionResolutions, self.groups, self.pictureChannels) = (attentionResolutions, groups, pictureChannels)
+      self.resolution = resolution
+      self.channels = channels
+      self.multipliers = multipliers
+      self.blocks = blocks
+      self.attentionResolutions = attentionResolutions
+      self.groups = groups
+      self.pictureChannels = pictureChannels
     }
 
     /// CelebA-HQ and LSUN at 256².
     public static let celebAHQ = Configuration(
       resolution: 256, channels: 128, multipliers: [1, 1, 2, 2, 4, 4], blocks: 2, attentionResolutions: [16])
 
-    /// Why there is no such network, or nil.
-    var problem: String? {
+    public var problem: String? {
       let sizes = [resolution, channels, blocks, groups, pictureChannels] + multipliers
       if multipliers.isEmpty || multipliers.count > 16 || blocks > 64
         || sizes.contains(where: { $0 < 1 || $0 > 1 << 16 })
@@ -44,6 +47,9 @@ public final class DDPMUNet: DiffusionModel {
       }
       if resolution % (1 << (multipliers.count - 1)) != 0 {
         return "a resolution of \(resolution) cannot be halved \(multipliers.count - 1) times"
+      }
+      if let bad = multipliers.map({ $0 * channels }).first(where: { $0 > 1 << 16 }) {
+        return "a level has \(bad) channels, more than \(1 << 16)"
       }
       if channels % 2 != 0 || channels < 4 { return "channels must be even and at least 4, not \(channels)" }
       if let bad = multipliers.map({ $0 * channels }).first(where: { $0 % groups != 0 }) {
@@ -57,20 +63,18 @@ public final class DDPMUNet: DiffusionModel {
   public let configuration: Configuration
   public let parameters: ParameterSet
 
-  private let embedding: (Linear, Linear)  // "temb.dense.0", "temb.dense.1"
-  private let input: Conv2d  // "conv_in"
-  private let down: [DownLevel]  // "down"
-  private let middle: (first: ResidualBlock, attention: AttentionBlock, second: ResidualBlock)  // "mid"
-  private let up: [UpLevel]  // "up", indexed by level as in checkpoints
-  private let outputNorm: GroupNorm  // "norm_out"
-  private let output: Conv2d  // "conv_out"
+  private let embedding: (Linear, Linear)
+  private let input: Conv2d
+  private let down: [DownLevel]
+  private let middle: (first: ResidualBlock, attention: AttentionBlock, second: ResidualBlock)
+  /// By level, as in checkpoints.
+  private let up: [UpLevel]
+  private let outputNorm: GroupNorm
+  private let output: Conv2d
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let channels = configuration.channels
     let width = 4 * channels
@@ -126,7 +130,6 @@ public final class DDPMUNet: DiffusionModel {
     return .segment([h]) { [output, outputNorm] in output(outputNorm($0[0], silu: true)) }
   }
 
-  public var flopPerEvaluation: Double { configuration.flopPerEvaluation }
   public var resolution: Int { configuration.resolution }
   public var pictureChannels: Int { configuration.pictureChannels }
 
@@ -149,9 +152,10 @@ private let normalizationEps = 1e-6
 
 /// One resolution on the way down.
 private struct DownLevel {
-  let blocks: [ResidualBlock]  // "block"
-  let attentions: [AttentionBlock]  // "attn", as many as blocks or none
-  let downsample: Conv2d?  // "downsample.conv"
+  let blocks: [ResidualBlock]
+  /// As many as blocks, or none.
+  let attentions: [AttentionBlock]
+  let downsample: Conv2d?
 
   init(
     _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, blocks count: Int, embedding: Int, groups: Int,
@@ -185,9 +189,10 @@ private struct DownLevel {
 
 /// One resolution on the way up.
 private struct UpLevel {
-  let blocks: [ResidualBlock]  // "block"
-  let attentions: [AttentionBlock]  // "attn", as many as blocks or none
-  let upsample: Conv2d?  // "upsample.conv"
+  let blocks: [ResidualBlock]
+  /// As many as blocks, or none.
+  let attentions: [AttentionBlock]
+  let upsample: Conv2d?
 
   init(
     _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, skips: [Int], embedding: Int, groups: Int,
@@ -213,12 +218,12 @@ private struct UpLevel {
 
 /// x + conv2(SiLU(norm2(conv1(SiLU(norm1(x))) + proj(time)))), with a 1×1 convolution of x where channels change.
 private struct ResidualBlock {
-  let norm1: GroupNorm  // "norm1"
-  let conv1: Conv2d  // "conv1"
-  let time: Linear  // "temb_proj"
-  let norm2: GroupNorm  // "norm2"
-  let conv2: Conv2d  // "conv2"
-  let shortcut: Linear?  // "nin_shortcut"
+  let norm1: GroupNorm
+  let conv1: Conv2d
+  let time: Linear
+  let norm2: GroupNorm
+  let conv2: Conv2d
+  let shortcut: Linear?
 
   init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, embedding: Int, groups: Int) {
     norm1 = GroupNorm(scope["norm1"], inputs, groups: groups, eps: normalizationEps)
@@ -243,9 +248,9 @@ private struct ResidualBlock {
 
 /// x + proj(softmax(q·kᵀ/√C)·v) over all pixels of a picture, with one head.
 private struct AttentionBlock {
-  let norm: GroupNorm  // "norm"
-  let query: Linear, key: Linear, value: Linear  // "q", "k", "v"
-  let projection: Linear  // "proj_out"
+  let norm: GroupNorm
+  let query: Linear, key: Linear, value: Linear
+  let projection: Linear
 
   init(_ scope: ParameterScope, _ channels: Int, groups: Int) {
     norm = GroupNorm(scope["norm"], channels, groups: groups, eps: normalizationEps)

@@ -31,12 +31,12 @@ struct GuidedBlock {
     case none, halve, double
   }
 
-  let norm1: GroupNorm  // "in_layers.0"
-  let conv1: Conv2d  // "in_layers.2"
-  let time: Linear  // "emb_layers.1"
-  let norm2: GroupNorm  // "out_layers.0"
-  let conv2: Conv2d  // "out_layers.3"
-  let shortcut: Linear?  // "skip_connection"
+  let norm1: GroupNorm
+  let conv1: Conv2d
+  let time: Linear
+  let norm2: GroupNorm
+  let conv2: Conv2d
+  let shortcut: Linear?
   let scales: Bool
   let change: Change
 
@@ -98,9 +98,9 @@ struct GuidedBlock {
 
 /// x + proj(softmax(q·kᵀ/√D)·v) over all pixels of a picture, in heads of D channels.
 struct GuidedAttention {
-  let norm: GroupNorm  // "norm"
-  let input: PixelLinear  // "qkv"
-  let output: PixelLinear  // "proj_out"
+  let norm: GroupNorm
+  let input: PixelLinear
+  let output: PixelLinear
   let headChannels: Int
   let order: GuidedUNet.Configuration.AttentionOrder
 
@@ -124,8 +124,8 @@ struct GuidedAttention {
 
 /// A linear layer that checkpoints hold as a convolution over a sequence, [out, in, 1].
 struct PixelLinear {
-  let weight: Tensor  // "weight"
-  let bias: Tensor  // "bias"
+  let weight: Tensor
+  let bias: Tensor
 
   init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, _ weights: InitialValues) {
     weight = scope.parameter("weight", [outputs, inputs, 1], weights)

@@ -1,5 +1,4 @@
 import Foundation
-import Kernels
 import Tensors
 
 /// The U-Net of guided diffusion (Dhariwal & Nichol 2021, appendix A) as the official DiffusionCLIP code has it for AFHQ,
@@ -8,7 +7,7 @@ import Tensors
 ///
 /// Parameters have the official checkpoints' names.
 public final class GuidedUNet: DiffusionModel {
-  public struct Configuration: Codable, Sendable, Hashable {
+  public struct Configuration: NetworkConfiguration {
     /// In which order the channels of queries, keys and values lie.
     public enum AttentionOrder: String, Codable, Sendable, CaseIterable {
       /// Head by head, each with its queries, keys and values: the published models.
@@ -22,7 +21,10 @@ public final class GuidedUNet: DiffusionModel {
       public var channels: Int
       /// Whether attention follows each of its blocks.
       public var attention: Bool
-      public init(channels: Int, attention: Bool) { (self.channels, self.attention) = (channels, attention) }
+      public init(channels: Int, attention: Bool) {
+        self.channels = channels
+        self.attention = attention
+      }
     }
 
     /// Height and width of the pictures it is trained on, in pixels.
@@ -53,10 +55,19 @@ public final class GuidedUNet: DiffusionModel {
       attentionOrder: AttentionOrder = .legacy, learnsVariance: Bool = true, scalesByTime: Bool = true,
       resamplesInBlocks: Bool = true, groups: Int = 32, pictureChannels: Int = 3, classes: Int? = nil, label: Int? = nil
     ) {
-      (self.resolution, self.channels, self.levels, self.blocks) = (resolution, channels, levels, blocks)
-      (self.headChannels, self.attentionOrder, self.learnsVariance) = (headChannels, attentionOrder, learnsVariance)
-      (self.scalesByTime, self.resamplesInBlocks, self.groups) = (scalesByTime, resamplesInBlocks, groups)
-      (self.pictureChannels, self.classes, self.label) = (pictureChannels, classes, label)
+      self.resolution = resolution
+      self.channels = channels
+      self.levels = levels
+      self.blocks = blocks
+      self.headChannels = headChannels
+      self.attentionOrder = attentionOrder
+      self.learnsVariance = learnsVariance
+      self.scalesByTime = scalesByTime
+      self.resamplesInBlocks = resamplesInBlocks
+      self.groups = groups
+      self.pictureChannels = pictureChannels
+      self.classes = classes
+      self.label = label
     }
 
     /// AFHQ dogs and FFHQ at 256².
@@ -70,8 +81,7 @@ public final class GuidedUNet: DiffusionModel {
       levels: [128, 256, 256, 512, 512, 1024, 1024].enumerated().map { Level(channels: $1, attention: $0 >= 4) },
       blocks: 2)
 
-    /// Why there is no such network, or nil.
-    var problem: String? {
+    public var problem: String? {
       let sizes = [resolution, channels, blocks, headChannels, groups, pictureChannels] + levels.map(\.channels)
       if levels.isEmpty || levels.count > 16 || sizes.contains(where: { $0 < 1 || $0 > 1 << 16 }) || blocks > 64 {
         return "sizes must be positive, with 1 to 16 levels"
@@ -97,25 +107,21 @@ public final class GuidedUNet: DiffusionModel {
   public static let architecture = "guided-unet"
   public let configuration: Configuration
   public let parameters: ParameterSet
-  public var flopPerEvaluation: Double { configuration.flopPerEvaluation }
   public var resolution: Int { configuration.resolution }
   public var pictureChannels: Int { configuration.pictureChannels }
 
-  private let embedding: (Linear, Linear)  // "time_embed.0", "time_embed.2"
-  private let classEmbedding: Tensor?  // "label_emb.weight"
-  private let input: Conv2d  // "input_blocks.0.0"
-  private let down: [[GuidedLayer]]  // "input_blocks"
-  private let middle: [GuidedLayer]  // "middle_block"
-  private let up: [[GuidedLayer]]  // "output_blocks"
-  private let outputNorm: GroupNorm  // "out.0"
-  private let output: Conv2d  // "out.2"
+  private let embedding: (Linear, Linear)
+  private let classEmbedding: Tensor?
+  private let input: Conv2d
+  private let down: [[GuidedLayer]]
+  private let middle: [GuidedLayer]
+  private let up: [[GuidedLayer]]
+  private let outputNorm: GroupNorm
+  private let output: Conv2d
 
-  public init(
-    _ configuration: Configuration, _ initialization: Initialization, type: ScalarType = .float32
-  ) throws(NetworkError) {
-    if let problem = configuration.problem { throw .badConfiguration(source: Self.architecture, problem) }
+  public init(checked configuration: Configuration, parameters: ParameterSet) {
     self.configuration = configuration
-    parameters = ParameterSet(initialization, type: type)
+    self.parameters = parameters
     let root = parameters.root
     let levels = configuration.levels
     let width = 4 * configuration.channels
