@@ -38,14 +38,10 @@ public struct CacheExchange: Sendable {
   /// Uploads the results of all actions that are in the store.
   /// - Throws: `Cancelled`, `StoreError` or ``ExecutionError``.
   public func push() async throws -> Pushed {
+    let records = try await perform(.report) { $0.stages.flatMap(\.actions).map(\.record) }
     var pushed = Pushed()
-    var keys: [Digest] = []
-    try await walk { actions, records in
-      keys += records.compactMap { $0?.key }
-      pushed.missing += records.count { $0 == nil }
-      return records
-    }
-    for upload in try await cache.upload(keys.uniqued, from: store) {
+    pushed.missing = records.count { $0 == nil }
+    for upload in try await cache.upload(records.compactMap { $0?.key }.uniqued, from: store) {
       guard let upload else {
         pushed.failed += 1
         continue
@@ -57,37 +53,25 @@ public struct CacheExchange: Sendable {
     return pushed
   }
 
-  /// Puts into the store what the cache has of the actions that are not there, stage by stage, and takes note of it as
-  /// of a run.
+  /// Puts into the store what the cache has of the actions that are not there, and takes note of it as of a run.
   /// - Throws: `Cancelled`, `StoreError` or ``ExecutionError``.
   public func pull() async throws -> Pulled {
-    var pulled = Pulled()
-    var keys: [Digest] = []
-    try await walk { actions, records in
-      let places = records.indices.filter { records[$0] == nil && actions[$0] != nil }
-      let fetched = try await cache.fetch(places.compactMap { actions[$0] }, into: store) { _ in }
-      var records = records
-      pulled.cached += records.count { $0 != nil }
-      for (place, record) in zip(places, fetched) { records[place] = record }
-      pulled.fetched += fetched.count { $0 != nil }
-      pulled.missing += records.count { $0 == nil }
-      keys += records.compactMap { $0?.key }
-      return records
-    }
+    let (done, missing) = try await perform(.fetch(from: cache)) { ($0.results, $0.missing) }
+    let fetched = done.count { if case .fetched = $0.status { true } else { false } }
     // It is there to be used: `gc` takes it for what a run has made.
-    if !keys.isEmpty { try store.register(RegisteredRun(of: plan, keys: keys, isWhole: pulled.missing == 0)) }
-    return pulled
+    if !done.isEmpty { try store.register(RegisteredRun(of: plan, keys: done.map(\.key), isWhole: missing == 0)) }
+    return Pulled(cached: done.count - fetched, fetched: fetched, missing: missing)
   }
 
-  /// Goes through the plan, and has `visit` say what there is of each stage's actions, by what is in the store.
-  private func walk(_ visit: ([Action?], [FinishedAction?]) async throws -> [FinishedAction?]) async throws {
-    var resolver = PlanResolver(plan: plan, store: store)
-    for stage in plan.stages {
-      let steps = try resolver.steps(of: stage)
-      let records = try steps.concurrentMap { try $0.finished(in: store) }
-      resolver.settle(LookedUpStage(stage, steps: steps, records: try await visit(steps.map(\.action), records)))
+  /// Goes through the plan, and tells what came of it.
+  private func perform<Told: Sendable>(
+    _ policy: MissingPolicy, _ told: @escaping @Sendable (Scheduler) -> Told
+  ) async throws -> Told {
+    try await onOwnThread {
+      let scheduler = Scheduler(of: plan, in: store, missing: policy)
+      _ = try scheduler.perform()
+      return told(scheduler)
     }
-    store.saveCaches()
   }
 }
 

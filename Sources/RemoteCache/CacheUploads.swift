@@ -34,7 +34,7 @@ final class CacheUploads: SharedCacheUploads {
 
   /// Waits for what is left, while the server takes it and nobody interrupts.
   /// - Returns: of how many actions the results were not uploaded.
-  func finish(_ interruption: Interruption, say: (String) -> Void) async -> Int {
+  func finish(_ interruption: Interruption, say: (String) -> Void) -> Int {
     let start = ContinuousClock.now
     var isSaid = false
     while true {
@@ -44,7 +44,7 @@ final class CacheUploads: SharedCacheUploads {
         say("uploading to the cache what \(Readable.count(waiting, "action")) made")
         isSaid = true
       }
-      try? await Task.sleep(for: .milliseconds(10))
+      Thread.sleep(forTimeInterval: 0.01)
     }
   }
 }

@@ -30,26 +30,3 @@ package final class Action: Sendable {
     return artifact.items.first
   }
 }
-
-/// An action that a walk comes to.
-package struct ResolvedAction: Sendable {
-  package enum Readiness: Sendable {
-    case ready(Action)
-    /// An input is not made yet, so that nothing can be said about the action: the port.
-    case blocked(by: String)
-  }
-
-  package let id: ActionID
-  package let stage: PlannedStage
-  package let readiness: Readiness
-
-  /// Nil where an input is not made yet.
-  package var action: Action? { if case .ready(let action) = readiness { action } else { nil } }
-  package var isReady: Bool { action != nil }
-
-  /// What the store has of it; nil where it is still to be done.
-  package func finished(in store: Store) throws -> FinishedAction? {
-    guard let action, case .hit(let record) = try store.lookup(action.key) else { return nil }
-    return record
-  }
-}

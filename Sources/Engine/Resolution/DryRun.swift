@@ -9,55 +9,43 @@ public struct DryRun: Sendable {
   public let actions: [PlannedAction]
   /// The outputs that are complete.
   public let artifacts: [OutputReference: Artifact]
-  /// By stage id, the steps of stages all of whose inputs are there, and what the store has for them.
-  package let known: [String: LookedUpStage]
+  /// By id, the stages all of whose inputs are there.
+  package let known: [String: ResolvedStage]
   /// What earlier actions tell.
   package let history: History
 
   /// The actions that are done, as far as all inputs of their stages are there.
-  package var doneKeys: [Digest] { known.values.flatMap(\.records).compactMap { $0?.key } }
+  package var doneKeys: [Digest] { known.values.flatMap(\.actions).compactMap { $0.record?.key } }
 
   public var cached: Int { actions.count(where: \.isCached) }
 
-  /// Walks the plan, looking every action up in the store.
+  /// Looks every action up in the store.
   /// - Throws: ``ExecutionError`` or `StoreError`.
   public init(of plan: Plan, in store: Store) throws { try self.init(of: plan, in: store, history: History(of: store)) }
 
   package init(of plan: Plan, in store: Store, history: History) throws {
-    var resolver = PlanResolver(plan: plan, store: store)
-    var actions: [PlannedAction] = []
-    var known: [String: LookedUpStage] = [:]
-    for stage in plan.stages {
-      let steps = try resolver.steps(of: stage)
-      let found = try steps.concurrentMap { try Self.look(at: $0, in: store, history) }
-      actions += try zip(steps, found).map { step, found in
-        PlannedAction(
-          id: step.id, stage: stage, status: found.0,
-          downloads: found.1 == nil ? try Self.downloads(step, in: store) : [])
-      }
-      let looked = LookedUpStage(stage, steps: steps, records: found.map(\.1))
-      if steps.allSatisfy(\.isReady) { known[stage.id] = looked }
-      resolver.settle(looked)
-    }
-    (self.actions, self.artifacts, self.known, self.history) = (actions, resolver.artifacts, known, history)
+    let scheduler = Scheduler(of: plan, in: store, missing: .report, history: history)
+    artifacts = try scheduler.perform()
+    actions = try scheduler.stages.flatMap { stage in try stage.actions.map { try $0.planned(stage.stage, in: store) } }
+    let ready = scheduler.stages.filter { !$0.actions.contains(where: \.isBlocked) }
+    known = Dictionary(ready.map { ($0.stage.id, $0) }) { first, _ in first }
+    self.history = history
   }
+}
 
-  private static func downloads(_ step: ResolvedAction, in store: Store) throws -> [SourceFile] {
-    guard case .ready(let action) = step.readiness else { return [] }
-    return try action.sources.values.joined().filter { try $0.url != nil && !store.hasDownload($0.digest) }
-  }
-
-  private static func look(
-    at step: ResolvedAction, in store: Store, _ history: History
-  ) throws -> (PlannedAction.Status, FinishedAction?) {
-    switch step.readiness {
-    case .blocked(let port): return (.run(.blocked(by: port)), nil)
-    case .ready(let action):
-      switch try store.lookup(action.key) {
-      case .hit(let record): return (.cached, record)
-      case .miss(let miss): return (.run(try history.reason(for: action, miss)), nil)
-      }
+extension ResolvedAction {
+  /// The action as `plan` shows it.
+  fileprivate func planned(_ stage: PlannedStage, in store: Store) throws -> PlannedAction {
+    var downloads: [SourceFile] = []
+    let status: PlannedAction.Status
+    switch state {
+    case .done: status = .cached
+    case .blocked(let port): status = .run(.blocked(by: port))
+    case .missing(let action, let reason):
+      status = .run(reason)
+      downloads = try action.sources.values.joined().filter { try $0.url != nil && !store.hasDownload($0.digest) }
     }
+    return PlannedAction(id: id, stage: stage, status: status, downloads: downloads)
   }
 }
 

@@ -2,54 +2,63 @@ import ArtifactStore
 import Planning
 import StageKit
 
-/// The way through a plan, stage by stage, that `plan` and `run` share: it binds what is known to the inputs of each
-/// action and puts together what each stage made. They differ in what they do with an action that is not in the store.
-package struct PlanResolver {
-  package let plan: Plan
-  package let store: Store
+/// The way through a plan, stage by stage, that every command shares: it binds what is known to the inputs of each
+/// action, looks the action up, and puts together what each stage made. What is done about actions that are missing is
+/// the ``Scheduler``'s to say.
+struct PlanResolver {
+  private let store: Store
   private var states: [OutputReference: ArtifactState] = [:]
 
-  package init(plan: Plan, store: Store) { (self.plan, self.store) = (plan, store) }
+  init(in store: Store) { self.store = store }
 
   /// What is known of an output.
-  package subscript(reference: OutputReference) -> ArtifactState {
+  subscript(reference: OutputReference) -> ArtifactState {
     states[reference] ?? ArtifactState(type: reference.type, entries: nil)
   }
 
   /// The artifacts that are complete.
-  package var artifacts: [OutputReference: Artifact] { states.compactMapValues(\.artifact) }
+  var artifacts: [OutputReference: Artifact] { states.compactMapValues(\.artifact) }
 
-  /// The actions of a stage, all of whose predecessors are settled, in the order of its items.
+  /// A stage, all of whose predecessors are settled, with its actions looked up.
+  /// - Parameters:
+  ///   - choose: which of the actions to look up, where these are not all.
+  ///   - history: tells why actions are missing.
+  ///   - check: stops it.
   /// - Throws: ``ExecutionError`` where the items at two ports do not fit together or a file has gone.
-  package func steps(of stage: PlannedStage) throws -> [ResolvedAction] {
-    var sources: [String: [SourceFile]] = [:]
-    for (name, source) in stage.sources {
-      sources[name] = try source.files.concurrentMap { try digested($0, stage: stage) }
-    }
+  func look(
+    at stage: PlannedStage, choosing choose: (([ResolvedAction]) throws -> [ResolvedAction])? = nil, history: History?,
+    check: @Sendable () throws -> Void
+  ) throws -> ResolvedStage {
+    let (items, sources) = (items(of: stage), try sources(of: stage))
     let bindings = stage.kind.inputs.compactMap { port in
       stage.inputs[port.name].map { Binding(port: port, input: $0, stage: stage, resolver: self) }
     }
-    let items = items(of: stage)
-    return try items.indices.concurrentMap { [sources] index in
-      let item = items[index]
-      let id = ActionID(stage: stage.id, item: item)
+    @Sendable func resolved(_ number: Int) throws -> ResolvedAction {
+      let id = ActionID(stage: stage.id, item: items[number])
       var inputs: [String: BoundInput] = [:]
       for binding in bindings {
-        guard let bound = try binding.bound(to: item) else {
-          return ResolvedAction(id: id, stage: stage, readiness: .blocked(by: binding.port))
+        guard let bound = try binding.bound(to: id.item) else {
+          return ResolvedAction(id: id, state: .blocked(by: binding.port))
         }
         inputs[binding.port] = bound
       }
       var files = sources
-      if case .files(let parameter) = stage.mapping, let own = sources[parameter] { files[parameter] = [own[index]] }
-      return ResolvedAction(
-        id: id, stage: stage,
-        readiness: .ready(Action(id: id, stage: stage, inputs: inputs, sources: files)))
+      if case .files(let parameter) = stage.mapping, let own = sources[parameter] { files[parameter] = [own[number]] }
+      let action = Action(id: id, stage: stage, inputs: inputs, sources: files)
+      return ResolvedAction(id: id, state: .missing(action, .neverRun))
     }
+    @Sendable func lookedUp(_ action: ResolvedAction) throws -> ResolvedAction {
+      try check()
+      return try action.lookedUp(in: store, history)
+    }
+    guard let choose else {
+      return ResolvedStage(stage, try items.indices.concurrentMap { try lookedUp(resolved($0)) })
+    }
+    return ResolvedStage(stage, try choose(items.indices.concurrentMap(resolved)).concurrentMap(lookedUp))
   }
 
   /// Takes note of what a stage made.
-  package mutating func settle(_ stage: LookedUpStage) { states.merge(stage.states) { $1 } }
+  mutating func settle(_ stage: ResolvedStage) { states.merge(stage.states) { $1 } }
 
   /// The items that a stage has an action for; `[nil]` for one action that does it all, or where they are unknown.
   private func items(of stage: PlannedStage) -> [String?] {
@@ -60,6 +69,10 @@ package struct PlanResolver {
       guard case .one(let reference) = stage.inputs[port], let entries = self[reference].entries else { return [nil] }
       return entries.map(\.name)
     }
+  }
+
+  private func sources(of stage: PlannedStage) throws -> [String: [SourceFile]] {
+    try stage.sources.mapValues { source in try source.files.concurrentMap { try digested($0, stage: stage) } }
   }
 
   private func digested(_ file: SourcePath, stage: PlannedStage) throws -> SourceFile {

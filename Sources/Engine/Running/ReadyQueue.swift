@@ -17,8 +17,7 @@ struct ReadyQueue {
   typealias Batch = [Task]
 
   private struct OpenStage {
-    let steps: [ResolvedAction]
-    var records: [FinishedAction?]
+    var actions: [ResolvedAction]
     var unfinished: Int
     /// Those not started, the first of them last.
     var batches: [Batch]
@@ -49,10 +48,9 @@ struct ReadyQueue {
   /// The next stage to open.
   mutating func nextReady() -> Int? { ready.popLast() }
 
-  /// Takes note of a stage's actions: records for those that are done, and how many others there are, batches of which
-  /// are to follow.
-  mutating func open(_ stage: Int, steps: [ResolvedAction], records: [FinishedAction?], unfinished: Int) {
-    opened[stage] = OpenStage(steps: steps, records: records, unfinished: unfinished, batches: [])
+  /// Takes note of a stage's actions, and of how many of them something is to be done about, batches of which may follow.
+  mutating func open(_ stage: Int, _ actions: [ResolvedAction], unfinished: Int) {
+    opened[stage] = OpenStage(actions: actions, unfinished: unfinished, batches: [])
   }
 
   /// Takes note of what is to be executed of an open stage.
@@ -77,19 +75,20 @@ struct ReadyQueue {
     busy.insert(task.stage)
   }
 
-  /// Takes note of what a task made; nil where it failed.
+  /// Takes note of what a task made; nil where it failed or stays missing.
   mutating func finish(_ task: Task, _ record: FinishedAction?) {
-    opened[task.stage]?.records[task.place] = record
+    opened[task.stage]?.actions[task.place].state =
+      record.map { .done(task.action, $0) } ?? .missing(task.action, task.reason)
     opened[task.stage]?.unfinished -= 1
   }
 
   /// What a stage made, once all its actions are finished: it is settled then, and those that waited for it may be
   /// ready.
-  mutating func settled(_ stage: Int) -> (steps: [ResolvedAction], records: [FinishedAction?])? {
+  mutating func settled(_ stage: Int) -> [ResolvedAction]? {
     guard let done = opened[stage], done.unfinished == 0 else { return nil }
     opened[stage] = nil
     pass(stage)
-    return (done.steps, done.records)
+    return done.actions
   }
 
   /// Takes note that a stage is settled.

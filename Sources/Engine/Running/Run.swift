@@ -33,39 +33,44 @@ public struct Run: Sendable {
   public func perform(
     interruption: Interruption = Interruption(), emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async -> RunOutcome {
+    do { return try await onOwnThread { performed(interruption, emit) } } catch { return RunOutcome(error: error) }
+  }
+
+  private func performed(_ interruption: Interruption, _ emit: @escaping @Sendable (RunEvent) -> Void) -> RunOutcome {
     let clock = ContinuousClock()
     let start = clock.now
     var outcome = RunOutcome()
     do {
       let history = History(of: store)
       let dryRun = try DryRun(of: plan, in: store, history: history)
-      store.saveCaches()
       if let problems = problemsAhead(dryRun) { throw problems }
       let cached = dryRun.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
       emit(.planned(actions: dryRun.actions.count, cached: cached))
       let uploads = cache?.uploads(from: store)
-      let executor = Executor(
-        plan: plan, store: store, dryRun: dryRun, options: options,
-        runner: ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit),
-        cache: cache, uploads: uploads, history: history, interruption: interruption, emit: emit)
+      let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
+      let scheduler = Scheduler(
+        of: plan, in: store, missing: MissingPolicy(cache: cache, runner: runner, options: options, uploads: uploads),
+        known: options.forced.isEmpty ? dryRun.known : [:], history: history, interruption: interruption, emit: emit)
       do {
-        try await repairing(emit) { isFirst in
-          if !isFirst { await executor.forget() }
+        try repairing(emit) { isFirst in
+          if !isFirst { scheduler.forget() }
           outcome.error = nil
-          let artifacts = try await executor.run()
+          let artifacts = try scheduler.perform()
           outcome.expectations = try ExpectationResult.all(of: plan, artifacts: artifacts, in: store)
-          outcome.take(actions: await executor.results, skipped: await executor.skipped)
+          outcome.take(actions: scheduler.results, skipped: scheduler.skipped)
           outcome.seconds = (clock.now - start).seconds
           try RunRecord(run: self, outcome: outcome, artifacts: artifacts).write(to: results.place)
           outcome.folder = folder
         }
-      } catch { outcome.error = error }
-      outcome.take(actions: await executor.results, skipped: await executor.skipped)
+      } catch {
+        outcome.error = error
+        outcome.take(actions: scheduler.results, skipped: scheduler.skipped)
+      }
       do {
         let isWhole = outcome.error == nil && options.only.isEmpty
         try store.register(RegisteredRun(of: plan, keys: outcome.actions.map(\.key), isWhole: isWhole))
       } catch { outcome.error = outcome.error ?? error }
-      await finish(uploads, interruption, emit)
+      finish(uploads, interruption, emit)
     } catch { outcome.error = error }
     if outcome.error as? StoreError == .interrupted { outcome.error = Cancelled() }
     outcome.seconds = (clock.now - start).seconds
@@ -85,8 +90,8 @@ public struct Run: Sendable {
   /// Waits for uploads, and says what is left of them.
   private func finish(
     _ uploads: (any SharedCacheUploads)?, _ interruption: Interruption, _ emit: @Sendable (RunEvent) -> Void
-  ) async {
-    guard let left = await uploads?.finish(interruption, say: { emit(.notice($0)) }), left > 0 else { return }
+  ) {
+    guard let left = uploads?.finish(interruption, say: { emit(.notice($0)) }), left > 0 else { return }
     emit(
       .notice("what \(Readable.count(left, "action")) made is not in the cache: `diffusionclip push` uploads it later"))
   }
@@ -107,11 +112,11 @@ public struct Run: Sendable {
 
   /// Does `work` again for as long as it comes upon objects that the store has lost, each for the first time.
   private func repairing(
-    _ emit: @Sendable (RunEvent) -> Void, _ work: (_ isFirst: Bool) async throws -> Void
-  ) async throws {
+    _ emit: @Sendable (RunEvent) -> Void, _ work: (_ isFirst: Bool) throws -> Void
+  ) throws {
     var lost: Set<Digest> = []
     while true {
-      do { return try await work(lost.isEmpty) } catch let error as StoreError {
+      do { return try work(lost.isEmpty) } catch let error as StoreError {
         guard let digest = error.lostObject, lost.insert(digest).inserted else { throw error }
         emit(.repairing(error))
       }
@@ -158,7 +163,7 @@ public struct RunOutcome: Sendable {
 
   /// The actions that failed, in the order of the plan.
   public var failures: [ActionFailure] {
-    actions.compactMap { if case .failed(let failure) = $0.status { failure } else { nil } }
+    actions.compactMap(\.failure)
   }
 
   public var status: ExitStatus {

@@ -23,5 +23,5 @@ package protocol SharedCacheUploads: Sendable {
 
   /// Waits for what is left, while the cache takes it and nobody interrupts.
   /// - Returns: of how many actions the results were not uploaded.
-  func finish(_ interruption: Interruption, say: (String) -> Void) async -> Int
+  func finish(_ interruption: Interruption, say: (String) -> Void) -> Int
 }

@@ -101,87 +101,38 @@ public struct StageExecution: Sendable {
   ) throws -> JSON {
     let clock = ContinuousClock()
     let start = clock.now
-    let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
-    let actions = try interruption.looking(in: store, within: patience, for: chosen)
-    var outcomes: [ActionID: (word: String, record: FinishedAction)] = [:]
-    var tasks: [ReadyQueue.Task] = []
-    for (place, action) in actions.enumerated() {
-      switch try store.lookup(action.key) {
-      case .hit(let record):
-        emit(.cached(action.id))
-        outcomes[action.id] = ("cached", record)
-      case .miss(let miss):
-        tasks.append(ReadyQueue.Task(stage: 0, place: place, action: action, reason: .lost(miss)))
-      }
+    let policy = MissingPolicy(
+      runner: ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit),
+      options: RunOptions(keepsGoing: true), part: .init(stage: stage.id, choose: selected))
+    let results = try interruption.looking(in: store, within: patience) { () -> Result<[ActionResult], any Error> in
+      let scheduler = Scheduler(
+        of: file.plan.only([stage]), in: store, missing: policy, interruption: interruption, emit: emit)
+      do { _ = try scheduler.perform() } catch let error as MissingInputs { return .failure(error.complaint) }
+      return .success(scheduler.results.filter { $0.stage.id == stage.id })
     }
-    var failures: [ActionFailure] = []
-    var batches = tasks.isEmpty ? [] : tasks.parts(ofAtMost: runner.batchSize(like: tasks[0].action)).reversed()
-    while let batch = batches.popLast() {
-      try interruption.check()
-      do {
-        for (task, outcome) in zip(batch, try runner.perform(batch)) {
-          switch outcome {
-          case .ran(let record): outcomes[task.action.id] = ("ran", record)
-          case .cached(let record): outcomes[task.action.id] = ("cached", record)
-          // Another process is running it: it is asked for alone, in the end.
-          case .taken: batches.insert([task], at: 0)
-          }
-        }
-      } catch is BatchFailure {
-        batches += batch.reversed().map { task in
-          var task = task
-          task.isRestarted = true
-          return [task]
-        }
-      } catch let failure as ActionFailure { failures.append(failure) }
-    }
-    store.saveCaches()
-    if let failures = RunFailures(failures) { throw failures }
-    let done = actions.compactMap { action in outcomes[action.id].map { action.receipt(of: $0.record, $0.word) } }
+    if let failures = RunFailures(results.compactMap(\.failure)) { throw failures }
     return [
       "plan": .string(file.digest.hex), "recipe": .string(file.plan.recipe), "file": .string(file.plan.file),
       "stage": .string(stage.id),
-      "actions": .array(done), "seconds": .double((clock.now - start).seconds),
+      "actions": .array(results.map(\.receipt)), "seconds": .double((clock.now - start).seconds),
       "provenance": environment.provenance(
         seconds: (clock.now - start).seconds, megabytes: ProcessMemory.highestMegabytes
       ).json,
     ]
   }
 
-  /// The actions meant, or what their inputs lack.
-  private func chosen() throws -> Result<[Action], any Error> {
-    let needed = file.plan.only([stage])
-    var resolver = PlanResolver(plan: needed, store: store)
-    var missing: [String] = []
-    for other in needed.stages where other.id != stage.id {
-      let steps = try resolver.steps(of: other)
-      let records = try steps.concurrentMap { try $0.finished(in: store) }
-      let found = LookedUpStage(other, steps: steps, records: records)
-      if !found.isComplete { missing.append(other.id) }
-      resolver.settle(found)
-    }
-    // Other items may still be in the making.
-    let steps = try selected(resolver.steps(of: stage))
-    let actions = steps.compactMap(\.action)
-    guard actions.count == steps.count else {
-      return .failure(
-        InputError(
-          "stage '\(stage.id)' needs what is not in the store \(store.folder) yet: execute these first: "
-            + missing.joined(separator: ", ")))
-    }
-    return .success(actions)
-  }
-
+  /// The actions meant.
+  @Sendable
   private func selected(_ steps: [ResolvedAction]) throws -> [ResolvedAction] {
     switch selection {
     case .all: return steps
     // Where the items are not known yet, there is one step, for all of them.
     case .part(let number, let count):
-      return steps.contains { $0.isReady }
+      return steps.contains { !$0.isBlocked }
         ? stride(from: number - 1, to: steps.count, by: count).map { steps[$0] } : steps
     case .items(let items):
       return try items.map { item in
-        guard let step = steps.first(where: { $0.id.item == item || $0.id.item == nil && !$0.isReady }) else {
+        guard let step = steps.first(where: { $0.id.item == item || $0.id.item == nil && $0.isBlocked }) else {
           let names = steps.compactMap(\.id.item)
           throw ExecutionError.unknownStage(
             "\(stage.id)/\(item)", suggestion: Suggestion.nearest(to: item, in: names).map { "\(stage.id)/\($0)" },
@@ -193,11 +144,12 @@ public struct StageExecution: Sendable {
   }
 }
 
-extension Action {
-  fileprivate func receipt(of record: FinishedAction, _ word: String) -> JSON {
-    [
+extension ActionResult {
+  fileprivate var receipt: JSON {
+    let word = if case .ran = status { "ran" } else { "cached" }
+    return [
       "id": .string(id.description), "item": .optional(id.item), "key": .string(key.hex), "status": .string(word),
-      "outputs": .array(record.outputs.map { .object($0.artifact.members(at: $0.port)) }),
+      "outputs": .array((record?.outputs ?? []).map { .object($0.artifact.members(at: $0.port)) }),
     ]
   }
 }

@@ -160,7 +160,7 @@ package struct Report {
   private var graph: String {
     let conditions = stageActions.mapValues { actions in
       let ran = actions.count(where: \.hasRun)
-      let failed = actions.count(where: \.hasFailed)
+      let failed = actions.count { $0.failure != nil }
       let condition: GraphDrawing.Condition = failed > 0 ? .failed : ran > 0 ? .ran : .cached
       let share = condition == .cached ? "\(actions.count)" : "\(max(failed, ran))/\(actions.count)"
       return (condition: condition, note: actions.count == 1 ? condition.rawValue : "\(share) \(condition.rawValue)")
@@ -204,9 +204,4 @@ package struct Report {
     return HTML.table(["", ""], rows.map { $0.map(Escape.markup) })
       + HTML.table(["output", "content digest"], digests.map { $0.map(Escape.markup) }, classes: ["", "digest"])
   }
-}
-
-extension ActionResult {
-  var hasRun: Bool { if case .ran = status { true } else { false } }
-  var hasFailed: Bool { if case .failed = status { true } else { false } }
 }

@@ -54,7 +54,7 @@ public struct Inspection: Sendable {
   private func origin(of output: Output) -> [String: String] {
     guard let stage = plan[output.reference.stage] else { return [:] }
     var origin = ["recipe": plan.recipe, "stage": stage.id, "kind": stage.kind.name]
-    origin["key"] = dryRun.known[stage.id]?.records.first??.key.hex
+    origin["key"] = dryRun.known[stage.id]?.actions.first?.record?.key.hex
     origin["digest"] = output.artifact.digest.hex
     func parameters(of stage: PlannedStage) -> JSON { Value.map(stage.parameters.values).json }
     for (name, value) in stage.parameters.values { origin["parameter.\(name)"] = value.text }
