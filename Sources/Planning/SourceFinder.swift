@@ -206,7 +206,7 @@ struct SourceFinder {
       }
     }
     let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) ?? "nothing"
-    var error = PathError(hint: "mend the link, or remove it: \(path)") {
+    var error = PathError(hint: "repair the link, or remove it: \(path)") {
       "'\(written)' in \($0) takes a link to what is not there: \(path) -> \(target)"
     }
     error.isMissing = true

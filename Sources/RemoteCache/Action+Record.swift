@@ -8,16 +8,23 @@ extension Action {
 
   /// Why a record from elsewhere cannot be this action's; nil where it can.
   func objection(to record: ActionRecord) -> String? {
-    guard record.key == key, Digest(of: record.preimage) == key else { return "it is another action's" }
-    guard record.kind == stage.kind.name, record.revision == stage.kind.revision else { return "its kind is another" }
-    guard Set(record.inputs).isSubset(of: preimage.sets) else { return "its inputs are others" }
+    guard record.key == key, Digest(of: record.preimage) == key else { return "it is the record of another action" }
+    guard record.kind == stage.kind.name, record.revision == stage.kind.revision else {
+      return
+        "it is of kind '\(record.kind)' revision \(record.revision), this action of '\(stage.kind.name)' revision \(stage.kind.revision)"
+    }
+    guard Set(record.inputs).isSubset(of: preimage.sets) else {
+      return "it names inputs that this action does not have"
+    }
     let (cached, declared) = (record.outputs.map(\.port), stage.outputs.map(\.name))
     guard cached == declared else {
       let (found, expected) = (cached.joined(separator: ", "), declared.joined(separator: ", "))
       return "the cached record has outputs \(found); this action declares \(expected)"
     }
     for (output, declared) in zip(record.outputs, stage.outputs) {
-      guard output.artifact.type == declared.type else { return "the type at '\(declared.name)' is another" }
+      guard output.artifact.type == declared.type else {
+        return "output '\(declared.name)' has the type \(output.artifact.type), this action declares \(declared.type)"
+      }
       if let problem = objection(to: output.artifact) { return "\(problem) at '\(declared.name)'" }
     }
     let items = record.outputs.flatMap(\.artifact.items)
@@ -27,19 +34,21 @@ extension Action {
     guard 0..<1e9 ~= figures.seconds, 0..<1e9 ~= figures.peakMegabytes, 0..<1e30 ~= figures.flop,
       figures.evaluations >= 0
     else {
-      return "its provenance makes no sense"
+      return "its provenance is out of range"
     }
     return nil
   }
 
   private func objection(to artifact: Artifact) -> String? {
-    guard artifact.items.allSatisfy({ 0...Self.sizeLimit ~= $0.size }) else { return "an object's size makes no sense" }
+    guard artifact.items.allSatisfy({ 0...Self.sizeLimit ~= $0.size }) else {
+      return "the size of an object is out of range"
+    }
     let names = artifact.items.map(\.name)
     if artifact.type.isItemSet {
-      guard !isItem || names.count == 1 else { return "there are \(names.count) items, not one," }
-      return Set(names).count == names.count && !names.contains("") ? nil : "items lack names of their own"
+      guard !isItem || names.count == 1 else { return "there are \(names.count) items, expected one," }
+      return Set(names).count == names.count && !names.contains("") ? nil : "items have no name, or the same name,"
     }
-    guard !isItem else { return "there is no set" }
+    guard !isItem else { return "there is one object, expected a set," }
     let expected = artifact.type == .diffusion ? names.indices.map(Self.attachedName) : artifact.type.objectNames
     return names == expected.prefix(names.count).map { $0 } ? nil : "the objects' names are wrong"
   }

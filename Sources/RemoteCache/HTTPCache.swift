@@ -123,7 +123,7 @@ public final class HTTPCache: SharedCache {
     guard let data = try asking(.record, { try client.get(url, limit: CacheEntry.limit, check: $0) }) else {
       return nil
     }
-    guard let entry = CacheEntry(data) else { return reject(url, "it is not one") }
+    guard let entry = CacheEntry(data) else { return reject(url, "it is not a record") }
     if settings.trust == .signed {
       guard let signature = entry.signature, settings.signer?.isValid(signature, of: entry.record) == true else {
         complain(.signature, "\(url) is not signed by the secret in DIFFUSIONCLIP_CACHE_KEY: not used")

@@ -121,7 +121,7 @@ public struct Cancelled: Error, Sendable, CustomStringConvertible {
   public init() {}
 
   public var description: String {
-    "interrupted; the same command goes on from here: what is finished is kept, and a training or fine-tuning continues "
-      + "where it was"
+    "interrupted; run the same command to continue: finished work is kept, and a training or fine-tuning resumes where "
+      + "it was"
   }
 }

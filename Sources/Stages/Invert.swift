@@ -24,11 +24,11 @@ struct Invert: BatchedStage {
   var steps = 40
   @Parameter(help: InversionMethod.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
   var method = InversionMethod.ddim
-  @Parameter(1...1000, help: "Network evaluations of a step of fixed_point, at most.") var iterations = 20
+  @Parameter(1...1000, help: "The most network evaluations for one step of fixed_point.") var iterations = 20
   @Parameter(
-    0...1, help: "Of fixed_point: the root mean square by which a step may miss the state that it shall lead to.")
+    0...1, help: "For fixed_point: the largest root mean square by which a step may miss the state that it leads to.")
   var tolerance = 1e-5
-  @Parameter(0...Int.max, help: "Of the noise of edit_friendly.") var seed = 0
+  @Parameter(0...Int.max, help: "Seed of edit_friendly's noise.") var seed = 0
 
   let latents = Output<Latents>()
   let stats = Output<Measurements>()

@@ -15,7 +15,7 @@ struct Metric: Stage {
 
   @Input(help: "The pictures to measure.") var images: Each<Pictures>
   @Input(help: "What to compare them with, picture by picture.") var reference: Matching<Pictures>?
-  @Input(help: "For diversity: the set that each picture is one of.") var population: Whole<Pictures>?
+  @Input(help: "For diversity: the set that the pictures belong to.") var population: Whole<Pictures>?
   @Input(help: "For s_dir.") var clip: Whole<CLIPs>?
   @Input(help: "For identity.") var identity: Whole<IdentityNetworks>?
   @Input(help: "For sc.") var segmenter: Whole<Segmenters>?

@@ -11,7 +11,7 @@ struct Perturb: Stage {
   @Input(help: "Pictures in the model's size.") var images: Each<Pictures>
   let noise = NoiseOptions()
   let start = ReturnStepOptions()
-  @Parameter(0...Int.max, help: "Other seeds give other noise.") var seed = 0
+  @Parameter(0...Int.max, help: "Seed of the noise.") var seed = 0
   @Parameter(
     help:
       "exact: the noise of time t₀, at which sampling starts. official: that of t₀ − 1, as the official code has it.")

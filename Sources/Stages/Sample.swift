@@ -25,12 +25,12 @@ struct Sample: BatchedStage {
   var sampler = Sampler.ddim
   @Parameter(
     help:
-      "Of ddpm and respaced. small: the posterior's (official fixedsmall). large: β (fixedlarge). learned: the model's, as improved DDPM reads it; taken unless given, if the model has one, else small. official: the model's, read as a logarithm."
+      "Variance for ddpm and respaced. small: the posterior's (official fixedsmall). large: β (fixedlarge). learned: the model's, as improved DDPM reads it; taken unless given, if the model has one, else small. official: the model's, read as a logarithm."
   )
   var variance: DDPM.Variance?
   @Parameter(0...1, help: "η: 0 is deterministic, 1 as noisy as DDPM (official --eta).") var eta = 0.0
-  @Parameter(0...Int.max, help: "Of the noise drawn on the way, where there is any.") var seed = 0
-  @Parameter(help: "Divide the weights by their sum, instead of insisting on 1.") var normalize = false
+  @Parameter(0...Int.max, help: "Seed of the noise that the sampler draws, where it draws any.") var seed = 0
+  @Parameter(help: "Divide the weights by their sum, instead of requiring that they sum to 1.") var normalize = false
 
   let images = Output<Pictures>()
 

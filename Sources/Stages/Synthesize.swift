@@ -11,7 +11,7 @@ struct Synthesize: Stage {
   static let revision = 2
 
   @Parameter(1...1_000_000, help: "How many portraits.") var count: Int
-  @Parameter(0...Int.max, help: "Other seeds give other portraits.") var seed = 1
+  @Parameter(0...Int.max, help: "Seed of the portraits.") var seed = 1
   @Parameter(help: "Which people: those that networks are trained on, or others that no training ever sees.")
   var split = PeopleSplit.train
   @Parameter(

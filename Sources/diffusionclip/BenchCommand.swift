@@ -10,7 +10,7 @@ import Stages
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure how fast this machine runs the networks, against the peak of its matrix product.")
+    abstract: "Measure how fast this machine runs the networks, relative to the peak of its matrix product.")
 
   @Option(name: .customLong("case"), help: "Only the cases whose names contain this; may be given several times.")
   var filters: [String] = []
@@ -26,7 +26,7 @@ struct BenchCommand: AsyncParsableCommand {
     transform: path)
   var against: String?
 
-  @Flag(help: "Measure instead how long the program takes where there is next to nothing to do.")
+  @Flag(help: "Measure the runner's overhead instead.")
   var runner = false
 
   @OptionGroup var output: OutputOptions

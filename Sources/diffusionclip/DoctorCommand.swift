@@ -8,7 +8,7 @@ import StageKit
 
 struct DoctorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "doctor", abstract: "Try in a folder all that a store needs, and say whether machines may share it.",
+    commandName: "doctor", abstract: "Test whether a folder can hold a store, and whether machines can share it.",
     discussion: """
       Exit status: 0 it is safe, 3 it is not. What locks do not keep apart is done twice, which is safe. The folder is \
       left as it was found.
@@ -21,7 +21,7 @@ struct DoctorCommand: AsyncParsableCommand {
   @Option(
     name: .customLong("with"),
     help: ArgumentHelp(
-      "Try it together with another machine, on which this starts the program: such as \"ssh node2\".",
+      "Test it together with another machine; this command starts the program there, such as \"ssh node2\".",
       valueName: "command"))
   var command: String?
 

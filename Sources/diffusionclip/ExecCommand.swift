@@ -27,7 +27,7 @@ struct ExecCommand: AsyncParsableCommand {
       "A stage, or one item of it; may be given several times.", valueName: "stage[/item]"))
   var actions: [String] = []
 
-  @Option(help: ArgumentHelp("Of the items of each stage, this part of so many.", valueName: "number/count"))
+  @Option(help: ArgumentHelp("Execute this part of each stage's items.", valueName: "number/count"))
   var part: String?
 
   @Flag(
@@ -37,7 +37,7 @@ struct ExecCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the receipt goes besides the store, where it lies under the plan's digest.", valueName: "file"),
+      "Where to write the receipt, besides the store, which has it under the plan's digest.", valueName: "file"),
     transform: path)
   var receipt: String?
 
@@ -45,7 +45,7 @@ struct ExecCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "For how long to look again for what the stage needs, where that is not in the store yet.", valueName: "seconds"))
+      "How long to wait for the stage's inputs, where they are not in the store yet.", valueName: "seconds"))
   var wait: Double = 0
 
   @OptionGroup var computing: ThreadOptions

@@ -7,7 +7,7 @@ import Stages
 
 struct ExportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Write what a stage of a recipe made as files for other programs.")
+    commandName: "export", abstract: "Export what a stage of a recipe made as files for other programs.")
 
   @OptionGroup var recipe: RecipeOptions
 

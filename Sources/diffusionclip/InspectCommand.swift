@@ -5,7 +5,7 @@ import Stages
 struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Say what is inside a file of weights, which model it is, and what it lacks.")
+    abstract: "Describe a file of weights: its tensors, which model it is, and what it lacks.")
 
   @Argument(help: ArgumentHelp("A file of weights, or a folder with one.", valueName: "file"), transform: path)
   var file: String

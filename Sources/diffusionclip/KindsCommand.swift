@@ -4,7 +4,8 @@ import Reporting
 struct KindsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kinds", abstract: "List the kinds of stages, or explain one.",
-    discussion: "Explained are also 'recipe', the keys of a recipe, and 'expect', what can be expected of a stage.")
+    discussion:
+      "The words 'recipe', the keys of a recipe, and 'expect', what can be expected of a stage, are explained as well.")
 
   @Argument(help: ArgumentHelp("The kind to explain.", valueName: "kind"))
   var name: String?

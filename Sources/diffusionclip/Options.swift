@@ -28,7 +28,7 @@ struct RecipeOptions: ParsableArguments {
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Set a parameter of the recipe anew; may be given several times.", valueName: "name=value"))
+    help: ArgumentHelp("Override a parameter of the recipe; may be given several times.", valueName: "name=value"))
   var overlays: [String] = []
 
   @Option(help: ArgumentHelp("Take the values that the recipe's profile of this name gives.", valueName: "name"))
@@ -129,7 +129,7 @@ struct CacheOptions: ParsableArguments {
 struct FetchOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Whose results are taken from the cache; else $DIFFUSIONCLIP_CACHE_TRUST, else all.", valueName: "all|signed|none"
+      "Which results are taken from the cache; else $DIFFUSIONCLIP_CACHE_TRUST, else all.", valueName: "all|signed|none"
     ))
   var cacheTrust: CacheSettings.Trust?
 }

@@ -9,7 +9,7 @@ import Stages
 
 struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "plan", abstract: "Tell, action by action, what is cached, what would run, and why.")
+    commandName: "plan", abstract: "List the actions: which are cached, which would run, and why.")
 
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
@@ -21,7 +21,7 @@ struct PlanCommand: AsyncParsableCommand {
     transform: path)
   var file: String?
 
-  @Flag(help: "Tell instead what it would take: network evaluations, FLOP, time, memory, and time on some workers.")
+  @Flag(help: "Print the estimated cost instead: network evaluations, FLOP, time, memory, and time on some workers.")
   var cost = false
 
   @OptionGroup var machine: MachineOptions
@@ -75,7 +75,7 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What `bench --json` printed there; without it, what the store's records do not tell is guessed from the speed of this machine.",
+      "The output of `bench --json` there; without it, what the store's records do not tell is estimated from the speed of this machine.",
       valueName: "file"), transform: path)
   var bench: String?
 

@@ -9,8 +9,8 @@ import StageKit
 
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Make everything that a recipe asks for and that is not there yet.",
-    discussion: "For a folder: what all recipes in it ask for, one after the other.")
+    commandName: "run", abstract: "Run a recipe: compute what it asks for and the store does not have yet.",
+    discussion: "For a folder: run all recipes in it, one after the other.")
 
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
@@ -20,7 +20,7 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Whether what is made goes to the cache, too; else $DIFFUSIONCLIP_CACHE_MODE, else read.", valueName: "read|write"
+      "Whether results are uploaded to the cache; else $DIFFUSIONCLIP_CACHE_MODE, else read.", valueName: "read|write"
     ))
   var cacheMode: CacheSettings.Mode?
 
@@ -47,7 +47,7 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(
     parsing: .singleValue,
-    help: ArgumentHelp("Make only this stage and what it needs; may be given several times.", valueName: "stage"))
+    help: ArgumentHelp("Run only this stage and what it needs; may be given several times.", valueName: "stage"))
   var only: [String] = []
 
   @Option(

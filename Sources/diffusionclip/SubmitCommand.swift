@@ -10,7 +10,7 @@ import StageKit
 
 struct SubmitCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "submit", abstract: "Hand what a recipe asks for and the store lacks to a cluster's engine.",
+    commandName: "submit", abstract: "Submit the missing actions of a recipe to Slurm or Snakemake.",
     discussion: """
       The store must be on a file system that all nodes share (`doctor` tests it). Written are a script for Slurm or a \
       Snakefile; --go submits the former.
@@ -29,7 +29,7 @@ struct SubmitCommand: AsyncParsableCommand {
   @Flag(help: "With --go or --status: wait until nothing is left in the queue.")
   var wait = false
 
-  @Flag(help: "Tell how far the jobs are.")
+  @Flag(help: "Print the state of the jobs.")
   var status = false
 
   @Flag(help: "Cancel the jobs that are in the queue.")

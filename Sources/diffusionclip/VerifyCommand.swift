@@ -9,13 +9,13 @@ import StageKit
 
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Read everything in the store and see that it is what it was.",
+    commandName: "verify", abstract: "Read every object in the store and check its digest.",
     discussion: "Exit status: 0 all is well or was repaired, 1 something is damaged or missing.")
 
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
 
-  @Flag(help: "Make again what is damaged or missing, by the recipes that were run.")
+  @Flag(help: "Recompute what is damaged or missing, with the recipes that were run.")
   var repair = false
 
   @OptionGroup var computing: ThreadOptions

@@ -4,7 +4,7 @@ import Reporting
 
 struct WhyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "why", abstract: "Tell what a stage would run for: what changed since it was last done.")
+    commandName: "why", abstract: "Explain why a stage would run: what changed since it was last done.")
 
   @OptionGroup var recipe: RecipeOptions
 

@@ -291,10 +291,10 @@ struct ExecTests {
     #expect(try message { _ in "{" } == "plan.json: expected a plan as `plan --out` writes it, found something else\n")
     #expect(
       try message { $0.replacing("\"plan\": 1", with: "\"plan\": 2") }
-        == "plan.json: a plan of another version of diffusionclip: make it anew with `plan --out`\n")
+        == "plan.json: a plan of another version of diffusionclip: make it again with `plan --out`\n")
     #expect(
       try message { $0.replacing("\"kind\": \"train\"", with: "\"kind\": \"drain\"") }
-        == "plan.json: stages 5: the kind 'drain' is of another version of diffusionclip: make the plan anew\n")
+        == "plan.json: stages 5: the kind 'drain' is of another version of diffusionclip: make the plan again\n")
     for (old, new) in [
       ("int:100", "string:2:no"), ("int:100", "int:100000"), ("\"port\": \"latents\"", "\"port\": \"images\""),
       ("\"mapping\": \"items images\"", "\"mapping\": \"items model\""), ("\"revision\": 1", "\"revision\": \"1\""),

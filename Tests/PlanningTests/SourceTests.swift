@@ -101,7 +101,7 @@ struct SourceTests {
     try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "gone/b.png")
     let dangling = [
       "r.yaml:3:24: error: 'mixed/*.png' in 'images' of 'load' takes a link to what is not there: mixed/b.png -> gone/b.png",
-      "     help: mend the link, or remove it: mixed/b.png",
+      "     help: repair the link, or remove it: mixed/b.png",
     ]
     #expect(try error("images", "mixed/*.png") == dangling)
     #expect(try error("images", "mixed/b.png")[0].contains("takes a link to what is not there"))

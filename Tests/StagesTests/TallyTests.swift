@@ -96,10 +96,10 @@ struct TallyTests {
     #expect(
       message { $0[0][2] = "13" }
         == "row 2 of 'votes', by 'ann', is a vote on trial '13', but the survey has only 12: "
-        + "mend the row, or leave it out")
+        + "correct the row, or leave it out")
     #expect(
       message { $0[11][3] = "Left" }
-        == "row 13 of 'votes', by 'ann', chose 'Left': expected left or right; mend the row, or leave it out")
+        == "row 13 of 'votes', by 'ann', chose 'Left': expected left or right; correct the row, or leave it out")
     #expect(
       message { $0[1][1] = "" }
         == "row 3 of 'votes' has no participant: name one, as votes of one person are counted together")

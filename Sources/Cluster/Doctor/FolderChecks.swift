@@ -48,25 +48,26 @@ struct FolderChecks {
     try Files.create(place("created"), Data("first".utf8))
     do { try Files.create(place("created"), Data("second".utf8)) } catch {
       guard case .system(_, _, EEXIST) = error else { throw error }
-      return (.ok, "of two who make a file, one gets it")
+      return (.ok, "of two processes that create a file, one succeeds")
     }
-    return (.unsafe, "two may make the same file: put the store on another file system")
+    return (.unsafe, "two processes can create the same file: put the store on another file system")
   }
 
   private func writing() throws(StoreError) -> Found {
     let data = Data((0..<1 << 20).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 8) })
     try Files.create(place("written"), data)
     let isSame = try Files.read(place("written")) == data
-    return isSame ? (.ok, "what is written is read again") : (.unsafe, "what is read is not what was written")
+    return isSame
+      ? (.ok, "a file has the bytes that were written") : (.unsafe, "a file has other bytes than were written")
   }
 
   private func folderSync() throws(StoreError) -> Found {
     guard let file = try Files.openFolder(Place(folder)) else { throw .last("open", folder, code: ENOENT) }
     defer { close(file) }
-    if fsync(file) == 0 { return (.ok, "names are on the disk when it says so") }
+    if fsync(file) == 0 { return (.ok, "fsync of a folder works") }
     // The store goes on then.
     try Files.syncFolder(Place(folder))
-    return (.ok, "cannot be had: after a power cut the latest results may have to be made again")
+    return (.ok, "fsync of a folder fails: after a power cut the latest results may have to be computed again")
   }
 
   /// A reader must find the old or the new content while a file is replaced.
@@ -87,37 +88,40 @@ struct FolderChecks {
     try Files.create(place("original"), Data("original".utf8))
     try Files.create(place("rival"), Data("rival".utf8))
     guard Files.link(place("original"), to: place("linked")) == .given else {
-      return (.ok, "there are none: of two results at the same moment the later may count, and work be done twice")
+      return (
+        .ok,
+        "there are no hard links: of two results at the same moment the later one may count, and work may be done twice"
+      )
     }
     if Files.link(place("rival"), to: place("linked")) == .given {
-      return (.unsafe, "a link replaces what is there: put the store on another file system")
+      return (.unsafe, "a hard link replaces a file: put the store on another file system")
     }
-    return (.ok, "of two results the first one counts")
+    return (.ok, "a hard link replaces no file: of two results the first one counts")
   }
 
   /// Between two openings of a file, and of a folder, as between two processes.
   private func locking() throws(StoreError) -> Found {
     try Files.makeFolder(place("locked"))
     guard let lock = try FileLock.exclusive(place("lock")), let folder = try FileLock.folder(place("locked")) else {
-      return (.unsafe, "a lock that nobody has cannot be had")
+      return (.unsafe, "a free lock cannot be taken")
     }
     guard lock.isHeld, folder.isHeld else {
-      return (.ok, "there is none: work may be done twice, and `gc` will not work")
+      return (.ok, "there are no locks: work may be done twice, and `gc` will not work")
     }
     let (second, secondFolder) = (try FileLock.exclusive(place("lock")), try FileLock.folder(place("locked")))
     guard second == nil, secondFolder == nil else {
-      return (.unsafe, "two have the same lock: put the store on another file system")
+      return (.unsafe, "two processes hold one lock: put the store on another file system")
     }
     let (one, other) = (try FileLock.shared(place("shared")), try FileLock.shared(place("shared")))
     let isAlone = try FileLock.alone(place("shared")) != nil
     withExtendedLifetime((lock, folder, one, other)) {}
-    if isAlone { return (.unsafe, "a shared lock keeps nobody out: put the store on another file system") }
-    return (.ok, "two on this machine keep each other out")
+    if isAlone { return (.unsafe, "a shared lock excludes no exclusive one: put the store on another file system") }
+    return (.ok, "locks exclude other processes of this machine")
   }
 
   private func visibility() throws(StoreError) -> Found {
     try Files.create(place("draft"), Data("seen".utf8))
-    guard try Files.status(of: place("shown")) == nil else { return (.unsafe, "a file is there that nobody made") }
+    guard try Files.status(of: place("shown")) == nil else { return (.unsafe, "a file exists that was not created") }
     try Files.move(place("draft"), to: place("shown"))
     let listed = try Files.names(in: folder)
     guard try Files.read(place("shown")) == Data("seen".utf8), listed.contains("shown"), !listed.contains("draft")

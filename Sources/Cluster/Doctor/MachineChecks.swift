@@ -75,7 +75,7 @@ struct MachineChecks {
       try here { () throws(StoreError) in try Files.replace(place(name), with: Data("old".utf8)) }
       guard try ask("await \(name) old", within: Answerer.patience + 30).first == "seen" else { return judged(nil) }
     } else if before == "absence" {
-      guard try ask("look \(name)") == ["absent"] else { return (.unsafe, "a file is there that nobody made") }
+      guard try ask("look \(name)") == ["absent"] else { return (.unsafe, "a file exists that was not created") }
     }
     try here { () throws(StoreError) in try Files.replace(place(name), with: Data("new".utf8)) }
     let answer = try ask("await \(name) new", within: Answerer.patience + 30)
@@ -85,7 +85,7 @@ struct MachineChecks {
   /// The other way round.
   private func appearanceHere() throws(Problem) -> Found {
     guard try here({ () throws(StoreError) in try Files.status(of: place("from-there")) }) == nil else {
-      return (.unsafe, "a file is there that nobody made")
+      return (.unsafe, "a file exists that was not created")
     }
     _ = try ask("make from-there new")
     return judged(

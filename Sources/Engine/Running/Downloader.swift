@@ -56,7 +56,7 @@ struct DownloadFailure: Error, CustomStringConvertible {
         "\(cause). Or fetch the file elsewhere and put it at \(file.path) (its SHA-256 has to be \(file.digest.hex)), "
           + "or name a file of this machine in the recipe"
       case .diskFull: "\(cause); free some space, then run again"
-      case .disk, .unreadable: "\(cause); run again once that is mended: what has arrived is kept"
+      case .disk, .unreadable: "\(cause); solve that, then run again: what has arrived is kept"
       }
   }
 

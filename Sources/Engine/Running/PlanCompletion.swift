@@ -73,7 +73,7 @@ public struct UnfinishedPlan: Error, CustomStringConvertible {
     let stages = missing.map(\.stage).uniqued
     let names = stages.prefix(12).joined(separator: ", ") + (stages.count > 12 ? " and \(stages.count - 12) more" : "")
     return
-      "\(missing.count) of \(count) actions are not done, of the stages \(names): see what their jobs say, mend it, "
+      "\(missing.count) of \(count) actions are not done, of the stages \(names): see what their jobs say, solve the problem, "
       + "and submit again; what is done is kept"
   }
 }

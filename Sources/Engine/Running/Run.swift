@@ -104,9 +104,9 @@ public struct Run: Sendable {
       try RunRecord(run: self, outcome: outcome, artifacts: [:]).write(to: results.place)
       return nil
     } catch {
-      let problem = "that this one failed could not be written (\(error))"
+      let problem = "the record of this failed run could not be written (\(error))"
       let hasEarlier = ((try? Files.status(of: folder + "/run.json")) ?? nil) != nil
-      return hasEarlier ? "what is in \(folder) is an earlier run's: \(problem)" : "\(folder): \(problem)"
+      return hasEarlier ? "\(folder) has the results of an earlier run: \(problem)" : "\(folder): \(problem)"
     }
   }
 

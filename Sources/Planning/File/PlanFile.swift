@@ -22,7 +22,7 @@ public struct PlanFile: Sendable {
     }
     let reader = PlanReader(json: json, place: source)
     guard try reader.int("plan") == Self.version, try reader.int("numerics") == numericsRevision else {
-      throw InputError("\(source): a plan of another version of diffusionclip: make it anew with `plan --out`")
+      throw InputError("\(source): a plan of another version of diffusionclip: make it again with `plan --out`")
     }
     plan = try reader.plan(kinds: kinds)
     digest = Digest(of: data)

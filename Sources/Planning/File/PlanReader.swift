@@ -10,7 +10,7 @@ struct PlanReader {
   let place: String
 
   func fail(_ member: String) -> InputError {
-    InputError("\(place): '\(member)' is missing or wrong; the plan is damaged: make it anew with `plan --out`")
+    InputError("\(place): '\(member)' is missing or wrong; the plan is damaged: make it again with `plan --out`")
   }
 
   func int(_ member: String) throws -> Int { try wanted(json[member]?.int, member) }
@@ -74,7 +74,7 @@ struct PlanReader {
   func stage(kinds: [StageKind], _ items: KnownItems) throws -> PlannedStage {
     let name = try string("kind")
     guard let kind = kinds.first(where: { $0.name == name }), try int("revision") == kind.revision else {
-      throw InputError("\(place): the kind '\(name)' is of another version of diffusionclip: make the plan anew")
+      throw InputError("\(place): the kind '\(name)' is of another version of diffusionclip: make the plan again")
     }
     let values = Dictionary(uniqueKeysWithValues: try values("parameters").map { ($0.key, $0.value) })
     let declared = Dictionary(uniqueKeysWithValues: kind.parameters.map { ($0.name, $0) })

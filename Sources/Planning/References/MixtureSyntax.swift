@@ -92,7 +92,7 @@ struct MixtureSyntax {
     if abs(sum - 1) > Self.tolerance {
       problems.report(
         "the weights of \(subject) sum to \((sum * 1e6).rounded() / 1e6), not to 1", at: node.location,
-        hint: "mend a weight, or add 'normalize: true' to the stage", notes: node.notes)
+        hint: "change a weight, or add 'normalize: true' to the stage", notes: node.notes)
     }
     return weights
   }

@@ -29,7 +29,7 @@ public struct KindReference: Sendable {
     let suggestion = Suggestion.nearest(to: name, in: kinds.map(\.name)).map { "did you mean '\($0)'? " } ?? ""
     throw InputError(
       "there is no stage kind '\(name.abridged)'; \(suggestion)there are " + kinds.map(\.name).joined(separator: ", ")
-        + "; explained are recipe and expect, too")
+        + "; 'recipe' and 'expect' are explained, too")
   }
 
   /// A line for each kind.

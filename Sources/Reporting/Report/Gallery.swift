@@ -99,6 +99,6 @@ public struct Gallery {
       let stage = Escape.markdownCode(text("stage"))
       return "- \(stage): \(Escape.markdown("\(text("measure")) \(text("expected")), but \(value)"))\n"
     }
-    return "Of \(count), not held:\n\n" + list.joined()
+    return "Not held, of \(count):\n\n" + list.joined()
   }
 }

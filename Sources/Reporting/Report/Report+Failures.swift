@@ -30,7 +30,7 @@ extension Report {
       body += "\(Self.listed(outcome.skipped.map(\.description)))</p>\n"
     }
     if !record.earlierFiles.isEmpty {
-      body += "<p>Of earlier runs, in this folder: \(Self.listed(record.earlierFiles))</p>\n"
+      body += "<p>Files of earlier runs are in this folder, too: \(Self.listed(record.earlierFiles))</p>\n"
     }
     return body
   }

@@ -14,11 +14,11 @@ struct Finetune: Stage {
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 12)
 
   @Input(help: "The model that the latents were inverted with.") var model: Whole<DiffusionModels>
-  @Input(help: "Latents with their images: what it learns on.") var latents: Whole<Latents>
+  @Input(help: "Latents with their images: the training data.") var latents: Whole<Latents>
   @Input(help: "The CLIP that guides.") var clip: Whole<CLIPs>
   @Input(help: "A face recognition network, for the identity loss.") var identity: Whole<IdentityNetworks>?
-  @Parameter(help: "What the images show (official --src_txts).") var source = "face"
-  @Parameter(help: "What they shall show (official --trg_txts).") var target: String
+  @Parameter(help: "Text for what the images show (official --src_txts).") var source = "face"
+  @Parameter(help: "Text for what the images shall show (official --trg_txts).") var target: String
   @Parameter(1...200, help: "S_gen while training: network evaluations per image.") var steps = 6
   @Parameter(
     help:
@@ -27,7 +27,7 @@ struct Finetune: Stage {
   var method = Method.model
   @Parameter(
     help:
-      "Of the method `model`. full, unless given: exact, through all steps. per_step: an update at every step, on the predicted x₀. per_step_official: the same without a gradient of the identity loss."
+      "How the method `model` computes gradients. full, unless given: exact, through all steps. per_step: an update at every step, on the predicted x₀. per_step_official: the same without a gradient of the identity loss."
   )
   var gradient: FineTuning.Gradient?
   let adaptation = AdapterOptions()
@@ -37,30 +37,38 @@ struct Finetune: Stage {
       "Epochs, that is passes over the images; for the method `latent`, updates of each latent (official --n_iter)."
   )
   var epochs = 5
-  @Parameter(1e-9...1, help: "Adam's, of the first epoch.") var learningRate = 4e-6
+  @Parameter(1e-9...1, help: "Adam's learning rate in the first epoch.") var learningRate = 4e-6
   @Parameter(
     0.1...10, help: "lr = learning_rate · lr_gamma^⌊iteration / lr_step_size⌋, as in PyTorch's StepLR.")
   var lrGamma = 1.3
-  @Parameter(1...1_000_000, help: "Iterations; those of an epoch unless given (paper: 1.2 every 50).")
+  @Parameter(
+    1...1_000_000,
+    help: "Iterations between two changes of the learning rate; those of an epoch unless given (paper: 1.2 every 50).")
   var lrStepSize: Int?
-  @Parameter(help: "Which CLIP loss: of directions (paper eq. 9), or of the image with the text (eq. 8).")
+  @Parameter(
+    help: "Which CLIP loss. directional: of directions (paper eq. 9). global: of the image with the text (paper eq. 8)."
+  )
   var clipLoss = ChosenLoss.directional
   @Parameter(help: "log: −log((2 − L)/2), as the official code. cosine: L itself, as the paper.")
   var clipLossForm = CLIPLoss.Form.log
   let looking = CLIPOptions()
-  @Parameter(0...1000, help: "Of the CLIP loss (official --clip_loss_w).") var clipWeight = 3.0
-  @Parameter(0...1000, help: "Of mean |x₀ − x̂₀| (official --l1_loss_w).") var l1Weight = 1.0
+  @Parameter(0...1000, help: "Weight of the CLIP loss (official --clip_loss_w).") var clipWeight = 3.0
+  @Parameter(0...1000, help: "Weight of the L1 loss, mean |x₀ − x̂₀| (official --l1_loss_w).") var l1Weight = 1.0
   @Parameter(
     0...1000,
-    help: "Of 1 − cos of the faces' embeddings; only where `identity` is given (official --id_loss_w).")
+    help:
+      "Weight of the identity loss, 1 − cos of the faces' embeddings, where `identity` is given (official --id_loss_w)."
+  )
   var identityWeight = 1.0
   @Parameter(
     0...Int.max,
-    help: "Of the order of the images, which is the same in every epoch, and of lora's first values.")
+    help: "Seed of the images' order, which is the same in every epoch, and of lora's first values.")
   var seed = 0
   @Parameter(
     0...1_000_000, name: "activation_memory_mb", isSemantic: false,
-    help: "MB that a step may keep for its gradient; the rest is computed twice, to the same result. Left out: all.")
+    help:
+      "MB of activations that a step may keep for its gradient; it computes the rest twice, with the same result. Unlimited unless given."
+  )
   var activationMemory: Int?
   let saving = SavingOptions()
 

@@ -14,7 +14,7 @@ extension StageContext {
         "the PNG has boxes in '\(line.text)': its font has no '\(characters)'"
           + "\(line.characters.count > most ? " and others" : ""). The SVG has the text itself")
     }
-    if drawing.unwritable.count > most { log("so has it in \(drawing.unwritable.count - most) more texts") }
+    if drawing.unwritable.count > most { log("the PNG has boxes in \(drawing.unwritable.count - most) more texts") }
     try write(drawing.render().pngData(), to: figure)
     try write(Data(drawing.svg().utf8), item: Artifact.svg, to: figure)
   }

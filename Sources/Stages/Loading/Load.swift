@@ -19,7 +19,7 @@ struct Load: Stage {
       "Side of the square that pictures are brought to: the short side is scaled, the center of the long one kept.")
   var size: Int?
   let model = ModelHints()
-  @Parameter(help: "What the file's SHA-256 must be; 64 hexadecimal digits. For one file.") var sha256: String?
+  @Parameter(help: "SHA-256 that the one file must have, as 64 hexadecimal digits.") var sha256: String?
 
   var made: [OutputPort]? { source.given.map { OutputPort($0.rawValue, $0) } }
 

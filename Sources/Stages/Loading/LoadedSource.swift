@@ -72,7 +72,9 @@ struct ModelHints: StagePart {
   )
   var label: Int?
   @Parameter(
-    help: "Of a CLIP's transformers, where no file beside its weights tells; quick_gelu, as OpenAI's, unless given.")
+    help:
+      "Activation of a CLIP's transformers, where no file beside its weights tells; quick_gelu, as in OpenAI's models, unless given."
+  )
   var activation: Activation?
 
   enum Activation: String, Choice {

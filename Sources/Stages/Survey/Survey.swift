@@ -17,12 +17,12 @@ struct Survey: Stage {
   @Input(help: "What the first method made; a sweep is collected along its axes.") var first: [Labeled<Pictures>]
   @Input(help: "What the second method made: pictures of the same names at the same places of the sweeps.")
   var second: [Labeled<Pictures>]
-  @Parameter(help: "Stands above each pair.") var question = "Which picture shows the change better?"
+  @Parameter(help: "Text above each pair.") var question = "Which picture shows the change better?"
   @Parameter(help: "What the key calls the two methods, such as [ours, theirs]; as the stages unless given.")
   var names: [String]?
   @Parameter(help: "The page's heading; none unless given.") var title: String?
-  @Parameter(help: "Stand on the page's first screen; none unless given.") var instructions: String?
-  @Parameter(0...Int.max, help: "Of the order, the sides and the choice of pairs.") var seed = 0
+  @Parameter(help: "Text on the page's first screen; none unless given.") var instructions: String?
+  @Parameter(0...Int.max, help: "Seed of the order, the sides and the choice of pairs.") var seed = 0
   @Parameter(
     help: "Which pictures are shown. same: all, and each must be there of both methods. common: those that both have.")
   var items = ShownItems.same

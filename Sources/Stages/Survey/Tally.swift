@@ -13,7 +13,8 @@ struct Tally: Stage {
   @Input(help: "Votes as the page saves them. Of several by the same participant on a trial the last one counts.")
   var votes: [Labeled<Tables>]
   @Parameter(
-    0.5...0.999, help: "Of the intervals from 'low' to 'high', which allow for votes of one participant being alike.")
+    0.5...0.999,
+    help: "Confidence of the intervals from 'low' to 'high', which allow for votes of one participant being alike.")
   var confidence = 0.95
 
   let table = Output<Tables>()
@@ -157,11 +158,11 @@ private struct Vote {
     }
     guard let shown = key.trials[trial] else {
       throw InputError(
-        "\(person) is a vote on trial '\(trial)', but the survey has only \(key.trials.count): mend the row, or leave it out"
+        "\(person) is a vote on trial '\(trial)', but the survey has only \(key.trials.count): correct the row, or leave it out"
       )
     }
     guard choice == "left" || choice == "right" else {
-      throw InputError("\(person) chose '\(choice)': expected left or right; mend the row, or leave it out")
+      throw InputError("\(person) chose '\(choice)': expected left or right; correct the row, or leave it out")
     }
     (self.participant, group) = (participant, shown.group)
     isForFirst = (choice == "left" ? shown.left : shown.right) == key.first

@@ -17,7 +17,7 @@ struct CLIPTraining: StagePart {
   var adversarialEpsilon = 0.0
   @Parameter(
     0...100,
-    help: "Of a loss by which CLIP tells its captions' words from the pictures, so that it learns what is small.")
+    help: "Weight of a loss by which CLIP tells its captions' words from the pictures, to learn small details.")
   var captionLossWeight = 0.0
 }
 

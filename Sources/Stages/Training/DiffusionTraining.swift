@@ -5,11 +5,13 @@ import Tensors
 
 /// What `train` is told of a new diffusion U-Net.
 struct DiffusionTraining: StagePart {
-  @Parameter(4...1024, help: "Of the diffusion U-Net at full resolution; 32 unless given.") var channels: Int?
-  @Parameter(1...64, help: "Channels of its levels; 1, 2, 3, 4 unless given.") var multipliers: [Int]?
-  @Parameter(1...8, help: "Its residual blocks per level; 1 unless given.") var blocks: Int?
-  @Parameter(1...4096, help: "Resolutions at which it has attention; 8 unless given.") var attention: [Int]?
-  @Parameter(1...64, help: "Groups of its normalizations; 8 unless given.") var groups: Int?
+  @Parameter(4...1024, help: "Channels of the diffusion U-Net at full resolution; 32 unless given.") var channels: Int?
+  @Parameter(1...64, help: "Multipliers of the diffusion U-Net's channels, by level; 1, 2, 3, 4 unless given.")
+  var multipliers: [Int]?
+  @Parameter(1...8, help: "Residual blocks of the diffusion U-Net per level; 1 unless given.") var blocks: Int?
+  @Parameter(1...4096, help: "Resolutions at which the diffusion U-Net has attention; 8 unless given.") var attention:
+    [Int]?
+  @Parameter(1...64, help: "Groups of the diffusion U-Net's normalizations; 8 unless given.") var groups: Int?
 
   /// The network that a training begins with, for pictures of so many pixels on a side.
   func configuration(side: Int) -> DDPMUNet.Configuration {

@@ -49,6 +49,6 @@ struct SaveTimer {
 struct SavingOptions: StagePart {
   @Parameter(
     0...86400, name: "checkpoint_every_s", isSemantic: false,
-    help: "Seconds between savings of where it is, for a run that goes on after this one was cut short.")
+    help: "Seconds between two savings of the state, from which an interrupted stage resumes.")
   var interval = 60.0
 }

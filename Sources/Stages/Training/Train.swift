@@ -25,10 +25,10 @@ struct Train: Stage {
   var network: NetworkName
   @Parameter(1...100_000_000, help: "Updates.") var steps: Int
   @Parameter(1...4096, help: "Pictures per update.") var batchSize = 16
-  @Parameter(1e-9...1, help: "The highest; it decays to a hundredth.") var learningRate = 5e-4
-  @Parameter(0...1_000_000, help: "Updates over which the rate rises from 0.") var warmupSteps = 200
+  @Parameter(1e-9...1, help: "The highest learning rate; it decays to a hundredth.") var learningRate = 5e-4
+  @Parameter(0...1_000_000, help: "Updates over which the learning rate rises from 0.") var warmupSteps = 200
   @Parameter(0...0.99999, help: "Decay of the moving average that is kept.") var emaDecay = 0.998
-  @Parameter(0...Int.max, help: "Of the first values, the order and the noise.") var seed = 1
+  @Parameter(0...Int.max, help: "Seed of the first values, the order and the noise.") var seed = 1
   let clip = CLIPTraining()
   let unet = DiffusionTraining()
   @Parameter(0...48894, help: "Merges that CLIP's tokenizer learns from the captions; 512 unless given.")
@@ -87,7 +87,7 @@ struct Train: Stage {
       do throws(Divergence) { sum += try run.advance { task.loss(&$0, progress) } } catch {
         if error.isIntact, run.step > 0 { try save(run, losses, sum, counted, context) }
         throw ResultError(
-          "\(error.description(of: run.settings.steps)); lower 'learning_rate' (it is \(run.settings.rate)) or raise 'warmup' (it is \(run.settings.warmup))"
+          "\(error.description(of: run.settings.steps)); lower 'learning_rate' (it is \(run.settings.rate)) or raise 'warmup_steps' (it is \(run.settings.warmup))"
         )
       }
       counted += 1
