@@ -24,16 +24,26 @@ public struct ActionRecord: Sendable, Hashable {
   public struct Output: Sendable, Hashable {
     public let port: String
     public let artifact: Artifact
-    public init(port: String, artifact: Artifact) { (self.port, self.artifact) = (port, artifact) }
+    public init(port: String, artifact: Artifact) {
+      self.port = port
+      self.artifact = artifact
+    }
   }
 
   public init(
     key: Digest, preimage: String, stage: String = "", item: String? = nil, kind: String, revision: Int,
     inputs: [Artifact] = [], outputs: [Output], provenance: Provenance, log: [String]
   ) {
-    (self.key, self.preimage, self.stage, self.item) = (key, preimage, stage, item)
-    (self.kind, self.revision, self.inputs) = (kind, revision, inputs)
-    (self.outputs, self.provenance, self.log) = (outputs, provenance, log)
+    self.key = key
+    self.preimage = preimage
+    self.stage = stage
+    self.item = item
+    self.kind = kind
+    self.revision = revision
+    self.inputs = inputs
+    self.outputs = outputs
+    self.provenance = provenance
+    self.log = log
   }
 }
 
@@ -61,9 +71,15 @@ public struct Provenance: Sendable, Hashable {
     program: String, cpu: String, blas: String, threads: Int, seconds: Double, peakMegabytes: Double, date: String,
     evaluations: Int = 0, flop: Double = 0
   ) {
-    (self.program, self.cpu, self.blas, self.threads) = (program, cpu, blas, threads)
-    (self.seconds, self.peakMegabytes, self.date) = (seconds, peakMegabytes, date)
-    (self.evaluations, self.flop) = (evaluations, flop)
+    self.program = program
+    self.cpu = cpu
+    self.blas = blas
+    self.threads = threads
+    self.seconds = seconds
+    self.peakMegabytes = peakMegabytes
+    self.date = date
+    self.evaluations = evaluations
+    self.flop = flop
   }
 }
 
@@ -121,8 +137,12 @@ extension ActionRecord {
       let provenance = json["provenance"].flatMap(Provenance.init(json:)),
       let outputs = json["outputs"]?.array, let log = json["log"]?.array
     else { return nil }
-    (self.key, self.kind, self.revision, self.preimage) = (key, kind, revision, preimage)
-    (stage, item) = (json["stage"]?.string ?? "", json["item"]?.string)
+    self.key = key
+    self.kind = kind
+    self.revision = revision
+    self.preimage = preimage
+    stage = json["stage"]?.string ?? ""
+    item = json["item"]?.string
     self.provenance = provenance
     inputs = (json["inputs"]?.array ?? []).compactMap(Artifact.init(json:))
     self.outputs = outputs.compactMap(Output.init(json:))

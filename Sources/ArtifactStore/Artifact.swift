@@ -18,7 +18,9 @@ public struct Artifact: Sendable, Hashable {
     public let size: Int
 
     public init(name: String, object: Digest, size: Int) {
-      (self.name, self.object, self.size) = (name, object, size)
+      self.name = name
+      self.object = object
+      self.size = size
     }
   }
 
@@ -28,7 +30,10 @@ public struct Artifact: Sendable, Hashable {
   public let type: ArtifactType
   public let items: [Item]
 
-  public init(type: ArtifactType, items: [Item]) { (self.type, self.items) = (type, items) }
+  public init(type: ArtifactType, items: [Item]) {
+    self.type = type
+    self.items = items
+  }
 
   /// The content digest: over the type and, in order, every item's name and object.
   public var digest: Digest {

@@ -13,7 +13,10 @@ public final class FileLock: Sendable {
   package let isHeld: Bool
 
   private init(_ place: Place, file: Int32, removesFile: Bool, isHeld: Bool = true) {
-    (self.place, self.file, self.removesFile, self.isHeld) = (place, file, removesFile, isHeld)
+    self.place = place
+    self.file = file
+    self.removesFile = removesFile
+    self.isHeld = isHeld
   }
 
   deinit {

@@ -11,7 +11,11 @@ extension Files {
     package let changed: Int
 
     init(device: UInt64, inode: UInt64, size: Int, modified: Int, changed: Int) {
-      (self.device, self.inode, self.size, self.modified, self.changed) = (device, inode, size, modified, changed)
+      self.device = device
+      self.inode = inode
+      self.size = size
+      self.modified = modified
+      self.changed = changed
     }
 
     /// The same file as seen where its device has another number.

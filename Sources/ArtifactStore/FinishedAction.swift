@@ -5,7 +5,9 @@ public final class FinishedAction: Sendable {
   public let provenance: Provenance
 
   init(key: Digest, outputs: [ActionRecord.Output], provenance: Provenance) {
-    (self.key, self.outputs, self.provenance) = (key, outputs, provenance)
+    self.key = key
+    self.outputs = outputs
+    self.provenance = provenance
   }
 
   /// What the action wrote to `port`.

@@ -35,9 +35,15 @@ package struct Place: Sendable {
   package let name: String
 
   /// A path as somebody names it: links are followed.
-  package init(_ path: String) { (folder, name) = (nil, path) }
+  package init(_ path: String) {
+    folder = nil
+    name = path
+  }
 
-  fileprivate init(_ name: String, in folder: Folder) { (self.folder, self.name) = (folder, name) }
+  fileprivate init(_ name: String, in folder: Folder) {
+    self.folder = folder
+    self.name = name
+  }
 
   package var path: String { folder.map { "\($0.path)/\(name)" } ?? name }
 

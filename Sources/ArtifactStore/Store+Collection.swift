@@ -15,8 +15,11 @@ public struct RegisteredRun: Sendable {
   public let date: Double
 
   public init(recipe: String, overlays: [JSON], keys: [Digest], isWhole: Bool = true, date: Double = 0) {
-    (self.recipe, self.overlays, self.keys) = (recipe, overlays, keys)
-    (self.isWhole, self.date) = (isWhole, date)
+    self.recipe = recipe
+    self.overlays = overlays
+    self.keys = keys
+    self.isWhole = isWhole
+    self.date = date
   }
 
   /// The same for the same run.

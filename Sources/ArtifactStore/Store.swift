@@ -56,7 +56,8 @@ public final class Store: Sendable {
     at path: String, for access: Access = .shared, isInterrupted: @escaping @Sendable () -> Bool = { false }
   ) throws(StoreError) {
     folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
-    (mode, self.isInterrupted) = (access, isInterrupted)
+    mode = access
+    self.isInterrupted = isInterrupted
     if access == .reading {
       root = try Folder(at: folder)
       lock = root.exists ? try FileLock.sharedIfThere(root["locks/store"]) : nil
@@ -71,7 +72,8 @@ public final class Store: Sendable {
       lock = try access == .alone ? FileLock.alone(root["locks/store"]) : .shared(root["locks/store"])
       if lock == nil { throw .busy(folder) }
     }
-    (objects, actions) = (try ShardedDirectory(root["objects"]), try ShardedDirectory(root["actions"]))
+    objects = try ShardedDirectory(root["objects"])
+    actions = try ShardedDirectory(root["actions"])
     index = PackedIndex(file: root["index"])
     sources = SourceDigests(file: root["sources"], isInterrupted: isInterrupted)
     if access != .reading { try sweep() }

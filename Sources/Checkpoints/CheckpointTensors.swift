@@ -12,6 +12,8 @@ public struct CheckpointTensors {
   public init(
     tensors: OrderedDictionary<String, Tensor> = [:], metadata: [String: String] = [:], source: String = "checkpoint"
   ) {
-    (self.tensors, self.metadata, self.source) = (tensors, metadata, source)
+    self.tensors = tensors
+    self.metadata = metadata
+    self.source = source
   }
 }

@@ -13,7 +13,11 @@ final class FileBytes: Sendable {
 
   var count: Int { data.count }
 
-  init(_ data: Data) { (self.data, path, watch) = (data, "", nil) }
+  init(_ data: Data) {
+    self.data = data
+    path = ""
+    watch = nil
+  }
 
   deinit { if let watch { cfilefaults_forget(watch) } }
 

@@ -30,7 +30,9 @@ extension Safetensors {
 
     /// - Parameter tensor: of `shape`, called once.
     public init(name: String, shape: [Int], tensor: @escaping () -> Tensor) {
-      (self.name, self.shape, self.tensor) = (name, shape, tensor)
+      self.name = name
+      self.shape = shape
+      self.tensor = tensor
     }
 
     fileprivate var count: Int { shape.reduce(1, *) }

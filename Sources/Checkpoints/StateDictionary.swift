@@ -15,7 +15,10 @@ public struct StateDictionary: Sendable {
     tensors: OrderedDictionary<String, StoredTensor>, note: String? = nil, source: String,
     metadata: [String: String] = [:]
   ) {
-    (self.tensors, self.note, self.source, self.metadata) = (tensors, note, source, metadata)
+    self.tensors = tensors
+    self.note = note
+    self.source = source
+    self.metadata = metadata
   }
 
   /// The weights in memory, as float32.

@@ -52,8 +52,12 @@ public struct StoredTensor: Sendable {
           "shape \(shape), strides \(strides), offset \(offset)")
       }
     }
-    (self.type, self.shape, self.strides, self.offset) = (type, shape, strides, offset)
-    (self.storage, self.file) = (storage, file)
+    self.type = type
+    self.shape = shape
+    self.strides = strides
+    self.offset = offset
+    self.storage = storage
+    self.file = file
   }
 
   /// The number of elements of `shape`; nil where their bytes could not be counted. Axes of size 0 do not excuse others.

@@ -70,9 +70,13 @@ public struct TensorFile: Sendable {
 
   init(_ contents: Contents, bytes: Int, source: String) throws(CheckpointError) {
     try contents.checkSize(bytes: bytes, source: source)
-    (format, self.source, entries) = (contents.format, source, contents.entries)
-    (values, metadata) = (contents.values, contents.metadata)
-    (root, parts) = (contents.root, contents.parts)
+    format = contents.format
+    self.source = source
+    entries = contents.entries
+    values = contents.values
+    metadata = contents.metadata
+    root = contents.root
+    parts = contents.parts
   }
 
   /// A pickle of protocol 2 or later, or PyTorch's magic number in an earlier one.

@@ -26,7 +26,8 @@ struct Snakefile {
   private let places: [String: (rule: String, place: Int)]
 
   init(workflow: Workflow, submission: Submission) {
-    (self.workflow, self.submission) = (workflow, submission)
+    self.workflow = workflow
+    self.submission = submission
     let stages = workflow.division.stages.values
     let groups = OrderedDictionary(grouping: stages) { $0.stage.name }
     let jobs = Dictionary(

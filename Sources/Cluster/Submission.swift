@@ -34,7 +34,10 @@ public struct Submission: Sendable {
   ///   - program: the absolute path of this program, on all nodes.
   ///   - runs: as `run` has it.
   public init(of plan: Plan, in store: Store, program: String, runs: String? = nil) {
-    (self.plan, self.store, self.program, self.runs) = (plan, store, program, runs)
+    self.plan = plan
+    self.store = store
+    self.program = program
+    self.runs = runs
     data = PlanFile.data(of: plan)
     digest = Digest(of: data)
   }

@@ -22,7 +22,7 @@ public struct SubmissionStatus: Sendable {
     public let id: String?
     public let states: [State]
     /// What the first task that failed said last, and where it said it.
-    public let complaint: (line: String, log: String)?
+    public let issue: (line: String, log: String)?
 
     func count(_ state: State) -> Int { states.count { $0 == state } }
   }
@@ -50,8 +50,8 @@ public struct SubmissionStatus: Sendable {
         return [job.id ?? "", Escape.onOneLine(job.name), counts.joined(separator: ", ")]
       })
     for job in jobs {
-      guard let complaint = job.complaint else { continue }
-      text += "\(Escape.onOneLine(job.name)): \(complaint.line)\n  \(complaint.log)\n"
+      guard let issue = job.issue else { continue }
+      text += "\(Escape.onOneLine(job.name)): \(issue.line)\n  \(issue.log)\n"
     }
     return text
   }
@@ -120,14 +120,14 @@ extension Submission {
       }
     }
     let first = states.firstIndex(of: .failed)
-    let complaint = try first.flatMap { place in
+    let issue = try first.flatMap { place in
       try Files.read(logs[place]).flatMap { data in
         String(decoding: data.suffix(4096), as: UTF8.self).split(separator: "\n").last.map {
           (String($0), logs[place].path)
         }
       }
     }
-    return SubmissionStatus.Job(name: name, id: id, states: states, complaint: complaint)
+    return SubmissionStatus.Job(name: name, id: id, states: states, issue: issue)
   }
 
   /// - Throws: `InputError` where jobs of an earlier submission are in the queue.

@@ -24,7 +24,9 @@ public struct Workflow: Sendable {
     public var bundlesQuickStages: Bool
 
     public init(taskSeconds: Double, threads: Int, bundlesQuickStages: Bool) {
-      (self.taskSeconds, self.threads, self.bundlesQuickStages) = (taskSeconds, threads, bundlesQuickStages)
+      self.taskSeconds = taskSeconds
+      self.threads = threads
+      self.bundlesQuickStages = bundlesQuickStages
     }
   }
 
@@ -73,7 +75,8 @@ public struct Workflow: Sendable {
 
   public init(_ cost: CostEstimate, shape: Shape) {
     let division = Partition(cost, shape: shape)
-    (plan, self.division) = (cost.plan, division)
+    plan = cost.plan
+    self.division = division
     let bundles = shape.bundlesQuickStages ? Self.bundles(division) : [:]
     let groups = OrderedDictionary(grouping: division.stages.values) { bundles[$0.stage.id] ?? $0.stage.id }
     var jobs = groups.values.map { Self.job($0, division, shape) }

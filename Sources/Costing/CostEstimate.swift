@@ -74,7 +74,8 @@ public struct CostEstimate: Sendable {
         stage: stage, actions: count, runs: runs, work: estimate.work, seconds: seconds, basis: basis,
         megabytes: Self.megabytes(of: stage, estimate.work, inputs, timing))
     }
-    (self.plan, self.threads) = (plan, threads)
+    self.plan = plan
+    self.threads = threads
   }
 
   /// How many actions a stage has, and how many of them are to run. Items whose names are not known yet stand as one.

@@ -23,7 +23,9 @@ public struct RunnerBenchmark: Sendable {
   public init(
     program: String, picture: @escaping @Sendable (Int) throws -> Data, model: @escaping @Sendable () throws -> Data
   ) {
-    (self.program, self.picture, self.model) = (program, picture, model)
+    self.program = program
+    self.picture = picture
+    self.model = model
   }
 
   /// Takes every figure, in a temporary folder.

@@ -112,7 +112,8 @@ public struct Schedule: Sendable {
         busy += 1
       }
       guard let done = running.popMin() else { return now }
-      (now, busy) = (done.end, busy - 1)
+      now = done.end
+      busy = busy - 1
       for stage in nodes[done.stage].isNeededItemwise {
         itemWaits[stage][done.action] -= 1
         if itemWaits[stage][done.action] == 0, waits[stage] == 0 { enlist(stage, CollectionOfOne(done.action)) }

@@ -54,7 +54,8 @@ public struct CoupledTrajectory: Sendable {
         scaled(earlier, by: Step(t: times.earlier, next: times.later)) * (1 / weights.later)
         - scaled(x, by: Step(t: times.here, next: times.later)) * (weights.here / weights.later)
         - epsilon * (weights.slope * signal(times.later) / weights.later)
-      (earlier, x) = (x, next)
+      earlier = x
+      x = next
       try progress(index + 2)
     }
     return States(latent: x, second: earlier)
@@ -72,7 +73,8 @@ public struct CoupledTrajectory: Sendable {
         scaled(later, by: Step(t: times.later, next: times.earlier)) * weights.later
         + scaled(x, by: Step(t: times.here, next: times.earlier)) * weights.here
         + epsilon * (weights.slope * signal(times.earlier))
-      (later, x) = (x, next)
+      later = x
+      x = next
       try progress(index + 1)
     }
     return x

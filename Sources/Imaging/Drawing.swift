@@ -18,7 +18,8 @@ public struct Drawing: Sendable {
   /// - Throws: ``ImagingError/tooLarge(name:width:height:)`` where it has too many pixels for one picture.
   init(width: Int, height: Int, name: String) throws(ImagingError) {
     try Image.checkSize(width: width, height: height, name: name)
-    (self.width, self.height) = (width, height)
+    self.width = width
+    self.height = height
   }
 
   mutating func draw(_ text: TextLine) {
@@ -76,8 +77,12 @@ struct TextLine: Sendable {
     _ text: String, x: Int, y: Int, style: TextStyle = .body, align alignment: TextAlignment = .leading,
     isUpward: Bool = false
   ) {
-    (self.text, self.x, self.y, self.style) = (text, x, y, style)
-    (self.alignment, self.isUpward) = (alignment, isUpward)
+    self.text = text
+    self.x = x
+    self.y = y
+    self.style = style
+    self.alignment = alignment
+    self.isUpward = isUpward
   }
 }
 

@@ -9,7 +9,10 @@ public struct FigureLayout: Sendable {
     /// Shown under the picture, such as a score.
     public let caption: String?
 
-    public init(_ image: Image, caption: String? = nil) { (self.image, self.caption) = (image, caption) }
+    public init(_ image: Image, caption: String? = nil) {
+      self.image = image
+      self.caption = caption
+    }
   }
 
   /// Tiles from left to right; `nil` leaves a cell empty, and a short row ends early.
@@ -20,7 +23,9 @@ public struct FigureLayout: Sendable {
     public let columns: [String]
 
     public init(_ heading: String, _ tiles: [Tile?], columns: [String] = []) {
-      (self.heading, self.tiles, self.columns) = (heading, tiles, columns)
+      self.heading = heading
+      self.tiles = tiles
+      self.columns = columns
     }
   }
 
@@ -33,7 +38,9 @@ public struct FigureLayout: Sendable {
   public var notes: [String] = []
 
   public init(title: String = "", columns: [String] = [], rows: [Row]) {
-    (self.title, self.columns, self.rows) = (title, columns, rows)
+    self.title = title
+    self.columns = columns
+    self.rows = rows
   }
 
   /// The same figure with at most `count` tiles side by side: longer rows go on below, all of them together. Columns

@@ -16,7 +16,9 @@ public struct Image: Sendable, Equatable {
   public init(width: Int, height: Int, pixels: [UInt8]) {
     precondition(width > 0 && height > 0, "a picture has at least one pixel")
     precondition(pixels.count == width * height * 3, "\(width)x\(height) RGB pixels are not \(pixels.count) bytes")
-    (self.width, self.height, self.pixels) = (width, height, pixels)
+    self.width = width
+    self.height = height
+    self.pixels = pixels
   }
 
   /// A picture of one color.
@@ -52,7 +54,11 @@ public struct Image: Sendable, Equatable {
 public struct Color: Sendable, Hashable {
   public let red, green, blue: UInt8
 
-  public init(red: UInt8, green: UInt8, blue: UInt8) { (self.red, self.green, self.blue) = (red, green, blue) }
+  public init(red: UInt8, green: UInt8, blue: UInt8) {
+    self.red = red
+    self.green = green
+    self.blue = blue
+  }
 
   /// The color with the given 24-bit code, such as `0x0072B2`.
   public init(_ code: UInt32) {

@@ -12,7 +12,9 @@ public struct LinePlot: Sendable {
     public let range: ClosedRange<Double>?
 
     public init(_ label: String, scale: Scale = .linear, range: ClosedRange<Double>? = nil) {
-      (self.label, self.scale, self.range) = (label, scale, range)
+      self.label = label
+      self.scale = scale
+      self.range = range
     }
   }
 
@@ -27,7 +29,9 @@ public struct LinePlot: Sendable {
     public let hasDots: Bool
 
     public init(_ name: String, _ points: [(x: Double, y: Double)], hasDots: Bool = false) {
-      (self.name, self.points, self.hasDots) = (name, points, hasDots)
+      self.name = name
+      self.points = points
+      self.hasDots = hasDots
     }
 
     /// At most 2,000 points, evenly chosen, the last among them.
@@ -47,7 +51,10 @@ public struct LinePlot: Sendable {
   public var height = 400
 
   public init(title: String = "", x: Axis, y: Axis, curves: [Curve]) {
-    (self.title, self.x, self.y, self.curves) = (title, x, y, curves)
+    self.title = title
+    self.x = x
+    self.y = y
+    self.curves = curves
   }
 
   /// Colors that people tell apart whatever their color vision (Okabe and Ito, 2008), in the order of the curves.

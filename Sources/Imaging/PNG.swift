@@ -163,7 +163,7 @@ enum PNG {
       image.deallocate()
     }
 
-    /// What libpng last complained of.
+    /// What libpng last warned of.
     var message: String {
       withUnsafeBytes(of: image.pointee.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }

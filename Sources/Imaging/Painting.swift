@@ -79,7 +79,10 @@ struct Coverage {
 
   /// Nothing is covered yet; what falls outside of the rectangle is left out.
   init(_ rectangle: Rectangle) {
-    (x, y, width, height) = (rectangle.x, rectangle.y, rectangle.width, rectangle.height)
+    x = rectangle.x
+    y = rectangle.y
+    width = rectangle.width
+    height = rectangle.height
     cover = [Float](repeating: 0, count: width * height)
   }
 

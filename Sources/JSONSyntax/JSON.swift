@@ -15,7 +15,10 @@ public enum JSON: Sendable, Hashable {
   public struct Member: Sendable, Hashable {
     public let name: String
     public let value: JSON
-    public init(_ name: String, _ value: JSON) { (self.name, self.value) = (name, value) }
+    public init(_ name: String, _ value: JSON) {
+      self.name = name
+      self.value = value
+    }
   }
 
   /// The first member called `name`. O(members).
@@ -88,7 +91,10 @@ private struct JSONWriter {
   private var depth = 0
   private let isPretty: Bool
 
-  init(isPretty: Bool) { (self.isPretty, indents) = (isPretty, isPretty) }
+  init(isPretty: Bool) {
+    self.isPretty = isPretty
+    indents = isPretty
+  }
 
   mutating func endLine() { append("\n") }
 

@@ -27,7 +27,10 @@ public struct Expectation: Sendable, Hashable {
   public let location: SourceLocation
 
   public init(measure: String, comparison: Comparison, text: String, location: SourceLocation) {
-    (self.measure, self.comparison, self.text, self.location) = (measure, comparison, text, location)
+    self.measure = measure
+    self.comparison = comparison
+    self.text = text
+    self.location = location
   }
 
   /// Whether a measured value meets the expectation; a value that is not a number meets none.

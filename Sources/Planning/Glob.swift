@@ -72,9 +72,11 @@ struct Glob {
         piece += 1
         retry = (letter, piece)
       } else if piece < pieces.count, pieces[piece].takes(letters[letter]) {
-        (letter, piece) = (letter + 1, piece + 1)
+        letter = letter + 1
+        piece = piece + 1
       } else if let again = retry {
-        (letter, piece) = (again.letter + 1, again.piece)
+        letter = again.letter + 1
+        piece = again.piece
         retry = (letter, piece)
       } else {
         return false

@@ -36,7 +36,7 @@ struct KnownItems {
   }
 
   /// What is wrong with a stage that goes through the items at one port and takes those of the same names at others.
-  func complaints(about kind: StageKind, _ mapping: Mapping, _ inputs: [String: PlannedInput]) -> [ValidationIssue] {
+  func issues(about kind: StageKind, _ mapping: Mapping, _ inputs: [String: PlannedInput]) -> [ValidationIssue] {
     guard case .items(let mapped) = mapping, case .one(let set) = inputs[mapped], let names = items[set] else {
       return []
     }

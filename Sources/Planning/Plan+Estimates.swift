@@ -23,8 +23,8 @@ extension Plan {
         outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
       }
       guard isMeant(stage) else { continue }
-      for complaint in estimate.complaints {
-        found[Finding(location: stage.location, message: complaint.message), default: []].append(stage.id)
+      for issue in estimate.issues {
+        found[Finding(location: stage.location, message: issue.message), default: []].append(stage.id)
       }
     }
     let errors = found.map { finding, stages in

@@ -28,8 +28,14 @@ public struct Plan: Sendable {
     parameters: OrderedDictionary<String, Value> = [:], overlays: [String: Value] = [:], stages: [PlannedStage],
     outputs: [OutputReference]
   ) {
-    (self.recipe, self.description, self.file, self.parameters) = (recipe, description, file, parameters)
-    (self.overlays, self.stages, self.outputs, self.source) = (overlays, stages, outputs, source)
+    self.recipe = recipe
+    self.description = description
+    self.file = file
+    self.parameters = parameters
+    self.overlays = overlays
+    self.stages = stages
+    self.outputs = outputs
+    self.source = source
     places = Dictionary(stages.enumerated().map { ($1.id, $0) }) { first, _ in first }
   }
 
@@ -69,10 +75,17 @@ public final class PlannedStage: Sendable {
     expectations: [Expectation] = [], outputs: [OutputPort], location: SourceLocation
   ) {
     id = Self.id(name, at: axes)
-    (self.name, self.axes, self.kind, self.description) = (name, axes, kind, description)
+    self.name = name
+    self.axes = axes
+    self.kind = kind
+    self.description = description
     self.mapping = mapping ?? kind.mapping
-    (self.parameters, self.inputs, self.sources) = (parameters, inputs, sources)
-    (self.expectations, self.outputs, self.location) = (expectations, outputs, location)
+    self.parameters = parameters
+    self.inputs = inputs
+    self.sources = sources
+    self.expectations = expectations
+    self.outputs = outputs
+    self.location = location
     preimage = ActionPreimage.common(kind, parameters)
   }
 
@@ -101,7 +114,9 @@ public struct OutputReference: Sendable, Hashable {
   public let type: ArtifactType
 
   public init(stage: String, port: String, type: ArtifactType) {
-    (self.stage, self.port, self.type) = (stage, port, type)
+    self.stage = stage
+    self.port = port
+    self.type = type
   }
 }
 
@@ -128,7 +143,9 @@ public struct LabeledReference: Sendable, Hashable {
   public let axes: [Axis]
   public let reference: OutputReference
   public init(label: String, axes: [Axis] = [], reference: OutputReference) {
-    (self.label, self.axes, self.reference) = (label, axes, reference)
+    self.label = label
+    self.axes = axes
+    self.reference = reference
   }
 }
 
@@ -150,7 +167,10 @@ public struct PlannedSource: Sendable, Hashable {
   /// At least one, sorted by the UTF-8 of the names; no name comes twice.
   public let files: [SourcePath]
 
-  public init(form: Form, files: [SourcePath]) { (self.form, self.files) = (form, files) }
+  public init(form: Form, files: [SourcePath]) {
+    self.form = form
+    self.files = files
+  }
 }
 
 /// A file outside the store that has not been read.
@@ -169,6 +189,9 @@ public struct SourcePath: Sendable, Hashable {
   /// The path of a file of this machine; nil for one to download.
   public var path: String? { if case .path(let path) = place { path } else { nil } }
 
-  public init(name: String, place: Place) { (self.name, self.place) = (name, place) }
+  public init(name: String, place: Place) {
+    self.name = name
+    self.place = place
+  }
   public init(name: String, path: String) { self.init(name: name, place: .path(path)) }
 }

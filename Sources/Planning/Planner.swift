@@ -144,12 +144,14 @@ private struct Graph {
       let location: SourceLocation
       var found = Problems()
       if number < repeated.count {
-        (scope, location) = (repeated[number].stage.scope, repeated[number].stage.syntax.name.location)
+        scope = repeated[number].stage.scope
+        location = repeated[number].stage.syntax.name.location
         resolver.settle(stage: number)
         size += resolver.size(ofStage: number) ?? 0
       } else {
         let link = expansion.links[number - repeated.count]
-        (scope, location) = (link.scope, link.node.location)
+        scope = link.scope
+        location = link.node.location
         resolver.settle(link: number - repeated.count)
         size += expansion.sweeps.count(along: resolver.reach[number]) ?? 0
       }
@@ -221,12 +223,12 @@ private struct Graph {
     else { return }
     let draft = StageDraft(
       parameters, inputs: inputs, members: known.members, sources: outline.sources, expectations: outline.expectations)
-    let complaints = kind.check(draft) + known.complaints(about: kind, outline.mapping, inputs)
-    for complaint in complaints {
-      let place = complaint.subject.flatMap { outline.place(of: $0) } ?? outline.kindName.location
-      problems.report("'\(kind.name)' of stage '\(outline.syntax.name.text)': \(complaint.message)", at: place)
+    let issues = kind.check(draft) + known.issues(about: kind, outline.mapping, inputs)
+    for issue in issues {
+      let place = issue.subject.flatMap { outline.place(of: $0) } ?? outline.kindName.location
+      problems.report("'\(kind.name)' of stage '\(outline.syntax.name.text)': \(issue.message)", at: place)
     }
-    if complaints.isEmpty, outline.outputs?.isEmpty ?? false {
+    if issues.isEmpty, outline.outputs?.isEmpty ?? false {
       problems.report("stage '\(outline.syntax.name.text)' makes nothing", at: outline.kindName.location)
     }
   }

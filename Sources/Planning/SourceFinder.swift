@@ -139,7 +139,9 @@ struct SourceFinder {
     }
 
     init(suggestion: String? = nil, hint: String? = nil, message: @escaping @Sendable (String) -> String) {
-      (self.message, self.suggestion, self.hint) = (message, suggestion, hint)
+      self.message = message
+      self.suggestion = suggestion
+      self.hint = hint
     }
   }
 

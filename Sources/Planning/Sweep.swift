@@ -13,7 +13,8 @@ struct Sweep {
   private let places: [[Value: [Int]]]
 
   init(names: [String], values: [[Value]]) {
-    (self.names, self.values) = (names, values)
+    self.names = names
+    self.values = values
     labels =
       (1...max(1, names.count)).first { count in Set(values.map { Array($0.prefix(count)) }).count == values.count }
       ?? names.count

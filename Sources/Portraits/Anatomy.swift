@@ -50,7 +50,9 @@ struct Anatomy {
     head = Frame(
       x: 0.04 * pose.shiftX, y: -0.01 + 0.03 * pose.shiftY, scale: 1.14, halfAngle: 0.045 * pose.tilt)
     torso = Frame(x: 0.025 * pose.shiftX, y: 0.0 + 0.02 * pose.shiftY, scale: 1.14, halfAngle: 0)
-    (width, height, jaw) = (person.faceWidth, person.faceHeight, person.jaw)
+    width = person.faceWidth
+    height = person.faceHeight
+    jaw = person.jaw
     let turn = 0.055 * pose.turn
     self.turn = turn
     let lightX = 0.75 * portrait.light

@@ -6,7 +6,8 @@ package struct AttributeHead: Sendable, Hashable {
   package let values: [String]
 
   fileprivate init<Kind: Attribute>(_ kind: Kind.Type) {
-    (name, values) = (kind.name, kind.allCases.map(\.rawValue))
+    name = kind.name
+    values = kind.allCases.map(\.rawValue)
   }
 }
 

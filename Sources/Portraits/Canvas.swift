@@ -91,7 +91,10 @@ struct Box {
   let left, top, right, bottom: Float
 
   init(_ left: Float, _ top: Float, _ right: Float, _ bottom: Float) {
-    (self.left, self.top, self.right, self.bottom) = (left, top, right, bottom)
+    self.left = left
+    self.top = top
+    self.right = right
+    self.bottom = bottom
   }
 
   static let everything = Box(-4, -4, 4, 4)
@@ -107,7 +110,9 @@ struct Frame {
 
   /// Turned clockwise by twice the angle whose tangent is `halfAngle`.
   init(x: Float, y: Float, scale: Float, halfAngle t: Float) {
-    (self.x, self.y, self.scale) = (x, y, scale)
+    self.x = x
+    self.y = y
+    self.scale = scale
     cosine = (1 - t * t) / (1 + t * t)
     sine = 2 * t / (1 + t * t)
   }
@@ -125,8 +130,10 @@ struct Frame {
       for v in [box.top, box.bottom] {
         let px = x + scale * (cosine * u - sine * v)
         let py = y + scale * (sine * u + cosine * v)
-        (lowX, highX) = (min(lowX, px), max(highX, px))
-        (lowY, highY) = (min(lowY, py), max(highY, py))
+        lowX = min(lowX, px)
+        highX = max(highX, px)
+        lowY = min(lowY, py)
+        highY = max(highY, py)
       }
     }
     func range(_ low: Float, _ high: Float) -> Range<Int> {

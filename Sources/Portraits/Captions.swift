@@ -125,7 +125,10 @@ private struct Fact {
   let standsOut: Bool
   let wordings: [Wording]
 
-  private init(_ standsOut: Bool, _ wordings: [Wording]) { (self.standsOut, self.wordings) = (standsOut, wordings) }
+  private init(_ standsOut: Bool, _ wordings: [Wording]) {
+    self.standsOut = standsOut
+    self.wordings = wordings
+  }
 
   static func all(of portrait: Portrait, style: Style) -> [Fact] {
     let judged: [(name: String, fact: Fact)] = [

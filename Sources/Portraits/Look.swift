@@ -39,10 +39,14 @@ struct Look {
     switch portrait.makeup {
     case .none:
       lips = skin * Color(0.86, 0.60, 0.60)
-      (lipStrength, blushStrength, eyeShadowStrength) = (0.8, 0.22, 0)
+      lipStrength = 0.8
+      blushStrength = 0.22
+      eyeShadowStrength = 0
     case .strong:
       lips = Color(0.80, 0.05, 0.16)
-      (lipStrength, blushStrength, eyeShadowStrength) = (1, 1, 0.88)
+      lipStrength = 1
+      blushStrength = 1
+      eyeShadowStrength = 0.88
     }
     eyeShadow = Color(0.47, 0.25, 0.62)
   }
@@ -67,16 +71,23 @@ struct Look {
   }
 
   private mutating func plain(_ color: Color) {
-    (skin, lips, lipStrength) = (color, color * 0.86, 1)
-    (blushStrength, eyeShadowStrength) = (0, 0)
+    skin = color
+    lips = color * 0.86
+    lipStrength = 1
+    blushStrength = 0
+    eyeShadowStrength = 0
   }
 
   /// A model for drawing: skin as pale as the paper, features as dark as a pencil.
   private mutating func bleach() {
     plain(Color(repeating: 0.94))
-    (shade, lips) = (Color(repeating: 0.70), Color(repeating: 0.40))
-    (ink, brows, iris) = (Color(repeating: 0.10), brows * 0.6, Color(repeating: 0.22))
-    (clothing, background) = (mix(clothing, Color(repeating: 0.8), 0.4), Color(repeating: 0.84))
+    shade = Color(repeating: 0.70)
+    lips = Color(repeating: 0.40)
+    ink = Color(repeating: 0.10)
+    brows = brows * 0.6
+    iris = Color(repeating: 0.22)
+    clothing = mix(clothing, Color(repeating: 0.8), 0.4)
+    background = Color(repeating: 0.84)
     hair = mix(hair, Color(repeating: 0.6), 0.25)
     gloss = 0.10
   }
@@ -86,9 +97,13 @@ struct Look {
     shade = Color(0.42, 0.48, 0.40)
     lips = Color(0.30, 0.22, 0.24)
     hair = mix(Self.hair(portrait.hairColor) * 0.45, Color(0.17, 0.19, 0.14), 0.6)
-    (brows, ink) = (Color(0.16, 0.17, 0.11), Color(0.12, 0.13, 0.09))
-    (iris, pupil, sclera) = (Color(0.85, 0.82, 0.52), Color(0.35, 0.10, 0.06), Color(0.90, 0.86, 0.62))
-    (mouthInside, teeth) = (Color(0.20, 0.03, 0.04), Color(0.72, 0.68, 0.42))
+    brows = Color(0.16, 0.17, 0.11)
+    ink = Color(0.12, 0.13, 0.09)
+    iris = Color(0.85, 0.82, 0.52)
+    pupil = Color(0.35, 0.10, 0.06)
+    sclera = Color(0.90, 0.86, 0.62)
+    mouthInside = Color(0.20, 0.03, 0.04)
+    teeth = Color(0.72, 0.68, 0.42)
     background = mix(background * 0.42, Color(0.16, 0.22, 0.19), 0.55)
     clothing = mix(clothing * 0.55, Color(0.25, 0.24, 0.18), 0.5)
     gloss = 0.08
@@ -102,7 +117,8 @@ struct Look {
       Color(0.92, 0.20, 0.14), Color(0.16, 0.62, 0.24), Color(0.13, 0.42, 0.90), Color(0.95, 0.50, 0.08),
     ]
     hair = wigs[Int(portrait.person.id % 4)]
-    (brows, ink) = (Color(0.10, 0.14, 0.50), Color(0.12, 0.10, 0.16))
+    brows = Color(0.10, 0.14, 0.50)
+    ink = Color(0.12, 0.10, 0.16)
     clothing = Color(0.97, 0.80, 0.12)
     background = mix(background, Color(0.98, 0.90, 0.66), 0.35)
   }
@@ -111,11 +127,17 @@ struct Look {
     let marble = Color(0.86, 0.86, 0.85)
     plain(marble)
     shade = Color(0.46, 0.47, 0.50)
-    (lips, hair, brows) = (marble * 0.84, marble * 0.92, marble * 0.70)
-    (iris, pupil, sclera) = (marble * 0.95, marble * 0.95, marble * 0.95)
+    lips = marble * 0.84
+    hair = marble * 0.92
+    brows = marble * 0.70
+    iris = marble * 0.95
+    pupil = marble * 0.95
+    sclera = marble * 0.95
     ink = Color(0.36, 0.37, 0.39)
-    (mouthInside, teeth) = (Color(0.36, 0.37, 0.39), marble)
-    (clothing, frames) = (marble * 0.90, Color(0.50, 0.50, 0.52))
+    mouthInside = Color(0.36, 0.37, 0.39)
+    teeth = marble
+    clothing = marble * 0.90
+    frames = Color(0.50, 0.50, 0.52)
     let grey = (background.x + background.y + background.z) / 3
     background = Color(repeating: 0.20 + 0.22 * grey)
     gloss = 0.16
@@ -126,10 +148,13 @@ struct Look {
     shade = Color(0.42, 0.46, 0.54)
     lips = Color(0.30, 0.33, 0.39)
     hair = Color(0.33, 0.38, 0.46)
-    (brows, ink) = (Color(0.22, 0.25, 0.31), Color(0.14, 0.16, 0.21))
+    brows = Color(0.22, 0.25, 0.31)
+    ink = Color(0.14, 0.16, 0.21)
     iris = portrait.person.eyeColor == .brown ? Color(1, 0.30, 0.16) : Color(0.20, 0.95, 1)
-    (pupil, sclera) = (Color(0.95, 1, 1), Color(0.07, 0.09, 0.13))
-    (mouthInside, teeth) = (Color(0.08, 0.10, 0.14), Color(0.62, 0.68, 0.74))
+    pupil = Color(0.95, 1, 1)
+    sclera = Color(0.07, 0.09, 0.13)
+    mouthInside = Color(0.08, 0.10, 0.14)
+    teeth = Color(0.62, 0.68, 0.74)
     clothing = Color(0.44, 0.49, 0.56)
     background = mix(background * 0.55, Color(0.10, 0.15, 0.24), 0.5)
     gloss = 0.75

@@ -26,18 +26,29 @@ package struct Portrait: Sendable, Hashable {
     package var shiftX, shiftY: Float
 
     package init(turn: Float = 0, tilt: Float = 0, shiftX: Float = 0, shiftY: Float = 0) {
-      (self.turn, self.tilt, self.shiftX, self.shiftY) = (turn, tilt, shiftX, shiftY)
+      self.turn = turn
+      self.tilt = tilt
+      self.shiftX = shiftX
+      self.shiftY = shiftY
     }
   }
 
   /// The person looking straight ahead: natural skin, no makeup, glasses or beard, their usual hair.
   package init(of person: Person) {
     self.person = person
-    (expression, makeup, tan) = (.neutral, .none, .natural)
-    (hairColor, hairLength, curls) = (person.hairColor, person.hairLength, person.curls)
-    (beard, glasses, age) = (.shaven, .none, .young)
-    (background, clothing) = (.blue, .navy)
-    (pose, light) = (Pose(), -0.5)
+    expression = .neutral
+    makeup = .none
+    tan = .natural
+    hairColor = person.hairColor
+    hairLength = person.hairLength
+    curls = person.curls
+    beard = .shaven
+    glasses = .none
+    age = .young
+    background = .blue
+    clothing = .navy
+    pose = Pose()
+    light = -0.5
   }
 
   /// A picture of this person in a random state. Attributes are independent of each other: knowing one tells nothing

@@ -8,7 +8,10 @@ public struct Diagnostic: Error, Sendable, Hashable {
   public struct Note: Sendable, Hashable {
     public let location: SourceLocation
     public let message: String
-    public init(_ message: String, at location: SourceLocation) { (self.message, self.location) = (message, location) }
+    public init(_ message: String, at location: SourceLocation) {
+      self.message = message
+      self.location = location
+    }
 
     /// Says what uses the place that an error is at.
     package static func use(at location: SourceLocation) -> Note { Note("used here", at: location) }
@@ -21,7 +24,10 @@ public struct Diagnostic: Error, Sendable, Hashable {
     public let path: String
     /// What the recipe says of the stage that loads it.
     public let purpose: String?
-    public init(path: String, purpose: String? = nil) { (self.path, self.purpose) = (path, purpose) }
+    public init(path: String, purpose: String? = nil) {
+      self.path = path
+      self.purpose = purpose
+    }
   }
 
   public let location: SourceLocation
@@ -40,8 +46,12 @@ public struct Diagnostic: Error, Sendable, Hashable {
     _ message: String, at location: SourceLocation, suggestion: String? = nil, hint: String? = nil, notes: [Note] = [],
     missing: MissingFile? = nil
   ) {
-    (self.message, self.location, self.suggestion, self.hint) = (message, location, suggestion, hint)
-    (self.notes, self.missing) = (notes, missing)
+    self.message = message
+    self.location = location
+    self.suggestion = suggestion
+    self.hint = hint
+    self.notes = notes
+    self.missing = missing
   }
 
   /// The same error, with more places that have to do with it.

@@ -14,7 +14,9 @@ package struct Node: Sendable {
   package let notes: [Diagnostic.Note]
 
   package init(_ content: Content, at location: SourceLocation, notes: [Diagnostic.Note] = []) {
-    (self.content, self.location, self.notes) = (content, location, notes)
+    self.content = content
+    self.location = location
+    self.notes = notes
   }
 
   /// The same content, used at another place. O(nodes).
@@ -73,7 +75,10 @@ package struct Entry: Sendable {
   package let key: Name
   package let value: Node
 
-  package init(key: Name, value: Node) { (self.key, self.value) = (key, value) }
+  package init(key: Name, value: Node) {
+    self.key = key
+    self.value = value
+  }
 }
 
 /// A name with its place.
@@ -81,7 +86,10 @@ package struct Name: Sendable, Hashable {
   package let text: String
   package let location: SourceLocation
 
-  package init(_ text: String, at location: SourceLocation) { (self.text, self.location) = (text, location) }
+  package init(_ text: String, at location: SourceLocation) {
+    self.text = text
+    self.location = location
+  }
 
   /// What identifiers are, as help for those that are none.
   package static let rule = "names are made of letters, digits, '_' and '-', and start with a letter or '_'"

@@ -78,8 +78,14 @@ extension RecipeDocument {
     if let stages, stages.isEmpty, problems.isEmpty {
       problems.report("the recipe has no stages", at: root.location, hint: example)
     }
-    (self.name, self.description, self.inputs, self.parameters) = (name ?? "", description, inputs, parameters)
-    (self.profiles, self.zips, self.stages, self.outputs) = (profiles, zips, stages ?? [], outputs)
+    self.name = name ?? ""
+    self.description = description
+    self.inputs = inputs
+    self.parameters = parameters
+    self.profiles = profiles
+    self.zips = zips
+    self.stages = stages ?? []
+    self.outputs = outputs
   }
 
   /// The entries of a mapping, or the elements of a list; anything else stands for itself.
@@ -123,7 +129,9 @@ extension StageSyntax {
     if entry.value.mapping != nil || entry.value.isNull, contents.isEmpty {
       problems.report("stage '\(name.text)' has no kind", at: name.location, hint: form)
     }
-    (self.description, self.expectations, self.contents) = (description, expectations, contents)
+    self.description = description
+    self.expectations = expectations
+    self.contents = contents
   }
 }
 

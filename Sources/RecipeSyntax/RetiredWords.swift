@@ -5,7 +5,10 @@ enum RetiredWords {
     /// The candidate that tells that this is the place where the word stood.
     let witness: String
 
-    init(_ word: String, at witness: String? = nil) { (self.word, self.witness) = (word, witness ?? word) }
+    init(_ word: String, at witness: String? = nil) {
+      self.word = word
+      self.witness = witness ?? word
+    }
   }
 
   private static let successors: [String: [Successor]] = {

@@ -17,7 +17,8 @@ package struct Scalar: Sendable, Hashable {
 
   /// A scalar as written; only a plain one can mean anything but a string.
   package init(_ text: String, isPlain: Bool) {
-    (self.text, self.isPlain) = (text, isPlain)
+    self.text = text
+    self.isPlain = isPlain
     meaning = isPlain ? Self.meaning(of: text) : .string
   }
 

@@ -7,7 +7,11 @@ public struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
   /// From 1, in Unicode scalars.
   public let column: Int
 
-  public init(file: String, line: Int, column: Int) { (self.file, self.line, self.column) = (file, line, column) }
+  public init(file: String, line: Int, column: Int) {
+    self.file = file
+    self.line = line
+    self.column = column
+  }
 
   /// `quickstart.yaml:9:40`
   public var description: String { line > 0 ? "\(file):\(line):\(column)" : file }

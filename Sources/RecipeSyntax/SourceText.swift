@@ -6,7 +6,8 @@ public struct SourceText: Sendable {
   private let lines: [Substring]
 
   public init(file: String, text: String) {
-    (self.file, self.text) = (file, text)
+    self.file = file
+    self.text = text
     lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
   }
 

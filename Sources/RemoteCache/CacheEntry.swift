@@ -16,7 +16,10 @@ package struct CacheEntry: Sendable, Hashable {
   /// The most bytes that an entry may have.
   package static let limit = 32 << 20
 
-  package init(record: Data, signature: Data?) { (self.record, self.signature) = (record, signature) }
+  package init(record: Data, signature: Data?) {
+    self.record = record
+    self.signature = signature
+  }
 
   // MARK: As a protocol buffer
 

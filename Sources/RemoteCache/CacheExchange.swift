@@ -12,7 +12,9 @@ public struct CacheExchange: Sendable {
   public let cache: HTTPCache
 
   public init(of plan: Plan, between store: Store, and cache: HTTPCache) {
-    (self.plan, self.store, self.cache) = (plan, store, cache)
+    self.plan = plan
+    self.store = store
+    self.cache = cache
   }
 
   /// What was brought to the cache.

@@ -17,7 +17,10 @@ final class CacheUploads: SharedCacheUploads {
     var failed = 0
   }
 
-  init(to cache: HTTPCache, from store: Store) { (self.cache, self.store) = (cache, store) }
+  init(to cache: HTTPCache, from store: Store) {
+    self.cache = cache
+    self.store = store
+  }
 
   /// Uploads what the action `key` made, some time.
   func add(_ key: Digest) {

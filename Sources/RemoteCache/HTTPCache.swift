@@ -50,8 +50,8 @@ public final class HTTPCache: SharedCache {
     var vain = 0
     var reason = ""
     var refusesUploads = false
-    /// What was complained of: once is enough.
-    var complaints: Set<ValidationIssue> = []
+    /// What was warned of: once is enough.
+    var issues: Set<ValidationIssue> = []
     /// Objects that the server is known to have.
     var known: Set<Digest> = []
     /// Objects that are being uploaded.
@@ -69,7 +69,10 @@ public final class HTTPCache: SharedCache {
   public init(
     _ settings: CacheSettings, interruption: Interruption, isOptional: Bool, say: @escaping @Sendable (String) -> Void
   ) {
-    (self.settings, self.interruption, self.isOptional, self.say) = (settings, interruption, isOptional, say)
+    self.settings = settings
+    self.interruption = interruption
+    self.isOptional = isOptional
+    self.say = say
     client = WebClient(
       credentials: settings.credentials, connecting: min(3, settings.patience), silence: settings.patience,
       pace: Self.bearablePace)
@@ -126,7 +129,7 @@ public final class HTTPCache: SharedCache {
     guard let entry = CacheEntry(data) else { return reject(url, "it is not a record") }
     if settings.trust == .signed {
       guard let signature = entry.signature, settings.signer?.isValid(signature, of: entry.record) == true else {
-        complain(.signature, "\(url) is not signed by the secret in DIFFUSIONCLIP_CACHE_KEY: not used")
+        warn(.signature, "\(url) is not signed by the secret in DIFFUSIONCLIP_CACHE_KEY: not used")
         return nil
       }
     }
@@ -138,7 +141,7 @@ public final class HTTPCache: SharedCache {
   }
 
   private func reject<Made>(_ url: String, _ reason: String) -> Made? {
-    complain(.record, "\(url) is not the record that it should be (\(reason)): not used")
+    warn(.record, "\(url) is not the record that it should be (\(reason)): not used")
     return nil
   }
 
@@ -197,7 +200,7 @@ public final class HTTPCache: SharedCache {
     let path: String
     do throws(StoreError) { path = try store.file(of: digest) } catch {
       guard error.lostObject != nil else { throw error }
-      complain(.loss, "\(error)")
+      warn(.loss, "\(error)")
       return nil
     }
     guard try giving({ try client.put(file: path, at: url(ofObject: digest), check: $0) }) else { return nil }
@@ -232,7 +235,7 @@ public final class HTTPCache: SharedCache {
           return !state.refusesUploads
         }
         if isNews { say("the cache \(settings.url) takes no uploads (it answers \(status))\(hint)") }
-      default: complain(.upload, "the cache \(settings.url) did not take an upload (it answers \(status))")
+      default: warn(.upload, "the cache \(settings.url) did not take an upload (it answers \(status))")
       }
       return false
     }
@@ -267,7 +270,7 @@ public final class HTTPCache: SharedCache {
       case .refused(_, let status, _) where status == 401 || status == 403:
         giveUp("refuses access (it answers \(status)); \(CacheSettings.whereCredentialsBelong)")
       case .wrongContent(let url, _, _), .tooLong(let url, _):
-        complain(.object, "\(url) is not what it should be: not used")
+        warn(.object, "\(url) is not what it should be: not used")
       case .refused(_, let status, _): fail(purpose, "it answers \(status)")
       case .cut(_, _, let reason), .unreachable(_, let reason), .misdirected(_, let reason): fail(purpose, reason)
       case .noLibrary(let problem): giveUp("cannot be asked (\(problem))")
@@ -295,7 +298,7 @@ public final class HTTPCache: SharedCache {
     if isNews { say("the cache \(settings.url) \(reason)\(isOptional ? ": going on without it" : "")") }
   }
 
-  private func complain(_ complaint: ValidationIssue, _ text: String) {
-    if state.withLock({ $0.complaints.insert(complaint).inserted }) { say(text) }
+  private func warn(_ issue: ValidationIssue, _ text: String) {
+    if state.withLock({ $0.issues.insert(issue).inserted }) { say(text) }
   }
 }

@@ -6,7 +6,10 @@ public struct CSV: Sendable, Hashable {
   public let header: [String]
   public let rows: [[String]]
 
-  public init(header: [String], rows: [[String]]) { (self.header, self.rows) = (header, rows) }
+  public init(header: [String], rows: [[String]]) {
+    self.header = header
+    self.rows = rows
+  }
 
   /// Of a file's or an artifact's bytes, in UTF-8 or, with a byte order mark, in UTF-16.
   public init?(_ data: Data) {
@@ -66,7 +69,8 @@ public struct CSV: Sendable, Hashable {
     guard !isQuoted else { return nil }
     finishRow()
     guard let header = rows.first, rows.allSatisfy({ $0.count == header.count }) else { return nil }
-    (self.header, self.rows) = (header, Array(rows.dropFirst()))
+    self.header = header
+    self.rows = Array(rows.dropFirst())
   }
 
   public var text: String {

@@ -6,7 +6,10 @@ public struct Work: Sendable, Hashable {
   /// passes, whatever is computed twice to save memory.
   public var flop: Double
 
-  public init(evaluations: Int, flop: Double) { (self.evaluations, self.flop) = (evaluations, flop) }
+  public init(evaluations: Int, flop: Double) {
+    self.evaluations = evaluations
+    self.flop = flop
+  }
 
   /// Of one evaluation, with what belongs to it; nil where there is none.
   public var flopPerEvaluation: Double? { evaluations > 0 ? flop / Double(evaluations) : nil }
@@ -45,7 +48,10 @@ public struct OutputEstimate: Sendable, Hashable {
   public var columns: TableColumns?
 
   public init(items: Int = 1, bytes: Int, side: Int? = nil, flopPerEvaluation: Double? = nil) {
-    (self.items, self.bytes, self.side, self.flopPerEvaluation) = (items, bytes, side, flopPerEvaluation)
+    self.items = items
+    self.bytes = bytes
+    self.side = side
+    self.flopPerEvaluation = flopPerEvaluation
   }
 }
 
@@ -67,7 +73,10 @@ public struct TableColumns: Sendable, Hashable {
   /// Those that are surely not made of numbers.
   public let texts: Set<String>
 
-  public init(names: [String]?, texts: Set<String>) { (self.names, self.texts) = (names, texts) }
+  public init(names: [String]?, texts: Set<String>) {
+    self.names = names
+    self.texts = texts
+  }
 }
 
 /// What a model demands of texts.
@@ -89,14 +98,17 @@ public struct StageEstimate: Sendable, Hashable {
   /// By port.
   public var outputs: [String: OutputEstimate]
   /// What is sure to go wrong.
-  public var complaints: [ValidationIssue] = []
+  public var issues: [ValidationIssue] = []
 
-  public init(work: Work?, outputs: [String: OutputEstimate]) { (self.work, self.outputs) = (work, outputs) }
+  public init(work: Work?, outputs: [String: OutputEstimate]) {
+    self.work = work
+    self.outputs = outputs
+  }
 
   /// The same, with what is sure to go wrong.
-  public func complaining(_ complaints: [ValidationIssue]) -> StageEstimate {
+  public func reporting(_ issues: [ValidationIssue]) -> StageEstimate {
     var estimate = self
-    estimate.complaints += complaints
+    estimate.issues += issues
     return estimate
   }
 }
@@ -120,8 +132,13 @@ public struct EstimateInput: Sendable {
     parameters: Parameters, inputs: [String: [OutputEstimate]], files: [String: [String]],
     awaitsDownloads: Bool = false, axes: [String: [Axis]] = [:], actions: Int, outputs: [OutputPort]
   ) {
-    (self.parameters, self.inputs, self.files, self.axes) = (parameters, inputs, files, axes)
-    (self.awaitsDownloads, self.actions, self.outputs) = (awaitsDownloads, actions, outputs)
+    self.parameters = parameters
+    self.inputs = inputs
+    self.files = files
+    self.axes = axes
+    self.awaitsDownloads = awaitsDownloads
+    self.actions = actions
+    self.outputs = outputs
   }
 
   /// What is at a port, the first where there are several.

@@ -6,14 +6,19 @@ public struct Mixture<Member: Sendable & Hashable>: Sendable, Hashable {
   public struct Segment: Sendable, Hashable {
     public let from: Int
     public let weights: [Weight]
-    public init(from: Int, weights: [Weight]) { (self.from, self.weights) = (from, weights) }
+    public init(from: Int, weights: [Weight]) {
+      self.from = from
+      self.weights = weights
+    }
   }
   public struct Weight: Sendable, Hashable {
     public let label: String
     public let member: Member
     public let weight: Double
     public init(label: String, member: Member, weight: Double) {
-      (self.label, self.member, self.weight) = (label, member, weight)
+      self.label = label
+      self.member = member
+      self.weight = weight
     }
   }
 

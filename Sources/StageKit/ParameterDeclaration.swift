@@ -42,8 +42,12 @@ public struct ParameterDeclaration: Sendable {
   public init(
     _ name: String, _ kind: Kind, _ presence: Presence, isSemantic: Bool = true, endings: [String] = [], help: String
   ) {
-    (self.name, self.kind, self.presence) = (name, kind, presence)
-    (self.isSemantic, self.endings, self.help) = (isSemantic, endings, help)
+    self.name = name
+    self.kind = kind
+    self.presence = presence
+    self.isSemantic = isSemantic
+    self.endings = endings
+    self.help = help
   }
 }
 

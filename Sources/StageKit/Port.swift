@@ -30,7 +30,11 @@ public struct Port: Sendable {
   public let help: String
 
   public init(_ name: String, _ types: [ArtifactType], arity: Arity = .one, isAligned: Bool = false, help: String) {
-    (self.name, self.types, self.arity, self.isAligned, self.help) = (name, types, arity, isAligned, help)
+    self.name = name
+    self.types = types
+    self.arity = arity
+    self.isAligned = isAligned
+    self.help = help
   }
 }
 
@@ -43,7 +47,8 @@ public struct OutputPort: Sendable, Equatable {
 
   /// - Parameter measures: for `metrics`, where they are known.
   public init(_ name: String, _ type: ArtifactType, measures: [String]? = nil) {
-    (self.name, self.type) = (name, type)
+    self.name = name
+    self.type = type
     self.measures = type == .metrics ? measures : []
   }
 }

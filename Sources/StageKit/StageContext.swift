@@ -65,7 +65,9 @@ public struct LabeledArtifact: Sendable, Hashable {
   public let axes: [Axis]
   public let artifact: Artifact
   public init(label: String, axes: [Axis] = [], artifact: Artifact) {
-    (self.label, self.axes, self.artifact) = (label, axes, artifact)
+    self.label = label
+    self.axes = axes
+    self.artifact = artifact
   }
 }
 
@@ -73,7 +75,10 @@ public struct LabeledArtifact: Sendable, Hashable {
 public struct Axis: Sendable, Hashable, CustomStringConvertible {
   public let name: String
   public let value: Value
-  public init(name: String, value: Value) { (self.name, self.value) = (name, value) }
+  public init(name: String, value: Value) {
+    self.name = name
+    self.value = value
+  }
 
   /// `steps=40`; no two axes are described alike.
   public var description: String { "\(name)=\(value.spelling)" }
@@ -91,7 +96,11 @@ public struct SourceFile: Sendable, Hashable {
   /// How many bytes there are to download, where the recipe says so.
   public let size: Int?
   public init(name: String, path: String, digest: Digest, url: String? = nil, size: Int? = nil) {
-    (self.name, self.path, self.digest, self.url, self.size) = (name, path, digest, url, size)
+    self.name = name
+    self.path = path
+    self.digest = digest
+    self.url = url
+    self.size = size
   }
 }
 
@@ -99,7 +108,10 @@ public struct SourceFile: Sendable, Hashable {
 public struct ProgressValue: Sendable, Hashable {
   public let name: String
   public let value: Double
-  public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
+  public init(_ name: String, _ value: Double) {
+    self.name = name
+    self.value = value
+  }
 }
 
 /// An error that the user can mend: a bad file, an input that does not fit. `run` prints the message as it is.

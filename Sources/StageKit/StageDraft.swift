@@ -9,7 +9,7 @@ public struct StageDraft: Sendable {
   public let members: [String: [Member]]
   /// How many files each given path parameter names.
   public let fileCounts: [String: Int]
-  /// The measures of which the stage expects something. A complaint may be about one of them.
+  /// The measures of which the stage expects something. An issue may be about one of them.
   public let expected: [String]
 
   /// What is bound to a port, as far as it is known before anything runs.
@@ -77,7 +77,10 @@ public struct ValidationIssue: Sendable, Hashable {
   /// What is wrong, then what to do.
   public let message: String
 
-  public init(about subject: String? = nil, _ message: String) { (self.subject, self.message) = (subject, message) }
+  public init(about subject: String? = nil, _ message: String) {
+    self.subject = subject
+    self.message = message
+  }
 
   public init(about subject: StageProperty, _ message: String) { self.init(about: subject.name, message) }
 }

@@ -68,7 +68,10 @@ public struct MemoryNeed: Sendable, Equatable {
   public let megabytes: Int
   public let perInputByte: Int
 
-  public init(megabytes: Int, perInputByte: Int) { (self.megabytes, self.perInputByte) = (megabytes, perInputByte) }
+  public init(megabytes: Int, perInputByte: Int) {
+    self.megabytes = megabytes
+    self.perInputByte = perInputByte
+  }
 
   /// - Parameter size: of all inputs together, in bytes.
   public func bytes(forInputs size: Int) -> Int { megabytes << 20 + perInputByte * size }

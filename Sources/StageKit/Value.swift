@@ -14,7 +14,10 @@ public indirect enum Value: Sendable {
   public struct Entry: Sendable {
     public let key: String
     public let value: Value
-    public init(key: String, value: Value) { (self.key, self.value) = (key, value) }
+    public init(key: String, value: Value) {
+      self.key = key
+      self.value = value
+    }
   }
 
   /// A map whose entries are put in canonical order.

@@ -82,7 +82,10 @@ public struct Benchmark: Sendable {
   struct Layer: Sendable {
     let size: Int, channels: Int, outputs: Int, stride: Int
     init(_ size: Int, _ channels: Int, _ outputs: Int, stride: Int = 1) {
-      (self.size, self.channels, self.outputs, self.stride) = (size, channels, outputs, stride)
+      self.size = size
+      self.channels = channels
+      self.outputs = outputs
+      self.stride = stride
     }
     var name: String { "conv \(channels)-\(outputs) at \(size)\(stride == 1 ? "" : " stride \(stride)")" }
   }

@@ -66,10 +66,11 @@ private struct ShownItems {
   /// - Parameter limit: of the pictures of each set.
   init(_ sets: [(label: String, items: [String])], by align: Figure.Alignment, limit: Int) throws {
     guard align == .name else {
-      (places, gaps) = (sets.map { Array($0.items.indices.prefix(limit)) }, [])
+      places = sets.map { Array($0.items.indices.prefix(limit)) }
+      gaps = []
       return
     }
-    if let complaint = strangers(sets) { throw InputError(complaint) }
+    if let issue = strangers(sets) { throw InputError(issue) }
     var places: [[Int?]] = Array(repeating: [], count: sets.count)
     var gaps: [String] = []
     // Sets of other pictures, as a sweep over sets makes them, have columns of their own.
@@ -82,7 +83,8 @@ private struct ShownItems {
         if !missing.isEmpty { gaps.append("'\(sets[row].label)' has no picture \(missing.quoted)") }
       }
     }
-    (self.places, self.gaps) = (places, gaps)
+    self.places = places
+    self.gaps = gaps
   }
 
   /// The sets that share names, directly or by others between them.

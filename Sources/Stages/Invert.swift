@@ -51,7 +51,7 @@ struct Invert: BatchedStage {
     input.estimate(
       work: input[$model]?.flopPerEvaluation.map { .forward(expectedEvaluations, of: $0) },
       bytes: input[$images].map { latentBytes(ofPicture: $0.bytes) }
-    ).complaining(input.complaints(aboutSizesAt: $images, takenBy: input.all(at: $model)))
+    ).reporting(input.issues(aboutSizesAt: $images, takenBy: input.all(at: $model)))
   }
 
   /// Network evaluations for a picture; of `fixed_point`, which iterates as long as it has to, those of common models.
@@ -166,11 +166,13 @@ private struct InversionStats {
 
   init(evaluations: Int) {
     data = Data("{\"\(Self.evaluations)\":\(evaluations)}".utf8)
-    (self.evaluations, residual) = (evaluations, 0)
+    self.evaluations = evaluations
+    residual = 0
   }
 
   init(_ report: FixedPointInversion.Report) {
-    (evaluations, residual) = (report.evaluations, report.residuals.max() ?? 0)
+    evaluations = report.evaluations
+    residual = report.residuals.max() ?? 0
     let values: [JSON] = [.int(report.evaluations), .double(residual), .int(report.unconverged)]
     let names = [Self.evaluations] + Self.convergence
     data = Data(JSON.object(zip(names, values).map { JSON.Member($0, $1) }).bytes)

@@ -52,14 +52,14 @@ struct Metric: Stage {
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
-    var issues = measures.contains(.sDir) ? input.complaints(aboutDirection: $source, $target, takenBy: $clip) : []
+    var issues = measures.contains(.sDir) ? input.issues(aboutDirection: $source, $target, takenBy: $clip) : []
     let sizes = input[$images]?.sizes ?? [:]
     let side = PixelMeasures.ssimWindow
     let small = sizes.filter { min($0.value.width, $0.value.height) < side }.map(\.key).sorted()
     if measures.contains(.ssim), let name = small.first, let size = sizes[name] {
       issues.append(ValidationIssue(about: $measures, "picture '\(name)' is \(size), but \(Measure.ssimRequirement)"))
     }
-    return input.estimate().complaining(issues)
+    return input.estimate().reporting(issues)
   }
 
   func run(_ context: any StageContext) throws {

@@ -30,7 +30,7 @@ struct Plot: Stage {
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
-    input.estimate().complaining(
+    input.estimate().reporting(
       input.all(at: $curves).compactMap(\.columns).flatMap { columns in
         ([x] + (measures ?? [])).compactMap { issue(about: $0, in: columns) }
       }.uniqued)

@@ -47,7 +47,7 @@ struct Sample: BatchedStage {
     return input.estimate(
       work: flop.isNaN || models.isEmpty ? nil : .forward(steps * models.count, of: flop / Double(models.count)),
       bytes: input[$latents].map { $0.bytes / latentBytes(ofPicture: 1) }
-    ).complaining(input.complaints(aboutSizesAt: $latents, takenBy: models))
+    ).reporting(input.issues(aboutSizesAt: $latents, takenBy: models))
   }
 
   static func batchSize(for item: Data) throws -> Int {

@@ -41,10 +41,10 @@ struct Synthesize: Stage {
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     attributes.entries.compactMap { entry in
-      Portrait.complaint(attribute: entry.name, values: entry.value).map { ValidationIssue(about: $attributes, $0) }
+      Portrait.issue(attribute: entry.name, values: entry.value).map { ValidationIssue(about: $attributes, $0) }
     }
       + counterfactuals.compactMap { name in
-        Portrait.complaint(counterfactual: name).map { ValidationIssue(about: $counterfactuals, $0) }
+        Portrait.issue(counterfactual: name).map { ValidationIssue(about: $counterfactuals, $0) }
       } + $styles.emptiness
   }
 
@@ -83,7 +83,7 @@ struct Synthesize: Stage {
       let name = "portrait-" + String(repeating: "0", count: digits - number.count) + number
       if !counterfactuals.isEmpty {
         let next = styles[(index + 1) % styles.count]
-        let other = portrait.contrast(style, otherStyle: next, in: counterfactuals, &random)
+        let other = portrait.counterfactual(style, otherStyle: next, in: counterfactuals, &random)
         try write(portrait, style, name: name, seed: portraitSeed, emphasis: other.attribute)
         try write(other.portrait, other.style, name: name + "-contrast", seed: portraitSeed, emphasis: other.attribute)
       } else {
@@ -124,7 +124,7 @@ extension Portrait {
   }
 
   /// The same picture with one of the attributes `names` changed, which its style shows, or in the other style.
-  func contrast(
+  func counterfactual(
     _ style: Style, otherStyle: Style, in names: [String], _ random: inout RandomSource
   ) -> (portrait: Portrait, style: Style, attribute: String?) {
     let shown = AttributeSchema.heads.filter { AttributeSchema.shows($0, in: style) }.map(\.name)
@@ -137,15 +137,15 @@ extension Portrait {
     return (changed, style, name)
   }
 
-  /// What is wrong with a contrast in `name`, or nil.
-  static func complaint(counterfactual name: String) -> String? {
+  /// What is wrong with a counterfactual in `name`, or nil.
+  static func issue(counterfactual name: String) -> String? {
     let names = AttributeSchema.heads.map(\.name)
     if names.contains(name) { return nil }
-    return "portraits have no contrast in '\(name)': expected some of \(names.sorted().joined(separator: ", "))"
+    return "portraits have no counterfactual in '\(name)': expected some of \(names.sorted().joined(separator: ", "))"
   }
 
   /// What is wrong with restricting an attribute to these values, or nil.
-  static func complaint(attribute name: String, values: [String]) -> String? {
+  static func issue(attribute name: String, values: [String]) -> String? {
     guard let path = attributePaths[name] else {
       return
         "portraits have no attribute '\(name)': expected one of \(attributePaths.keys.sorted().joined(separator: ", "))"

@@ -112,8 +112,13 @@ struct Convolution: Sendable {
   init(input: [Int], weight: [Int], stride: Int, padding: Padding, type: ScalarType, upsample2x: Bool) {
     precondition(input.count == 4 && weight.count == 4, "a convolution of \(input) with \(weight)")
     precondition(input[3] == weight[2], "\(input[3]) channels meet a weight \(weight)")
-    (items, height, width, channels) = (input[0], input[1], input[2], input[3])
-    (kernelHeight, kernelWidth, outputs) = (weight[0], weight[1], weight[3])
+    items = input[0]
+    height = input[1]
+    width = input[2]
+    channels = input[3]
+    kernelHeight = weight[0]
+    kernelWidth = weight[1]
+    outputs = weight[3]
     self.stride = stride
     self.padding = padding
     self.type = type

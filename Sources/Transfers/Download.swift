@@ -13,7 +13,9 @@ public struct Download: Sendable, Hashable {
   public static let sizeLimit = 16 << 30
 
   public init(url: String, sha256: String, size: Int? = nil) {
-    (self.url, self.sha256, self.size) = (url, sha256, size)
+    self.url = url
+    self.sha256 = sha256
+    self.size = size
   }
 
   /// How patient a download is.
@@ -26,7 +28,9 @@ public struct Download: Sendable, Hashable {
     public var pause: Double
 
     public init(silence: Int = 30, attempts: Int = 4, pause: Double = 1) {
-      (self.silence, self.attempts, self.pause) = (silence, attempts, pause)
+      self.silence = silence
+      self.attempts = attempts
+      self.pause = pause
     }
   }
 
@@ -116,7 +120,10 @@ private final class PartialFile: Transfer.Party {
       close(file)
       throw TransferError.disk(path: path, reason: "it is not a file")
     }
-    (self.path, self.download, self.progress, checkpoint) = (path, download, progress, check)
+    self.path = path
+    self.download = download
+    self.progress = progress
+    checkpoint = check
     count = Int(lseek(file, 0, SEEK_END))
   }
 

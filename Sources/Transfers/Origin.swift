@@ -26,7 +26,9 @@ struct Origin: Hashable {
     var port: Int? = scheme == "https" ? 443 : 80
     if let portStart { port = Int(String(decoding: authority[portStart...].dropFirst(), as: UTF8.self)) }
     guard let port, 1...65535 ~= port else { return nil }
-    (self.scheme, self.host, self.port) = (scheme, String(decoding: host, as: UTF8.self).lowercased(), port)
+    self.scheme = scheme
+    self.host = String(decoding: host, as: UTF8.self).lowercased()
+    self.port = port
   }
 
   /// Whether a URL is one of http or https.

@@ -27,7 +27,10 @@ public final class WebClient: Sendable {
   private let idle = Mutex<[Session]>([])
 
   public init(credentials: Credentials? = nil, connecting: Int, silence: Int, pace: Int = 0) {
-    (self.credentials, self.connecting, self.silence, self.pace) = (credentials, connecting, silence, pace)
+    self.credentials = credentials
+    self.connecting = connecting
+    self.silence = silence
+    self.pace = pace
   }
 
   /// Connections of one thread at a time: whoever took it out of ``idle``, whose lock guards it.
@@ -122,7 +125,10 @@ private final class Answer: Transfer.Party {
     url: String, limit: Int = 1 << 16, checkpoint: @escaping () throws -> Void,
     source: @escaping (Int, UnsafeMutableRawBufferPointer) throws -> Int = { _, _ in 0 }
   ) {
-    (self.url, self.limit, self.checkpoint, self.source) = (url, limit, checkpoint, source)
+    self.url = url
+    self.limit = limit
+    self.checkpoint = checkpoint
+    self.source = source
   }
 
   func begin(at position: Int, size: Int?) throws {

@@ -42,7 +42,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
   /// As ArgumentParser's own, but that nothing of the command line that a message repeats acts on a terminal.
   static func main() async {
     guard Limits.canOpen(16) else {
-      complain("Error: hardly any file can be opened" + Limits.advice(EMFILE))
+      warn("Error: hardly any file can be opened" + Limits.advice(EMFILE))
       exit(withError: ExitCode(ExitStatus.wrongInput.rawValue))
     }
     do {
@@ -56,7 +56,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
     } catch {
       let message = fullMessage(for: error)
       let code = exitCode(for: error)
-      if !message.isEmpty { code.isSuccess ? printText(message + "\n") : complain(message) }
+      if !message.isEmpty { code.isSuccess ? printText(message + "\n") : warn(message) }
       exit(withError: code)
     }
   }

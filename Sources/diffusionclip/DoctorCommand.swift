@@ -54,7 +54,7 @@ struct DoctorCommand: AsyncParsableCommand {
       let token = UUID().uuidString
       let signals = SignalWatch {
         Doctor.cleanUp(after: token, in: path)
-        complain("interrupted; the folder is as it was")
+        warn("interrupted; the folder is as it was")
         _exit(ExitStatus.interrupted.rawValue)
       }
       defer { signals.cancel() }

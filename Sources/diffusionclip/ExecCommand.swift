@@ -106,7 +106,7 @@ struct ExecCommand: AsyncParsableCommand {
         } catch {
           // What does not need this one is done all the same.
           if executions.count == 1 || interruption.isRequested { throw error }
-          complain("\(error)")
+          warn("\(error)")
           let status = ExitStatus(of: error)
           if status.severity > worst?.severity ?? 0 { worst = status }
         }
@@ -125,10 +125,10 @@ struct ExecCommand: AsyncParsableCommand {
         environment: Program.start(threads: computing.threads), patience: wait, interruption: interruption, emit: report
       )
       if !output.json { printText(Summary.text(of: outcome)) }
-      outcome.complaints.forEach(complain)
+      outcome.issues.forEach(warn)
       status = outcome.status
     } catch {
-      complain("\(error)")
+      warn("\(error)")
       status = ExitStatus(of: error)
     }
     try completion.note(status)

@@ -12,7 +12,7 @@ func printText(_ text: String) { StandardStream.output.write(Escape.terminal(tex
 func printLine(_ json: JSON) { StandardStream.output.write(Escape.jsonOnTerminal(json.text) + "\n") }
 
 /// Prints a message for people.
-func complain(_ message: String) { StandardStream.errors.write(Escape.terminal(message) + "\n") }
+func warn(_ message: String) { StandardStream.errors.write(Escape.terminal(message) + "\n") }
 
 /// Tells how a run goes: a program on standard output, or a person on standard error; what only a person can do
 /// something about on standard error in any case.
@@ -29,11 +29,11 @@ func reporter(json: Bool) -> @Sendable (RunEvent) -> Void {
 func reportingErrors(_ work: () async throws -> Void) async throws {
   var status = ExitStatus.done.rawValue
   do { try await work() } catch let exit as ExitCode { status = exit.rawValue } catch {
-    complain("\(error)")
+    warn("\(error)")
     status = ExitStatus(of: error).rawValue
   }
   if let failure = StandardStream.output.failure {
-    complain("the output could not be written: \(failure)")
+    warn("the output could not be written: \(failure)")
     if status == ExitStatus.done.rawValue { status = ExitStatus.stageFailed.rawValue }
   }
   if status != ExitStatus.done.rawValue { throw ExitCode(status) }

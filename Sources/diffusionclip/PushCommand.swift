@@ -58,9 +58,9 @@ private func exchanging(
     let interruption = Interruption()
     let signals = SignalWatch { interruption.request() }
     defer { signals.cancel() }
-    let cache = HTTPCache(settings, interruption: interruption, isOptional: false, say: complain)
+    let cache = HTTPCache(settings, interruption: interruption, isOptional: false, say: warn)
     try await work(CacheExchange(of: plan, between: try store.open(for: plan), and: cache))
-    if let trouble = cache.trouble { complain(trouble) }
+    if let trouble = cache.trouble { warn(trouble) }
     if cache.isAway || cache.trouble != nil { throw ExitCode(ExitStatus.stageFailed.rawValue) }
   }
 }

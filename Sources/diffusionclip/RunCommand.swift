@@ -85,13 +85,13 @@ struct RunCommand: AsyncParsableCommand {
         if runs.count > 1, !output.json { printText("\(run.plan.recipe)\n") }
         let outcome = await run.perform(interruption: interruption, emit: report)
         if !output.json { printText(Summary.text(of: outcome)) }
-        outcome.complaints.forEach(complain)
+        outcome.issues.forEach(warn)
         outcomes.append((run.plan.recipe, outcome))
       }
       var status = outcomes.map(\.outcome.status).max { $0.severity < $1.severity } ?? .done
       if let junit {
         do { try Files.write(Data(JUnit(of: outcomes).xml.utf8), to: junit) } catch {
-          complain("the JUnit report \(junit) could not be written: \(error)")
+          warn("the JUnit report \(junit) could not be written: \(error)")
           if status == .done { status = .stageFailed }
         }
       }

@@ -39,7 +39,7 @@ struct VerifyCommand: AsyncParsableCommand {
         // A run that fails stops itself, and not the command.
         try await perform(run, in: store, Interruption(within: interruption))
         if interruption.isRequested {
-          complain("interrupted; what is not repaired yet is made again by the next `run` of its recipe")
+          warn("interrupted; what is not repaired yet is made again by the next `run` of its recipe")
           throw ExitCode(ExitStatus.interrupted.rawValue)
         }
         // A recipe that was changed since makes something else: what counts is what is there again.
@@ -55,7 +55,7 @@ struct VerifyCommand: AsyncParsableCommand {
       let left = try store.verify()
       if !output.json { printText("after repair: " + Summary.text(of: left)) }
       if !unmade.isEmpty {
-        complain(
+        warn(
           "\(unmade.count) of the actions that were damaged or missing could not be made again: their recipes have "
             + "changed since, or failed; the next run makes what it needs of them")
       }
@@ -73,10 +73,10 @@ struct VerifyCommand: AsyncParsableCommand {
         of: plan, in: store, environment: try Program.start(threads: computing.threads), formats: Program.formats)
       try run.requireFolder()
     } catch let error where error is Diagnostics || error is InputError {
-      complain("\(error)")
+      warn("\(error)")
       return
     }
     let outcome = await run.perform(interruption: interruption, emit: LineReporter.standardError().report)
-    if !(outcome.error is Cancelled) { outcome.complaints.forEach(complain) }
+    if !(outcome.error is Cancelled) { outcome.issues.forEach(warn) }
   }
 }

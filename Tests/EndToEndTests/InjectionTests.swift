@@ -119,7 +119,7 @@ struct InjectionTests {
   private static let latex = ["lualatex", "xelatex"].map { "/usr/bin/\($0)" }
     .first { FileManager.default.isExecutableFile(atPath: $0) }
 
-  /// LaTeX sets the table without a complaint, and reads and writes no file for it.
+  /// LaTeX sets the table without an issue, and reads and writes no file for it.
   @Test(.enabled(if: latex != nil, "there is no LuaLaTeX or XeLaTeX in /usr/bin")) func tablesAreSetByLaTeX() throws {
     let (repository, _) = try Self.finished.get()
     try FileManager.default.createDirectory(atPath: repository.path("set"), withIntermediateDirectories: true)

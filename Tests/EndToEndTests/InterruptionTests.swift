@@ -109,8 +109,8 @@ struct InterruptionTests {
     #expect(try outcome.finished["run"] == .null)
     #expect(
       outcome.errors == """
-        interrupted; the same command goes on from here: what is finished is kept, and a training or fine-tuning \
-        continues where it was
+        interrupted; run the same command to continue: finished work is kept, and a training or fine-tuning \
+        resumes where it was
 
         """)
     #expect(repository.names(in: ".diffusionclip/attempts").isEmpty)

@@ -61,7 +61,7 @@ import Testing
     let outcome = try await workshop.run(options: RunOptions(keepsGoing: true), emit: starts.report)
     #expect(outcome.status == .stageFailed)
     #expect(outcome.summary.failed == 1 && outcome.summary.ran == 9 && outcome.summary.skipped == 1)
-    #expect(outcome.complaints == ["\(workshop.recipe):4:3: error: stage 'printed' failed on 'cyd': it broke"])
+    #expect(outcome.issues == ["\(workshop.recipe):4:3: error: stage 'printed' failed on 'cyd': it broke"])
     #expect(starts.lines.sorted() == ["ada", "bob", "cyd", "dee", "eve"].map { "printed/" + $0 })
 
     let hasty = try await workshop.run(emit: log.report)

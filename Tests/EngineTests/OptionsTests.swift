@@ -69,7 +69,7 @@ import Testing
         "latents/bob", "tuned", "edited/ada", "edited/bob", "edited/cyd", "scores/ada", "scores/bob", "scores/cyd",
         "sheet",
       ])
-    #expect(outcome.complaints.map { $0.contains("bob.txt is empty; expected an image") } == [true])
+    #expect(outcome.issues.map { $0.contains("bob.txt is empty; expected an image") } == [true])
     try workshop.write("bob", to: "images/bob.txt")
     #expect(try await workshop.run().summary.cached == 4)
   }
@@ -78,8 +78,8 @@ import Testing
     let workshop = try Workshop()
     try workshop.write("", to: "images/bob.txt")
     try workshop.write("", to: "images/cyd.txt")
-    let complaint = try #require(try await workshop.run(options: RunOptions(keepsGoing: true)).complaints.first)
-    #expect(complaint.split(separator: "\n").count == 2)
+    let issue = try #require(try await workshop.run(options: RunOptions(keepsGoing: true)).issues.first)
+    #expect(issue.split(separator: "\n").count == 2)
   }
 
   @Test func onlyAStageAndWhatItNeeds() async throws {

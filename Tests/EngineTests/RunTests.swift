@@ -73,7 +73,7 @@ import Testing
     let outcome = try await workshop.run()
     #expect(outcome.status == .stageFailed)
     #expect(outcome.summary.failed == 1 && outcome.summary.ran == 6)
-    #expect(outcome.complaints.first?.contains("quick.yaml:7:3: error: stage 'tuned' failed: it broke") == true)
+    #expect(outcome.issues.first?.contains("quick.yaml:7:3: error: stage 'tuned' failed: it broke") == true)
     #expect(outcome.folder == nil)
     #expect(workshop.stored("attempts").isEmpty)
     #expect(workshop.stored("actions").count == 6)
@@ -105,7 +105,7 @@ import Testing
       if case .started(let id, _) = event, id.description == "latents/bob" { interruption.request() }
     }
     #expect(outcome.status == .interrupted)
-    #expect(outcome.complaints.first?.hasPrefix("interrupted; the same command goes on from here") == true)
+    #expect(outcome.issues.first?.hasPrefix("interrupted; run the same command to continue") == true)
     #expect(try await workshop.run().summary.cached == 4)
   }
 
@@ -114,7 +114,7 @@ import Testing
     try workshop.write("", to: "images/bob.txt")
     let outcome = try await workshop.run()
     #expect(outcome.status == .wrongInput)
-    #expect(outcome.complaints.first?.contains("bob.txt is empty; expected an image") == true)
+    #expect(outcome.issues.first?.contains("bob.txt is empty; expected an image") == true)
   }
 
   @Test func aFileThatChangesDuringTheRunIsNotUsed() async throws {
@@ -125,7 +125,7 @@ import Testing
       }
     }
     #expect(outcome.status == .wrongInput)
-    #expect(outcome.complaints.first?.contains("bob.txt changed while the run was using it") == true)
+    #expect(outcome.issues.first?.contains("bob.txt changed while the run was using it") == true)
     #expect(!FileManager.default.fileExists(atPath: workshop.object("b0b")))
     #expect(try await workshop.run().status == .done)
   }

@@ -139,7 +139,7 @@ import Testing
       case .refusal: "refuses access (it answers 401); put a token into DIFFUSIONCLIP_CACHE_TOKEN, or"
       case .nothing: nil
       case .lies, .endless: "is not what it should be: not used"
-      case .garbage: "is not the record that it should be (it is not one): not used"
+      case .garbage: "is not the record that it should be (it is not a record): not used"
       }
     }
   }

@@ -20,8 +20,8 @@ import Testing
     let outcome = try await workshop.run()
     #expect(outcome.status == .expectationNotMet)
     #expect(outcome.expectations.map(\.held) == [false, true])
-    #expect(outcome.complaints.count == 1)
-    #expect(outcome.complaints.first?.hasSuffix("error: expected longer > 7, got 7.0") == true)
+    #expect(outcome.issues.count == 1)
+    #expect(outcome.issues.first?.hasSuffix("error: expected longer > 7, got 7.0") == true)
     let recorded = try workshop.json("runs/quick/run.json")["expectations"]?.array
     #expect(
       recorded?.map { $0["held"] } == [.bool(false), .bool(true)],
@@ -33,7 +33,7 @@ import Testing
     let outcome = try await workshop.run()
     #expect(outcome.status == .wrongInput)
     #expect(
-      outcome.complaints.first?.hasSuffix(
+      outcome.issues.first?.hasSuffix(
         "error: stage 'scores' has no measure 'longr'; did you mean 'longer'? it measures size, longer") == true)
   }
 }

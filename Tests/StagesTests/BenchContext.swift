@@ -84,7 +84,7 @@ final class BenchContext: StageContext {
   }
 
   /// What is wrong with the stage before it runs; `types` are those at its given ports.
-  func complaints(_ types: [String: [ArtifactType]] = [:]) -> [String] {
+  func issues(_ types: [String: [ArtifactType]] = [:]) -> [String] {
     kind.check(StageDraft(parameters: parameters, inputs: types)).map(\.message)
   }
 
@@ -129,6 +129,6 @@ func plainPicture(_ gray: UInt8, side: Int = 16) throws -> Data {
 }
 
 /// The message of the error that `work` throws, which must be the user's to mend.
-func complaint(of work: () throws -> Void) -> String? {
+func issue(of work: () throws -> Void) -> String? {
   #expect(throws: InputError.self) { try work() }?.description
 }

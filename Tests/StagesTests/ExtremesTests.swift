@@ -100,7 +100,7 @@ struct ExtremesTests {
     for values in [["channels": Value.int(1024), "multipliers": .list([.int(64)])], ["channels": .int(200)]] {
       let context = try BenchContext(
         "train", ["network": .string("diffusion"), "steps": .int(1)].merging(values) { $1 }, inputs: inputs)
-      #expect(context.complaints(["images": [.images]]).isEmpty == (values.count == 1))
+      #expect(context.issues(["images": [.images]]).isEmpty == (values.count == 1))
     }
     #expect(
       trained("diffusion", ["channels": .int(1024), "multipliers": .list([.int(64)]), "groups": .int(1)])?

@@ -76,7 +76,7 @@ struct FigureTests {
     let others = [try row("x", "p", "q"), try row("y", "q")]
     #expect(try columns([whole, less] + others) == [[0, 1, 2], [0, 2], [0, 1], [1]])
     #expect(
-      complaint { _ = try columns([whole, others[0]]) }
+      issue { _ = try columns([whole, others[0]]) }
         == "the row 'ours' has no picture of a name that another row has: show them in their order by `align: order`, or make figures of their own"
     )
     #expect(try columns([whole, others[0]], ["align": .string("order")]) == [[0, 1, 2], [0, 1]])
@@ -152,9 +152,9 @@ struct FigureTests {
     let axes = [axis("a.rate", .int(1)), axis("b.rate", .int(2)), axis("target", .string("zombie"))]
     let members = [metrics("scores", axes, "{\"mae\":0.5,\"ssim\":0.5}")]
     #expect(
-      complaint { _ = try plot(["x": .string(x), "measures": .list([.string(measure)])], members) } == message)
+      issue { _ = try plot(["x": .string(x), "measures": .list([.string(measure)])], members) } == message)
     #expect(
-      complaint { _ = try plot(["x": .string("step")], [metrics("plain", [], "{\"mae\":0.5}")]) }
+      issue { _ = try plot(["x": .string("step")], [metrics("plain", [], "{\"mae\":0.5}")]) }
         == "'plain' has no swept axis 'step': it has none")
   }
 
@@ -191,12 +191,12 @@ struct FigureTests {
   ])
   func whatTablesLackIsSaid(x: String, column: String, message: String) throws {
     #expect(
-      complaint { _ = try plot(["x": .string(x), "measures": .list([.string(column)])], [table(losses)]) } == message)
+      issue { _ = try plot(["x": .string(x), "measures": .list([.string(column)])], [table(losses)]) } == message)
   }
 
   @Test func anEmptyListOfMeasuresIsAMistake() throws {
     #expect(
-      try BenchContext("plot", ["x": .string("step"), "measures": .list([])]).complaints()
+      try BenchContext("plot", ["x": .string("step"), "measures": .list([])]).issues()
         == ["'measures' is empty: give it at least one value"])
   }
 }

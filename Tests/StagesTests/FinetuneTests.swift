@@ -98,7 +98,7 @@ struct FinetuneTests {
     file.tensors["conv_up.lora_A.weight"] = factor
     let other = try Safetensors.data(of: file)
     #expect(
-      complaint { _ = try picture([other, world.model]) }
+      issue { _ = try picture([other, world.model]) }
         == "model: the low-rank change does not fit the model: 'conv_up.weight' is missing or misshaped")
   }
 
@@ -149,15 +149,15 @@ struct FinetuneTests {
         "clip": .one(.clip, [("", world.clip)]),
       ])
     #expect(
-      complaint { try context.run() }
+      issue { try context.run() }
         == "picture 'b' is 8×8, but the diffusion model takes 16×16: load it with `size: 16`")
   }
 
   @Test func latentsHaveNoAdapter() throws {
     #expect(
-      try tuning(lora.merging(["method": .string("latent")]) { $1 }).complaints()
+      try tuning(lora.merging(["method": .string("latent")]) { $1 }).issues()
         == ["the method latent changes no model: leave 'adapter' out"])
-    #expect(try tuning(["method": .string("latent")]).complaints() == [] && tuning(lora).complaints() == [])
+    #expect(try tuning(["method": .string("latent")]).issues() == [] && tuning(lora).issues() == [])
   }
 
   @Test func clipSeesPicturesAsItIsTold() throws {
@@ -174,7 +174,7 @@ struct FinetuneTests {
     let names = try Catalog.exported([world.model], .diffusion, "base", format: .diffusers).map(\.name)
     #expect(names == ["base/config.json", "base/diffusion_pytorch_model.safetensors"])
     #expect(
-      complaint { _ = try Catalog.exported([world.clip], .clip, "clip", format: .diffusers) }
+      issue { _ = try Catalog.exported([world.clip], .clip, "clip", format: .diffusers) }
         == "clip: diffusers has a layout for diffusion models of DDPM's architecture alone")
   }
 }

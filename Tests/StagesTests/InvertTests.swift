@@ -61,17 +61,17 @@ struct InvertTests {
     let (kept, _) = try world.inverted(["steps": .int(12), "method": .string("edit_friendly")])
     let noise = try noise(40).data
     #expect(
-      complaint { _ = try world.sampled(belm, ["steps": .int(40)]) }
+      issue { _ = try world.sampled(belm, ["steps": .int(40)]) }
         == "the latents were made to be sampled by coupled states in 12 steps: set `steps: 12`")
     #expect(
-      complaint { _ = try world.sampled(kept, ["steps": .int(11)]) }
+      issue { _ = try world.sampled(kept, ["steps": .int(11)]) }
         == "the latents were made to be sampled with the noise that was kept in 12 steps: set `steps: 12`")
     for (values, noise) in [
       (["eta": .double(1)], nil), (["sampler": .string("ddpm")], nil), ([:], noise),
     ] as [([String: Value], Data?)] {
       let given = values.merging(["steps": .int(12)]) { $1 }
       #expect(
-        complaint { _ = try world.sampled(belm, given, noise: noise) }
+        issue { _ = try world.sampled(belm, given, noise: noise) }
           == "the latents were made to be sampled by coupled states: leave `sampler`, `eta` and `noise` out")
     }
   }
@@ -79,8 +79,8 @@ struct InvertTests {
   @Test func coupledStatesNeedDistinctTimes() throws {
     let context = try BenchContext(
       "invert", ["method": .string("belm"), "steps": .int(12), "return_step": .int(5)])
-    #expect(context.complaints() == ["12 steps from time 5 meet a time twice: take at most 5 steps"])
-    #expect(try BenchContext("invert", ["steps": .int(12), "return_step": .int(5)]).complaints() == [])
+    #expect(context.issues() == ["12 steps from time 5 meet a time twice: take at most 5 steps"])
+    #expect(try BenchContext("invert", ["steps": .int(12), "return_step": .int(5)]).issues() == [])
   }
 
   @Test(
@@ -99,7 +99,7 @@ struct InvertTests {
     var file = try Safetensors.read(world.inverted(["steps": .int(2)]).latent, from: "latent")
     file.metadata.merge(metadata) { $1 }
     let latent = try Safetensors.data(of: file)
-    #expect(complaint { _ = try world.sampled(latent, ["steps": .int(3)]) } == message)
+    #expect(issue { _ = try world.sampled(latent, ["steps": .int(3)]) } == message)
   }
 
   // MARK: Noise from a file
@@ -152,13 +152,13 @@ struct InvertTests {
     let (latent, _) = try world.inverted(["steps": .int(5)])
     let eta: [String: Value] = ["steps": .int(5), "eta": .double(1)]
     #expect(
-      complaint { _ = try world.sampled(latent, eta, noise: noise(4).data) }
+      issue { _ = try world.sampled(latent, eta, noise: noise(4).data) }
         == "noise 'a' is [4, 16, 16, 3], expected [5, 16, 16, 3]")
     #expect(
-      complaint { _ = try world.sampled(latent, eta, noise: noise(5, side: 8).data) }
+      issue { _ = try world.sampled(latent, eta, noise: noise(5, side: 8).data) }
         == "noise 'a' is [5, 8, 8, 3], expected [5, 16, 16, 3]")
     #expect(
-      complaint { _ = try world.sampled(latent, eta, noise: latent) }
+      issue { _ = try world.sampled(latent, eta, noise: latent) }
         == "a: expected noise, safetensors with 'noise' [steps, H, W, 3]")
   }
 
@@ -169,7 +169,7 @@ struct InvertTests {
       return try world.sampled(latent, values.merging(variance.map { ["variance": .string($0)] } ?? [:]) { $1 }).values
     }
     #expect(
-      complaint { _ = try sample("learned") }
+      issue { _ = try sample("learned") }
         == "the model has learned no variance: choose `variance: small` or `large`, or leave it out")
     #expect(try sample("small") == sample(nil))
     #expect(try sample("large") != sample(nil))

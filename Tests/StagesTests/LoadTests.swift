@@ -77,7 +77,7 @@ import Testing
 
   @Test func errorsSayWhatToDo() throws {
     func message(_ kind: String, _ name: String, _ hints: [String: Value] = [:]) -> String {
-      (complaint { _ = try load(kind, name, hints) } ?? "").replacing("\(Self.folder)/", with: "")
+      (issue { _ = try load(kind, name, hints) } ?? "").replacing("\(Self.folder)/", with: "")
     }
     #expect(
       message("identity", "guided.pt", [:])
@@ -95,7 +95,7 @@ import Testing
         + "(alexnet, vgg16 or squeezenet1_1) beside it and load the folder")
     #expect(message("diffusion", "hf-clip/vocab.json").hasPrefix("hf-clip/vocab.json: not a file of weights: "))
     let draft = try BenchContext("load", ["clip": .string("x"), "preset": .string("ffhq")])
-    #expect(draft.complaints() == ["'preset' is about a published model: remove it, or load diffusion"])
+    #expect(draft.issues() == ["'preset' is about a published model: remove it, or load diffusion"])
   }
 
   @Test func severalTablesWithTheSameColumnsAreOne() throws {
@@ -114,7 +114,7 @@ import Testing
     #expect(try load("a,b\r\n1,2") == "a,b\r\n1,2")
     #expect(try load("a,b\r\n1,\"2\"", "a,b\n", "a,b\n3,\"4,5\"\n") == "a,b\n1,2\n3,\"4,5\"\n")
     func message(_ other: String) -> String? {
-      complaint { _ = try load("a,b\n1,2\n", other) }?.replacing("\(folder.path)/", with: "")
+      issue { _ = try load("a,b\n1,2\n", other) }?.replacing("\(folder.path)/", with: "")
     }
     #expect(
       message("b,a\n1,2\n")
@@ -134,7 +134,7 @@ import Testing
         "perceptual": .one(.perceptual, [("", network)]),
       ])
     #expect(
-      complaint { try context.run() }
+      issue { try context.run() }
         == "picture 'a' is 16×16, but 'perceptual' needs pictures of at least 31×31: load them with `size`")
   }
 

@@ -24,7 +24,7 @@ struct MeasuringTests {
   @Test(arguments: [1, 6]) func ssimNeedsItsWindow(side: Int) throws {
     let picture = try plainPicture(100, side: side)
     #expect(
-      complaint { try metric(["ssim"], picture, reference: picture).run() }
+      issue { try metric(["ssim"], picture, reference: picture).run() }
         == "picture 'a' is \(side)×\(side), but 'ssim' needs at least 7×7 pixels, its window: load larger pictures, or leave 'ssim' out"
     )
     try metric(["mae", "psnr"], picture, reference: picture).run()
@@ -60,7 +60,7 @@ struct MeasuringTests {
     let same = try means([("ours", [("a", "\"Infinity\"")]), ("theirs", [("a", "\"Infinity\"")])])
     #expect(same.trend["psnr.min_margin"]?.double == 0)
     #expect(
-      complaint { _ = try means([("ours", [("a", "\"much\"")])]) }
+      issue { _ = try means([("ours", [("a", "\"much\"")])]) }
         == "'psnr' of 'a' is \"much\", which is no number: measure it again")
   }
 
@@ -69,7 +69,7 @@ struct MeasuringTests {
       (label: "ours", items: [("a", "1"), ("b", "2"), ("c", "9")]), (label: "theirs", items: [("a", "3"), ("c", "5")]),
     ]
     #expect(
-      complaint { _ = try means(rows) }
+      issue { _ = try means(rows) }
         == "the means of 'psnr' are over different items: 'theirs' has no 'b', which 'ours' has: complete the sets, "
         + "or compare `items: common`, those that all have, or `items: any`")
     let common = try means(rows, ["items": .string("common")])
@@ -80,13 +80,13 @@ struct MeasuringTests {
     #expect(any.table.rows == [["ours", "3", "4.0"], ["theirs", "2", "4.0"]])
     #expect(any.lines == ["'psnr' is over different items: 'theirs' has no 'b', which 'ours' has"])
     #expect(
-      complaint { _ = try means([rows[0], ("theirs", [("d", "1")])], ["items": .string("common")]) }
+      issue { _ = try means([rows[0], ("theirs", [("d", "1")])], ["items": .string("common")]) }
         == "the sets have no item in common that has 'psnr': compare `items: any`")
   }
 
   @Test func aReferenceHasTheSameSize() throws {
     let context = try metric(["mae"], plainPicture(1), reference: plainPicture(1, side: 24))
-    #expect(complaint { try context.run() } == "picture 'a' is 16×16, its reference 24×24")
+    #expect(issue { try context.run() } == "picture 'a' is 16×16, its reference 24×24")
   }
 
   private func diversity(of pictures: [Data]) throws -> BenchContext {
@@ -114,14 +114,14 @@ struct MeasuringTests {
     #expect(distance > 0.01)
     #expect(try abs(value([90, 90, 200]) - distance / 2) < 1e-12)
     #expect(
-      complaint { try diversity(of: [plainPicture(90, side: 64)]).run() }
+      issue { try diversity(of: [plainPicture(90, side: 64)]).run() }
         == "'diversity' needs at least two pictures in 'population'")
   }
 
   @Test func measuresAskForTheirInputs() throws {
     let measures: Value = .list(["mae", "s_dir", "attribute_accuracy"].map(Value.string))
     #expect(
-      try BenchContext("metric", ["measures": measures]).complaints(["images": [.images], "reference": [.images]]) == [
+      try BenchContext("metric", ["measures": measures]).issues(["images": [.images], "reference": [.images]]) == [
         "'s_dir' needs the input 'clip': add it", "'attribute_accuracy' needs the input 'classifier': add it",
         "'s_dir' needs the parameter 'target': what the pictures shall show",
         "the classifier's measures need 'attributes', such as {tan: tanned}",
@@ -205,7 +205,7 @@ struct MeasuringTests {
       try trend(rows, average("text")) == #"{"mae.min_step":3.0,"mae.min_margin":-6.0,"mae.max_margin":-6.0}"#)
     #expect(try trend(rows, average("text", "step")).hasPrefix(#"{"mae.min_step":4.5,"#), "of 2 and 5")
     #expect(
-      complaint { _ = try trend(rows, average("texts")) } == "'rows' has no swept axis 'texts': it has w.text, step")
+      issue { _ = try trend(rows, average("texts")) } == "'rows' has no swept axis 'texts': it has w.text, step")
   }
 
   @Test func oneSetLeadsNobody() throws {

@@ -189,7 +189,7 @@ struct SurveyTests {
 
   @Test func whatHasNoPartnerIsNamed() throws {
     func message(first: [Member]? = nil, second: [Member]? = nil, images: [Member]? = nil) -> String? {
-      complaint { try survey(first: first, second: second, images: images).run() }
+      issue { try survey(first: first, second: second, images: images).run() }
     }
     let advice = ": give it pictures of the same names, at the same places of the sweeps"
     #expect(
@@ -208,11 +208,11 @@ struct SurveyTests {
 
   @Test func methodsHaveNamesOfTheirOwn() throws {
     #expect(
-      complaint { try survey(second: swept("tuned", method: 2, people: 4)).run() }
+      issue { try survey(second: swept("tuned", method: 2, people: 4)).run() }
         == "both methods are called 'tuned': give them 'names', such as [ours, theirs]")
     for names in [["a"], ["a", "a"], ["a", ""], ["a", "b", "c"]] {
       #expect(
-        try BenchContext("survey", ["names": .list(names.map(Value.string))]).complaints()
+        try BenchContext("survey", ["names": .list(names.map(Value.string))]).issues()
           == ["'names' must be two different names, such as [ours, theirs]"])
     }
   }

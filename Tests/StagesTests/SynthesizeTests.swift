@@ -72,13 +72,13 @@ struct SynthesizeTests {
   }
 
   @Test func attributesMustBeKnown() throws {
-    func complaints(_ name: String, _ value: String) throws -> [String] {
+    func issues(_ name: String, _ value: String) throws -> [String] {
       try BenchContext("synthesize", ["count": .int(1), "attributes": .map([name: .list([.string(value)])])])
-        .complaints()
+        .issues()
     }
-    #expect(try complaints("tan", "tanned") == [])
-    #expect(try complaints("tan", "red") == ["'red' is no tan: expected one of natural, tanned"])
-    let unknown = try complaints("hat", "red")
+    #expect(try issues("tan", "tanned") == [])
+    #expect(try issues("tan", "red") == ["'red' is no tan: expected one of natural, tanned"])
+    let unknown = try issues("hat", "red")
     #expect(unknown.count == 1 && unknown[0].hasPrefix("portraits have no attribute 'hat': expected one of "))
   }
 }

@@ -87,7 +87,7 @@ struct TallyTests {
     func message(_ change: (inout [[String]]) -> Void) -> String? {
       var rows = votes("ann", ours: 9)
       change(&rows)
-      return complaint { try tally(rows).run() }
+      return issue { try tally(rows).run() }
     }
     #expect(
       message { $0[3][0] = "fedcba9876543210" }
@@ -107,7 +107,7 @@ struct TallyTests {
       message { $0 = [] }
         == "there are no votes in 'votes': load the files that participants saved from the survey's page")
     #expect(
-      complaint {
+      issue {
         try tally(votes("ann", ours: 1).map { Array($0[..<3]) }, heads: ["survey", "participant", "x"]).run()
       }
         == "'votes' lacks trial, choice: expected a table with the columns survey, participant, trial, choice, "
@@ -115,7 +115,7 @@ struct TallyTests {
   }
 
   @Test func theKeyIsThatOfOneSurvey() throws {
-    func message(_ key: CSV) -> String? { complaint { try tally(votes("ann", ours: 9), key: key).run() } }
+    func message(_ key: CSV) -> String? { issue { try tally(votes("ann", ours: 9), key: key).run() } }
     #expect(
       message(CSV(header: Self.key.header, rows: []))
         == "'key' has no trials: give it the output 'key' of the survey whose votes these are")

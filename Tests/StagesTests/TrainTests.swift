@@ -103,7 +103,7 @@ struct TrainTests {
   @Test func picturesMustBeSquareAndAlike() throws {
     let pictures = [("a", try plainPicture(0)), ("b", try plainPicture(9, side: 24))]
     let context = try train("diffusion", changing: ["images": .one(.images, pictures)])
-    #expect(complaint { try context.run() } == "picture 'b' is 24×24, expected 16×16: load them with one `size`")
+    #expect(issue { try context.run() } == "picture 'b' is 24×24, expected 16×16: load them with one `size`")
   }
 
   @Test(arguments: [
@@ -116,7 +116,7 @@ struct TrainTests {
   ])
   func theTableMustHoldWhatTheNetworkLearns(network: String, table: String, message: String) throws {
     let context = try train(network, changing: ["table": .one(.table, [("", Data(table.utf8))])])
-    #expect(complaint { try context.run() } == message)
+    #expect(issue { try context.run() } == message)
   }
 
   /// A table with the same cells for each of the portraits.
@@ -126,29 +126,29 @@ struct TrainTests {
 
   @Test func labelsMustBeClasses() throws {
     let context = try train("segmenter", ["classes": .list([.string("background")])])
-    #expect(complaint { try context.run() }?.hasSuffix(", but there are 1 classes") == true)
+    #expect(issue { try context.run() }?.hasSuffix(", but there are 1 classes") == true)
     let unlabeled = try train("segmenter", changing: ["labels": .one(.images, [("x", plainPicture(0))])])
-    #expect(complaint { try unlabeled.run() } == "'labels' has no item 'portrait-0'")
+    #expect(issue { try unlabeled.run() } == "'labels' has no item 'portrait-0'")
   }
 
   @Test func whatANetworkLearnsFromIsAskedForBeforeAnythingRuns() throws {
-    func complaints(_ network: String, _ types: [String: [ArtifactType]] = ["images": [.images]]) throws -> [String] {
-      try BenchContext("train", ["network": .string(network), "steps": .int(1)]).complaints(types)
+    func issues(_ network: String, _ types: [String: [ArtifactType]] = ["images": [.images]]) throws -> [String] {
+      try BenchContext("train", ["network": .string(network), "steps": .int(1)]).issues(types)
     }
-    #expect(try complaints("diffusion") == [])
-    #expect(try complaints("clip") == ["training clip needs the input 'table': add it"])
+    #expect(try issues("diffusion") == [])
+    #expect(try issues("clip") == ["training clip needs the input 'table': add it"])
     #expect(
-      try complaints("classifier", ["images": [.images], "table": [.table]])
+      try issues("classifier", ["images": [.images], "table": [.table]])
         == ["training classifier needs 'attributes': name the table's columns that it shall tell apart"])
     #expect(
-      try complaints("segmenter") == [
+      try issues("segmenter") == [
         "training a segmenter needs the input 'labels': add it",
         "training a segmenter needs 'classes': name one per gray level",
       ])
     let lists: [String: Value] = ["multipliers": .list([]), "channels": .int(10)]
     #expect(
       try BenchContext("train", ["network": .string("diffusion"), "steps": .int(1)].merging(lists) { $1 })
-        .complaints(["images": [.images]]) == [
+        .issues(["images": [.images]]) == [
           "'multipliers' is empty: give it at least one value",
           "10 channels do not fall into 8 groups: choose a divisor",
         ])

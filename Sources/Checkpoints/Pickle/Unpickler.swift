@@ -23,7 +23,10 @@ struct Unpickler {
   private var memory: [Int: PickleValue] = [:]
   var heap = PickleHeap()
 
-  init(_ reader: ByteReader, inScript: Bool = false) { (self.reader, self.inScript) = (reader, inScript) }
+  init(_ reader: ByteReader, inScript: Bool = false) {
+    self.reader = reader
+    self.inScript = inScript
+  }
 
   /// The value that the pickle at the reader's place describes; the reader is left behind its end.
   mutating func value() throws(CheckpointError) -> PickleValue {

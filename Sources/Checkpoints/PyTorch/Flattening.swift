@@ -31,7 +31,10 @@ struct Flattening {
     _ root: PickleValue, _ heap: PickleHeap, of file: FileBytes, source: String,
     locate: @escaping (_ storage: PickleHeap.Storage, _ name: String) throws(CheckpointError) -> Range<Int>
   ) throws(CheckpointError) {
-    (self.heap, self.file, self.source, self.locate) = (heap, file, source, locate)
+    self.heap = heap
+    self.file = file
+    self.source = source
+    self.locate = locate
     switch root {
     case .sequence: contents.root = .list
     case .dictionary: contents.root = .dictionary

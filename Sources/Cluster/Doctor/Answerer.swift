@@ -11,7 +11,8 @@ public struct Answerer {
   /// Nil where `token` is none.
   public init?(token: String, folder: String) {
     guard UUID(uuidString: token) != nil else { return nil }
-    (self.token, self.folder) = (token, Doctor.scratch(token, in: folder))
+    self.token = token
+    self.folder = Doctor.scratch(token, in: folder)
   }
 
   /// Answers until its input ends.

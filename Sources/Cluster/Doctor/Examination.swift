@@ -24,7 +24,9 @@ public struct Examination: Sendable {
   var reach: Mount.Reach
 
   init(_ folder: String, mount: Mount?) {
-    (self.folder, self.mount, reach) = (folder, mount, mount?.known.reach ?? .unknown)
+    self.folder = folder
+    self.mount = mount
+    reach = mount?.known.reach ?? .unknown
   }
 
   public var verdict: Verdict {

@@ -29,7 +29,8 @@ public struct Mount: Sendable, Hashable {
     else { return nil }
     let more = fields.count > dash + 3 ? fields[dash + 3] : ""
     let options = (fields[5].split(separator: ",") + more.split(separator: ",")).map(String.init)
-    (self.folder, kind) = (folder, String(fields[dash + 1]))
+    self.folder = folder
+    kind = String(fields[dash + 1])
     self.options = options.enumerated().filter { options.firstIndex(of: $1) == $0 }.map(\.element)
   }
 

@@ -24,7 +24,8 @@ final class OtherMachine {
   init(_ command: [String], program: String, token: String, folder: String) throws(UnreachableMachine) {
     self.command = command.joined(separator: " ")
     self.token = token
-    (input, output) = (pipes.0.fileHandleForWriting.fileDescriptor, pipes.1.fileHandleForReading.fileDescriptor)
+    input = pipes.0.fileHandleForWriting.fileDescriptor
+    output = pipes.1.fileHandleForReading.fileDescriptor
     for path in [program, folder] where !path.utf8.allSatisfy(Self.isPlain) {
       // ssh hands everything to a shell.
       throw UnreachableMachine(

@@ -11,7 +11,9 @@ package final class Action: Sendable {
   package let sources: [String: [SourceFile]]
 
   package init(id: ActionID, stage: PlannedStage, inputs: [String: BoundInput], sources: [String: [SourceFile]]) {
-    (self.id, self.stage, self.sources) = (id, stage, sources)
+    self.id = id
+    self.stage = stage
+    self.sources = sources
     preimage = ActionPreimage(stage: stage, item: id.item, inputs: inputs, sources: sources)
     key = preimage.key
   }

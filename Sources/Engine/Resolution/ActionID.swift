@@ -7,7 +7,10 @@ public struct ActionID: Sendable, Hashable, CustomStringConvertible {
   public let stage: String
   public let item: String?
 
-  public init(stage: String, item: String?) { (self.stage, self.item) = (stage, item) }
+  public init(stage: String, item: String?) {
+    self.stage = stage
+    self.item = item
+  }
 
   /// `latents/alice`, `angry`
   public var description: String { item.map { "\(stage)/\($0)" } ?? stage }

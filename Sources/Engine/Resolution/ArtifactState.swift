@@ -21,7 +21,8 @@ package struct ArtifactState: Sendable {
 
   /// An artifact of which some items, or all, or even the names, are to come.
   package init(type: ArtifactType, entries: [Entry]?) {
-    (self.type, self.entries) = (type, entries)
+    self.type = type
+    self.entries = entries
     let items = entries?.compactMap(\.item)
     artifact = items.flatMap { $0.count == entries?.count ? Artifact(type: type, items: $0) : nil }
   }

@@ -107,7 +107,9 @@ private struct Binding {
   private var common: BoundInput?
 
   init(port: Port, input: PlannedInput, stage: PlannedStage, resolver: PlanResolver) {
-    (self.port, self.input, self.stage) = (port.name, input, stage)
+    self.port = port.name
+    self.input = input
+    self.stage = stage
     states = Dictionary(input.references.map { ($0, resolver[$0]) }) { first, _ in first }
     if stage.mapping == .items(of: port.name) || port.isAligned {
       entries = states.filter { $1.type.isItemSet }.compactMapValues { state in

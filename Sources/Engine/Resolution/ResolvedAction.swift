@@ -52,7 +52,8 @@ package struct ResolvedStage: Sendable {
   var isComplete: Bool { actions.allSatisfy { $0.record != nil } }
 
   init(_ stage: PlannedStage, _ actions: [ResolvedAction]) {
-    (self.stage, self.actions) = (stage, actions)
+    self.stage = stage
+    self.actions = actions
     let states = stage.outputs.map { output in
       (OutputReference(stage: stage.id, port: output.name, type: output.type), Self.state(of: output, actions))
     }

@@ -19,5 +19,8 @@ public struct ArtifactFormats: Sendable {
   package typealias Page = @Sendable (RunRecord) throws -> String
   package let page: Page
 
-  package init(page: @escaping Page, exported: @escaping Export) { (self.page, self.exported) = (page, exported) }
+  package init(page: @escaping Page, exported: @escaping Export) {
+    self.page = page
+    self.exported = exported
+  }
 }

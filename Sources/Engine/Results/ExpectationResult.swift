@@ -45,7 +45,7 @@ public struct ExpectationResult: Sendable {
   }
 
   /// What went wrong, where something did.
-  package var complaint: String? {
+  package var issue: String? {
     switch verdict {
     case .held, .idle: return nil
     case .failed(let value):
@@ -78,7 +78,8 @@ public struct ExpectationResult: Sendable {
   }
 
   private init(of stage: String, _ expectation: Expectation, by measured: [Measurements]) {
-    (self.stage, self.expectation) = (stage, expectation)
+    self.stage = stage
+    self.expectation = expectation
     if let value = measured.lazy.compactMap({ $0.mean(expectation.measure) }).first {
       verdict = expectation.holds(value) ? .held(value) : .failed(value)
     } else if measured.contains(where: { $0.untaken.contains(expectation.measure) }) {

@@ -11,7 +11,9 @@ package struct Exporter: Sendable {
   package let axes: Set<String>
 
   package init(store: Store, formats: ArtifactFormats, plan: Plan) {
-    (self.store, self.formats, axes) = (store, formats, Set(plan.stages.flatMap { $0.axes.map(\.name) }))
+    self.store = store
+    self.formats = formats
+    axes = Set(plan.stages.flatMap { $0.axes.map(\.name) })
   }
 
   /// The files of an artifact, by path relative to the folder they go to. A set is a folder of its items; metrics are

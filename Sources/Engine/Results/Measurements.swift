@@ -19,7 +19,8 @@ public struct Measurements: Sendable, Hashable {
   public let untaken: Set<String>
 
   package init(rows: [Row], untaken: Set<String> = []) {
-    (self.rows, self.untaken) = (rows, untaken)
+    self.rows = rows
+    self.untaken = untaken
     measures = rows.reduce(into: []) { $0.formUnion($1.values.keys) }
   }
 

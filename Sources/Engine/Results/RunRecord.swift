@@ -17,7 +17,9 @@ package struct RunRecord: Sendable {
   private var digests: [String: String] = [:]
 
   package init(run: Run, outcome: RunOutcome, artifacts: [OutputReference: Artifact]) {
-    (self.run, self.outcome, self.artifacts) = (run, outcome, artifacts)
+    self.run = run
+    self.outcome = outcome
+    self.artifacts = artifacts
   }
 
   /// How the run ended, in a word.
@@ -184,7 +186,9 @@ private struct Machine: Hashable {
   let threads: Int
 
   init(_ provenance: Provenance) {
-    (program, cpu, blas) = (provenance.program, provenance.cpu, provenance.blas)
+    program = provenance.program
+    cpu = provenance.cpu
+    blas = provenance.blas
     threads = provenance.threads
   }
 

@@ -24,8 +24,13 @@ final class ActionContext: StageContext {
     threads: Int,
     emit: @escaping @Sendable (RunEvent) -> Void
   ) {
-    (self.action, self.store, self.attempt, self.memo) = (action, store, attempt, memo)
-    (self.interruption, self.threads, self.emit) = (interruption, threads, emit)
+    self.action = action
+    self.store = store
+    self.attempt = attempt
+    self.memo = memo
+    self.interruption = interruption
+    self.threads = threads
+    self.emit = emit
   }
 
   var item: String? { action.id.item }

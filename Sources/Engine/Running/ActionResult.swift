@@ -24,7 +24,10 @@ public final class ActionResult: Sendable {
   package var failure: ActionFailure? { if case .failed(let failure) = status { failure } else { nil } }
 
   init(_ action: Action, _ status: Status, _ record: FinishedAction?) {
-    (id, stage, key) = (action.id, action.stage, action.key)
-    (self.status, self.record) = (status, record)
+    id = action.id
+    stage = action.stage
+    key = action.key
+    self.status = status
+    self.record = record
   }
 }

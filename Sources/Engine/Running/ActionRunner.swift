@@ -14,7 +14,10 @@ struct ActionRunner: Sendable {
   init(
     store: Store, environment: RunEnvironment, interruption: Interruption, emit: @escaping @Sendable (RunEvent) -> Void
   ) {
-    (self.store, self.environment, self.interruption, self.emit) = (store, environment, interruption, emit)
+    self.store = store
+    self.environment = environment
+    self.interruption = interruption
+    self.emit = emit
   }
 
   enum Outcome: Sendable {

@@ -14,7 +14,10 @@ public struct PlanCompletion: Sendable {
 
   /// - Parameter folder: where runs are kept, as ``Run`` has it.
   public init(of file: PlanFile, in store: Store, folder: String? = nil, formats: ArtifactFormats) {
-    (self.file, self.store, self.folder, self.formats) = (file, store, folder, formats)
+    self.file = file
+    self.store = store
+    self.folder = folder
+    self.formats = formats
   }
 
   /// - Parameter patience: for how many seconds to look again while something is missing.
@@ -67,7 +70,10 @@ public struct UnfinishedPlan: Error, CustomStringConvertible {
   let missing: [ActionID]
   let count: Int
 
-  init(missing: [ActionID], of count: Int) { (self.missing, self.count) = (missing, count) }
+  init(missing: [ActionID], of count: Int) {
+    self.missing = missing
+    self.count = count
+  }
 
   public var description: String {
     let stages = missing.map(\.stage).uniqued

@@ -22,8 +22,12 @@ public struct Run: Sendable {
     of plan: Plan, in store: Store, folder: String? = nil, environment: RunEnvironment,
     options: RunOptions = RunOptions(), formats: ArtifactFormats, cache: (any SharedCache)? = nil
   ) {
-    (self.plan, self.store, self.environment, self.cache) = (plan, store, environment, cache)
-    (self.options, self.formats) = (options, formats)
+    self.plan = plan
+    self.store = store
+    self.environment = environment
+    self.cache = cache
+    self.options = options
+    self.formats = formats
     results = ResultsFolder(of: plan, in: folder)
   }
 
@@ -157,7 +161,8 @@ public struct RunOutcome: Sendable {
 
   /// Takes note of what became of the actions; where some failed and nothing else is wrong, that is what is.
   package mutating func take(actions: [ActionResult], skipped: [ActionID]) {
-    (self.actions, self.skipped) = (actions, skipped)
+    self.actions = actions
+    self.skipped = skipped
     if error == nil { error = RunFailures(failures) }
   }
 
@@ -189,9 +194,9 @@ public struct RunOutcome: Sendable {
   }
 
   /// What a person has to know at the end, beyond the summary: why the run stopped, and what was not met.
-  public var complaints: [String] {
+  public var issues: [String] {
     switch error {
-    case nil: expectations.compactMap(\.complaint)
+    case nil: expectations.compactMap(\.issue)
     case let error?: ["\(error)"] + (unnoted.map { [$0] } ?? [])
     }
   }

@@ -18,7 +18,9 @@ public struct RunEnvironment: Sendable {
     program: String, blas: String, threads: Int,
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws {
-    (self.program, self.blas, self.threads) = (program, blas, threads)
+    self.program = program
+    self.blas = blas
+    self.threads = threads
     patience = try Self.patience(environment)
   }
 

@@ -15,7 +15,10 @@ public struct RunOptions: Sendable {
   public init(
     jobs: Int = 1, memory: Int = .max, keepsGoing: Bool = false, forced: Set<String> = [], only: [String] = []
   ) {
-    (self.jobs, self.memory, self.keepsGoing) = (jobs, memory, keepsGoing)
-    (self.forced, self.only) = (forced, only)
+    self.jobs = jobs
+    self.memory = memory
+    self.keepsGoing = keepsGoing
+    self.forced = forced
+    self.only = only
   }
 }

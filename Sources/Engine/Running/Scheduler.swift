@@ -45,9 +45,15 @@ package final class Scheduler {
     history: History? = nil, interruption: Interruption = Interruption(),
     emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) {
-    (self.plan, self.store, self.policy, self.history) = (plan, store, policy, history)
-    (self.interruption, self.emit, self.known) = (interruption, emit, known)
-    (resolver, queue) = (PlanResolver(in: store), ReadyQueue(plan))
+    self.plan = plan
+    self.store = store
+    self.policy = policy
+    self.history = history
+    self.interruption = interruption
+    self.emit = emit
+    self.known = known
+    resolver = PlanResolver(in: store)
+    queue = ReadyQueue(plan)
     outcomes = Array(repeating: [], count: plan.stages.count)
   }
 
@@ -63,8 +69,13 @@ package final class Scheduler {
   /// - Throws: ``ActionFailure``, ``ExecutionError``, `StoreError` or `Cancelled`; what was finished is kept. Where the
   ///   options have it go on after failures, these are in ``results`` instead.
   package func perform() throws -> [OutputReference: Artifact] {
-    (resolver, queue) = (PlanResolver(in: store), ReadyQueue(plan))
-    (stages, skipped, incomplete, running, underWay) = ([], [], [], (0, 0), 0)
+    resolver = PlanResolver(in: store)
+    queue = ReadyQueue(plan)
+    stages = []
+    skipped = []
+    incomplete = []
+    running = (0, 0)
+    underWay = 0
     do {
       try openStages()
       while true {
@@ -116,7 +127,7 @@ package final class Scheduler {
       at: stage, choosing: part?.choose, history: history, check: interruption.check)
     guard part == nil || !found.actions.contains(where: \.isBlocked) else {
       throw MissingInputs(
-        complaint: InputError(
+        issue: InputError(
           "stage '\(stage.id)' needs what is not in the store \(store.folder) yet: execute these first: "
             + incomplete.joined(separator: ", ")))
     }
@@ -267,5 +278,5 @@ package final class Scheduler {
 
 /// What a part of a stage needs is not made yet.
 struct MissingInputs: Error {
-  let complaint: InputError
+  let issue: InputError
 }

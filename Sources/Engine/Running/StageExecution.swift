@@ -24,7 +24,10 @@ public struct StageExecution: Sendable {
   private let store: Store
 
   private init(_ stage: PlannedStage, _ selection: Selection, in file: PlanFile, store: Store) {
-    (self.stage, self.selection, self.file, self.store) = (stage, selection, file, store)
+    self.stage = stage
+    self.selection = selection
+    self.file = file
+    self.store = store
   }
 
   /// What executes these actions: an execution for each of their stages, in the order of the plan.
@@ -107,7 +110,7 @@ public struct StageExecution: Sendable {
     let results = try interruption.looking(in: store, within: patience) { () -> Result<[ActionResult], any Error> in
       let scheduler = Scheduler(
         of: file.plan.only([stage]), in: store, missing: policy, interruption: interruption, emit: emit)
-      do { _ = try scheduler.perform() } catch let error as MissingInputs { return .failure(error.complaint) }
+      do { _ = try scheduler.perform() } catch let error as MissingInputs { return .failure(error.issue) }
       return .success(scheduler.results.filter { $0.stage.id == stage.id })
     }
     if let failures = RunFailures(results.compactMap(\.failure)) { throw failures }

@@ -108,7 +108,8 @@ struct GuidedAttention {
     norm = GroupNorm(scope["norm"], channels, groups: configuration.groups, eps: guidedEps)
     input = PixelLinear(scope["qkv"], channels, 3 * channels, .fanIn(channels))
     output = PixelLinear(scope["proj_out"], channels, channels, .zero)
-    (headChannels, order) = (configuration.headChannels, configuration.attentionOrder)
+    headChannels = configuration.headChannels
+    order = configuration.attentionOrder
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor { .segment([x]) { mixed($0[0]) } }

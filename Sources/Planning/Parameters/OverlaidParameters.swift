@@ -33,7 +33,8 @@ struct OverlaidParameters {
         problems.report("'--set \(written)' gives no value", at: start, hint: "write --set name=value")
         return
       }
-      (name, text) = (String(written[..<equals]), String(written[written.utf8.index(after: equals)...]))
+      name = String(written[..<equals])
+      text = String(written[written.utf8.index(after: equals)...])
     case .value(let given, let value): (name, text) = (given, value.spelling)
     }
     guard overlays[name] == nil else {
@@ -69,9 +70,9 @@ struct OverlaidParameters {
       return
     }
     guard var draft else { return }
-    if let complaint = replace(&draft) {
+    if let issue = replace(&draft) {
       problems.report(
-        "'\(name)' is \(draft.sample.typeName) in the recipe, and \(complaint)", at: place,
+        "'\(name)' is \(draft.sample.typeName) in the recipe, and \(issue)", at: place,
         hint: Self.hint(for: Scalar(text, isPlain: true), of: draft), notes: [draft.origin])
       if draft.isRequired { drafts[name] = .some(nil) }
       return

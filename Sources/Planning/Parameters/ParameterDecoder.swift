@@ -10,7 +10,10 @@ struct ParameterDecoder {
   private(set) var sources: [String: PlannedSource] = [:]
   var problems = Problems()
 
-  init(kind: String, finder: SourceFinder) { (self.kind, self.finder) = (kind, finder) }
+  init(kind: String, finder: SourceFinder) {
+    self.kind = kind
+    self.finder = finder
+  }
 
   /// The value, or nil after reporting what is wrong. A file that is not there is reported, but what the recipe says of
   /// it is right.
@@ -98,7 +101,9 @@ struct ParameterPath: CustomStringConvertible {
   init(_ name: String) { self.init(key: name, names: [name], whole: "") }
 
   private init(key: String, names: [String], whole: String) {
-    (self.key, self.names, self.whole) = (key, names, whole)
+    self.key = key
+    self.names = names
+    self.whole = whole
     let name = names.isEmpty ? [] : ["'\(names.joined(separator: "."))'"]
     description = (name + (whole.isEmpty ? [] : [whole])).joined(separator: " of ")
   }

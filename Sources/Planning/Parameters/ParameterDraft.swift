@@ -47,13 +47,17 @@ struct ParameterDraft {
     guard let entries = entry.value.mapping else {
       guard let value = Self.value(entry.value, of: name.text, into: &problems) else { return nil }
       let node = entry.value.literal(into: &problems) ?? entry.value
-      (sample, isSwept, form) = (value, false, .one(Definition(value: value, node: node, origin: origin)))
+      sample = value
+      isSwept = false
+      form = .one(Definition(value: value, node: node, origin: origin))
       return
     }
     switch entries.first?.key.text {
     case "sweep" where entries.count == 1:
       guard let sweep = Self.sweep(entries[0].value, of: name.text, into: &problems) else { return nil }
-      (sample, isSwept, form) = (Self.sample(of: sweep.map(\.value)), true, .sweep(sweep))
+      sample = Self.sample(of: sweep.map(\.value))
+      isSwept = true
+      form = .sweep(sweep)
     case "type" where entries.count == 1:
       let word = entries[0].value.scalar?.text ?? ""
       guard let type = Self.types.first(where: { $0.word == word }) else {
@@ -63,7 +67,9 @@ struct ParameterDraft {
           suggestion: Suggestion.nearest(to: word, in: words), hint: "the types are " + words.joined(separator: ", "))
         return nil
       }
-      (sample, isSwept, form) = (type.sample, false, .required)
+      sample = type.sample
+      isSwept = false
+      form = .required
     default:
       problems.report(
         "parameter '\(name.text)' must be a value, a list of values, or a sweep, not \(entry.value.summary)",

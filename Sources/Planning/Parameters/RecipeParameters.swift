@@ -29,7 +29,9 @@ struct RecipeParameters {
     let size: Int
 
     init(sweeps: Set<Int>, definitions: [Point: Definition], value: Value) {
-      (self.sweeps, self.definitions, self.value) = (sweeps, definitions, value)
+      self.sweeps = sweeps
+      self.definitions = definitions
+      self.value = value
       size = definitions.values.lazy.map(\.node.count).max() ?? 1
     }
   }
@@ -69,7 +71,8 @@ struct RecipeParameters {
       for (index, overlay) in written.enumerated() { overlaid.set(overlay, line: index + 1, into: &problems) }
       overlaid.take(profile, of: document.profiles, into: &problems)
       overlaid.requireValues(into: &problems)
-      (drafts, overlays) = (overlaid.drafts, overlaid.overlays)
+      drafts = overlaid.drafts
+      overlays = overlaid.overlays
     case .use(let user, let arguments, let slips):
       overlays = [:]
       for argument in arguments {

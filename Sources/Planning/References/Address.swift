@@ -13,7 +13,9 @@ package struct Address {
   /// `axis=value` in them.
   package init?(_ text: String) {
     guard text.utf8.contains(UInt8(ascii: "[")) else {
-      (base, selection, port) = (text, [], nil)
+      base = text
+      selection = []
+      port = nil
       return
     }
     let scalars = Array(text.unicodeScalars)

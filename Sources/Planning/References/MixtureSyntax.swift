@@ -23,7 +23,8 @@ struct MixtureSyntax {
   private let normalize: Bool?
 
   init(_ node: Node, subject: String, normalize: Bool?) {
-    (self.subject, self.normalize) = (subject, normalize)
+    self.subject = subject
+    self.normalize = normalize
     switch node.content {
     case .mapping(let entries):
       segments = [Segment(from: 0, weights: weights(entries, of: node))]

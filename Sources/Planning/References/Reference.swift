@@ -15,11 +15,13 @@ struct Reference {
     selection = address.selection
     let base = address.base
     guard let point = base.utf8.firstIndex(of: UInt8(ascii: ".")) else {
-      (name, port) = (base, address.port)
+      name = base
+      port = address.port
       return
     }
     guard selection.isEmpty, address.port == nil else { return nil }
-    (name, port) = (String(base[..<point]), String(base[base.utf8.index(after: point)...]))
+    name = String(base[..<point])
+    port = String(base[base.utf8.index(after: point)...])
   }
 }
 

@@ -25,7 +25,10 @@ struct ReferenceResolver {
   typealias Dependency = (number: Int, location: SourceLocation)
 
   init(_ stages: [RepeatedStage], in expansion: Expansion) {
-    (self.stages, scopes, links, sweeps) = (stages, expansion.scopes, expansion.links, expansion.sweeps)
+    self.stages = stages
+    scopes = expansion.scopes
+    links = expansion.links
+    sweeps = expansion.sweeps
     reach = Array(repeating: [], count: stages.count + links.count)
     targets = Array(repeating: [:], count: links.count)
     let names = Names(scopes: scopes, stages: stages.count, sweeps: sweeps)

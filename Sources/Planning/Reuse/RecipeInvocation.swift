@@ -16,7 +16,8 @@ struct RecipeInvocation {
   private(set) var slips: Set<String> = []
 
   init(_ name: Name, _ entries: [Entry], file: RecipeFile, scope: Scope, into problems: inout Problems) {
-    (self.name, self.file) = (name, file)
+    self.name = name
+    self.file = file
     let known = Dictionary(file.inputs.map { ($0.name.text, $0) }) { first, _ in first }
     let parameterNames = Set(file.document.parameters.map(\.key.text))
     var given: Set<String> = []

@@ -31,7 +31,10 @@ struct Scope {
   private var absences: Set<String> = []
 
   init(prefix: String, file: RecipeFile, parameters: RecipeParameters, users: [Diagnostic.Note]) {
-    (self.prefix, self.file, self.parameters, self.users) = (prefix, file, parameters, users)
+    self.prefix = prefix
+    self.file = file
+    self.parameters = parameters
+    self.users = users
   }
 
   var finder: SourceFinder { SourceFinder(in: file.folder) }

@@ -21,7 +21,8 @@ public final class LineReporter: Sendable {
   ///   - isTerminal: whether lines may be redrawn with control characters.
   ///   - output: takes text as it is, line ends and the reporter's own control characters included.
   public init(isTerminal: Bool, output: @escaping @Sendable (String) -> Void) {
-    (self.isTerminal, self.output) = (isTerminal, output)
+    self.isTerminal = isTerminal
+    self.output = output
   }
 
   /// A reporter on standard error.
@@ -107,12 +108,16 @@ struct StageProgress {
   /// before.
   private var first: (progress: ActionProgress, time: ContinuousClock.Instant)?
 
-  init(name: String, actions: Int) { (self.name, self.actions) = (name, actions) }
+  init(name: String, actions: Int) {
+    self.name = name
+    self.actions = actions
+  }
 
   mutating func begin(_ id: ActionID) {
     if ran == 0, running.isEmpty { began = .now }
     running.append(id)
-    (current, first) = (nil, nil)
+    current = nil
+    first = nil
   }
 
   mutating func finish(_ id: ActionID) {

@@ -41,7 +41,8 @@ struct GraphLayout {
         y += height(slot) + Self.gap.down
       }
     }
-    (self.levels, self.boxes) = (levels, boxes)
+    self.levels = levels
+    self.boxes = boxes
     size = (columns.count * (Self.width + Self.gap.across) - Self.gap.across + 4, tallest + 4)
   }
 

@@ -20,7 +20,8 @@ public struct CostReport: Sendable {
   /// - Parameter workers: how many there may be, in each row.
   public init(_ cost: CostEstimate, workers: [Int]) {
     let schedule = Schedule(cost)
-    (self.cost, criticalPath) = (cost, schedule.criticalPath)
+    self.cost = cost
+    criticalPath = schedule.criticalPath
     rows = workers.map { Row(workers: $0, seconds: schedule.seconds(workers: $0)) }
   }
 

@@ -22,7 +22,8 @@ public struct Inspection: Sendable {
   private let dryRun: DryRun
 
   public init(of plan: Plan, in store: Store) throws {
-    (self.plan, self.store) = (plan, store)
+    self.plan = plan
+    self.store = store
     dryRun = try DryRun(of: plan, in: store)
   }
 

@@ -27,7 +27,7 @@ public struct JUnit: Sendable {
     for result in results {
       let name = "\(result.expectation.measure) \(result.expectation.text)"
       xml += "  <testcase classname=\(quoted("\(recipe).\(result.stage)")) name=\(quoted(name))"
-      xml += result.complaint.map { "><failure message=\(quoted($0))/></testcase>\n" } ?? "/>\n"
+      xml += result.issue.map { "><failure message=\(quoted($0))/></testcase>\n" } ?? "/>\n"
     }
     for error in errors {
       let name = error.stage.isEmpty ? recipe : "\(recipe).\(error.stage)"

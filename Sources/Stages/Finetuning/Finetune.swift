@@ -97,11 +97,11 @@ struct Finetune: Stage {
     return input.estimate(
       work: flop.map { .learning(evaluations, of: $0) },
       bytes: (method == .latent ? input[$latents] : input[$model])?.bytes, flopPerEvaluation: flop
-    ).complaining(
-      input.complaints(aboutSizesAt: $latents, takenBy: input.all(at: $model))
+    ).reporting(
+      input.issues(aboutSizesAt: $latents, takenBy: input.all(at: $model))
         + (clipLoss == .global
-          ? input.complaints(about: [($target, [globalPrompt])], takenBy: $clip)
-          : input.complaints(aboutDirection: $source, $target, takenBy: $clip)))
+          ? input.issues(about: [($target, [globalPrompt])], takenBy: $clip)
+          : input.issues(aboutDirection: $source, $target, takenBy: $clip)))
   }
 
   func run(_ context: any StageContext) throws {

@@ -19,7 +19,9 @@ struct SavedTuning {
       let step = state.numbers[Self.optimizerSteps]
     else { return nil }
     context.log("goes on after \(iteration) images")
-    (learned, self.iteration, losses) = (state.list(Self.parameter), iteration, state.losses)
+    learned = state.list(Self.parameter)
+    self.iteration = iteration
+    losses = state.losses
     optimizer = Adam(step: step, moments: zip(state.list(Self.first), state.list(Self.second)).map { ($0, $1) })
   }
 

@@ -23,7 +23,7 @@ enum ComparedItems: String, Choice {
   }
 
   /// What is wrong with comparing the means of `measure` of these sets.
-  func complaint(_ measure: String, _ sets: [(label: String, items: Set<String>)]) -> String? {
+  func issue(_ measure: String, _ sets: [(label: String, items: Set<String>)]) -> String? {
     guard self == .same, let difference = Self.difference(sets) else { return nil }
     return "the means of '\(measure)' are over different items: \(difference): complete the sets, "
       + "or compare `items: common`, those that all have, or `items: any`"
@@ -39,22 +39,22 @@ struct ComparisonOptions: StagePart {
 }
 
 extension ComparisonOptions {
-  /// Complaints about metrics at a list port whose means are over different items, as far as that is known.
+  /// Issues about metrics at a list port whose means are over different items, as far as that is known.
   func check<Bound>(
     meansAt input: Input<Bound>, of measures: [String]?, _ draft: StageDraft
   ) -> [ValidationIssue] {
     let members = draft[input]
     guard Set(members.map(\.items)).count > 1 else { return [] }
     let names = measures ?? members.flatMap { $0.measures ?? [] }.uniqued
-    let complaint = names.lazy.compactMap { measure in
-      items.complaint(
+    let issue = names.lazy.compactMap { measure in
+      items.issue(
         measure,
         members.compactMap { member in
           guard let items = member.items, member.measures?.contains(measure) ?? false else { return nil }
           return (member.placedLabel, Set(items))
         })
     }.first
-    return complaint.map { [ValidationIssue(about: input, $0)] } ?? []
+    return issue.map { [ValidationIssue(about: input, $0)] } ?? []
   }
 }
 
@@ -87,7 +87,7 @@ struct ComparedMeans {
     for measure in measures {
       let sets = members.map { (label: Axis.placed($0.label, $0.axes), items: $0.means.items(of: measure)) }
         .filter { !$0.items.isEmpty }
-      if let complaint = compared.complaint(measure, sets) { throw InputError(complaint) }
+      if let issue = compared.issue(measure, sets) { throw InputError(issue) }
       guard let difference = ComparedItems.difference(sets), let first = sets.first else { continue }
       differing.insert(measure)
       context.log("'\(measure)' is over different items: \(difference)")

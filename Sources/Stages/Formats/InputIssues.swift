@@ -8,8 +8,8 @@ import StageKit
 // What is wrong with pictures or texts for a network, as far as files tell before anything runs.
 
 extension EstimateInput {
-  /// Complaints about pictures or latents at an input that the diffusion models `models` do not take.
-  func complaints<Bound>(aboutSizesAt port: Input<Bound>, takenBy models: [OutputEstimate]) -> [ValidationIssue] {
+  /// Issues about pictures or latents at an input that the diffusion models `models` do not take.
+  func issues<Bound>(aboutSizesAt port: Input<Bound>, takenBy models: [OutputEstimate]) -> [ValidationIssue] {
     let taken = models.compactMap(\.resolution)
     func advice(_ side: Int) -> String { "but the diffusion model takes \(side)×\(side): load it with `size: \(side)`" }
     guard let sizes = self[port]?.sizes else {
@@ -32,9 +32,9 @@ extension EstimateInput {
     ]
   }
 
-  /// Complaints about texts that the CLIP at `clip` does not take.
+  /// Issues about texts that the CLIP at `clip` does not take.
   /// - Parameter prompts: what becomes of each parameter's text.
-  func complaints<Bound>(
+  func issues<Bound>(
     about prompts: [(parameter: Parameter<String>, texts: [String])], takenBy clip: Input<Bound>
   ) -> [ValidationIssue] {
     guard let requirement = self[clip]?.texts else { return [] }
@@ -45,11 +45,11 @@ extension EstimateInput {
     }
   }
 
-  /// Complaints about texts that a directional CLIP loss or measure asks the CLIP at `clip` about.
-  func complaints<Bound>(
+  /// Issues about texts that a directional CLIP loss or measure asks the CLIP at `clip` about.
+  func issues<Bound>(
     aboutDirection texts: Parameter<String>..., takenBy clip: Input<Bound>
   ) -> [ValidationIssue] {
-    complaints(
+    issues(
       about: texts.map { text in
         (text, PromptTemplates.imageNet.map { PromptTemplates.fill($0, with: text.wrappedValue) })
       }, takenBy: clip)

@@ -42,7 +42,10 @@ struct Latent {
   let scheme: Scheme
 
   init(latent: Tensor, image: Tensor, returnStep: Int, scheme: Scheme = .free) {
-    (self.latent, self.image, self.returnStep, self.scheme) = (latent, image, returnStep, scheme)
+    self.latent = latent
+    self.image = image
+    self.returnStep = returnStep
+    self.scheme = scheme
   }
 
   private static let (coupled, stochastic) = ("belm", "edit_friendly")

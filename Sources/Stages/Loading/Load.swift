@@ -53,7 +53,7 @@ struct Load: Stage {
       bytes: size.map(pictureBytes) ?? seen.bytes / input.actions, side: size,
       flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, resolution: seen.diffusion?.resolution,
       texts: seen.texts, columns: seen.columns
-    ).complaining(seen.complaints)
+    ).reporting(seen.issues)
   }
 
   func run(_ context: any StageContext) throws {

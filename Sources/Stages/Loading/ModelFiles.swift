@@ -67,7 +67,9 @@ struct ModelFiles {
         ambiguity = error
       }
     }
-    (self.formats, self.values, self.ambiguity) = (formats, values, ambiguity)
+    self.formats = formats
+    self.values = values
+    self.ambiguity = ambiguity
     self.weights = weights.map(\.path)
     state = states.count == 1 ? states[0] : try Self.joined(states)
     configuration = try named("config.json", "open_clip_config.json").map(Self.text)

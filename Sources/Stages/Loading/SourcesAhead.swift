@@ -19,7 +19,7 @@ struct SourcesAhead {
   private(set) var texts: TextRequirement?
   private(set) var columns: TableColumns?
   /// What is sure to go wrong with them.
-  private(set) var complaints: [ValidationIssue] = []
+  private(set) var issues: [ValidationIssue] = []
 
   /// With more bytes than this, tables are not read before they are loaded.
   private static let tableLimit = 1 << 24
@@ -50,10 +50,10 @@ struct SourcesAhead {
         diffusion = network as? any DiffusionModel
         if let clip = network as? CLIP { texts = textRequirement(clip, found) }
       }
-    } catch { complaints.append(ValidationIssue(about: type.rawValue, "\(error)")) }
+    } catch { issues.append(ValidationIssue(about: type.rawValue, "\(error)")) }
   }
 
-  /// Takes note of the size that `size` finds in each file, and of what it complains of.
+  /// Takes note of the size that `size` finds in each file, and of what it finds wrong.
   private mutating func see(
     _ paths: [String], _ type: ArtifactType, _ size: @Sendable (String) throws -> PictureSize?
   ) {
@@ -62,7 +62,7 @@ struct SourcesAhead {
     for (path, result) in zip(paths, found) {
       switch result {
       case .success(let size): sizes[path.fileStem] = size
-      case .failure(let error): complaints.append(ValidationIssue(about: type.rawValue, "\(error)"))
+      case .failure(let error): issues.append(ValidationIssue(about: type.rawValue, "\(error)"))
       }
     }
     self.sizes = sizes.count == paths.count ? sizes : nil

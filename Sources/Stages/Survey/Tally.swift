@@ -55,7 +55,9 @@ private struct Share {
       counts[vote.participant, default: (0, 0)].answers += 1
       counts[vote.participant, default: (0, 0)].yes += vote.isFor ? 1 : 0
     }
-    (self.votes, participants, preferred) = (votes.count, people.count, votes.count(where: \.isFor))
+    self.votes = votes.count
+    participants = people.count
+    preferred = votes.count(where: \.isFor)
     let clustered = votes.isEmpty ? nil : ClusteredRate(people.compactMap { counts[$0] })
     rate = clustered.map { ($0.rate, $0.interval(confidence: confidence)) }
   }
@@ -93,7 +95,8 @@ private struct SurveyKey {
     guard let row = rows.first else {
       throw InputError("'key' has no trials: give it the output 'key' of the survey whose votes these are")
     }
-    (survey, first) = (row[0], row[5])
+    survey = row[0]
+    first = row[5]
     second = row[3] == first ? row[4] : row[3]
     let sides = [first, second].sorted()
     var trials: [String: Trial] = [:]
@@ -105,7 +108,8 @@ private struct SurveyKey {
         )
       }
     }
-    (self.trials, groups) = (trials, rows.map { $0[2] }.uniqued)
+    self.trials = trials
+    groups = rows.map { $0[2] }.uniqued
   }
 }
 
@@ -164,7 +168,8 @@ private struct Vote {
     guard choice == "left" || choice == "right" else {
       throw InputError("\(person) chose '\(choice)': expected left or right; correct the row, or leave it out")
     }
-    (self.participant, group) = (participant, shown.group)
+    self.participant = participant
+    group = shown.group
     isForFirst = (choice == "left" ? shown.left : shown.right) == key.first
   }
 }
@@ -178,7 +183,8 @@ private struct Columns {
     guard let table = CSV(data) else {
       throw InputError("'\(name)': expected a table as CSV: a header, then rows of as many cells, quotes closed")
     }
-    (self.table, self.name) = (table, name)
+    self.table = table
+    self.name = name
   }
 
   /// The cells of each row under `headings`.

@@ -120,7 +120,8 @@ private struct WordHead {
     var random = RandomSource(seed: seed, name: "words")
     weight = (random.normal([configuration.vocabularySize, configuration.embedDim]) * 0.05).parameterCopy()
     bias = Tensor(frequencies.map { log($0 / (pictures - $0)) }, shape: [frequencies.count]).parameterCopy()
-    (self.shares, vocabularySize) = (shares, configuration.vocabularySize)
+    self.shares = shares
+    vocabularySize = configuration.vocabularySize
   }
 
   var learned: [Tensor] { [weight, bias] }

@@ -28,7 +28,9 @@ struct Dataset {
       }
       pixels.append(image.pixels)
     }
-    (self.pixels, self.side, names) = (pixels, side, images.items.map(\.name))
+    self.pixels = pixels
+    self.side = side
+    names = images.items.map(\.name)
     columns = try Self.columns(stage.table, names: names, context)
   }
 

@@ -13,7 +13,9 @@ struct LossTable {
   init?(_ text: String) {
     guard let table = CSV(text), let counter = table.header.first else { return nil }
     // Before the first row nobody knows what there is to report.
-    (header, rows, self.counter) = (table.rows.isEmpty ? [] : table.header, table.rows, counter)
+    header = table.rows.isEmpty ? [] : table.header
+    rows = table.rows
+    self.counter = counter
   }
 
   mutating func add(_ count: Int, _ values: [(name: String, value: Double)]) {

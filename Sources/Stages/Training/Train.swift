@@ -95,7 +95,8 @@ struct Train: Stage {
       guard run.step % 10 == 0 || run.isFinished else { continue }
       let loss = sum / Double(counted)
       losses.add(run.step, [("loss", loss), ("learning_rate", rate)])
-      (sum, counted) = (0, 0)
+      sum = 0
+      counted = 0
       context.progress(run.step, of: run.settings.steps, unit: "step", values: [ProgressValue("loss", loss)])
       if timer.isDue, !run.isFinished { try save(run, losses, sum, counted, context) }
     }
