@@ -42,7 +42,13 @@ final class ShardedDirectory: Sendable {
   private func hasShelf(of digest: Digest) throws(StoreError) -> Bool {
     let number = digest.withBytes { $0[0] }
     if shelves.withLock({ $0.contains(number) }) { return true }
-    guard let folder = self[digest].parent, let status = try Files.rawStatus(of: folder) else { return false }
+    var open = stat()
+    let name = String(digest.hex.prefix(2))
+    // From the open folder, which is there unless another machine removed it.
+    let isFound = fstatat(descriptor, name, &open, AT_SYMLINK_NOFOLLOW) == 0
+    guard let folder = self[digest].parent, let status = isFound ? open : try Files.rawStatus(of: folder) else {
+      return false
+    }
     if status.st_mode & S_IFMT == S_IFLNK { throw .link(folder.path) }
     guard status.st_mode & S_IFMT == S_IFDIR else { return false }
     _ = shelves.withLock { $0.insert(number) }

@@ -63,7 +63,7 @@ public struct CostEstimate: Sendable {
     stages = plan.stages.map { stage in
       let inputs = stage.inputs.mapValues { input in input.references.uniqued.compactMap { outputs[$0] } }
       let (count, runs) = Self.counts(stage, actions[stage.id] ?? [], inputs)
-      let estimate = stage.kind.estimate(EstimateInput(of: stage, inputs: outputs, actions: max(1, count)))
+      let estimate = stage.estimate(inputs: outputs, actions: max(1, count))
       outputs.merge(Self.outputs(of: stage, estimate, dryRun)) { $1 }
       let (seconds, basis) = Self.time(of: stage, estimate.work, threads, timing, bench) {
         // Nobody waits for a measurement that nothing depends on.

@@ -34,7 +34,7 @@ package struct SHA256: ~Copyable {
   ) -> Result {
     withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 8) { digest in
       let start = digest.assumingMemoryBound(to: UInt8.self).baseAddress
-      guard csha256(bytes.baseAddress, bytes.count, start) == 0 else { isOutOfMemory() }
+      csha256(bytes.baseAddress, bytes.count, start)
       return body(UnsafeRawBufferPointer(digest))
     }
   }

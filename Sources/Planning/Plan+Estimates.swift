@@ -18,7 +18,7 @@ extension Plan {
     for stage in stages {
       let count =
         if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
-      let estimate = stage.kind.estimate(EstimateInput(of: stage, inputs: outputs, actions: count))
+      let estimate = stage.estimate(inputs: outputs, actions: count)
       for output in stage.outputs {
         outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
       }
@@ -37,12 +37,25 @@ extension Plan {
   }
 }
 
-extension EstimateInput {
-  /// What is seen of a stage, of which so much is known.
+extension PlannedStage {
+  /// What can be told of the stage before it runs.
   /// - Parameters:
   ///   - inputs: what is known of each output that is bound to a port.
   ///   - actions: how many the stage has.
-  package init(of stage: PlannedStage, inputs: [OutputReference: OutputEstimate], actions: Int) {
+  package func estimate(inputs: [OutputReference: OutputEstimate], actions: Int) -> StageEstimate {
+    func estimate() -> StageEstimate { kind.estimate(EstimateInput(of: self, inputs: inputs, actions: actions)) }
+    guard self.inputs.isEmpty else { return estimate() }
+    return estimated.withLock { known in
+      if let known, known.actions == actions { return known.estimate }
+      let found = estimate()
+      known = (actions, found)
+      return found
+    }
+  }
+}
+
+extension EstimateInput {
+  fileprivate init(of stage: PlannedStage, inputs: [OutputReference: OutputEstimate], actions: Int) {
     self.init(
       parameters: stage.parameters,
       inputs: stage.inputs.mapValues { $0.references.uniqued.compactMap { inputs[$0] } },

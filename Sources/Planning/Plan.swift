@@ -2,6 +2,7 @@ import ArtifactStore
 import OrderedCollections
 import RecipeSyntax
 import StageKit
+import Synchronization
 
 /// A recipe resolved against a catalog of kinds: parameters set, references bound, types checked. Nothing has been
 /// hashed or run.
@@ -68,6 +69,8 @@ public final class PlannedStage: Sendable {
   public let location: SourceLocation
   /// The part of their preimages that the stage's actions have in common.
   let preimage: String
+  /// What can be told of a stage without inputs, for so many actions: its files are looked at once.
+  let estimated = Mutex<(actions: Int, estimate: StageEstimate)?>(nil)
 
   public init(
     name: String, axes: [Axis] = [], kind: StageKind, mapping: Mapping? = nil, description: String? = nil,

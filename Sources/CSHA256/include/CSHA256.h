@@ -18,8 +18,8 @@ void csha256_end(csha256_state *state, uint8_t *digest);
 /// Ends the state without a digest.
 void csha256_abandon(csha256_state *state);
 
-/// Of bytes that are all there: faster for few of them. Returns 0, or -1 where there is no memory for it.
-int csha256(const void *bytes, size_t count, uint8_t *digest);
+/// Of bytes that are all there: faster for few of them.
+void csha256(const void *bytes, size_t count, uint8_t *digest);
 
 /// Returns 0, or -1 where there is no memory for it.
 int csha256_authenticate(const void *key, size_t key_count, const void *bytes, size_t count, uint8_t *code);
