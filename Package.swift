@@ -63,7 +63,8 @@ let package = Package(
     module(
       "Engine",
       [
-        "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Transfers", "Escaping", collections,
+        "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Transfers", "FileSystem", "Escaping",
+        collections,
       ]),
     module(
       "Stages",

@@ -86,6 +86,9 @@ package enum Limits {
     }
   }
 
+  /// What to do where no thread can be started: its stack is memory, too.
+  package static let threadAdvice = "; allow more memory (`ulimit -v`) or more processes (`ulimit -u`)"
+
   /// Whether so many more files can be opened now: Swift's own tasks end the program by a trap where they find none.
   package static func canOpen(_ count: Int) -> Bool {
     var files: [Int32] = []

@@ -134,6 +134,6 @@ public struct Cancelled: Error, Sendable, CustomStringConvertible {
 
   public var description: String {
     "interrupted; run the same command to continue: finished work is kept, and a training or fine-tuning resumes where "
-      + "it was"
+      + "it stopped"
   }
 }

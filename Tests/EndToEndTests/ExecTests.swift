@@ -303,7 +303,7 @@ struct ExecTests {
     ] {
       let errors = try message { $0.replacing(old, with: new) }
       #expect(
-        errors.contains("is damaged: make it anew with `plan --out`") || errors.contains("make the plan anew"),
+        errors.contains("is damaged: make it again with `plan --out`") || errors.contains("make the plan again"),
         "\(old): \(errors)")
     }
     #expect(

@@ -110,7 +110,7 @@ struct InterruptionTests {
     #expect(
       outcome.errors == """
         interrupted; run the same command to continue: finished work is kept, and a training or fine-tuning \
-        resumes where it was
+        resumes where it stopped
 
         """)
     #expect(repository.names(in: ".diffusionclip/attempts").isEmpty)

@@ -1,10 +1,42 @@
+import FileSystem
 import Foundation
+import StageKit
 import Synchronization
 
 /// Does blocking work on a thread of its own, not on the few that serve tasks.
+/// - Throws: what `work` throws; `InputError` where the system gives no thread, of which Foundation's threads say nothing.
 package func onOwnThread<Made: Sendable>(_ work: @escaping @Sendable () throws -> Made) async throws -> Made {
   try await withCheckedThrowingContinuation { continuation in
-    Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
+    let start = ThreadStart { continuation.resume(with: Result { try work() }) }
+    let code = start.run()
+    if code != 0 {
+      continuation.resume(
+        throwing: InputError("no thread could be started: \(String(cString: strerror(code)))\(Limits.threadAdvice)"))
+    }
+  }
+}
+
+/// What a new thread begins with.
+private final class ThreadStart: Sendable {
+  private let body: @Sendable () -> Void
+
+  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+  /// - Returns: 0, or why the system gives no thread.
+  func run() -> Int32 {
+    var (attributes, thread) = (pthread_attr_t(), pthread_t())
+    pthread_attr_init(&attributes)
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    let held = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread, &attributes,
+      { held in
+        if let held { Unmanaged<ThreadStart>.fromOpaque(held).takeRetainedValue().body() }
+        return nil
+      }, held.toOpaque())
+    if code != 0 { held.release() }
+    return code
   }
 }
 
