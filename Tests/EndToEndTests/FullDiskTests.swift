@@ -49,7 +49,8 @@ struct FullDiskTests {
     let lines = outcome.errors.split(separator: "\n")
     #expect(lines.count == 2 && lines[0].hasPrefix("no space left on the disk while writing disk/runs/shown/"))
     // There is no earlier run to speak of.
-    #expect(lines[1].hasPrefix("disk/runs/shown: the record of this failed run could not be written"), "\(outcome.errors)")
+    #expect(
+      lines[1].hasPrefix("disk/runs/shown: the record of this failed run could not be written"), "\(outcome.errors)")
     #expect(!outcome.output.contains("earlier"))
 
     try disk.resize(toKilobytes: 1024)

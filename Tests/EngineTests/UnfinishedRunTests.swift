@@ -26,7 +26,8 @@ import Testing
     let report = try workshop.read("runs/quick/report.html")
     let remark = "<h2>Not the whole recipe</h2>\n<p>This run made only <code>edited</code>"
     #expect(report.firstRange(of: remark)?.lowerBound ?? report.endIndex < report.firstRange(of: "Results")!.lowerBound)
-    #expect(report.contains("Files of earlier runs are in this folder, too: <code>sheet.png</code>, <code>scores.csv</code>"))
+    #expect(
+      report.contains("Files of earlier runs are in this folder, too: <code>sheet.png</code>, <code>scores.csv</code>"))
 
     // The next whole run knows what is not its.
     try FileManager.default.removeItem(atPath: workshop.folder + "/images/ada.txt")
