@@ -126,7 +126,8 @@ let package = Package(
     tests(
       "Stages",
       [
-        "Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore",
+        "Planning", "StageKit", "RecipeSyntax", "Diffusion", "Networks", "Checkpoints", "Imaging", "Tensors",
+        "ArtifactStore",
         "JSONSyntax", "Escaping",
       ]),
     tests(

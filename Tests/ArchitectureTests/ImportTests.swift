@@ -55,6 +55,16 @@ struct ImportTests {
     }
   }
 
+  /// A file that has to be longer says why in its first comment.
+  @Test func filesCanBeReadInOneGo() throws {
+    for file in FileManager.default.enumerator(atPath: Self.sources.path)?.compactMap({ $0 as? String }) ?? []
+    where file.hasSuffix(".swift") {
+      let text = try String(contentsOf: Self.sources.appending(path: file), encoding: .utf8)
+      let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+      #expect(lines.count <= 351 || lines[0].hasPrefix("//"), "\(file) has \(lines.count - 1) lines")
+    }
+  }
+
   /// Foundation's functions of paths trap on some names; those of Escaping take any.
   @Test func pathsAreTakenApartInOnePlace() throws {
     for file in FileManager.default.enumerator(atPath: Self.sources.path)?.compactMap({ $0 as? String }) ?? []

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Networks
 import Planning
 import RecipeSyntax
 import StageKit
@@ -26,6 +27,20 @@ struct CatalogTests {
         #expect(keys.count == (parameter.isSemantic ? values.count + 1 : 1), "\(kind.name).\(parameter.name)")
       }
     }
+  }
+
+  /// Which networks there are is one table, which names all that published files are recognized for.
+  @Test func everyNetworkIsLoadedAndTrained() throws {
+    let networks = Set(NetworkPurpose.allCases.map(\.rawValue))
+    let load = try #require(Catalog.kinds.first { $0.name == "load" })
+    #expect(networks.isSubset(of: load.parameters.map(\.name)))
+    let train = try #require(Catalog.kinds.first { $0.name == "train" })
+    guard case .choice(let words) = train.parameters.first(where: { $0.name == "network" })?.kind else {
+      Issue.record("train has no choice of networks")
+      return
+    }
+    #expect(Set(words) == networks)
+    #expect(networks.allSatisfy { ArtifactType(named: $0) != nil })
   }
 
   @Test func timeAndMemoryAreAllThatDoesNotMatter() {
