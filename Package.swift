@@ -5,8 +5,8 @@ import PackageDescription
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
 /// A library module; `dependencies` may only name modules further down the list below.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
 /// Tests are compiled without optimization, which takes most of the time for them, also where what they test is not.
@@ -34,8 +34,8 @@ let package = Package(
     .executableTarget(
       name: "diffusionclip",
       dependencies: [
-        "Execution", "Stages", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "FileSystem", "Escaping",
-        arguments,
+        "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Stages", "Planning", "StageKit", "RecipeSyntax",
+        "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
       ],
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
@@ -47,21 +47,36 @@ let package = Package(
           ], .when(platforms: [.linux]))
       ]),
     module(
-      "Execution",
+      "Reporting",
       [
-        "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Imaging", "Escaping", collections,
-        heaps,
+        "Cluster", "Costing", "RemoteCache", "Engine", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore",
+        "JSONSyntax", "Imaging", "Escaping", collections,
+      ]),
+    module(
+      "Cluster",
+      [
+        "Costing", "Engine", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Escaping",
+        collections,
+      ]),
+    module("Costing", ["Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax", heaps]),
+    module("RemoteCache", ["Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax", "Transfers"]),
+    module(
+      "Engine",
+      [
+        "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Transfers", "Escaping", collections,
       ]),
     module(
       "Stages",
       [
-        "StageKit", "ArtifactStore", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging", "Portraits",
-        "Tensors", "Kernels", "Escaping",
-      ]),
-    module("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "FileSystem", "Escaping", collections]),
-    module("StageKit", ["RecipeSyntax", "ArtifactStore", "Escaping"]),
+        "StageKit", "ArtifactStore", "JSONSyntax", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging",
+        "Portraits", "Tensors", "Kernels", "Escaping",
+      ],
+      resources: ["css", "html", "js"].map { .embedInCode("Survey/survey.\($0)") }),
+    module(
+      "Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", collections]),
+    module("StageKit", ["RecipeSyntax", "ArtifactStore", "JSONSyntax", "Escaping"]),
     module("RecipeSyntax", ["FileSystem", "CLibYAML", "Escaping", collections]),
-    module("ArtifactStore", ["FileSystem", "Hashing", "Escaping"]),
+    module("ArtifactStore", ["JSONSyntax", "FileSystem", "Hashing", "Escaping"]),
     module("Transfers", ["CCurl", "FileSystem", "Hashing"]),
     module("Diffusion", ["Networks", "Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
@@ -71,6 +86,7 @@ let package = Package(
     module("Portraits"),
     module("Tensors", ["Kernels"]),
     module("Kernels", ["CKernels", "COpenBLAS"]),
+    module("JSONSyntax", ["Escaping"]),
     module("FileSystem"),
     module("Hashing", ["CSHA256"]),
     module("Escaping"),
@@ -87,7 +103,11 @@ let package = Package(
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(
       name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
-    tests("Escaping", ["ArtifactStore", "TestSupport"]),
+    .target(
+      name: "EngineTestSupport",
+      dependencies: ["Reporting", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"],
+      path: "Tests/EngineTestSupport", swiftSettings: strict),
+    tests("Escaping", ["ArtifactStore", "JSONSyntax", "TestSupport"]),
     tests("Tensors", ["Kernels", "TestSupport"]),
     tests("Checkpoints", ["Tensors", "TestSupport"], fixtures: true),
     tests("Networks", ["Checkpoints", "Tensors", "TestSupport", collections], fixtures: true),
@@ -95,23 +115,37 @@ let package = Package(
     tests("Metrics", ["Networks", "Checkpoints", "Tensors", "TestSupport"], fixtures: true),
     tests("Imaging", ["TestSupport"], fixtures: true),
     tests("Portraits"),
-    tests("ArtifactStore"),
+    tests("JSONSyntax"),
+    tests("ArtifactStore", ["JSONSyntax"]),
     tests("Transfers", ["Hashing", "TestSupport"]),
     tests("Hashing"),
     tests("RecipeSyntax"),
     tests("StageKit"),
-    tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "TestSupport"]),
+    tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "TestSupport"]),
     tests(
       "Stages",
       [
         "Planning", "StageKit", "RecipeSyntax", "Diffusion", "Checkpoints", "Imaging", "Tensors", "ArtifactStore",
-        "Escaping",
+        "JSONSyntax", "Escaping",
       ]),
-    tests("Execution", ["Planning", "StageKit", "ArtifactStore", "Escaping", "TestSupport"]),
+    tests(
+      "Engine",
+      ["EngineTestSupport", "RemoteCache", "Reporting", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"]),
+    tests(
+      "RemoteCache",
+      [
+        "EngineTestSupport", "Reporting", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax",
+        "TestSupport",
+      ]),
+    tests("Costing", ["EngineTestSupport", "Engine", "Planning", "ArtifactStore"]),
+    tests("Cluster", ["EngineTestSupport", "Costing", "Engine", "Planning", "ArtifactStore", "Escaping"]),
+    tests("Reporting", ["EngineTestSupport", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"]),
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["StageKit", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "Escaping", "TestSupport"],
+      dependencies: [
+        "StageKit", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "JSONSyntax", "Escaping", "TestSupport",
+      ],
       exclude: ["Snapshots"], swiftSettings: testing),
     .testTarget(name: "ArchitectureTests", swiftSettings: testing),
   ]

@@ -1,4 +1,5 @@
 import Foundation
+import JSONSyntax
 
 /// What the store knows of a finished action: what it was, what it made, and how it went.
 public struct ActionRecord: Sendable, Hashable {
@@ -139,11 +140,10 @@ extension ActionRecord.Output {
 
 extension Artifact {
   fileprivate init?(json: JSON) {
-    guard let type = json["type"]?.string.flatMap(ArtifactType.init(rawValue:)), let values = json["items"]?.array
-    else { return nil }
+    guard let type = json["type"]?.string, let values = json["items"]?.array else { return nil }
     let items = values.compactMap(Artifact.Item.init(json:))
-    guard items.count == values.count, type.allows(items: items.count) else { return nil }
-    self.init(type: type, items: items)
+    guard items.count == values.count, !items.isEmpty else { return nil }
+    self.init(type: ArtifactType(rawValue: type), items: items)
   }
 
   /// `"port", "type", "digest", "items"`: what files and commands say of an output.

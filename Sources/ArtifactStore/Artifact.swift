@@ -1,29 +1,15 @@
-/// What an artifact is, and so what can be done with it (DESIGN: artifacts, keys, store).
-public enum ArtifactType: String, Sendable, Hashable, Codable, CaseIterable {
-  case images, latents, diffusion, clip, identity, segmenter, perceptual, classifier, metrics, table, figure, page
-
-  /// Whether an artifact of this type is an ordered set of named items; the others hold one unnamed object, or several
-  /// that are one thing.
-  public var isItemSet: Bool { self == .images || self == .latents || self == .metrics }
-
-  /// The names of the objects that an artifact of this type is made of, in order, unless it is a set. Those behind the
-  /// first may be missing.
-  public var objectNames: [String] { self == .figure ? ["", Artifact.svg] : [""] }
-
-  /// Whether an artifact of this type may have so many items.
-  func allows(items count: Int) -> Bool {
-    isItemSet || (1...objectNames.count).contains(count) || (self == .diffusion && count > 1)
-  }
+/// What an artifact is, by name, and so what can be done with it. The store keeps the name as it keeps everything else;
+/// which types there are, and what objects they are made of, is said by those who declare stages.
+public struct ArtifactType: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+  public let rawValue: String
+  public init(rawValue: String) { self.rawValue = rawValue }
+  public var description: String { rawValue }
 }
 
-/// Typed, immutable content in the store: an ordered set of named objects.
-///
-/// `images`, `latents` and `metrics` have an item for each picture; every other type has exactly one item, whose
-/// name is empty. A diffusion model that is a change to another one has the objects of that one as further items. A
-/// figure is a PNG, and as a second item the same as SVG.
-public struct Artifact: Sendable, Hashable, Codable {
+/// Typed, immutable content in the store: named objects in their order, at least one.
+public struct Artifact: Sendable, Hashable {
   /// One named object of an artifact.
-  public struct Item: Sendable, Hashable, Codable {
+  public struct Item: Sendable, Hashable {
     /// Unique in its artifact; "" for the first of an artifact that is not a set.
     public let name: String
     /// The SHA-256 of the object's bytes.
@@ -39,16 +25,10 @@ public struct Artifact: Sendable, Hashable, Codable {
   /// More bytes than any object has. Sizes are added up.
   static let sizeLimit = 1 << 44
 
-  /// The name of a figure's second item.
-  public static let svg = "svg"
-
   public let type: ArtifactType
   public let items: [Item]
 
-  public init(type: ArtifactType, items: [Item]) {
-    precondition(type.allows(items: items.count), "\(type) does not hold \(items.count) objects")
-    (self.type, self.items) = (type, items)
-  }
+  public init(type: ArtifactType, items: [Item]) { (self.type, self.items) = (type, items) }
 
   /// The content digest: over the type and, in order, every item's name and object.
   public var digest: Digest {

@@ -2,7 +2,7 @@ import Foundation
 import Hashing
 
 /// The SHA-256 of some bytes: the name of an object in the store, or of an action.
-public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible, Codable {
+public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// The 32 bytes, eight at a time, the first ones highest.
   private let words: (UInt64, UInt64, UInt64, UInt64)
 
@@ -92,18 +92,4 @@ public struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible, C
 
   /// The first twelve digits, for people.
   public var short: String { String(hex.prefix(12)) }
-
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    let text = try container.decode(String.self)
-    guard let digest = Digest(hex: text) else {
-      throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a SHA-256: \(text)")
-    }
-    self = digest
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(hex)
-  }
 }

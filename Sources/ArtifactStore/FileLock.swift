@@ -10,7 +10,7 @@ public final class FileLock: Sendable {
   private let file: Int32
   private let removesFile: Bool
   /// Whether the file system has locks, so that nobody else has this one.
-  let isHeld: Bool
+  package let isHeld: Bool
 
   private init(_ place: Place, file: Int32, removesFile: Bool, isHeld: Bool = true) {
     (self.place, self.file, self.removesFile, self.isHeld) = (place, file, removesFile, isHeld)
@@ -22,7 +22,7 @@ public final class FileLock: Sendable {
   }
 
   /// Takes the exclusive lock that `place` stands for; nil while another process (or another lock of this one) has it.
-  static func exclusive(_ place: Place) throws(StoreError) -> FileLock? {
+  package static func exclusive(_ place: Place) throws(StoreError) -> FileLock? {
     while true {
       guard let file = try open(place, O_RDWR | O_CREAT) else { throw .last("lock", place.path, code: ENOENT) }
       guard let isHeld = try take(LOCK_EX | LOCK_NB, on: file, place) else { return nil }
@@ -32,7 +32,7 @@ public final class FileLock: Sendable {
   }
 
   /// Takes a lock that others may share, waiting while somebody holds it alone.
-  static func shared(_ place: Place) throws(StoreError) -> FileLock {
+  package static func shared(_ place: Place) throws(StoreError) -> FileLock {
     guard let file = try open(place, O_RDWR | O_CREAT) else { throw .last("lock", place.path, code: ENOENT) }
     _ = try take(LOCK_SH, on: file, place)
     return FileLock(place, file: file, removesFile: false)
@@ -47,7 +47,7 @@ public final class FileLock: Sendable {
 
   /// Takes a lock that nobody may share; nil where somebody has it for longer than a second.
   /// - Throws: also where the file system has no locks: whoever has to be alone cannot know it.
-  static func alone(_ place: Place) throws(StoreError) -> FileLock? {
+  package static func alone(_ place: Place) throws(StoreError) -> FileLock? {
     guard let file = try open(place, O_RDWR | O_CREAT) else { throw .last("lock", place.path, code: ENOENT) }
     for _ in 0..<50 {
       if flock(file, LOCK_EX | LOCK_NB) == 0 { return FileLock(place, file: file, removesFile: false) }
@@ -60,7 +60,7 @@ public final class FileLock: Sendable {
   }
 
   /// Takes an existing folder for oneself; nil where another has it or it has gone.
-  static func folder(_ place: Place) throws(StoreError) -> FileLock? {
+  package static func folder(_ place: Place) throws(StoreError) -> FileLock? {
     guard let file = try Files.openFolder(place) else { return nil }
     guard let isHeld = try take(LOCK_EX | LOCK_NB, on: file, place) else { return nil }
     guard isStill(file, place) else {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A file, or a folder and all that is in it. Symbolic links are not followed.
-struct FileTree {
+package struct FileTree {
   private(set) var bytes = 0
   /// When the latest of it was written: nanoseconds since 1970.
   private(set) var modified = Int.min
@@ -10,7 +10,7 @@ struct FileTree {
   private var folders: [Place] = []
 
   /// Nil where there is nothing at `place`.
-  init?(at place: Place) throws(StoreError) {
+  package init?(at place: Place) throws(StoreError) {
     var unseen = [place]
     while let place = unseen.popLast() {
       guard let status = try Files.rawStatus(of: place) else { continue }
@@ -26,7 +26,7 @@ struct FileTree {
     if modified == .min { return nil }
   }
 
-  func remove() throws(StoreError) {
+  package func remove() throws(StoreError) {
     for file in files { try Files.remove(file) }
     for folder in folders.reversed() { try Files.removeFolder(folder) }
   }

@@ -6,38 +6,6 @@ import Hashing
 /// The few file operations that the store and the run record need, with typed errors. Absence is nil, not an error;
 /// something else than a plain file is an error, and is never waited for.
 package enum Files {
-  /// Identity and shape of a file, as the file system tells them.
-  package struct Status: Hashable, Sendable {
-    package let device: UInt64
-    package let inode: UInt64
-    package let size: Int
-    /// Nanoseconds since 1970.
-    package let modified: Int
-    package let changed: Int
-
-    init(device: UInt64, inode: UInt64, size: Int, modified: Int, changed: Int) {
-      (self.device, self.inode, self.size, self.modified, self.changed) = (device, inode, size, modified, changed)
-    }
-
-    /// The same file as seen where its device has another number.
-    func on(device: UInt64) -> Status {
-      Status(device: device, inode: inode, size: size, modified: modified, changed: changed)
-    }
-
-    init(_ status: stat) {
-      self.init(
-        device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int(status.st_size),
-        modified: Self.nanoseconds(status.st_mtim), changed: Self.nanoseconds(status.st_ctim))
-    }
-
-    /// A file may say that it is from any year.
-    private static func nanoseconds(_ time: timespec) -> Int {
-      let (seconds, overflows) = time.tv_sec.multipliedReportingOverflow(by: 1_000_000_000)
-      let (sum, overflowsToo) = seconds.addingReportingOverflow(time.tv_nsec)
-      return overflows || overflowsToo ? (time.tv_sec < 0 ? .min : .max) : sum
-    }
-  }
-
   package static func status(of path: String) throws(StoreError) -> Status? { try status(of: Place(path)) }
 
   /// - Throws: also where it is no plain file. Folders named by a path are let pass.
@@ -160,7 +128,7 @@ package enum Files {
   // MARK: Writing
 
   /// Makes a new file and waits until its bytes are on the disk.
-  static func create(_ place: Place, _ data: Data, mode: mode_t = 0o666) throws(StoreError) {
+  package static func create(_ place: Place, _ data: Data, mode: mode_t = 0o666) throws(StoreError) {
     let isDone: Void? = try place.reach { (folder, name) throws(StoreError) in
       let file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
       guard file >= 0 else { throw .last("write", place.path) }
@@ -175,7 +143,7 @@ package enum Files {
   }
 
   /// Moves a file over whatever has the name `target`, in one step.
-  static func move(_ place: Place, to target: Place) throws(StoreError) {
+  package static func move(_ place: Place, to target: Place) throws(StoreError) {
     let isDone = try place.reach { (folder, name) throws(StoreError) in
       try target.reach { (targetFolder, targetName) throws(StoreError) in
         guard renameat(folder, name, targetFolder, targetName) == 0 else { throw .last("write", target.path) }
@@ -185,11 +153,11 @@ package enum Files {
     if isDone != true { throw .last("write", target.path, code: ENOENT) }
   }
 
-  enum Naming { case given, taken, impossible }
+  package enum Naming { case given, taken, impossible }
 
   /// Gives a file a second name, unless that is taken: of several who want a name one gets it, also over a network.
   /// Impossible where the file system has no hard links.
-  static func link(_ place: Place, to target: Place) -> Naming {
+  package static func link(_ place: Place, to target: Place) -> Naming {
     let code = try? place.reach { (folder, name) throws(StoreError) in
       try target.reach { (targetFolder, targetName) throws(StoreError) in
         linkat(folder, name, targetFolder, targetName, 0) == 0 ? 0 : errno
@@ -203,7 +171,7 @@ package enum Files {
   }
 
   /// Waits until the names in a folder are on the disk, where the file system can tell.
-  static func syncFolder(_ place: Place) throws(StoreError) {
+  package static func syncFolder(_ place: Place) throws(StoreError) {
     guard let folder = try openFolder(place) else { throw .last("write to", place.path, code: ENOENT) }
     defer { close(folder) }
     guard fsync(folder) == 0 || [EINVAL, ENOSYS, ENOTSUP].contains(errno) else { throw .last("write to", place.path) }
@@ -282,7 +250,7 @@ package enum Files {
     }
   }
 
-  static func openFolder(_ place: Place) throws(StoreError) -> Int32? {
+  package static func openFolder(_ place: Place) throws(StoreError) -> Int32? {
     try place.reach { (folder, name) throws(StoreError) -> Int32? in
       let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (place.followsLinks ? 0 : O_NOFOLLOW)
       let file = openat(folder, name, flags)

@@ -48,8 +48,8 @@ extension FinishedAction: Packable {
     guard let key = Digest(from: &reader), let count = reader.number(UInt32.self) else { return nil }
     var outputs: [ActionRecord.Output] = []
     for _ in 0..<count {
-      guard let port = reader.text(), let type = reader.text().flatMap(ArtifactType.init(rawValue:)),
-        let itemCount = reader.number(UInt32.self)
+      guard let port = reader.text(), let type = reader.text(), let itemCount = reader.number(UInt32.self),
+        itemCount > 0
       else { return nil }
       var items: [Artifact.Item] = []
       for _ in 0..<itemCount {
@@ -58,8 +58,7 @@ extension FinishedAction: Packable {
         else { return nil }
         items.append(Artifact.Item(name: name, object: object, size: Int(size)))
       }
-      guard type.allows(items: items.count) else { return nil }
-      outputs.append(.init(port: port, artifact: Artifact(type: type, items: items)))
+      outputs.append(.init(port: port, artifact: Artifact(type: ArtifactType(rawValue: type), items: items)))
     }
     guard let program = reader.text(), let cpu = reader.text(), let blas = reader.text(), let date = reader.text(),
       let threads = reader.number(Int64.self), let seconds = reader.number(UInt64.self),

@@ -1,4 +1,5 @@
 import Foundation
+import JSONSyntax
 
 /// A run that the store was told of: what it used is not garbage.
 public struct RegisteredRun: Sendable {

@@ -1,5 +1,6 @@
 import Escaping
 import Foundation
+import JSONSyntax
 
 /// What goes from store to store: objects and records, each checked before it is given or taken.
 extension Store {

@@ -80,27 +80,6 @@ public final class Store: Sendable {
   /// Whether a store is at `path`.
   public static func exists(at path: String) -> Bool { Glibc.access(path + "/objects", F_OK) == 0 }
 
-  /// The store of a recipe: `explicit`, else `DIFFUSIONCLIP_STORE`, else `.diffusionclip` in the nearest folder around
-  /// the recipe that holds `.git`, else beside the recipe.
-  public static func location(
-    explicit: String?, recipe: String, environment: [String: String] = ProcessInfo.processInfo.environment
-  ) -> String {
-    if let explicit { return explicit }
-    if let named = environment["DIFFUSIONCLIP_STORE"], !named.isEmpty { return named }
-    return repository(around: recipe) + "/.diffusionclip"
-  }
-
-  /// The nearest folder around `file` that holds `.git`, else the folder of `file`.
-  public static func repository(around file: String) -> String {
-    let home = file.parentFolder
-    var folder = home
-    while folder != "/", !folder.isEmpty {
-      if access(folder + "/.git", F_OK) == 0 { return folder }
-      folder = folder.parentFolder
-    }
-    return home
-  }
-
   /// Writes down what was learnt about files and records, so that the next run is fast.
   public func saveCaches() {
     guard mode != .reading else { return }

@@ -49,7 +49,7 @@ public enum StoreError: Error, Sendable, Hashable {
   }
 
   /// The error that the system call `operation` on `path` left in `errno`.
-  static func last(_ operation: String, _ path: String, code: Int32 = errno) -> StoreError {
+  package static func last(_ operation: String, _ path: String, code: Int32 = errno) -> StoreError {
     switch code {
     case ENOSPC, EDQUOT: .diskFull(path: path)
     case EACCES, EPERM, EROFS: .notPermitted(operation: operation, path: path)

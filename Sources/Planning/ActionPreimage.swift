@@ -160,7 +160,7 @@ extension BoundInput {
 extension StageKind {
   /// The kind of the path parameter called `name`: a parameter's name, or, inside a composite one, names joined by
   /// dots (`weights.clip`).
-  fileprivate func pathKind(at name: String) -> Parameter.PathKind? {
+  fileprivate func pathKind(at name: String) -> ParameterDeclaration.PathKind? {
     var components = name.split(separator: ".").map(String.init)[...]
     guard let first = components.popFirst(), let parameter = parameters.first(where: { $0.name == first }),
       parameter.isSemantic
@@ -178,7 +178,7 @@ extension StageKind {
   }
 }
 
-extension Parameter.Kind {
+extension ParameterDeclaration.Kind {
   /// The part of a value that results depend on: no paths, whose content counts.
   fileprivate func semantic(_ value: Value) -> Value {
     switch (self, value) {

@@ -5,7 +5,7 @@ import StageKit
 
 /// One respect in which an action differs from an earlier one of its stage.
 public struct Change: Sendable, Hashable, CustomStringConvertible {
-  /// `params.return_step: 500 → 400`, `input latents: 1 item changed, 31 the same`, `kind finetune revision 3 → 4`.
+  /// `params.steps: 40 → 20`, `input latents: 1 item changed, 31 the same`, `kind finetune revision 3 → 4`.
   public let description: String
 
   /// What changed from one preimage to another, in the order of the later one.

@@ -23,7 +23,8 @@ struct SourceFinder {
   ///   - endings: those of files that the parameter can mean; none where that is not known.
   ///   - subject: the parameter, as an error says it.
   func find(
-    _ node: Node, form: Parameter.PathKind, endings: [String] = [], subject: String, into problems: inout Problems
+    _ node: Node, form: ParameterDeclaration.PathKind, endings: [String] = [], subject: String,
+    into problems: inout Problems
   ) -> PlannedSource? {
     guard let nodes = node.sequence else {
       guard let found = found(node, form: form, endings, subject: subject, into: &problems) else { return nil }
@@ -92,7 +93,8 @@ struct SourceFinder {
   private typealias Found = (form: PlannedSource.Form, files: [NamedPlace])
 
   private func found(
-    _ node: Node, form: Parameter.PathKind, _ endings: [String], subject: String, into problems: inout Problems
+    _ node: Node, form: ParameterDeclaration.PathKind, _ endings: [String], subject: String,
+    into problems: inout Problems
   ) -> Found? {
     if let entries = node.mapping {
       return download(entries, of: node, subject: subject, into: &problems).map { (.file, [$0]) }
@@ -144,7 +146,7 @@ struct SourceFinder {
   typealias Paths = (form: PlannedSource.Form, paths: [String])
 
   func find(
-    _ written: String, form: Parameter.PathKind, _ endings: [String]
+    _ written: String, form: ParameterDeclaration.PathKind, _ endings: [String]
   ) throws(PathError) -> Paths {
     let path = absolute(written)
     let type = Self.fileType(path)
@@ -327,26 +329,4 @@ extension SourcePath.Place {
     case .url(let url, _, _): url
     }
   }
-}
-
-/// Whether `a` stands before `b` by the bytes of their UTF-8: the order of everything that has no order of its own.
-func precedes(_ a: String, _ b: String) -> Bool { byteOrder(a, b) < 0 }
-
-/// The first eight bytes of the UTF-8 as a number, zeros behind a shorter text.
-private func leadingBytes(_ text: String) -> UInt64 {
-  var bytes = text.utf8.makeIterator()
-  return (0..<8).reduce(0) { number, _ in number << 8 | UInt64(bytes.next() ?? 0) }
-}
-
-/// Negative where `a` stands before `b` by the bytes of their UTF-8, 0 where these are the same.
-private func byteOrder(_ a: String, _ b: String) -> Int {
-  let order = a.utf8.withContiguousStorageIfAvailable { a in
-    b.utf8.withContiguousStorageIfAvailable { b in
-      guard let first = a.baseAddress, let second = b.baseAddress else { return a.count - b.count }
-      let order = memcmp(first, second, min(a.count, b.count))
-      return order == 0 ? a.count - b.count : Int(order)
-    }
-  }
-  if let order = order ?? nil { return order }
-  return a.utf8.elementsEqual(b.utf8) ? 0 : a.utf8.lexicographicallyPrecedes(b.utf8) ? -1 : 1
 }

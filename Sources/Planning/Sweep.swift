@@ -3,7 +3,7 @@ import StageKit
 
 /// A direction in which a plan is repeated: a swept parameter, or several zipped ones.
 struct Sweep {
-  /// Qualified by the uses that lead to them: `return_step`, `zombies.return_step`.
+  /// Qualified by the uses that lead to them: `target`, `zombies.target`.
   let names: [String]
   /// For each place along it, a value for each name.
   let values: [[Value]]

@@ -125,7 +125,13 @@ public struct EstimateInput: Sendable {
   }
 
   /// What is at a port, the first where there are several.
-  public subscript(port: String) -> OutputEstimate? { inputs[port]?.first }
+  subscript(port: String) -> OutputEstimate? { inputs[port]?.first }
+
+  /// What is at an input, the first where there are several.
+  public subscript<Bound>(input: Input<Bound>) -> OutputEstimate? { self[input.name] }
+
+  /// All that is at an input.
+  public func all<Bound>(at input: Input<Bound>) -> [OutputEstimate] { inputs[input.name] ?? [] }
 
   /// What holds where nothing else is said: a set has an item for each action, or as many as the largest set at the
   /// inputs, and items are as large as there.

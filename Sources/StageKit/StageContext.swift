@@ -75,7 +75,7 @@ public struct Axis: Sendable, Hashable, CustomStringConvertible {
   public let value: Value
   public init(name: String, value: Value) { (self.name, self.value) = (name, value) }
 
-  /// `return_step=300`; no two axes are described alike.
+  /// `steps=40`; no two axes are described alike.
   public var description: String { "\(name)=\(value.spelling)" }
 }
 

@@ -5,24 +5,23 @@ import Tensors
 /// eight of 64² it takes 0.6 of the time of eight evaluations; more pixels at once save no more.
 func batchSize(for shape: [Int]) -> Int { max(1, 32_768 / (shape[1] * shape[2])) }
 
-/// The actions of one stage that are done at once, at least one. They differ in their items alone.
 extension [any StageContext] {
-  /// What is the same for all.
-  var common: any StageContext { self[0] }
-
-  /// Tells how far they are, and stops where the run was interrupted.
+  /// Tells how far actions that are done at once are, and stops where the run was interrupted.
   func tell(_ step: Int, of total: Int, _ values: [ProgressValue] = []) throws {
     for context in self {
       try context.checkCancellation()
       context.progress(step, of: total, unit: "step", values: values)
     }
   }
+}
 
-  /// Each one's noise for each of `steps` steps, together [N, H, W, 3].
-  /// - Parameter shape: of one, [1, H, W, 3].
-  func noise(_ shape: [Int], steps: Int, for port: String) throws -> (_ step: Int) throws -> Tensor {
-    let sources = try map { try $0.noise(shape, steps: steps, for: port) }
-    return { step in try .concatenated(sources.map { try $0(step) }, axis: 0) }
+extension Array {
+  /// What each of several actions has for each of the steps that they take at once, together [N, H, W, 3].
+  func together(
+    _ part: (Element) throws -> ((_ step: Int) throws -> Tensor)
+  ) rethrows -> ((_ step: Int) throws -> Tensor) {
+    let parts = try map(part)
+    return { step in try .concatenated(parts.map { try $0(step) }, axis: 0) }
   }
 }
 

@@ -165,7 +165,8 @@ public struct Benchmark: Sendable {
     // The optimizer's moments are there from the second iteration on.
     let steps = 6
     return Benchmark(
-      name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune", kind: memory == nil ? Stages.finetune : nil,
+      name: "\(name)\(memory.map { " memory-\($0)" } ?? "") finetune",
+      kind: memory == nil ? StageKind(Finetune.self) : nil,
       warmups: 2,
       repeats: repeats, evaluations: 3 * steps
     ) {
@@ -188,7 +189,9 @@ public struct Benchmark: Sendable {
   private static func inversion(
     _ name: String, _ model: @escaping Model, steps: Int, repeats: Int
   ) -> Benchmark {
-    Benchmark(name: "\(name) inversion, \(steps) steps", kind: invert, repeats: repeats, evaluations: steps - 1) {
+    Benchmark(
+      name: "\(name) inversion, \(steps) steps", kind: StageKind(Invert.self), repeats: repeats, evaluations: steps - 1
+    ) {
       let network = try model()
       let x = picture(network)
       let forward = counted { evaluate(network, x) }
@@ -204,7 +207,9 @@ public struct Benchmark: Sendable {
   private static func sampling(
     _ name: String, _ model: @escaping Model, steps: Int, repeats: Int
   ) -> Benchmark {
-    Benchmark(name: "\(name) sampling, \(steps) steps", kind: sample, repeats: repeats, evaluations: steps) {
+    Benchmark(
+      name: "\(name) sampling, \(steps) steps", kind: StageKind(Sample.self), repeats: repeats, evaluations: steps
+    ) {
       let network = try model()
       let x = picture(network)
       let forward = counted { evaluate(network, x) }

@@ -3,9 +3,12 @@ import StageKit
 
 /// Every kind of stage there is. A new kind is a file in this module and a line here.
 public enum Catalog {
-  public static let kinds: [StageKind] = [
-    load, synthesize, train, perturb, invert, finetune, sample, metric, figure, plot, table, survey, tally,
+  static let stages: [any Stage.Type] = [
+    Load.self, Synthesize.self, Train.self, Perturb.self, Invert.self, Finetune.self, Sample.self, Metric.self,
+    Figure.self, Plot.self, Table.self, Survey.self, Tally.self,
   ]
+
+  public static let kinds = stages.map { StageKind($0) }
 
   /// Prepares the tensor engine for a run: loads OpenBLAS, and sets how many threads an operation may use.
   /// - Returns: the names of the kernels that compute products, for provenance.

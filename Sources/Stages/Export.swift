@@ -34,8 +34,7 @@ extension Catalog {
     case .page: return [(name + ".html", data)]
     case .metrics: return [(name + ".json", data)]
     case .latents: return [(name + ".safetensors", data)]
-    case .clip, .diffusion, .identity, .segmenter, .perceptual, .classifier:
-      return try exportedNetwork(objects, type, name, origin, format, precision: half ? .float16 : .float32)
+    default: return try exportedNetwork(objects, type, name, origin, format, precision: half ? .float16 : .float32)
     }
   }
 

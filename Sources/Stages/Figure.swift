@@ -4,38 +4,38 @@ import Imaging
 import StageKit
 
 /// `figure`: pictures side by side, as in a paper.
-let figure = StageKind(
-  name: "figure",
-  summary:
-    "Lays out sets of pictures as a labeled grid, one row per set; sweeps are rows, the last of several columns.",
-  revision: 2,
-  inputs: [
-    Port("rows", .images, .latents, arity: .list, help: "Sets of pictures; a mapping gives the rows other headings.")
-  ],
-  parameters: [
-    Parameter("title", .string, .defaulting(.string("")), help: "Above the grid."),
-    Parameter(
-      "items", .int(1...1000), .optional, help: "How many pictures of each set, the first ones; all unless given."),
-    Parameter(
-      "align", .choice(["name", "order"]), .defaulting(.string("name")),
-      help:
-        "What stands below each other. name: pictures of the same name, with a gap where a set has none. order: the first ones of all sets, whatever they are called."
-    ),
-    Parameter("columns", .list(.string), .optional, help: "Headings of the columns; none unless given."),
-    Parameter(
-      "wrap", .int(1...100), .defaulting(.int(12)),
-      help: "How many pictures stand side by side; with more, the rows go on below."),
-  ],
-  outputs: { _ in [OutputPort("figure", .figure)] },
-  memory: MemoryNeed(megabytes: 128, perInputByte: 6),
-  check: { draft in
-    let sets = (draft.members["rows"] ?? []).map { (label: Axis.placed($0.label, $0.axes), items: $0.items) }
-    guard draft.parameters["align"]?.string == "name", sets.allSatisfy({ $0.items != nil }) else { return [] }
-    return strangers(sets.map { ($0.label, $0.items ?? []) }).map { [ValidationIssue(about: "rows", $0)] } ?? []
-  },
-  run: { context in
-    let rows = context.inputs("rows")
-    let shown = try ShownItems(rows, context.parameters)
+struct Figure: Stage {
+  static let name = "figure"
+  static let summary =
+    "Lays out sets of pictures as a labeled grid, one row per set; sweeps are rows, the last of several columns."
+  static let revision = 2
+  static let memory = MemoryNeed(megabytes: 128, perInputByte: 6)
+
+  @Input(help: "Sets of pictures; a mapping gives the rows other headings.") var rows: [Labeled<PicturesOrLatents>]
+  @Parameter(help: "Above the grid.") var title = ""
+  @Parameter(1...1000, help: "How many pictures of each set, the first ones; all unless given.") var items: Int?
+  @Parameter(
+    help:
+      "What stands below each other. name: pictures of the same name, with a gap where a set has none. order: the first ones of all sets, whatever they are called."
+  )
+  var align = Alignment.name
+  @Parameter(help: "Headings of the columns; none unless given.") var columns: [String]?
+  @Parameter(1...100, help: "How many pictures stand side by side; with more, the rows go on below.") var wrap = 12
+
+  let figure = Output<Figures>()
+
+  enum Alignment: String, Choice { case name, order }
+
+  func check(_ draft: StageDraft) -> [ValidationIssue] {
+    let sets = draft[$rows].map { (label: Axis.placed($0.label, $0.axes), items: $0.items) }
+    guard align == .name, sets.allSatisfy({ $0.items != nil }) else { return [] }
+    return strangers(sets.map { ($0.label, $0.items ?? []) }).map { [ValidationIssue(about: $rows, $0)] } ?? []
+  }
+
+  func run(_ context: any StageContext) throws {
+    let shown = try ShownItems(
+      rows.map { (label: Axis.placed($0.label, $0.axes), items: $0.artifact.items.map(\.name)) }, by: align,
+      limit: items ?? Int.max)
     let members = try zip(rows, shown.places).map { row, places in
       GridMember(
         label: row.label, axes: row.axes,
@@ -48,13 +48,13 @@ let figure = StageKind(
     }
     for gap in shown.gaps { context.log(gap) }
     let grid = FigureGrid(members)
-    let columns = (context.parameters["columns"]?.list ?? []).compactMap(\.string)
-    var layout = FigureLayout(
-      title: context.parameters.string("title"), columns: columns.isEmpty ? grid.columns : columns, rows: grid.rows)
+    let columns = columns ?? []
+    var layout = FigureLayout(title: title, columns: columns.isEmpty ? grid.columns : columns, rows: grid.rows)
     layout.notes = shown.gaps
-    let wrapped = layout.wrapped(at: context.parameters.int("wrap"), block: columns.isEmpty ? grid.block : 1)
-    try context.write(wrapped.drawing(), to: "figure")
-  })
+    let wrapped = layout.wrapped(at: wrap, block: columns.isEmpty ? grid.block : 1)
+    try context.write(wrapped.drawing(), to: figure)
+  }
+}
 
 /// Which picture of each row stands in each column.
 private struct ShownItems {
@@ -63,10 +63,9 @@ private struct ShownItems {
   /// What each row lacks.
   let gaps: [String]
 
-  init(_ rows: [LabeledArtifact], _ parameters: Parameters) throws {
-    let limit = parameters["items"]?.int ?? Int.max
-    let sets = rows.map { (label: Axis.placed($0.label, $0.axes), items: $0.artifact.items.map(\.name)) }
-    guard parameters["align"]?.string == "name" else {
+  /// - Parameter limit: of the pictures of each set.
+  init(_ sets: [(label: String, items: [String])], by align: Figure.Alignment, limit: Int) throws {
+    guard align == .name else {
       (places, gaps) = (sets.map { Array($0.items.indices.prefix(limit)) }, [])
       return
     }

@@ -1,113 +1,93 @@
 import ArtifactStore
 import Diffusion
 import Foundation
+import JSONSyntax
 import Networks
 import StageKit
 import Tensors
 
 /// `invert`: from pictures to latents that the model turns back into them.
-let invert = StageKind(
-  name: "invert",
-  summary: "Finds the latent from which the model gives a picture back: deterministic DDIM inversion (paper eq. 12).",
-  revision: 1,
-  inputs: [
-    Port("images", .images, help: "Pictures in the model's size."),
-    Port("model", .diffusion, help: "The diffusion model, before any fine-tuning."),
-    noisePort,
-  ],
-  parameters: [
-    returnStepParameter,
-    Parameter(
-      "steps", .int(2...1000), .defaulting(.int(40)),
-      help: "S_for: times in the sequence from 0 to t₀; one network evaluation fewer (official flag --n_inv_step)."),
-    Parameter(
-      "method", .choice(InversionMethod.allCases.map(\.rawValue)), .defaulting(.string("ddim")),
-      help: InversionMethod.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " ")),
-    Parameter(
-      "iterations", .int(1...1000), .defaulting(.int(20)),
-      help: "Network evaluations of a step of fixed_point, at most."),
-    Parameter(
-      "tolerance", .double(0...1), .defaulting(.double(1e-5)),
-      help: "Of fixed_point: the root mean square by which a step may miss the state that it shall lead to."),
-    Parameter("seed", .int(0...Int.max), .defaulting(.int(0)), help: "Of the noise of edit_friendly."),
-  ],
-  outputs: { parameters in
-    let measures = parameters["method"]?.string == InversionMethod.fixedPoint.rawValue ? InversionStats.convergence : []
-    return [
-      OutputPort("latents", .latents), OutputPort("stats", .metrics, measures: [InversionStats.evaluations] + measures),
-    ]
-  },
-  over: "images",
-  memory: MemoryNeed(megabytes: 256, perInputByte: 4),
-  estimate: { input in
-    let parameters = input.parameters
-    let method = InversionMethod(rawValue: parameters.string("method")) ?? .ddim
-    return input.estimate(
-      work: input.forward(method.evaluations(parameters)),
-      bytes: input["images"].map { latentBytes(ofPicture: $0.bytes) }
-    ).complaining(input.complaints(aboutSizesAt: "images", takenBy: "model"))
-  },
-  check: { draft in
-    guard draft.parameters["method"]?.string == InversionMethod.belm.rawValue,
-      let steps = draft.parameters["steps"]?.int, let returnStep = draft.parameters["return_step"]?.int
-    else { return [] }
-    let sequence = Step.sequence(returnStep: returnStep, steps: steps)
-    do { _ = try CoupledTrajectory(schedule: noiseSchedule, steps: sequence) } catch {
-      return [ValidationIssue(about: "steps", "\(error)")]
-    }
-    return []
-  },
-  batching: Batching { data in
-    batchSize(for: try Picture.tensor(data, name: "images").shape)
-  } run: { contexts in
-    guard let model = try contexts.common.diffusionModel("model") else { return }
-    let images = try contexts.map { context in
-      let image = try context.picture("images")
-      try requireSize(image.shape, of: model, context)
-      return image
-    }
-    let method = InversionMethod(rawValue: contexts.common.parameters.string("method")) ?? .ddim
-    let inverted = try method.invert(images, with: model, contexts)
-    for (context, (latent, stats)) in zip(contexts, inverted) {
-      context.count(.forward(stats.evaluations, of: model.flopPerEvaluation))
-      try context.write(latent.data(name: context.item ?? ""), item: context.item ?? "", to: "latents")
-      try context.write(stats.data, item: context.item ?? "", to: "stats")
-    }
-  })
+struct Invert: BatchedStage {
+  static let name = "invert"
+  static let summary =
+    "Finds the latent from which the model gives a picture back: deterministic DDIM inversion (paper eq. 12)."
+  static let revision = 1
+  static let memory = MemoryNeed(megabytes: 256, perInputByte: 4)
 
-/// How `invert` does it.
-private enum InversionMethod: String, CaseIterable {
-  case ddim
-  case fixedPoint = "fixed_point"
-  case belm
-  case editFriendly = "edit_friendly"
+  @Input(help: "Pictures in the model's size.") var images: Each<Pictures>
+  @Input(help: "The diffusion model, before any fine-tuning.") var model: Whole<DiffusionModels>
+  let noise = NoiseOptions()
+  let start = ReturnStepOptions()
+  @Parameter(
+    2...1000,
+    help: "S_for: times in the sequence from 0 to t₀; one network evaluation fewer (official flag --n_inv_step).")
+  var steps = 40
+  @Parameter(help: InversionMethod.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
+  var method = InversionMethod.ddim
+  @Parameter(1...1000, help: "Network evaluations of a step of fixed_point, at most.") var iterations = 20
+  @Parameter(
+    0...1, help: "Of fixed_point: the root mean square by which a step may miss the state that it shall lead to.")
+  var tolerance = 1e-5
+  @Parameter(0...Int.max, help: "Of the noise of edit_friendly.") var seed = 0
 
-  var help: String {
-    switch self {
-    case .ddim: "DDIM backwards, approximately, as the paper."
-    case .fixedPoint: "solves for the steps of a DDIM generation of as many `steps`, the last one included."
-    case .belm: "two coupled states (O-BELM), exact; `sample` goes back in the same number of steps."
-    case .editFriendly: "stochastic, exact: keeps the noise of each of `steps` steps, which `sample` adds again."
-    }
+  let latents = Output<Latents>()
+  let stats = Output<Measurements>()
+
+  var made: [OutputPort]? {
+    let measures = method == .fixedPoint ? InversionStats.convergence : []
+    return [latents.port, stats.port(measures: [InversionStats.evaluations] + measures)]
   }
 
-  /// How many network evaluations it takes for a picture; of `fixed_point`, which iterates as long as it has to, those
-  /// of common models.
-  func evaluations(_ parameters: Parameters) -> Int {
-    let steps = parameters.int("steps")
-    return switch self {
+  func check(_ draft: StageDraft) -> [ValidationIssue] {
+    guard method == .belm else { return [] }
+    let sequence = Step.sequence(returnStep: start.returnStep, steps: steps)
+    do { _ = try CoupledTrajectory(schedule: noiseSchedule, steps: sequence) } catch {
+      return [ValidationIssue(about: $steps, "\(error)")]
+    }
+    return []
+  }
+
+  func estimate(_ input: EstimateInput) -> StageEstimate {
+    input.estimate(
+      work: input[$model]?.flopPerEvaluation.map { .forward(expectedEvaluations, of: $0) },
+      bytes: input[$images].map { latentBytes(ofPicture: $0.bytes) }
+    ).complaining(input.complaints(aboutSizesAt: $images, takenBy: input.all(at: $model)))
+  }
+
+  /// Network evaluations for a picture; of `fixed_point`, which iterates as long as it has to, those of common models.
+  private var expectedEvaluations: Int {
+    switch method {
     case .ddim: steps - 1
-    case .fixedPoint: steps * min(parameters.int("iterations"), 5)
+    case .fixedPoint: steps * min(iterations, 5)
     case .belm, .editFriendly: steps
     }
   }
 
-  /// The latents of pictures of one size, one for each of `contexts`, and what each of them took.
-  func invert(
-    _ images: [Tensor], with model: any NoisePredictor, _ contexts: [any StageContext]
+  static func batchSize(for item: Data) throws -> Int {
+    Stages.batchSize(for: try Picture.tensor(item, name: "images").shape)
+  }
+
+  static func run(_ batch: [StageAction<Invert>]) throws {
+    let model = try batch[0].context.diffusionModel(batch[0].stage.model)
+    let images = try batch.map { action in
+      let image = try action.context.picture(action.stage.images)
+      try requireSize(image.shape, of: model, action.context)
+      return image
+    }
+    for (action, (latent, stats)) in zip(batch, try inverted(images, with: model, batch)) {
+      action.context.count(.forward(stats.evaluations, of: model.flopPerEvaluation))
+      try action.context.write(latent.data(name: action.stage.images.item.name), to: action.stage.latents)
+      try action.context.write(stats.data, to: action.stage.stats)
+    }
+  }
+
+  /// The latents of pictures of one size, one for each action, and what each of them took.
+  private static func inverted(
+    _ images: [Tensor], with model: any NoisePredictor, _ actions: [StageAction<Invert>]
   ) throws -> [(Latent, InversionStats)] {
-    let parameters = contexts.common.parameters
-    let (steps, returnStep) = (parameters.int("steps"), parameters.int("return_step"))
+    let stage = actions[0].stage
+    let contexts = actions.map(\.context)
+    let (steps, returnStep) = (stage.steps, stage.start.returnStep)
     let sequence = Step.sequence(returnStep: returnStep, steps: steps)
     let ddim = DDIM(schedule: noiseSchedule)
     let batch = Tensor.concatenated(images, axis: 0)
@@ -119,7 +99,7 @@ private enum InversionMethod: String, CaseIterable {
         return (latent, InversionStats(evaluations: evaluations))
       }
     }
-    switch self {
+    switch stage.method {
     case .ddim:
       let x = try ddim.invert(batch, with: model, through: sequence) {
         try contexts.tell($0, of: steps - 1)
@@ -127,7 +107,7 @@ private enum InversionMethod: String, CaseIterable {
       return latents(x, evaluations: steps - 1)
     case .fixedPoint:
       let inversion = FixedPointInversion(
-        ddim: ddim, iterations: parameters.int("iterations"), tolerance: parameters.double("tolerance"))
+        ddim: ddim, iterations: stage.iterations, tolerance: stage.tolerance)
       // Each takes as many iterations as it needs.
       return try zip(images, contexts).map { image, context in
         let (x, report) = try inversion.invert(image, with: model, through: sequence) {
@@ -146,11 +126,30 @@ private enum InversionMethod: String, CaseIterable {
       let seconds = states.second.each
       return latents(states.latent, evaluations: steps) { .coupled(second: seconds[$0], steps: steps) }
     case .editFriendly:
-      let noise = try contexts.noise(images[0].shape, steps: steps, for: "images")
+      let noise = try actions.together {
+        try $0.stage.noise.steps(images[0].shape, count: steps, seed: stage.seed, for: $0.stage.images.item, $0.context)
+      }
       let inversion = StochasticInversion(ddim: ddim, steps: sequence)
       let (x, additions) = try inversion.invert(batch, with: model, noise: noise) { try contexts.tell($0, of: steps) }
       let kept = additions.map(\.each)
       return latents(x, evaluations: steps) { place in .stochastic(additions: kept.map { $0[place] }) }
+    }
+  }
+}
+
+/// How `invert` does it.
+enum InversionMethod: String, Choice {
+  case ddim
+  case fixedPoint = "fixed_point"
+  case belm
+  case editFriendly = "edit_friendly"
+
+  var help: String {
+    switch self {
+    case .ddim: "DDIM backwards, approximately, as the paper."
+    case .fixedPoint: "solves for the steps of a DDIM generation of as many `steps`, the last one included."
+    case .belm: "two coupled states (O-BELM), exact; `sample` goes back in the same number of steps."
+    case .editFriendly: "stochastic, exact: keeps the noise of each of `steps` steps, which `sample` adds again."
     }
   }
 }

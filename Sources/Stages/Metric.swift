@@ -1,91 +1,92 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 import Metrics
 import Networks
 import StageKit
 import Tensors
 
 /// `metric`: numbers about pictures, one set per picture.
-let metric = StageKind(
-  name: "metric",
-  summary: "Measures pictures, alone or against a reference.",
-  revision: 2,
-  inputs: [
-    Port("images", .images, help: "The pictures to measure."),
-    Port(
-      "reference", .images, arity: .optional, isAligned: true, help: "What to compare them with, picture by picture."),
-    Port("population", .images, arity: .optional, help: "For diversity: the set that each picture is one of."),
-    Port("clip", .clip, arity: .optional, help: "For s_dir."),
-    Port("identity", .identity, arity: .optional, help: "For identity."),
-    Port("segmenter", .segmenter, arity: .optional, help: "For sc."),
-    Port("perceptual", .perceptual, arity: .optional, help: "For perceptual and diversity."),
-    Port("classifier", .classifier, arity: .optional, help: "For the classifier's measures."),
-  ],
-  parameters: [
-    Parameter(
-      "measures", .list(.choice(Measure.allCases.map(\.rawValue))), .required,
-      help: Measure.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " ")),
-    Parameter("source", .string, .defaulting(.string("face")), help: "What the reference shows, for s_dir."),
-    Parameter("target", .string, .defaulting(.string("")), help: "What the pictures shall show, for s_dir."),
-    clipPreprocessingParameter,
-    Parameter(
-      "attributes", .map(.string), .defaulting(.map([:] as [String: Value])),
-      help: "What the classifier shall see, such as {tan: tanned}; all of it."),
-  ],
-  outputs: { parameters in
-    [OutputPort("metrics", .metrics, measures: parameters["measures"]?.list?.compactMap(\.string))]
-  },
-  mapping: .items(of: "images"),
-  memory: MemoryNeed(megabytes: 256, perInputByte: 4),
-  estimate: { input in
-    let measures = (input.parameters["measures"]?.list ?? []).compactMap(\.string)
-    var complaints =
-      measures.contains(Measure.sDir.rawValue) ? input.complaints(aboutTexts: input.directionPrompts) : []
-    let sizes = input["images"]?.sizes ?? [:]
-    let side = PixelMeasures.ssimWindow
-    let small = sizes.filter { min($0.value.width, $0.value.height) < side }.map(\.key).sorted()
-    if measures.contains(Measure.ssim.rawValue), let name = small.first, let size = sizes[name] {
-      complaints.append(ValidationIssue(about: "measures", "picture '\(name)' is \(size), but \(ssimRequirement)"))
-    }
-    return input.estimate().complaining(complaints)
-  },
-  check: { draft in
-    let measures = (draft.parameters["measures"]?.list ?? []).compactMap { $0.string.flatMap(Measure.init(rawValue:)) }
-    var complaints = draft.complaints(aboutEmpty: ["measures"])
-    if Set(measures).count < measures.count {
-      complaints.append(ValidationIssue(about: "measures", "'measures' has the same one twice: name each once"))
-    }
+struct Metric: Stage {
+  static let name = "metric"
+  static let summary = "Measures pictures, alone or against a reference."
+  static let revision = 2
+  static let memory = MemoryNeed(megabytes: 256, perInputByte: 4)
+
+  @Input(help: "The pictures to measure.") var images: Each<Pictures>
+  @Input(help: "What to compare them with, picture by picture.") var reference: Matching<Pictures>?
+  @Input(help: "For diversity: the set that each picture is one of.") var population: Whole<Pictures>?
+  @Input(help: "For s_dir.") var clip: Whole<CLIPs>?
+  @Input(help: "For identity.") var identity: Whole<IdentityNetworks>?
+  @Input(help: "For sc.") var segmenter: Whole<Segmenters>?
+  @Input(help: "For perceptual and diversity.") var perceptual: Whole<PerceptualNetworks>?
+  @Input(help: "For the classifier's measures.") var classifier: Whole<Classifiers>?
+  @Parameter(help: Measure.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
+  var measures: [Measure]
+  @Parameter(help: "What the reference shows, for s_dir.") var source = "face"
+  @Parameter(help: "What the pictures shall show, for s_dir.") var target = ""
+  let looking = CLIPOptions()
+  @Parameter(help: "What the classifier shall see, such as {tan: tanned}; all of it.")
+  var attributes: NamedValues<String> = [:]
+
+  let metrics = Output<Measurements>()
+
+  var made: [OutputPort]? { [metrics.port(measures: measures.map(\.rawValue))] }
+
+  func check(_ draft: StageDraft) -> [ValidationIssue] {
+    var issues = $measures.emptiness
+    func report(_ message: String) { issues.append(ValidationIssue(about: $measures, message)) }
+    if Set(measures).count < measures.count { report("'measures' has the same one twice: name each once") }
     for measure in measures {
-      for port in measure.needs where draft.inputs[port] == nil {
-        complaints.append(ValidationIssue(about: "measures", "'\(measure.rawValue)' needs the input '\(port)': add it"))
+      for input in needs(of: measure) where !draft.has(input) {
+        report("'\(measure.rawValue)' needs the input '\(input.name)': add it")
       }
     }
-    if measures.contains(.sDir), draft.parameters["target"]?.string == "" {
-      complaints.append(
-        ValidationIssue(about: "measures", "'s_dir' needs the parameter 'target': what the pictures shall show"))
+    if measures.contains(.sDir), target == "" {
+      report("'s_dir' needs the parameter 'target': what the pictures shall show")
     }
-    if measures.contains(where: { $0.isAboutAttributes }), draft.parameters["attributes"]?.entries?.isEmpty ?? true {
-      complaints.append(
-        ValidationIssue(about: "measures", "the classifier's measures need 'attributes', such as {tan: tanned}"))
+    if measures.contains(where: \.isAboutAttributes), attributes.entries.isEmpty {
+      report("the classifier's measures need 'attributes', such as {tan: tanned}")
     }
-    return complaints
-  },
-  run: { context in
-    let image = try context.picture("images")
-    let measures = (context.parameters["measures"]?.list ?? []).compactMap {
-      $0.string.flatMap(Measure.init(rawValue:))
-    }.uniqued
-    let members = try measures.map { measure in
-      JSON.Member(measure.rawValue, .double(try Gradients.off { try measure.value(image, context) }))
-    }
-    try context.write(Data(JSON.object(members).bytes), item: context.item ?? "", to: "metrics")
-  })
+    return issues
+  }
 
-private let ssimRequirement =
-  "'ssim' needs at least \(PixelMeasures.ssimWindow)×\(PixelMeasures.ssimWindow) pixels, its window: load larger pictures, or leave 'ssim' out"
+  func estimate(_ input: EstimateInput) -> StageEstimate {
+    var issues = measures.contains(.sDir) ? input.complaints(aboutDirection: $source, $target, takenBy: $clip) : []
+    let sizes = input[$images]?.sizes ?? [:]
+    let side = PixelMeasures.ssimWindow
+    let small = sizes.filter { min($0.value.width, $0.value.height) < side }.map(\.key).sorted()
+    if measures.contains(.ssim), let name = small.first, let size = sizes[name] {
+      issues.append(ValidationIssue(about: $measures, "picture '\(name)' is \(size), but \(Measure.ssimRequirement)"))
+    }
+    return input.estimate().complaining(issues)
+  }
+
+  func run(_ context: any StageContext) throws {
+    let measuring = Measuring(stage: self, image: try context.picture(images), context: context)
+    let members = try measures.uniqued.map { measure in
+      JSON.Member(measure.rawValue, .double(try Gradients.off { try measuring.value(measure) }))
+    }
+    try context.write(Data(JSON.object(members).bytes), to: metrics)
+  }
+
+  /// The inputs that a measure cannot do without.
+  fileprivate func needs(of measure: Measure) -> [StageProperty] {
+    switch measure {
+    case .mae, .psnr, .ssim: [$reference]
+    case .perceptual: [$reference, $perceptual]
+    case .diversity: [$population, $perceptual]
+    case .sDir: [$reference, $clip]
+    case .sc: [$reference, $segmenter]
+    case .identity: [$reference, $identity]
+    case .attributeAccuracy, .attributeProbability: [$classifier]
+    case .attributesPreserved, .allAttributesPreserved: [$reference, $classifier]
+    }
+  }
+}
 
 /// What `metric` can measure.
-private enum Measure: String, CaseIterable {
+enum Measure: String, Choice {
   case mae, psnr, ssim, perceptual, diversity
   case sDir = "s_dir"
   case sc, identity
@@ -111,110 +112,117 @@ private enum Measure: String, CaseIterable {
     }
   }
 
-  var needs: [String] {
+  var isAboutAttributes: Bool {
     switch self {
-    case .mae, .psnr, .ssim: ["reference"]
-    case .perceptual: ["reference", "perceptual"]
-    case .diversity: ["population", "perceptual"]
-    case .sDir: ["reference", "clip"]
-    case .sc: ["reference", "segmenter"]
-    case .identity: ["reference", "identity"]
-    case .attributeAccuracy, .attributeProbability: ["classifier"]
-    case .attributesPreserved, .allAttributesPreserved: ["reference", "classifier"]
+    case .attributeAccuracy, .attributeProbability, .attributesPreserved, .allAttributesPreserved: true
+    default: false
     }
   }
 
-  var isAboutAttributes: Bool { needs.contains("classifier") }
+  static let ssimRequirement =
+    "'ssim' needs at least \(PixelMeasures.ssimWindow)×\(PixelMeasures.ssimWindow) pixels, its window: load larger pictures, or leave 'ssim' out"
+}
 
-  func value(_ image: Tensor, _ context: any StageContext) throws -> Double {
-    switch self {
-    case .mae: return PixelMeasures.mae(image, try reference(for: image, context))
-    case .psnr: return PixelMeasures.psnr(image, try reference(for: image, context))
+/// One picture that is measured.
+private struct Measuring {
+  let stage: Metric
+  /// [1, H, W, 3] in [−1, 1].
+  let image: Tensor
+  let context: any StageContext
+
+  private var name: String { stage.images.item.name }
+  private var size: String { "\(image.shape[2])×\(image.shape[1])" }
+
+  func value(_ measure: Measure) throws -> Double {
+    switch measure {
+    case .mae: return PixelMeasures.mae(image, try reference(measure))
+    case .psnr: return PixelMeasures.psnr(image, try reference(measure))
     case .ssim:
       let side = PixelMeasures.ssimWindow
       guard image.shape[1] >= side, image.shape[2] >= side else {
-        throw InputError(
-          "picture '\(context.item ?? "")' is \(image.shape[2])×\(image.shape[1]), but \(ssimRequirement)"
-        )
+        throw InputError("picture '\(name)' is \(size), but \(Measure.ssimRequirement)")
       }
-      return PixelMeasures.ssim(image, try reference(for: image, context))
+      return PixelMeasures.ssim(image, try reference(measure))
     case .perceptual:
-      let network = try required(context.network(.perceptual, "perceptual"))
-      try context.require(network, takes: image, for: rawValue)
-      return network.distance(image, try reference(for: image, context)).item
+      let network = try network(stage.perceptual, measure)
+      return network.distance(image, try reference(measure)).item
     case .diversity:
-      let network = try required(context.network(.perceptual, "perceptual"))
-      let others = (context.input("population")?.items ?? []).filter { $0.name != context.item }
+      let network = try network(stage.perceptual, measure)
+      let others = try given(stage.population, measure).artifact.items.filter { $0.name != name }
       guard !others.isEmpty else { throw InputError("'diversity' needs at least two pictures in 'population'") }
-      try context.require(network, takes: image, for: rawValue)
       let distances = try others.map { other in
         let picture = try Picture.tensor(context.read(other), name: other.name)
-        try require(picture, "'\(other.name)' of 'population'", isAsLargeAs: image, context)
+        try require(picture, "'\(other.name)' of 'population'")
         return network.distance(image, picture).item
       }
       return distances.reduce(0, +) / Double(distances.count)
     case .sDir:
-      let clip = try required(context.clip())
-      try context.require(clip.network, takes: image, for: rawValue)
-      return try context.textDirection(clip).cosine(image, reference(for: image, context), by: clip).item
+      let input = try given(stage.clip, measure)
+      let clip = try context.clip(input, stage.looking.clipPreprocessing)
+      try context.require(clip.network, takes: image, for: measure.rawValue)
+      return try context.textDirection(from: stage.source, to: stage.target, by: clip, at: input)
+        .cosine(image, reference(measure), by: clip).item
     case .sc:
-      let network = try required(context.network(.segmenter, "segmenter"))
-      try context.require(network, takes: image, for: rawValue)
-      return NetworkMeasures.segmentationConsistency(image, try reference(for: image, context), by: network)
+      let network = try network(stage.segmenter, measure)
+      return NetworkMeasures.segmentationConsistency(image, try reference(measure), by: network)
     case .identity:
-      let network = try required(context.network(.identity, "identity"))
-      try context.require(network, takes: image, for: rawValue)
-      return NetworkMeasures.identity(image, try reference(for: image, context), by: network)
-    case .attributeAccuracy: return try verdict(image, context).sees ? 1 : 0
-    case .attributeProbability: return try verdict(image, context).probability
+      let network = try network(stage.identity, measure)
+      return NetworkMeasures.identity(image, try reference(measure), by: network)
+    case .attributeAccuracy: return try verdict(image, measure).sees ? 1 : 0
+    case .attributeProbability: return try verdict(image, measure).probability
     case .attributesPreserved, .allAttributesPreserved:
-      let (now, before) = (try verdict(image, context), try verdict(reference(for: image, context), context))
+      let (now, before) = (try verdict(image, measure), try verdict(reference(measure), measure))
       let kept = zip(now.others, before.others).count { $0 == $1 }
-      if self == .allAttributesPreserved { return kept == now.others.count ? 1 : 0 }
+      if measure == .allAttributesPreserved { return kept == now.others.count ? 1 : 0 }
       return Double(kept) / Double(max(1, now.others.count))
     }
   }
 
+  /// What is at an input that `measure` needs; the declaration's check has made sure that it is there.
+  private func given<Given>(_ input: Given?, _ measure: Measure) throws -> Given {
+    guard let input else {
+      let names = stage.needs(of: measure).map(\.name).joined(separator: ", ")
+      throw InputError("'\(measure.rawValue)' needs the inputs \(names)")
+    }
+    return input
+  }
+
+  /// The network at an input, which takes pictures as large as this one.
+  private func network<Content: NetworkContent>(_ input: Whole<Content>?, _ measure: Measure) throws -> Content.Role {
+    let network = try context.network(try given(input, measure))
+    if let network = network as? any PictureNetwork {
+      try context.require(network, takes: image, for: measure.rawValue)
+    }
+    return network
+  }
+
   /// The picture at `reference` that belongs to this one, of the same size.
-  private func reference(for image: Tensor, _ context: any StageContext) throws -> Tensor {
-    let reference = try context.picture("reference")
-    try require(reference, "its reference", isAsLargeAs: image, context)
+  private func reference(_ measure: Measure) throws -> Tensor {
+    let reference = try context.picture(given(stage.reference, measure))
+    try require(reference, "its reference")
     return reference
   }
 
-  private func require(
-    _ other: Tensor, _ name: String, isAsLargeAs image: Tensor, _ context: any StageContext
-  ) throws {
+  /// - Throws: where another picture is of another size.
+  private func require(_ other: Tensor, _ role: String) throws {
     guard other.shape == image.shape else {
-      throw InputError(
-        "picture '\(context.item ?? "")' is \(image.shape[2])×\(image.shape[1]), \(name) \(other.shape[2])×\(other.shape[1])"
-      )
+      throw InputError("picture '\(name)' is \(size), \(role) \(other.shape[2])×\(other.shape[1])")
     }
-  }
-
-  /// The declaration's check has made sure that the input is there.
-  private func required<Network>(_ network: Network?) throws -> Network {
-    guard let network else { throw InputError("'\(rawValue)' needs the inputs \(needs.joined(separator: ", "))") }
-    return network
   }
 
   /// What the classifier says about `attributes`, and its answers to all other questions.
   private func verdict(
-    _ image: Tensor, _ context: any StageContext
-  ) throws -> (
-    sees: Bool, probability: Double, others: [Int]
-  ) {
-    let classifier = try required(context.network(.classifier, "classifier"))
-    try context.require(classifier, takes: image, for: rawValue)
-    var wanted = Dictionary(
-      uniqueKeysWithValues: (context.parameters["attributes"]?.entries ?? []).map { ($0.key, $0.value.string ?? "") })
+    _ image: Tensor, _ measure: Measure
+  ) throws -> (sees: Bool, probability: Double, others: [Int]) {
+    let classifier = try network(stage.classifier, measure)
+    var wanted = Dictionary(uniqueKeysWithValues: stage.attributes.entries.map { ($0.name, $0.value) })
     var sees = true
     var probability = 1.0
     var others: [Int] = []
     for (head, logits) in zip(classifier.configuration.heads, classifier(image)) {
       guard logits.isFinite else {
         throw ResultError(
-          "what the classifier says of the \(head.name) of '\(context.item ?? "")' is no number: load another classifier"
+          "what the classifier says of the \(head.name) of '\(name)' is no number: load another classifier"
         )
       }
       let answer = NetworkMeasures.labels(logits)[0]

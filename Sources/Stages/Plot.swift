@@ -4,79 +4,134 @@ import Imaging
 import StageKit
 
 /// `plot`: how numbers go with a parameter, or with the steps of a training.
-let plot = StageKind(
-  name: "plot",
-  summary: "Draws curves: means of metrics along a sweep, and columns of tables over one of them.",
-  revision: 1,
-  inputs: [
-    Port("curves", .metrics, .table, arity: .list, help: "Metrics and tables; a mapping gives them other names.")
-  ],
-  parameters: [
-    Parameter(
-      "x", .string, .required,
-      help: "From left to right: of metrics a swept parameter, of tables a column. The last part of its name will do."),
-    Parameter(
-      "measures", .list(.string), .optional, help: "Measures and columns to draw; all that are numbers unless given."),
-    Parameter("title", .string, .defaulting(.string("")), help: "Above the plot."),
-    Parameter("x_label", .string, .optional, help: "Below the plot; the name of x unless given."),
-    Parameter("y_label", .string, .optional, help: "Beside the plot; the measure, where it is one, unless given."),
-    Parameter("x_scale", .choice(scales), .defaulting(.string(scales[0])), help: "How x goes from left to right."),
-    Parameter("y_scale", .choice(scales), .defaulting(.string(scales[0])), help: "How values go upwards."),
-    ComparedItems.parameter,
-  ],
-  outputs: { _ in [OutputPort("figure", .figure)] },
-  estimate: { input in
-    let asked = [input.parameters.string("x")] + (input.parameters["measures"]?.list ?? []).compactMap(\.string)
-    return input.estimate().complaining(
-      (input.inputs["curves"] ?? []).compactMap(\.columns).flatMap { columns in
-        asked.compactMap { complaint(about: $0, in: columns) }
+struct Plot: Stage {
+  static let name = "plot"
+  static let summary = "Draws curves: means of metrics along a sweep, and columns of tables over one of them."
+  static let revision = 1
+
+  @Input(help: "Metrics and tables; a mapping gives them other names.") var curves: [Labeled<MeasurementsOrTables>]
+  @Parameter(
+    help: "From left to right: of metrics a swept parameter, of tables a column. The last part of its name will do.")
+  var x: String
+  @Parameter(help: "Measures and columns to draw; all that are numbers unless given.") var measures: [String]?
+  @Parameter(help: "Above the plot.") var title = ""
+  @Parameter(help: "Below the plot; the name of x unless given.") var xLabel: String?
+  @Parameter(help: "Beside the plot; the measure, where it is one, unless given.") var yLabel: String?
+  @Parameter(help: "How x goes from left to right.") var xScale = Scale.linear
+  @Parameter(help: "How values go upwards.") var yScale = Scale.linear
+  let comparison = ComparisonOptions()
+
+  let figure = Output<Figures>()
+
+  enum Scale: String, Choice {
+    case linear, logarithmic
+
+    var drawn: LinePlot.Axis.Scale { self == .linear ? .linear : .logarithmic }
+  }
+
+  func estimate(_ input: EstimateInput) -> StageEstimate {
+    input.estimate().complaining(
+      input.all(at: $curves).compactMap(\.columns).flatMap { columns in
+        ([x] + (measures ?? [])).compactMap { issue(about: $0, in: columns) }
       }.uniqued)
-  },
-  check: { draft in
-    draft.complaints(aboutEmpty: ["measures"])
-      + complaints(aboutSweepsAt: "curves", of: draft)
-      + draft.complaints(aboutMeansAt: "curves", of: draft.parameters["measures"]?.list?.compactMap(\.string))
-  },
-  run: { context in
-    let parameters = context.parameters
-    let x = parameters.string("x")
-    let measures = parameters["measures"]?.list?.compactMap(\.string)
-    let curves = try measuredCurves(context, x, measures) + tabulatedCurves(context, x, measures)
+  }
+
+  func check(_ draft: StageDraft) -> [ValidationIssue] {
+    $measures.emptiness + sweepIssues(draft) + comparison.check(meansAt: $curves, of: measures, draft)
+  }
+
+  func run(_ context: any StageContext) throws {
+    let curves = try measuredCurves(context) + tabulatedCurves(context)
     let drawn = curves.map(\.measure).uniqued
     let layout = LinePlot(
-      title: parameters.string("title"),
-      x: .init(parameters["x_label"]?.string ?? Axis.heading(x), scale: scale(parameters.string("x_scale"))),
-      y: .init(
-        parameters["y_label"]?.string ?? (drawn.count == 1 ? drawn[0] : ""),
-        scale: scale(parameters.string("y_scale"))),
+      title: title, x: .init(xLabel ?? Axis.heading(x), scale: xScale.drawn),
+      y: .init(yLabel ?? (drawn.count == 1 ? drawn[0] : ""), scale: yScale.drawn),
       curves: zip(names(of: curves), curves).map { .init($0, $1.points, hasDots: $1.hasDots) })
-    try context.write(layout.drawing(), to: "figure")
-  })
+    try context.write(layout.drawing(), to: figure)
+  }
 
-private let scales = ["linear", "logarithmic"]
-
-private func scale(_ word: String) -> LinePlot.Axis.Scale { word == scales[0] ? .linear : .logarithmic }
-
-/// What is known to be wrong with a column that is to be drawn.
-private func complaint(about name: String, in columns: TableColumns) -> ValidationIssue? {
-  do {
-    let column = try columns.names.map { try meant(name, among: $0, what: "column", of: "curves") } ?? name
-    return columns.texts.contains(column)
-      ? ValidationIssue(about: "curves", "the column '\(column)' of a table is not made of numbers") : nil
-  } catch { return ValidationIssue(about: "curves", "\(error)") }
-}
-
-/// What is known to be wrong with metrics that are to be drawn along the swept axis `x`.
-private func complaints(aboutSweepsAt port: String, of draft: StageDraft) -> [ValidationIssue] {
-  let (types, members) = (draft.inputs[port] ?? [], draft.members[port] ?? [])
-  guard types.count == members.count, let x = draft.parameters["x"]?.string else { return [] }
-  let complaint = zip(types, members).lazy.filter { $0.0 == .metrics }.compactMap { _, member -> ValidationIssue? in
+  /// What is known to be wrong with a column that is to be drawn.
+  private func issue(about name: String, in columns: TableColumns) -> ValidationIssue? {
     do {
-      _ = try place(along: x, axes: member.axes, of: member.label)
-      return nil
-    } catch { return ValidationIssue(about: "x", "\(error)") }
-  }.first
-  return complaint.map { [$0] } ?? []
+      let column = try columns.names.map { try meant(name, among: $0, what: "column", of: $curves.name) } ?? name
+      return columns.texts.contains(column)
+        ? ValidationIssue(about: $curves, "the column '\(column)' of a table is not made of numbers") : nil
+    } catch { return ValidationIssue(about: $curves, "\(error)") }
+  }
+
+  /// What is known to be wrong with metrics that are to be drawn along the swept axis `x`.
+  private func sweepIssues(_ draft: StageDraft) -> [ValidationIssue] {
+    let (types, members) = (draft.types(at: $curves), draft[$curves])
+    guard types.count == members.count else { return [] }
+    let issue = zip(types, members).lazy.filter { $0.0 == .metrics }.compactMap { _, member -> ValidationIssue? in
+      do {
+        _ = try place(along: x, axes: member.axes, of: member.label)
+        return nil
+      } catch { return ValidationIssue(about: $x, "\(error)") }
+    }.first
+    return issue.map { [$0] } ?? []
+  }
+
+  /// The means of metrics along the axis `x`. Members that differ in their label or at other axes are several curves.
+  private func measuredCurves(_ context: any StageContext) throws -> [PlotCurve] {
+    let members = try curves.filter { $0.artifact.type == .metrics }.map { member in
+      (label: member.label, axes: member.axes, means: try context.means(of: member.artifact))
+    }
+    let names = try members.map { member in
+      try measures?.map { try meant($0, among: member.means.measures, what: "measure", of: member.label) }
+        ?? member.means.measures
+    }
+    let compared = try ComparedMeans(members, of: names.flatMap(\.self).uniqued, by: comparison.items, context)
+    let places = try members.enumerated().map { index, member in
+      let (axis, number) = try place(along: x, axes: member.axes, of: member.label)
+      return MeasuredPlace(
+        label: member.label, along: [axis], x: number, others: member.axes.filter { $0.name != axis.name },
+        measures: names[index], means: compared.values[index])
+    }
+    // What goes along with x (zipped sweeps), or does not change, tells no curves apart.
+    let telling = Set(
+      Dictionary(grouping: places) { PlaceInSweeps(label: $0.label, axes: $0.along) }.values.flatMap { beside in
+        Dictionary(grouping: beside.flatMap(\.others).uniqued, by: \.name).filter { $0.value.count > 1 }.keys
+      })
+    let groups = Dictionary(grouping: places) { $0.curve(toldBy: telling) }
+    return places.map { $0.curve(toldBy: telling) }.uniqued.flatMap { curve in
+      let places = groups[curve, default: []].sorted { $0.x < $1.x }
+      return places.flatMap(\.measures).uniqued.map { measure in
+        PlotCurve(
+          label: curve.label, axes: curve.axes, measure: measure,
+          points: places.compactMap { place in place.means[measure].map { (place.x, $0) } }, hasDots: true)
+      }
+    }
+  }
+
+  /// The columns of tables over the column `x`.
+  private func tabulatedCurves(_ context: any StageContext) throws -> [PlotCurve] {
+    try curves.filter { $0.artifact.type == .table }.flatMap { member in
+      guard let table = CSV(try context.read(member.artifact.items[0])) else {
+        throw InputError("'\(member.label)' is no table: a heading and rows of the same width are expected")
+      }
+      func numbers(_ column: String) throws -> [Double?] {
+        let cells = table.column(column) ?? []
+        guard CSV.areNumeric(cells) else {
+          let other = cells.first { !$0.isEmpty && CSV.number($0) == nil }.map { ": '\($0)' is none" } ?? ""
+          throw InputError("the column '\(column)' of '\(member.label)' is not made of numbers\(other)")
+        }
+        return cells.map(CSV.number)
+      }
+      func column(_ name: String) throws -> String {
+        try meant(name, among: table.header, what: "column", of: member.label)
+      }
+      let xColumn = try column(x)
+      let places = try numbers(xColumn)
+      let drawn =
+        try measures?.map(column)
+        ?? table.header.filter { $0 != xColumn && CSV.areNumeric(table.column($0) ?? []) }
+      return try drawn.map { column in
+        let points = zip(places, try numbers(column)).compactMap { x, y in x.flatMap { x in y.map { (x, $0) } } }
+        return PlotCurve(label: member.label, axes: member.axes, measure: column, points: points, hasDots: false)
+      }
+    }
+  }
 }
 
 /// Where a member with these axes stands along the one that `x` means.
@@ -118,40 +173,6 @@ private func names(of curves: [PlotCurve]) -> [String] {
   }
 }
 
-// MARK: - Metrics
-
-/// The means of metrics along the axis `x`. Members that differ in their label or at other axes are several curves.
-private func measuredCurves(_ context: any StageContext, _ x: String, _ measures: [String]?) throws -> [PlotCurve] {
-  let members = try context.inputs("curves").filter { $0.artifact.type == .metrics }.map { member in
-    (label: member.label, axes: member.axes, means: try context.means(of: member.artifact))
-  }
-  let names = try members.map { member in
-    try measures?.map { try meant($0, among: member.means.measures, what: "measure", of: member.label) }
-      ?? member.means.measures
-  }
-  let compared = try ComparedMeans(members, of: names.flatMap(\.self).uniqued, context)
-  let places = try members.enumerated().map { index, member in
-    let (axis, number) = try place(along: x, axes: member.axes, of: member.label)
-    return MeasuredPlace(
-      label: member.label, along: [axis], x: number, others: member.axes.filter { $0.name != axis.name },
-      measures: names[index], means: compared.values[index])
-  }
-  // What goes along with x (zipped sweeps), or does not change, tells no curves apart.
-  let telling = Set(
-    Dictionary(grouping: places) { PlaceInSweeps(label: $0.label, axes: $0.along) }.values.flatMap { beside in
-      Dictionary(grouping: beside.flatMap(\.others).uniqued, by: \.name).filter { $0.value.count > 1 }.keys
-    })
-  let groups = Dictionary(grouping: places) { $0.curve(toldBy: telling) }
-  return places.map { $0.curve(toldBy: telling) }.uniqued.flatMap { curve in
-    let places = groups[curve, default: []].sorted { $0.x < $1.x }
-    return places.flatMap(\.measures).uniqued.map { measure in
-      PlotCurve(
-        label: curve.label, axes: curve.axes, measure: measure,
-        points: places.compactMap { place in place.means[measure].map { (place.x, $0) } }, hasDots: true)
-    }
-  }
-}
-
 /// The means of one member, at its place along x.
 private struct MeasuredPlace {
   let label: String
@@ -172,35 +193,4 @@ private struct MeasuredPlace {
 private struct PlaceInSweeps: Hashable {
   let label: String
   let axes: [Axis]
-}
-
-// MARK: - Tables
-
-/// The columns of tables over the column `x`.
-private func tabulatedCurves(_ context: any StageContext, _ x: String, _ measures: [String]?) throws -> [PlotCurve] {
-  try context.inputs("curves").filter { $0.artifact.type == .table }.flatMap { member in
-    guard let table = CSV(try context.read(member.artifact.items[0])) else {
-      throw InputError("'\(member.label)' is no table: a heading and rows of the same width are expected")
-    }
-    func numbers(_ column: String) throws -> [Double?] {
-      let cells = table.column(column) ?? []
-      guard CSV.areNumeric(cells) else {
-        let other = cells.first { !$0.isEmpty && CSV.number($0) == nil }.map { ": '\($0)' is none" } ?? ""
-        throw InputError("the column '\(column)' of '\(member.label)' is not made of numbers\(other)")
-      }
-      return cells.map(CSV.number)
-    }
-    func column(_ name: String) throws -> String {
-      try meant(name, among: table.header, what: "column", of: member.label)
-    }
-    let xColumn = try column(x)
-    let places = try numbers(xColumn)
-    let drawn =
-      try measures?.map(column)
-      ?? table.header.filter { $0 != xColumn && CSV.areNumeric(table.column($0) ?? []) }
-    return try drawn.map { column in
-      let points = zip(places, try numbers(column)).compactMap { x, y in x.flatMap { x in y.map { (x, $0) } } }
-      return PlotCurve(label: member.label, axes: member.axes, measure: column, points: points, hasDots: false)
-    }
-  }
 }

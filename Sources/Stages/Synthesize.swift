@@ -5,75 +5,68 @@ import StageKit
 import Tensors
 
 /// `synthesize`: pictures of the built-in domain, with everything that is known about them.
-let synthesize = StageKind(
-  name: "synthesize",
-  summary: "Renders portraits with known attributes, captions and segmentation.",
-  revision: 2,
-  parameters: [
-    Parameter("count", .int(1...1_000_000), .required, help: "How many portraits."),
-    Parameter("seed", .int(0...Int.max), .defaulting(.int(1)), help: "Other seeds give other portraits."),
-    Parameter(
-      "split", .choice(["train", "held_out"]), .defaulting(.string("train")),
-      help: "Which people: those that networks are trained on, or others that no training ever sees."),
-    Parameter(
-      "people", .int(1...1_000_000), .optional,
-      help: "How many different people, each in several states; as many as portraits unless given."),
-    Parameter(
-      "styles", .list(.choice(Style.allCases.map(\.rawValue))), .defaulting(.list([.string("photo")])),
-      help: "Styles, taken in turn."),
-    Parameter("strokes", .bool, .defaulting(.bool(false)), help: "Paint each portrait with a few broad brush strokes."),
-    Parameter(
-      "attributes", .map(.list(.string)), .defaulting(.map([:] as [String: Value])),
-      help: "Values that attributes are drawn from, such as {tan: [natural], hair_color: [black, brown]}."),
-    Parameter(
-      "counterfactuals", .list(.string), .defaulting(.list([])),
-      help:
-        "Follow each portrait by the same one with one of these changed, attributes or `style`, and captions that say so."
-    ),
-    Parameter("captions", .int(1...16), .defaulting(.int(1)), help: "Captions for each portrait."),
-    Parameter("size", .int(16...1024), .defaulting(.int(64)), help: "Side of the pictures in pixels."),
-  ],
-  outputs: { _ in [OutputPort("images", .images), OutputPort("table", .table), OutputPort("labels", .images)] },
-  estimate: { input in
-    let parameters = input.parameters
-    return input.estimate(
-      items: parameters.int("count") * (contrasts(parameters).isEmpty ? 1 : 2),
-      bytes: pictureBytes(side: parameters.int("size")), side: parameters.int("size"))
-  },
-  check: { draft in
-    (draft.parameters["attributes"]?.entries ?? []).compactMap { entry in
-      Portrait.complaint(attribute: entry.key, values: allowedValues(entry)).map {
-        ValidationIssue(about: "attributes", $0)
-      }
+struct Synthesize: Stage {
+  static let name = "synthesize"
+  static let summary = "Renders portraits with known attributes, captions and segmentation."
+  static let revision = 2
+
+  @Parameter(1...1_000_000, help: "How many portraits.") var count: Int
+  @Parameter(0...Int.max, help: "Other seeds give other portraits.") var seed = 1
+  @Parameter(help: "Which people: those that networks are trained on, or others that no training ever sees.")
+  var split = PeopleSplit.train
+  @Parameter(
+    1...1_000_000,
+    help: "How many different people, each in several states; as many as portraits unless given.")
+  var people: Int?
+  @Parameter(help: "Styles, taken in turn.") var styles = [Style.photo]
+  @Parameter(help: "Paint each portrait with a few broad brush strokes.") var strokes = false
+  @Parameter(help: "Values that attributes are drawn from, such as {tan: [natural], hair_color: [black, brown]}.")
+  var attributes: NamedValues<[String]> = [:]
+  @Parameter(
+    help:
+      "Follow each portrait by the same one with one of these changed, attributes or `style`, and captions that say so."
+  )
+  var counterfactuals: [String] = []
+  @Parameter(1...16, help: "Captions for each portrait.") var captions = 1
+  @Parameter(16...1024, help: "Side of the pictures in pixels.") var size = 64
+
+  let images = Output<Pictures>()
+  let table = Output<Tables>()
+  let labels = Output<Pictures>()
+
+  enum PeopleSplit: String, Choice {
+    case train
+    case heldOut = "held_out"
+  }
+
+  func check(_ draft: StageDraft) -> [ValidationIssue] {
+    attributes.entries.compactMap { entry in
+      Portrait.complaint(attribute: entry.name, values: entry.value).map { ValidationIssue(about: $attributes, $0) }
     }
-      + contrasts(draft.parameters).compactMap { name in
-        Portrait.complaint(counterfactual: name).map { ValidationIssue(about: "counterfactuals", $0) }
-      } + draft.complaints(aboutEmpty: ["styles"])
-  },
-  run: { context in
-    let parameters = context.parameters
-    let count = parameters.int("count")
-    let split: Split = parameters.string("split") == "train" ? .train : .heldOut
-    let styles = (parameters["styles"]?.list ?? []).compactMap { $0.string.flatMap(Style.init(rawValue:)) }
-    let captions = parameters.int("captions")
-    let seed = UInt64(parameters.int("seed"))
+      + counterfactuals.compactMap { name in
+        Portrait.complaint(counterfactual: name).map { ValidationIssue(about: $counterfactuals, $0) }
+      } + $styles.emptiness
+  }
+
+  func estimate(_ input: EstimateInput) -> StageEstimate {
+    input.estimate(
+      items: count * (counterfactuals.isEmpty ? 1 : 2), bytes: pictureBytes(side: size), side: size)
+  }
+
+  func run(_ context: any StageContext) throws {
+    let people: Split = split == .train ? .train : .heldOut
     let digits = String(count - 1).count
-    let size = parameters.int("size")
-    let contrasts = contrasts(parameters)
     var rows: [[String]] = []
     var header: [String] = []
 
     func write(_ portrait: Portrait, _ style: Style, name: String, seed: UInt64, emphasis: String?) throws {
       let rendered =
-        parameters.bool("strokes")
-        ? portrait.strokes(size: size) : Renderer.render(portrait, style: style, size: size)
-      try context.write(
-        Picture.data(Image(width: rendered.width, height: rendered.height, pixels: rendered.rgb)), item: name,
-        to: "images")
-      try context.write(
-        Picture.data(
-          Image(width: rendered.width, height: rendered.height, pixels: rendered.labels.flatMap { [$0, $0, $0] })),
-        item: name, to: "labels")
+        strokes ? portrait.strokes(size: size) : Renderer.render(portrait, style: style, size: size)
+      func picture(_ pixels: [UInt8]) throws -> Data {
+        try Picture.data(Image(width: rendered.width, height: rendered.height, pixels: pixels))
+      }
+      try context.write(picture(rendered.rgb), item: name, to: images)
+      try context.write(picture(rendered.labels.flatMap { [$0, $0, $0] }), item: name, to: labels)
       let texts = Captions.captions(for: portrait, style: style, seed: seed, count: captions, emphasis: emphasis)
       let facts = portrait.tableRow(style: style)
       header = ["item"] + facts.map(\.name) + (0..<captions).map { $0 == 0 ? "caption" : "caption_\($0 + 1)" }
@@ -82,21 +75,15 @@ let synthesize = StageKind(
 
     for index in 0..<count {
       if index % 100 == 0 { try context.checkCancellation() }
-      var random = RandomSource(seed: seed, name: "portrait \(index)")
+      var random = RandomSource(seed: UInt64(seed), name: "portrait \(index)")
       let portraitSeed = random.next()
-      var portrait = Portrait.random(seed: portraitSeed, split: split)
-      if let people = parameters["people"]?.int {
-        let number = (seed &* 0x1_0000_01B3 &+ UInt64(index % people)) % UInt64(split.people.count)
-        portrait = .random(of: Person(id: split.people.lowerBound + number), seed: portraitSeed)
-      }
-      for entry in parameters["attributes"]?.entries ?? [] {
-        portrait.draw(entry.key, from: allowedValues(entry), &random)
-      }
+      let portrait = drawn(index, of: people, seed: portraitSeed, &random)
       let style = styles[index % styles.count]
       let number = String(index)
       let name = "portrait-" + String(repeating: "0", count: digits - number.count) + number
-      if !contrasts.isEmpty {
-        let other = portrait.contrast(style, otherStyle: styles[(index + 1) % styles.count], in: contrasts, &random)
+      if !counterfactuals.isEmpty {
+        let next = styles[(index + 1) % styles.count]
+        let other = portrait.contrast(style, otherStyle: next, in: counterfactuals, &random)
         try write(portrait, style, name: name, seed: portraitSeed, emphasis: other.attribute)
         try write(other.portrait, other.style, name: name + "-contrast", seed: portraitSeed, emphasis: other.attribute)
       } else {
@@ -106,14 +93,22 @@ let synthesize = StageKind(
         context.progress(index + 1, of: count, unit: "portrait", values: [])
       }
     }
-    try context.write(Data(CSV(header: header, rows: rows).text.utf8), item: "", to: "table")
-  })
+    try context.write(Data(CSV(header: header, rows: rows).text.utf8), to: table)
+  }
 
-private func contrasts(_ parameters: Parameters) -> [String] {
-  (parameters["counterfactuals"]?.list ?? []).compactMap(\.string)
+  /// Portrait number `index`, of one of the people, with attributes of those asked for.
+  private func drawn(_ index: Int, of split: Split, seed: UInt64, _ random: inout RandomSource) -> Portrait {
+    var portrait = Portrait.random(seed: seed, split: split)
+    if let people {
+      let number = (UInt64(self.seed) &* 0x1_0000_01B3 &+ UInt64(index % people)) % UInt64(split.people.count)
+      portrait = .random(of: Person(id: split.people.lowerBound + number), seed: seed)
+    }
+    for entry in attributes.entries { portrait.draw(entry.name, from: entry.value, &random) }
+    return portrait
+  }
 }
 
-private func allowedValues(_ entry: Value.Entry) -> [String] { (entry.value.list ?? []).compactMap(\.string) }
+extension Style: Choice {}
 
 extension Portrait {
   /// What is known about the picture; an attribute that its style does not show is empty.

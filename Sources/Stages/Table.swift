@@ -1,52 +1,54 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 import StageKit
 
 /// `table`: means of metrics, a row per set (and per place in a sweep), and how they compare.
-let table = StageKind(
-  name: "table",
-  summary: "Collects the means of several metric stages, one row per stage and per place in its sweeps.",
-  revision: 3,
-  inputs: [Port("rows", .metrics, arity: .list, help: "Metrics; a mapping gives the rows other headings.")],
-  parameters: [
-    Parameter("measures", .list(.string), .optional, help: "Columns; every measure that occurs unless given."),
-    Parameter(
-      "join", .bool, .defaulting(.bool(false)),
-      help: "Make one row of those at the same place in the sweeps, called like the first of them."),
-    Parameter(
-      "average", .list(.string), .optional,
-      help: "Sweeps over whose places rows are averaged. The last part of a name will do."),
-    ComparedItems.parameter,
-  ],
-  // `trend` gives `expect` something to hold on to where the order of the rows means something:
-  // `attribute_probability.min_step: "> 0"` says that the classifier's score rises from each row to the next, and
-  // `s_dir.min_margin: "> 0"` that the first set is above every other one wherever they can be compared.
-  outputs: { parameters in
-    let measures = parameters["measures"]?.list?.compactMap(\.string) ?? []
+struct Table: Stage {
+  static let name = "table"
+  static let summary = "Collects the means of several metric stages, one row per stage and per place in its sweeps."
+  static let revision = 3
+
+  @Input(help: "Metrics; a mapping gives the rows other headings.") var rows: [Labeled<Measurements>]
+  @Parameter(help: "Columns; every measure that occurs unless given.") var measures: [String]?
+  @Parameter(help: "Make one row of those at the same place in the sweeps, called like the first of them.")
+  var join = false
+  @Parameter(help: "Sweeps over whose places rows are averaged. The last part of a name will do.")
+  var average: [String]?
+  let comparison = ComparisonOptions()
+
+  let table = Output<Tables>()
+  /// Gives `expect` something to hold on to where the order of the rows means something:
+  /// `attribute_probability.min_step: "> 0"` says that the classifier's score rises from each row to the next, and
+  /// `s_dir.min_margin: "> 0"` that the first set is above every other one wherever they can be compared.
+  let trend = Output<Measurements>()
+
+  var made: [OutputPort]? {
+    let measures = measures ?? []
     let trends = measures.flatMap { measure in Trend.allCases.map { $0.name(for: measure) } }
-    return [OutputPort("table", .table), OutputPort("trend", .metrics, measures: measures.isEmpty ? nil : trends)]
-  },
-  estimate: { input in
-    let texts = (input.axes["rows"] ?? []).filter { $0.value.double == nil }.map(\.name)
+    return [table.port, trend.port(measures: measures.isEmpty ? nil : trends)]
+  }
+
+  func estimate(_ input: EstimateInput) -> StageEstimate {
+    let texts = (input.axes[$rows.name] ?? []).filter { $0.value.double == nil }.map(\.name)
     return input.estimate(columns: TableColumns(names: nil, texts: Set(["name"] + texts)))
-  },
-  check: { draft in
-    let given = draft.parameters["measures"]?.list?.compactMap(\.string)
-    let complaints = draft.complaints(aboutMeansAt: "rows", of: given)
-    return complaints.isEmpty ? trendComplaints(draft) : complaints
-  },
-  run: { context in
-    let members = try context.inputs("rows").map {
-      (label: $0.label, axes: $0.axes, means: try context.means(of: $0.artifact))
-    }
-    let given = (context.parameters["measures"]?.list ?? []).compactMap(\.string).uniqued
+  }
+
+  func check(_ draft: StageDraft) -> [ValidationIssue] {
+    let issues = comparison.check(meansAt: $rows, of: measures, draft)
+    return issues.isEmpty ? trendIssues(draft) : issues
+  }
+
+  func run(_ context: any StageContext) throws {
+    let members = try rows.map { (label: $0.label, axes: $0.axes, means: try context.means(of: $0.artifact)) }
+    let given = (measures ?? []).uniqued
     let columns = given.isEmpty ? members.flatMap(\.means.measures).uniqued : given
-    let compared = try ComparedMeans(members, of: columns, context)
+    let compared = try ComparedMeans(members, of: columns, by: comparison.items, context)
     let rows = try arranged(
       members.enumerated().map { place, member in
         TableRow(
           label: member.label, axes: member.axes, means: compared.values[place], items: compared.counts?[place])
-      }, by: context.parameters)
+      })
 
     let axes = rows.flatMap { $0.axes.map(\.name) }.uniqued
     let cells = rows.map { row in
@@ -55,9 +57,64 @@ let table = StageKind(
       return [row.label] + place + count + columns.map { name in row.means[name].map { CSV.cell($0) } ?? "" }
     }
     let header = ["name"] + axes + (compared.counts == nil ? [] : ["items"]) + columns
-    try context.write(Data(CSV(header: header, rows: cells).text.utf8), item: "", to: "table")
-    try context.write(Data(JSON.object(trends(of: columns, over: rows)).bytes), item: "rows", to: "trend")
-  })
+    try context.write(Data(CSV(header: header, rows: cells).text.utf8), to: table)
+    try context.write(Data(JSON.object(trends(of: columns, over: rows)).bytes), item: "rows", to: trend)
+  }
+
+  /// The rows, joined and averaged as the stage asks for.
+  private func arranged(_ rows: [TableRow]) throws -> [TableRow] {
+    var rows = join ? joined(rows) : rows
+    for name in average ?? [] { rows = try averaged(rows, over: name) }
+    return rows
+  }
+
+  /// What is wrong with trends that are expected of a table without the rows for them.
+  private func trendIssues(_ draft: StageDraft) -> [ValidationIssue] {
+    let members = draft[$rows]
+    guard !members.isEmpty else { return [] }
+    let rows: [TableRow]
+    do {
+      rows = try arranged(members.map { TableRow(label: $0.label, axes: $0.axes, means: [:], items: nil) })
+    } catch { return [ValidationIssue(about: $average, "\(error)")] }
+    let known = members.compactMap(\.measures)
+    let names = known.flatMap(\.self).uniqued
+    // A column that the recipe names is there, if empty: which measures there are may depend on what a world has.
+    let given = measures ?? []
+    func missing(_ measure: String, about subject: String) -> ValidationIssue? {
+      guard known.count == members.count, !(names + given).contains(measure) else { return nil }
+      return ValidationIssue(
+        about: subject, "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))")
+    }
+    let (leaders, others) = (rows.filter { $0.label == rows[0].label }, rows.filter { $0.label != rows[0].label })
+    let hasPairs = leaders.contains { leader in others.contains(where: leader.isBeside) }
+    return draft.expected.compactMap { expected in
+      let scalars = expected.unicodeScalars
+      guard let point = scalars.lastIndex(of: "."),
+        let trend = Trend(rawValue: String(scalars[scalars.index(after: point)...]))
+      else {
+        let measure = scalars.lastIndex(of: ".").map { String(scalars[..<$0]) } ?? expected
+        let trends = Trend.allCases.map(\.rawValue).joined(separator: ", ")
+        return ValidationIssue(
+          about: expected,
+          "of a table, expectations are about how its rows compare (\(trends)), such as '\(measure).min_margin': give it "
+            + "that, or expect '\(expected)' of the stage that measures")
+      }
+      if let issue = missing(String(scalars[..<point]), about: expected) { return issue }
+      switch trend {
+      case .minStep:
+        // Along a sweep of one place there is nothing to compare, which is no mistake.
+        return rows.count > 1 || !rows[0].axes.isEmpty
+          ? nil : ValidationIssue(about: expected, "'\(expected)' needs a second row to rise to: the table has one")
+      case .minMargin, .maxMargin:
+        return hasPairs
+          ? nil
+          : ValidationIssue(
+            about: expected, "'\(expected)' compares '\(rows[0].label)' with other sets: the table has rows of no other"
+          )
+      }
+    }
+  }
+}
 
 /// The means of one set, and where it stands in sweeps.
 private struct TableRow: Hashable {
@@ -70,60 +127,6 @@ private struct TableRow: Hashable {
   /// Whether no axis says that this row and the other one stand at different places.
   func isBeside(_ other: TableRow) -> Bool {
     axes.allSatisfy { axis in other.axes.allSatisfy { $0.name != axis.name || $0 == axis } }
-  }
-}
-
-/// The rows, joined and averaged as a stage asks for.
-private func arranged(_ rows: [TableRow], by parameters: Parameters) throws -> [TableRow] {
-  var rows = parameters.bool("join") ? joined(rows) : rows
-  for name in (parameters["average"]?.list ?? []).compactMap(\.string) { rows = try averaged(rows, over: name) }
-  return rows
-}
-
-/// Complaints about trends that are expected of a table without the rows for them.
-private func trendComplaints(_ draft: StageDraft) -> [ValidationIssue] {
-  guard let members = draft.members["rows"], !members.isEmpty else { return [] }
-  let rows: [TableRow]
-  do {
-    rows = try arranged(
-      members.map { TableRow(label: $0.label, axes: $0.axes, means: [:], items: nil) }, by: draft.parameters)
-  } catch { return [ValidationIssue(about: "average", "\(error)")] }
-  let known = members.compactMap(\.measures)
-  let names = known.flatMap(\.self).uniqued
-  // A column that the recipe names is there, if empty: which measures there are may depend on what a world has.
-  let given = (draft.parameters["measures"]?.list ?? []).compactMap(\.string)
-  func missing(_ measure: String, about subject: String) -> ValidationIssue? {
-    guard known.count == members.count, !(names + given).contains(measure) else { return nil }
-    return ValidationIssue(
-      about: subject, "no row has the measure '\(measure)': they have \(names.joined(separator: ", "))")
-  }
-  let (leaders, others) = (rows.filter { $0.label == rows[0].label }, rows.filter { $0.label != rows[0].label })
-  let hasPairs = leaders.contains { leader in others.contains(where: leader.isBeside) }
-  return draft.expected.compactMap { expected in
-    let scalars = expected.unicodeScalars
-    guard let point = scalars.lastIndex(of: "."),
-      let trend = Trend(rawValue: String(scalars[scalars.index(after: point)...]))
-    else {
-      let measure = scalars.lastIndex(of: ".").map { String(scalars[..<$0]) } ?? expected
-      let trends = Trend.allCases.map(\.rawValue).joined(separator: ", ")
-      return ValidationIssue(
-        about: expected,
-        "of a table, expectations are about how its rows compare (\(trends)), such as '\(measure).min_margin': give it "
-          + "that, or expect '\(expected)' of the stage that measures")
-    }
-    if let complaint = missing(String(scalars[..<point]), about: expected) { return complaint }
-    switch trend {
-    case .minStep:
-      // Along a sweep of one place there is nothing to compare, which is no mistake.
-      return rows.count > 1 || !rows[0].axes.isEmpty
-        ? nil : ValidationIssue(about: expected, "'\(expected)' needs a second row to rise to: the table has one")
-    case .minMargin, .maxMargin:
-      return hasPairs
-        ? nil
-        : ValidationIssue(
-          about: expected, "'\(expected)' compares '\(rows[0].label)' with other sets: the table has rows of no other"
-        )
-    }
   }
 }
 

@@ -1,7 +1,9 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Costing
+import Engine
 import Foundation
+import JSONSyntax
 import StageKit
 import Stages
 
@@ -41,7 +43,7 @@ struct BenchCommand: AsyncParsableCommand {
       let chosen = Benchmark.cases.filter { filters.isEmpty || filters.contains(where: $0.name.contains) }
       if listsOnly { return printText(chosen.map { "\($0.name)\n" }.joined()) }
       let threads = computing.threads
-      let environment = try Engine.start(threads: threads)
+      let environment = try Program.start(threads: threads)
       let expected = try against.map { try ExpectedRatios(file: $0, blas: environment.blas) }
       let peak = Benchmark.sgemmPeak()
       if !output.json {

@@ -1,6 +1,7 @@
 import ArgumentParser
-import Execution
+import Engine
 import RecipeSyntax
+import Reporting
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Execution
+import Reporting
 
 struct DiffCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Engine
 import Escaping
-import Execution
 import FileSystem
 import Glibc
 import RecipeSyntax

@@ -1,7 +1,9 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Cluster
+import Engine
 import Foundation
+import Reporting
 import StageKit
 
 struct DoctorCommand: AsyncParsableCommand {

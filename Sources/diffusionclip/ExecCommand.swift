@@ -1,9 +1,10 @@
 import ArgumentParser
 import ArtifactStore
+import Engine
 import Escaping
-import Execution
 import Foundation
 import Planning
+import Reporting
 import StageKit
 
 struct ExecCommand: AsyncParsableCommand {
@@ -75,7 +76,7 @@ struct ExecCommand: AsyncParsableCommand {
       guard let data = try Files.read(plan) else {
         throw InputError("\(plan): no such file: write it with `plan RECIPE --out \(plan)`")
       }
-      let file = try PlanFile(data, kinds: Engine.kinds, from: plan)
+      let file = try PlanFile(data, kinds: Program.kinds, from: plan)
       let interruption = Interruption()
       let store = try store.open(for: file.plan, interruption: interruption)
       let signals = SignalWatch { interruption.request() }
@@ -91,7 +92,7 @@ struct ExecCommand: AsyncParsableCommand {
       guard receipt == nil || executions.count == 1 else {
         throw InputError("--receipt names one file, but there are several stages: leave it out, or execute one stage")
       }
-      let environment = try Engine.start(threads: computing.threads)
+      let environment = try Program.start(threads: computing.threads)
       var worst: ExitStatus?
       for execution in executions {
         do {
@@ -117,11 +118,12 @@ struct ExecCommand: AsyncParsableCommand {
   private func complete(
     _ file: PlanFile, in store: Store, _ interruption: Interruption, _ report: @escaping @Sendable (RunEvent) -> Void
   ) async throws {
-    let completion = PlanCompletion(of: file, in: store, folder: results.runs, formats: Engine.formats)
+    let completion = PlanCompletion(of: file, in: store, folder: results.runs, formats: Program.formats)
     var status = ExitStatus.done
     do {
       let outcome = try await completion.perform(
-        environment: Engine.start(threads: computing.threads), patience: wait, interruption: interruption, emit: report)
+        environment: Program.start(threads: computing.threads), patience: wait, interruption: interruption, emit: report
+      )
       if !output.json { printText(Summary.text(of: outcome)) }
       outcome.complaints.forEach(complain)
       status = outcome.status

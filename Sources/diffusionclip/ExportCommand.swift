@@ -1,6 +1,8 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Engine
+import JSONSyntax
+import Reporting
 import Stages
 
 struct ExportCommand: AsyncParsableCommand {
@@ -33,7 +35,7 @@ struct ExportCommand: AsyncParsableCommand {
       let plan = try recipe.plan()
       let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
       let files = try inspection.outputs(called: name).flatMap {
-        try inspection.export($0, to: folder, formats: Engine.formats(format, half: half))
+        try inspection.export($0, to: folder, formats: Program.formats(format, half: half))
       }
       if output.json {
         printLine(["files": .array(files.map(JSON.string))])

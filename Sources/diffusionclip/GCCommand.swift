@@ -1,6 +1,6 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Reporting
 
 struct GCCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

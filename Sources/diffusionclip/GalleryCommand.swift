@@ -1,6 +1,8 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Engine
+import JSONSyntax
+import Reporting
 
 struct GalleryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Execution
+import Reporting
 
 struct KindsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,7 +13,7 @@ struct KindsCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let reference = KindReference(Engine.kinds)
+      let reference = KindReference(Program.kinds)
       if output.json {
         printLine(try name.map { try reference.json(of: $0) } ?? reference.json)
       } else {

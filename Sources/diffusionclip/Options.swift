@@ -1,10 +1,11 @@
 import ArgumentParser
 import ArtifactStore
+import Engine
 import Escaping
-import Execution
 import Foundation
 import Planning
 import RecipeSyntax
+import RemoteCache
 import StageKit
 
 /// A path on the command line. An empty one is a slip, most likely of a variable in a script: as a name of the current
@@ -58,7 +59,7 @@ struct RecipeOptions: ParsableArguments {
   }
 
   private func plan(_ file: String) throws(Diagnostics) -> Plan {
-    try Planner.plan(recipeAt: file, kinds: Engine.kinds, overlays: overlays, profile: profile)
+    try Planner.plan(recipeAt: file, kinds: Program.kinds, overlays: overlays, profile: profile)
   }
 }
 

@@ -1,7 +1,9 @@
 import ArgumentParser
 import ArtifactStore
+import Engine
 import Escaping
-import Execution
+import JSONSyntax
+import Reporting
 
 /// Prints text. Control characters and the like, which names from outside may hold, are shown as what they are.
 func printText(_ text: String) { StandardStream.output.write(Escape.terminal(text)) }

@@ -1,8 +1,10 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Costing
+import Engine
 import Foundation
 import Planning
+import Reporting
 import Stages
 
 struct PlanCommand: AsyncParsableCommand {
@@ -80,7 +82,7 @@ struct MachineOptions: ParsableArguments {
   /// What a plan will take.
   func cost(of dryRun: DryRun, for plan: Plan) throws -> CostEstimate {
     // Where OpenBLAS is missing, no stage runs either.
-    _ = try Engine.start(threads: computing.threads)
+    _ = try Program.start(threads: computing.threads)
     return try CostEstimate(
       of: dryRun, for: plan, threads: computing.threads, bench: bench.map(BenchFigures.init(file:))
     ) { Benchmark.sgemmPeak() * 1e9 }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Engine
 import Foundation
+import RemoteCache
+import Reporting
 import StageKit
 
 struct PushCommand: AsyncParsableCommand {
@@ -56,7 +58,7 @@ private func exchanging(
     let interruption = Interruption()
     let signals = SignalWatch { interruption.request() }
     defer { signals.cancel() }
-    let cache = RemoteCache(settings, interruption: interruption, isOptional: false, say: complain)
+    let cache = HTTPCache(settings, interruption: interruption, isOptional: false, say: complain)
     try await work(CacheExchange(of: plan, between: try store.open(for: plan), and: cache))
     if let trouble = cache.trouble { complain(trouble) }
     if cache.isAway || cache.trouble != nil { throw ExitCode(ExitStatus.stageFailed.rawValue) }

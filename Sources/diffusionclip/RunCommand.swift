@@ -1,8 +1,10 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Engine
 import Foundation
 import Planning
+import RemoteCache
+import Reporting
 import StageKit
 
 struct RunCommand: AsyncParsableCommand {
@@ -66,14 +68,14 @@ struct RunCommand: AsyncParsableCommand {
         throw InputError("\(recipe.recipe) has several recipes: run the one that --only and --force are about")
       }
       if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
-      let environment = try Engine.start(threads: computing.threads)
+      let environment = try Program.start(threads: computing.threads)
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
 
       let report = reporter(json: output.json)
       let shared = try cache.settings(mode: cacheMode, trust: fetching.cacheTrust).map { settings in
-        RemoteCache(settings, interruption: interruption, isOptional: true) { report(.notice($0)) }
+        HTTPCache(settings, interruption: interruption, isOptional: true) { report(.notice($0)) }
       }
       let runs = try plans.map { try self.run(of: $0, environment, shared, interruption) }
       try Run.requireDistinct(runs)
@@ -99,7 +101,7 @@ struct RunCommand: AsyncParsableCommand {
 
   /// The run of one recipe.
   private func run(
-    of whole: Plan, _ environment: RunEnvironment, _ cache: RemoteCache?, _ interruption: Interruption
+    of whole: Plan, _ environment: RunEnvironment, _ cache: HTTPCache?, _ interruption: Interruption
   ) throws -> Run {
     let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
     let forced = try force.flatMap { try plan.stages(called: $0) }.map(\.id)
@@ -107,6 +109,6 @@ struct RunCommand: AsyncParsableCommand {
       of: plan, in: try store.open(for: plan, interruption: interruption), folder: results.runs,
       environment: environment,
       options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced), only: only),
-      formats: Engine.formats, cache: cache)
+      formats: Program.formats, cache: cache)
   }
 }

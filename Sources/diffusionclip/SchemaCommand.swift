@@ -1,5 +1,5 @@
 import ArgumentParser
-import Execution
+import Reporting
 
 struct SchemaCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -9,5 +9,5 @@ struct SchemaCommand: AsyncParsableCommand {
       and check it.
       """)
 
-  func run() async throws { printText(RecipeSchema(Engine.kinds).json.prettyText) }
+  func run() async throws { printText(RecipeSchema(Program.kinds).json.prettyText) }
 }

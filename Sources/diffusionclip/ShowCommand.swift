@@ -1,6 +1,6 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Reporting
 
 struct ShowCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

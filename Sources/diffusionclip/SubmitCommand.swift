@@ -1,7 +1,9 @@
 import ArgumentParser
 import ArtifactStore
+import Cluster
+import Costing
+import Engine
 import Escaping
-import Execution
 import Foundation
 import Planning
 import StageKit

@@ -1,9 +1,10 @@
 import ArgumentParser
 import ArtifactStore
-import Execution
+import Engine
 import Foundation
 import Planning
 import RecipeSyntax
+import Reporting
 import StageKit
 
 struct VerifyCommand: AsyncParsableCommand {
@@ -67,8 +68,9 @@ struct VerifyCommand: AsyncParsableCommand {
     let run: Run
     do {
       let plan = try Planner.plan(
-        recipeAt: registered.recipe, kinds: Engine.kinds, setting: registered.overlays.compactMap(Overlay.init))
-      run = Run(of: plan, in: store, environment: try Engine.start(threads: computing.threads), formats: Engine.formats)
+        recipeAt: registered.recipe, kinds: Program.kinds, setting: registered.overlays.compactMap(Overlay.init))
+      run = Run(
+        of: plan, in: store, environment: try Program.start(threads: computing.threads), formats: Program.formats)
       try run.requireFolder()
     } catch let error where error is Diagnostics || error is InputError {
       complain("\(error)")

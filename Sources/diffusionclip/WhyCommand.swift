@@ -1,5 +1,6 @@
 import ArgumentParser
-import Execution
+import Engine
+import Reporting
 
 struct WhyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

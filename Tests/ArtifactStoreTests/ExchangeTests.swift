@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 import Testing
 
 /// What goes from store to store.
@@ -11,7 +12,8 @@ struct ExchangeTests {
   private func record(_ objects: [Artifact.Item]) -> ActionRecord {
     ActionRecord(
       key: Digest(of: "preimage"), preimage: "preimage", stage: "s", item: "i", kind: "k", revision: 3,
-      outputs: objects.isEmpty ? [] : [.init(port: "p", artifact: Artifact(type: .images, items: objects))],
+      outputs: objects.isEmpty
+        ? [] : [.init(port: "p", artifact: Artifact(type: ArtifactType(rawValue: "images"), items: objects))],
       provenance: Provenance(
         program: "1", cpu: "c", blas: "b", threads: 2, seconds: 0.1, peakMegabytes: 3.25, date: "today"),
       log: ["a", "b"])

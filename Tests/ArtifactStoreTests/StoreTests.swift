@@ -35,7 +35,7 @@ final class Shelf {
     let item = Artifact.Item(name: "one", object: try attempt.write(Data(text.utf8)), size: text.utf8.count)
     return ActionRecord(
       key: key, preimage: "kind: draw\n\"quoted\" — é\u{1}", kind: "draw", revision: 3,
-      outputs: [.init(port: "images", artifact: Artifact(type: .images, items: [item]))],
+      outputs: [.init(port: "images", artifact: Artifact(type: ArtifactType(rawValue: "images"), items: [item]))],
       provenance: Provenance(
         program: "0", cpu: "c", blas: "b", threads: 2, seconds: 0.25, peakMegabytes: 10.5,
         date: "2026-01-01T00:00:00Z"),
@@ -153,17 +153,6 @@ final class Shelf {
     #expect(error?.description.hasPrefix("could not write \(folder)/") == true)
     _ = try shelf.publish("kept", as: key)
     #expect(try shelf.store.read(Digest(of: "kept")) == Data("kept".utf8))
-  }
-
-  @Test func theStoreIsWhereItIsSaidToBe() throws {
-    let shelf = try Shelf()
-    let recipe = shelf.folder + "/recipes/deep/quick.yaml"
-    #expect(Store.location(explicit: "/x", recipe: recipe, environment: ["DIFFUSIONCLIP_STORE": "/y"]) == "/x")
-    #expect(Store.location(explicit: nil, recipe: recipe, environment: ["DIFFUSIONCLIP_STORE": "/y"]) == "/y")
-    #expect(
-      Store.location(explicit: nil, recipe: recipe, environment: [:]) == shelf.folder + "/recipes/deep/.diffusionclip")
-    try FileManager.default.createDirectory(atPath: shelf.folder + "/.git", withIntermediateDirectories: true)
-    #expect(Store.location(explicit: nil, recipe: recipe, environment: [:]) == shelf.folder + "/.diffusionclip")
   }
 
   @Test func aFolderThatCannotBeMadeIsNamed() throws {

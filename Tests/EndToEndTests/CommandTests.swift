@@ -1,6 +1,7 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import JSONSyntax
 import Testing
 
 /// The commands around a run: why, gc, verify, dag, diff, reports, and what a run can be asked.

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import JSONSyntax
 import Testing
 
 /// `plan --out` and `exec`: what a cluster engine does with a recipe, over a shared store.

@@ -2,6 +2,7 @@ import ArtifactStore
 import Escaping
 import Foundation
 import FoundationXML
+import JSONSyntax
 import StageKit
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Foundation
 import Imaging
+import JSONSyntax
 import Testing
 
 /// Numbers that are infinite or none at all, and sets of other items, as a user meets them.

@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 import Testing
 
 /// What holds of results on this processor holds on lesser ones too.

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import JSONSyntax
 import Testing
 
 /// The recipes for published weights, whose files nobody has here: with empty files in their places, nothing is wrong

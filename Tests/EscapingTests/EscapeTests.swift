@@ -1,6 +1,7 @@
 import ArtifactStore
 import Foundation
 import FoundationXML
+import JSONSyntax
 import TestSupport
 import Testing
 

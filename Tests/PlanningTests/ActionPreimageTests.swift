@@ -106,11 +106,9 @@ struct ActionPreimageTests {
 
   @Test func revisionsFlipTheKey() throws {
     let stage = try stage("l", of: before)
-    let kind = StageKind(
-      name: "invert", summary: "", revision: 2, inputs: stage.kind.inputs, parameters: stage.kind.parameters,
-      outputs: stage.kind.outputs, mapping: stage.kind.mapping, run: { _ in })
     let raised = PlannedStage(
-      name: stage.name, kind: kind, parameters: stage.parameters, inputs: stage.inputs, outputs: stage.outputs,
+      name: stage.name, kind: StageKind(TestKinds.Invert<TestKinds.Two>.self), parameters: stage.parameters,
+      inputs: stage.inputs, outputs: stage.outputs,
       location: stage.location)
     #expect(preimage(raised, item: "a").key != preimage(stage, item: "a").key)
   }

@@ -109,10 +109,13 @@ struct ParameterTests {
   }
 
   @Test func rangesReadWell() {
-    #expect(Parameter.Kind.int(1...Int.max).expectation == "a whole number of at least 1")
-    #expect(Parameter.Kind.int(Int.min...Int.max).expectation == "a whole number")
-    #expect(Parameter.Kind.double(-Double.infinity...0.5).expectation == "a number of at most 0.5")
-    #expect(Parameter.Kind.double(Double.leastNonzeroMagnitude...1).expectation == "a number above 0 and up to 1")
-    #expect(Parameter.Kind.double(Double.leastNonzeroMagnitude...Double.infinity).expectation == "a number above 0")
+    #expect(ParameterDeclaration.Kind.int(1...Int.max).expectation == "a whole number of at least 1")
+    #expect(ParameterDeclaration.Kind.int(Int.min...Int.max).expectation == "a whole number")
+    #expect(ParameterDeclaration.Kind.double(-Double.infinity...0.5).expectation == "a number of at most 0.5")
+    #expect(
+      ParameterDeclaration.Kind.double(Double.leastNonzeroMagnitude...1).expectation == "a number above 0 and up to 1")
+    #expect(
+      ParameterDeclaration.Kind.double(Double.leastNonzeroMagnitude...Double.infinity).expectation == "a number above 0"
+    )
   }
 }

@@ -24,17 +24,17 @@ struct ProfileTests {
   @Test func aProfileSetsParameters() throws {
     let plan = try folder.plan(recipe, profile: "ci")
     #expect(plan.stages.filter { $0.name == "l" }.map(\.id) == ["l[step=500]", "l[step=600]"])
-    #expect(plan["l[step=500]"]?.parameters.int("steps") == 4)
+    #expect(plan["l[step=500]"]?.parameters["steps"]?.int == 4)
     #expect(plan["m[step=500]"]?.parameters["layers"] == .list([.int(0)]))
-    #expect(plan["m[step=500]"]?.parameters.string("target") == "zombie")
+    #expect(plan["m[step=500]"]?.parameters["target"]?.string == "zombie")
     #expect(plan.overlays == ["steps": .int(4), "step": .list([.int(500), .int(600)]), "layers": .list([.int(0)])])
-    #expect(try folder.plan(recipe, profile: "one")["m[step=200]"]?.parameters.string("target") == "a, b's")
+    #expect(try folder.plan(recipe, profile: "one")["m[step=200]"]?.parameters["target"]?.string == "a, b's")
     #expect(try folder.plan(recipe).overlays.isEmpty)
   }
 
   @Test func theCommandLineHasTheLastWord() throws {
     let plan = try folder.plan(recipe, set: ["steps=7"], profile: "ci")
-    #expect(plan["l[step=500]"]?.parameters.int("steps") == 7)
+    #expect(plan["l[step=500]"]?.parameters["steps"]?.int == 7)
   }
 
   @Test func valuesAreTakenAsTheyAreWritten() throws {
@@ -52,7 +52,7 @@ struct ProfileTests {
   @Test func aProfileThatIsNotTakenVetoesNothing() throws {
     let plan = try folder.plan(recipe, set: ["step=400"])
     #expect(plan.stages.filter { $0.name == "l" }.map(\.id) == ["l[step=400]"])
-    #expect(try folder.plan(recipe, set: ["step=400"], profile: "ci")["l[step=400]"]?.parameters.int("steps") == 4)
+    #expect(try folder.plan(recipe, set: ["step=400"], profile: "ci")["l[step=400]"]?.parameters["steps"]?.int == 4)
     // Whatever is set, what is wrong with a profile is wrong by itself.
     #expect(
       try folder.errors(recipe.replacing("step: [500, 600]", with: "step: [many]"), set: ["step=400"])

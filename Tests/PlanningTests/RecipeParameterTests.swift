@@ -1,4 +1,5 @@
 import ArtifactStore
+import JSONSyntax
 import Planning
 import StageKit
 import TestSupport
@@ -31,7 +32,7 @@ struct RecipeParameterTests {
     let plan = try folder.plan(recipe)
     #expect(plan["l"]?.parameters.values == ["steps": .int(40), "return_step": .int(500)])
     let tuned = try #require(plan["m"]?.parameters)
-    #expect(tuned.string("target") == "angry face at 40, not ${word}")
+    #expect(tuned["target"]?.string == "angry face at 40, not ${word}")
     #expect(tuned["rate"] == .double(0.5))
     #expect(tuned["efficient"] == .bool(false))
     #expect(tuned["layers"] == .list([.int(1), .int(2)]))
@@ -48,13 +49,13 @@ struct RecipeParameterTests {
   ])
   func dollarsThatStay(written: String, text: String) throws {
     let plan = try folder.plan(recipe.replacing("${word} face at ${steps}, not $${word}", with: "'\(written)'"))
-    #expect(plan["m"]?.parameters.string("target").unicodeScalars.elementsEqual(text.unicodeScalars) == true)
+    #expect(plan["m"]?.parameters["target"]?.string?.unicodeScalars.elementsEqual(text.unicodeScalars) == true)
     // The same in a value that takes no parameter in.
     guard !["$$${word}", "${word}$", "${word}\u{301}"].contains(written) else { return }
     let declared = try folder.plan(
       recipe.replacing("word: angry", with: "word: '\(written)'").replacing(" face at ${steps}, not $${word}", with: "")
     )
-    #expect(declared["m"]?.parameters.string("target").unicodeScalars.elementsEqual(text.unicodeScalars) == true)
+    #expect(declared["m"]?.parameters["target"]?.string?.unicodeScalars.elementsEqual(text.unicodeScalars) == true)
   }
 
   @Test func numbersThatAreNone() throws {
@@ -121,8 +122,8 @@ struct RecipeParameterTests {
         "layers": .list([.int(3)]), "none": .int(7),
       ])
     #expect(plan.parameters["word"] == .string("1980"))
-    #expect(plan["m"]?.parameters.string("target") == "1980 face at 10, not ${word}")
-    #expect(plan["l"]?.parameters.int("return_step") == 7)
+    #expect(plan["m"]?.parameters["target"]?.string == "1980 face at 10, not ${word}")
+    #expect(plan["l"]?.parameters["return_step"]?.int == 7)
   }
 
   @Test func wrongOverlays() throws {

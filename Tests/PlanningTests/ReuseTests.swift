@@ -142,8 +142,8 @@ struct ReuseTests {
     #expect(inputs(plan, "z.m", "model") == ["base.diffusion"])
     #expect(inputs(plan, "f", "rows") == ["p.images", "z.s.images"])
     #expect(inputs(plan, "again", "images") == ["z.s.images"], "the first output is what a bare name means")
-    #expect(plan["z.m"]?.parameters.string("target") == "zombie")
-    #expect(plan["z.l"]?.parameters.int("return_step") == 500)
+    #expect(plan["z.m"]?.parameters["target"]?.string == "zombie")
+    #expect(plan["z.l"]?.parameters["return_step"]?.int == 500)
     #expect(plan.outputs.map(\.stage) == ["f", "again"])
     #expect(plan["z.l"]?.location.file.hasSuffix("library/edit.yaml") == true)
   }
@@ -165,8 +165,8 @@ struct ReuseTests {
         z: { use: { recipe: library/edit.yaml, images: p, model: w.model, target: "${w.target}!", step: "${w.step}" } }
         """, "params: { world: world, step: 300 }"))
     #expect(plan.stages.filter { $0.name == "z.m" }.map(\.id) == ["z.m[w.target=zombie]", "z.m[w.target=clown]"])
-    #expect(plan["z.m[w.target=clown]"]?.parameters.string("target") == "clown!")
-    #expect(plan["z.l"]?.parameters.int("return_step") == 300)
+    #expect(plan["z.m[w.target=clown]"]?.parameters["target"]?.string == "clown!")
+    #expect(plan["z.l"]?.parameters["return_step"]?.int == 300)
     #expect(Array(plan.parameters.keys) == ["world", "step"])
     let errors = try folder.errors(
       recipe(
@@ -192,7 +192,7 @@ struct ReuseTests {
     let plan = try folder.plan(
       recipe("z: { use: { recipe: library/both.yaml, images: p, model: base, target: zombie } }", "outputs: [z]"))
     #expect(inputs(plan, "z.second.l", "images") == ["z.first.s.images"])
-    #expect(plan["z.second.m"]?.parameters.string("target") == "very zombie")
+    #expect(plan["z.second.m"]?.parameters["target"]?.string == "very zombie")
     #expect(plan.outputs.map(\.stage) == ["z.second.s"])
   }
 
@@ -216,8 +216,8 @@ struct ReuseTests {
     #expect(inputs(plan, "z.2.l", "images") == ["z.1.s.images"])
     #expect(inputs(plan, "z.3.l", "images") == ["z.2.s.images"])
     #expect(inputs(plan, "k", "images") == ["z.3.s.images"])
-    #expect(plan["z.2.l"]?.parameters.int("return_step") == 2)
-    #expect(plan["z.2.m"]?.parameters.string("target") == "x2")
+    #expect(plan["z.2.l"]?.parameters["return_step"]?.int == 2)
+    #expect(plan["z.2.m"]?.parameters["target"]?.string == "x2")
   }
 
   @Test func oneRoundIsARound() throws {
@@ -233,7 +233,7 @@ struct ReuseTests {
             repeat: 1
             carry: { images: result }
         """))
-    #expect(plan["z.1.m"]?.parameters.string("target") == "x1")
+    #expect(plan["z.1.m"]?.parameters["target"]?.string == "x1")
   }
 
   private let pass = """

@@ -3,90 +3,138 @@ import StageKit
 
 /// Stage kinds that only plan: one with every sort of parameter and port among them.
 enum TestKinds {
-  static let all = [load, invert, finetune, sample, metric, figure]
+  static let load = StageKind(Load.self)
+  static let all = [
+    load, StageKind(Invert<One>.self), StageKind(Finetune.self), StageKind(Sample.self), StageKind(Metric.self),
+    StageKind(Figure.self),
+  ]
 
-  static let load = StageKind(
-    name: "load", summary: "Brings something in.", revision: 1,
-    parameters: [
-      Parameter("images", .path(.files), .optional, endings: ["jpeg", "jpg", "png"], help: "pictures"),
-      Parameter("diffusion", .path(.file), .optional, help: "a checkpoint"),
-      Parameter("clip", .path(.fileOrFolder), .optional, help: "a checkpoint, or a folder of one"),
-      Parameter("size", .int(8...1024), .defaulting(.int(64)), help: "pixels a side"),
-      Parameter("sha256", .string, .optional, isSemantic: false, help: "the digest that the file must have"),
-    ],
-    outputs: { parameters in
-      let types: [(String, ArtifactType)] = [("images", .images), ("diffusion", .diffusion), ("clip", .clip)]
-      return types.filter { parameters[$0.0] != nil }.map { OutputPort($0.0, $0.1) }
-    },
-    mapping: .files(of: "images"),
-    check: { draft in
-      let given = ["images", "diffusion", "clip"].filter { draft.parameters[$0] != nil }
-      return given.count == 1
-        ? [] : [ValidationIssue(about: given.last, "name exactly one of images, diffusion and clip")]
-    },
-    run: { _ in })
+  enum Images: ArtifactContent { static let types: [ArtifactType] = [.images] }
+  enum Latents: ArtifactContent { static let types: [ArtifactType] = [.latents] }
+  enum ImagesOrLatents: ArtifactContent { static let types: [ArtifactType] = [.images, .latents] }
+  enum Diffusion: ArtifactContent { static let types: [ArtifactType] = [.diffusion] }
+  enum CLIPs: ArtifactContent { static let types: [ArtifactType] = [.clip] }
+  enum Numbers: ArtifactContent { static let types: [ArtifactType] = [.metrics] }
+  enum Tables: ArtifactContent { static let types: [ArtifactType] = [.table] }
+  enum Figures: ArtifactContent { static let types: [ArtifactType] = [.figure] }
 
-  static let invert = StageKind(
-    name: "invert", summary: "Pictures to latents.", revision: 1,
-    inputs: [
-      Port("images", .images, help: "what to invert"),
-      Port("model", .diffusion, help: "the noise predictor"),
-    ],
-    parameters: [
-      Parameter("return_step", .int(1...1000), .defaulting(.int(500)), help: "where to stop"),
-      Parameter("steps", .int(1...1000), .required, help: "how many steps"),
-      Parameter("threads", .int(1...64), .optional, isSemantic: false, help: "how many threads"),
-    ],
-    outputs: { _ in [OutputPort("latents", .latents)] }, mapping: .items(of: "images"), run: { _ in })
+  struct Load: Stage {
+    static let name = "load"
+    static let summary = "Brings something in."
+    static let revision = 1
 
-  static let finetune = StageKind(
-    name: "finetune", summary: "A model guided by text.", revision: 1,
-    inputs: [
-      Port("model", .diffusion, help: "what to start from"),
-      Port("latents", .latents, help: "what to train on"),
-      Port("clip", .clip, arity: .optional, help: "the guide"),
-    ],
-    parameters: [
-      Parameter("target", .string, .required, help: "what to make of them"),
-      Parameter("rate", .double(0...1), .defaulting(.double(1e-5)), help: "learning rate"),
-      Parameter("efficient", .bool, .defaulting(.bool(false)), help: "step by step"),
-      Parameter("schedule", .choice(["constant", "linear"]), .defaulting(.string("linear")), help: "of the rate"),
-      Parameter("layers", .list(.int(0...12)), .optional, help: "which layers learn"),
-      Parameter("losses", .map(.double(0...10)), .optional, help: "weights of losses"),
-      Parameter("masks", .map(.path(.file)), .optional, help: "pictures of where to look"),
-    ],
-    outputs: { _ in [OutputPort("model", .diffusion), OutputPort("losses", .table)] }, run: { _ in })
+    @Parameter(.files, endings: ["jpeg", "jpg", "png"], isMapped: true, help: "pictures") var images: SourceFiles?
+    @Parameter(.file, help: "a checkpoint") var diffusion: SourceFiles?
+    @Parameter(.fileOrFolder, help: "a checkpoint, or a folder of one") var clip: SourceFiles?
+    @Parameter(8...1024, help: "pixels a side") var size = 64
+    @Parameter(isSemantic: false, help: "the digest that the file must have") var sha256: String?
 
-  static let sample = StageKind(
-    name: "sample", summary: "Latents to pictures.", revision: 1,
-    inputs: [
-      Port("latents", .latents, help: "where to start"),
-      Port("model", .diffusion, arity: .optional, help: "the noise predictor"),
-      Port("models", .diffusion, arity: .mixture, help: "several noise predictors"),
-    ],
-    parameters: [
-      Parameter("normalize", .bool, .defaulting(.bool(false)), help: "divide the weights by their sum")
-    ],
-    outputs: { _ in [OutputPort("images", .images)] }, mapping: .items(of: "latents"),
-    check: { draft in
-      (draft.inputs["model"] == nil) == (draft.inputs["models"] == nil)
-        ? [ValidationIssue(about: "models", "give either model or models")] : []
-    }, run: { _ in })
+    private var given: [OutputPort] {
+      let types: [(String, ArtifactType, isGiven: Bool)] = [
+        ("images", .images, images != nil), ("diffusion", .diffusion, diffusion != nil), ("clip", .clip, clip != nil),
+      ]
+      return types.filter(\.isGiven).map { OutputPort($0.0, $0.1) }
+    }
 
-  static let metric = StageKind(
-    name: "metric", summary: "Numbers of pictures.", revision: 1,
-    inputs: [
-      Port("images", .images, help: "what to measure"),
-      Port("reference", .images, arity: .optional, isAligned: true, help: "what to compare with"),
-    ],
-    parameters: [
-      Parameter("measures", .list(.choice(["mae", "ssim", "s_dir"])), .required, help: "which numbers")
-    ],
-    outputs: { _ in [OutputPort("metrics", .metrics)] }, mapping: .items(of: "images"), run: { _ in })
+    var made: [OutputPort]? { given }
 
-  static let figure = StageKind(
-    name: "figure", summary: "A grid of pictures.", revision: 1,
-    inputs: [Port("rows", .images, .latents, arity: .list, help: "what to show")],
-    parameters: [Parameter("title", .string, .optional, help: "above the grid")],
-    outputs: { _ in [OutputPort("figure", .figure)] }, run: { _ in })
+    func check(_ draft: StageDraft) -> [ValidationIssue] {
+      given.count == 1
+        ? [] : [ValidationIssue(about: given.last?.name, "name exactly one of images, diffusion and clip")]
+    }
+
+    func run(_ context: any StageContext) {}
+  }
+
+  /// A number that tells kinds apart which are the same otherwise.
+  protocol Revision { static var number: Int { get } }
+  enum One: Revision { static let number = 1 }
+  enum Two: Revision { static let number = 2 }
+
+  struct Invert<Number: Revision>: Stage {
+    static var name: String { "invert" }
+    static var summary: String { "Pictures to latents." }
+    static var revision: Int { Number.number }
+
+    @Input(help: "what to invert") var images: Each<Images>
+    @Input(help: "the noise predictor") var model: Whole<Diffusion>
+    @Parameter(1...1000, help: "where to stop") var returnStep = 500
+    @Parameter(1...1000, help: "how many steps") var steps: Int
+    @Parameter(1...64, isSemantic: false, help: "how many threads") var threads: Int?
+    let latents = Output<Latents>()
+
+    func run(_ context: any StageContext) {}
+  }
+
+  struct Finetune: Stage {
+    static let name = "finetune"
+    static let summary = "A model guided by text."
+    static let revision = 1
+
+    @Input(help: "what to start from") var model: Whole<Diffusion>
+    @Input(help: "what to train on") var latents: Whole<Latents>
+    @Input(help: "the guide") var clip: Whole<CLIPs>?
+    @Parameter(help: "what to make of them") var target: String
+    @Parameter(0...1, help: "learning rate") var rate = 1e-5
+    @Parameter(help: "step by step") var efficient = false
+    @Parameter(help: "of the rate") var schedule = Schedule.linear
+    @Parameter(0...12, help: "which layers learn") var layers: [Int]?
+    @Parameter(0...10, name: "losses", help: "weights of losses") var weights: NamedValues<Double>?
+    @Parameter(.file, help: "pictures of where to look") var masks: NamedValues<SourceFiles>?
+    let tuned = Output<Diffusion>(name: "model")
+    let losses = Output<Tables>()
+
+    enum Schedule: String, Choice { case constant, linear }
+
+    func run(_ context: any StageContext) {}
+  }
+
+  struct Sample: Stage {
+    static let name = "sample"
+    static let summary = "Latents to pictures."
+    static let revision = 1
+
+    @Input(help: "where to start") var latents: Each<Latents>
+    @Input(help: "the noise predictor") var model: Whole<Diffusion>?
+    @Input(help: "several noise predictors") var models: Mixture<Whole<Diffusion>>?
+    @Parameter(help: "divide the weights by their sum") var normalize = false
+    let images = Output<Images>()
+
+    func check(_ draft: StageDraft) -> [ValidationIssue] {
+      draft.has($model) == draft.has($models)
+        ? [ValidationIssue(about: $models, "give either model or models")] : []
+    }
+
+    func run(_ context: any StageContext) {}
+  }
+
+  struct Metric: Stage {
+    static let name = "metric"
+    static let summary = "Numbers of pictures."
+    static let revision = 1
+
+    @Input(help: "what to measure") var images: Each<Images>
+    @Input(help: "what to compare with") var reference: Matching<Images>?
+    @Parameter(help: "which numbers") var measures: [Measure]
+    let metrics = Output<Numbers>()
+
+    enum Measure: String, Choice {
+      case mae, ssim
+      case sDir = "s_dir"
+    }
+
+    func run(_ context: any StageContext) {}
+  }
+
+  struct Figure: Stage {
+    static let name = "figure"
+    static let summary = "A grid of pictures."
+    static let revision = 1
+
+    @Input(help: "what to show") var rows: [Labeled<ImagesOrLatents>]
+    @Parameter(help: "above the grid") var title: String?
+    let figure = Output<Figures>()
+
+    func run(_ context: any StageContext) {}
+  }
 }

@@ -42,7 +42,7 @@ struct CatalogTests {
   }
 
   /// Two values of a parameter, or more.
-  private static func samples(of kind: Parameter.Kind) -> [Value] {
+  private static func samples(of kind: ParameterDeclaration.Kind) -> [Value] {
     switch kind {
     case .bool: [.bool(false), .bool(true)]
     case .int(let range): [.int(range.lowerBound), .int(range.lowerBound + 1)]

@@ -65,8 +65,8 @@ struct EstimateTests {
     #expect(estimate(context, inputs: ["latents": [latents], "model": [OutputEstimate(bytes: 1)]]).work == nil)
   }
 
-  @Test(arguments: ["full", "efficient", "latent"])
-  func ofFineTunings(method: String) throws {
+  @Test(arguments: [("model", "full"), ("model", "per_step"), ("latent", nil)])
+  func ofFineTunings(method: String, gradient: String?) throws {
     let latents = try (0..<2).map { place in
       (
         name: "\(place)",
@@ -75,7 +75,8 @@ struct EstimateTests {
     }
     let context = try BenchContext(
       "finetune",
-      ["target": .string("zombie"), "steps": .int(3), "epochs": .int(2), "method": .string(method)],
+      ["target": .string("zombie"), "steps": .int(3), "epochs": .int(2), "method": .string(method)]
+        .merging(gradient.map { ["gradient": .string($0)] } ?? [:]) { $1 },
       inputs: [
         "model": .one(.diffusion, [("", world.model)]), "latents": .one(.latents, latents),
         "clip": .one(.clip, [("", world.clip)]),

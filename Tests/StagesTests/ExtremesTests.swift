@@ -14,7 +14,7 @@ struct ExtremesTests {
   ]
 
   /// The spellings of a parameter's value that are tried; none for one without numbers.
-  private static func samples(of kind: Parameter.Kind) -> [String] {
+  private static func samples(of kind: ParameterDeclaration.Kind) -> [String] {
     switch kind {
     case .int(let range): numbers + ["\(range.lowerBound)", "\(range.upperBound)"]
     case .double(let range): numbers + ["\(range.lowerBound)", "\(range.upperBound)"]

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Checkpoints
 import Foundation
+import JSONSyntax
 import StageKit
 import Stages
 import Tensors

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Foundation
 import Imaging
+import JSONSyntax
 import Planning
 import StageKit
 import Stages

@@ -1,6 +1,6 @@
 import StageKit
 
-extension Parameter.Kind {
+extension ParameterDeclaration.Kind {
   /// Whether a parameter of this kind can have this value.
   func holds(_ value: Value) -> Bool {
     switch self {
@@ -32,7 +32,7 @@ extension Port {
 extension StageKind {
   /// The paths that are given, by the names that lead to them.
   func pathParameters(in values: Parameters) -> Set<String> {
-    func paths(_ kind: Parameter.Kind, _ value: Value, _ name: String) -> [String] {
+    func paths(_ kind: ParameterDeclaration.Kind, _ value: Value, _ name: String) -> [String] {
       switch kind {
       case .path: [name]
       case .list(let element):

@@ -1,4 +1,5 @@
 import ArtifactStore
+import JSONSyntax
 import OrderedCollections
 import RecipeSyntax
 import StageKit
@@ -103,7 +104,7 @@ struct PlanReader {
 
   private func axes() throws -> [Axis] { try values("axes").map { Axis(name: $0.key, value: $0.value) } }
 
-  private func type() throws -> ArtifactType { try wanted(ArtifactType(rawValue: try string("type")), "type") }
+  private func type() throws -> ArtifactType { try wanted(ArtifactType(named: try string("type")), "type") }
 
   private func location() throws -> SourceLocation {
     SourceLocation(file: try string("file"), line: try int("line"), column: try int("column"))

@@ -1,4 +1,5 @@
 import ArtifactStore
+import JSONSyntax
 import StageKit
 
 /// What a parameter of a recipe is set to anew.

@@ -16,7 +16,7 @@ struct ParameterDecoder {
   /// it is right.
   /// - Parameter endings: those of the files that it can mean; none where that is not known.
   mutating func decode(
-    _ node: Node, as type: Parameter.Kind, path: ParameterPath, endings: [String] = []
+    _ node: Node, as type: ParameterDeclaration.Kind, path: ParameterPath, endings: [String] = []
   ) -> Value? {
     let subject = "\(path) of '\(kind)'"
     func fail(suggestion: String? = nil, hint: String? = nil) -> Value? {
@@ -120,7 +120,7 @@ struct ParameterPath: CustomStringConvertible {
   }
 }
 
-extension Parameter.Kind {
+extension ParameterDeclaration.Kind {
   /// What a value of this kind is, as an error says it: `a whole number from 1 to 1000`.
   package var expectation: String {
     switch self {

@@ -108,7 +108,7 @@ extension RecipeFile.Input {
         isRight = false
       }
     }
-    let type = word?.scalar.flatMap { ArtifactType(rawValue: $0.text) }
+    let type = word?.scalar.flatMap { ArtifactType(named: $0.text) }
     if let word, type == nil {
       let types = ArtifactType.allCases.map(\.rawValue)
       problems.report(

@@ -7,7 +7,7 @@ import StageKit
 import Tensors
 
 /// The weights that a low-rank fine-tuning changes.
-enum LowRankTargets: String, CaseIterable {
+enum LowRankTargets: String, Choice {
   case attention, convolutions, all
 
   /// Weights of attention and of convolutions, 1×1 ones in shortcuts too, by the names that official checkpoints give
@@ -37,12 +37,11 @@ struct LowRankChange {
   private static let (scaleEntry, baseEntry) = ("low_rank_scale", "base")
   private static let (down, up) = ("lora_A.weight", "lora_B.weight")
 
-  /// A change that is nothing as yet, as the stage's parameters ask for; nil where all of the model shall learn.
+  /// A change that is nothing as yet, as a stage asks for; nil where all of the model shall learn.
   /// - Throws: where the model has no such weights.
-  init?(to model: any DiffusionModel, _ parameters: Parameters) throws {
-    guard parameters.string("adapter") == "lora" else { return nil }
-    let (rank, seed) = (parameters.int("lora_rank"), UInt64(parameters.int("seed")))
-    let targets = LowRankTargets(rawValue: parameters.string("lora_targets")) ?? .all
+  init?(to model: any DiffusionModel, _ options: AdapterOptions, seed: Int) throws {
+    guard options.adapter == .lora else { return nil }
+    let (rank, targets) = (options.loraRank, options.loraTargets)
     let weights = model.parameters.parameters.filter { targets.contains($0.key, $0.value.tensor) }
     guard !weights.isEmpty else {
       throw InputError(
@@ -50,10 +49,10 @@ struct LowRankChange {
     }
     names = Array(weights.keys)
     let layers = weights.map { name, parameter in
-      var random = RandomSource(seed: seed, name: name)
+      var random = RandomSource(seed: UInt64(seed), name: name)
       return LowRankAdapter.Layer(parameter.tensor, rank: rank, random: &random)
     }
-    adapter = LowRankAdapter(layers, scale: (parameters["lora_alpha"]?.double ?? Double(rank)) / Double(rank))
+    adapter = LowRankAdapter(layers, scale: (options.loraAlpha ?? Double(rank)) / Double(rank))
   }
 
   /// The change that a file holds, made to `model` in place.

@@ -3,52 +3,51 @@ import Networks
 import StageKit
 import Tensors
 
-/// The method `latent`: the model stays, each latent is optimized by itself.
-func optimizeLatents(_ context: any StageContext) throws {
-  let parameters = context.parameters
-  let (items, returnStep) = try trainingLatents(context)
-  guard let model = try context.diffusionModel("model") else { return }
-  for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
-  let trajectory = Trajectory(
-    ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: parameters.int("steps")))
-  let objective = try tuningObjective(context, for: items[0].image)
-  let epochs = parameters.int("epochs")
-  var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
-  var timer = SaveTimer(parameters)
-  let evaluations = (items.count - finished.count) * epochs * parameters.int("steps")
-  for (index, item) in items.enumerated().dropFirst(finished.count) {
-    // A latent that was not finished begins anew, with its losses.
-    losses.keep(index * epochs)
-    var run = LatentOptimization(
-      model, latent: item.latent, image: item.image, trajectory: trajectory,
-      rate: parameters.double("learning_rate"),
-      objective: objective)
-    let finishedLosses = losses
-    // The latent under way begins anew: it has as few updates as there are epochs.
-    func save() throws { if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) } }
-    for epoch in 0..<epochs {
-      try SavedState.checkCancellation(context, save: save)
-      let terms: [(name: String, value: Double)]
-      do { terms = try limited(parameters) { try run.iterate() } } catch let divergence as Divergence {
-        try save()
-        throw ResultError(
-          "latent '\(item.name)', \(divergence.description(of: epochs)); lower 'learning_rate' (it is \(parameters.double("learning_rate")))"
-        )
+extension Finetune {
+  /// The method `latent`: the model stays, each latent is optimized by itself.
+  func optimizeLatents(_ context: any StageContext) throws {
+    let (items, returnStep) = try trainingLatents(context)
+    let model = try context.diffusionModel(model)
+    for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
+    let trajectory = Trajectory(
+      ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps))
+    let objective = try objective(context, for: items[0].image)
+    var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
+    var timer = SaveTimer(saving)
+    let evaluations = (items.count - finished.count) * epochs * steps
+    for (index, item) in items.enumerated().dropFirst(finished.count) {
+      // A latent that was not finished begins anew, with its losses.
+      losses.keep(index * epochs)
+      var run = LatentOptimization(
+        model, latent: item.latent, image: item.image, trajectory: trajectory,
+        rate: learningRate, objective: objective)
+      let finishedLosses = losses
+      // The latent under way begins anew: it has as few updates as there are epochs.
+      func save() throws { if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) } }
+      for epoch in 0..<epochs {
+        try SavedState.checkCancellation(context, save: save)
+        let terms: [(name: String, value: Double)]
+        do { terms = try limited { try run.iterate() } } catch let divergence as Divergence {
+          try save()
+          throw ResultError(
+            "latent '\(item.name)', \(divergence.description(of: epochs)); lower 'learning_rate' (it is \(learningRate))"
+          )
+        }
+        losses.add(index * epochs + epoch + 1, terms)
+        context.progress(
+          index * epochs + epoch + 1, of: items.count * epochs, unit: "update",
+          values: terms.map { ProgressValue($0.name, $0.value) })
       }
-      losses.add(index * epochs + epoch + 1, terms)
-      context.progress(
-        index * epochs + epoch + 1, of: items.count * epochs, unit: "update",
-        values: terms.map { ProgressValue($0.name, $0.value) })
+      finished.append(run.latent.detached)
+      if timer.isDue, finished.count < items.count { try saveLatents(finished, losses, context) }
     }
-    finished.append(run.latent.detached)
-    if timer.isDue, finished.count < items.count { try saveLatents(finished, losses, context) }
+    context.count(.learning(evaluations, of: model.flopPerEvaluation))
+    for (item, latent) in zip(items, finished) {
+      let result = Latent(latent: latent, image: item.image, returnStep: returnStep)
+      try context.write(result.data(name: item.name), item: item.name, to: optimized)
+    }
+    try context.write(losses.data, to: self.losses)
   }
-  context.count(.learning(evaluations, of: model.flopPerEvaluation))
-  for (item, latent) in zip(items, finished) {
-    let result = Latent(latent: latent, image: item.image, returnStep: returnStep)
-    try context.write(result.data(name: item.name), item: item.name, to: "latents")
-  }
-  try context.write(losses.data, item: "", to: "losses")
 }
 
 private let latentPrefix = "latent."

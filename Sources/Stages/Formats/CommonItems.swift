@@ -1,7 +1,7 @@
 import StageKit
 
 /// Over which items the means of several sets are compared.
-enum ComparedItems: String, CaseIterable {
+enum ComparedItems: String, Choice {
   case same, common, any
 
   var help: String {
@@ -11,14 +11,6 @@ enum ComparedItems: String, CaseIterable {
     case .any: "each over its own, which may differ."
     }
   }
-
-  /// The parameter of a kind that compares means.
-  static let parameter = Parameter(
-    "items", .choice(allCases.map(\.rawValue)), .defaulting(.string(same.rawValue)),
-    help: "Over which items means are compared. "
-      + allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
-
-  init(_ parameters: Parameters) { self = parameters[Self.parameter.name]?.string.flatMap(Self.init) ?? .same }
 
   /// How the items of some sets differ from those of the largest one; nil where they do not.
   static func difference(_ sets: [(label: String, items: Set<String>)]) -> String? {
@@ -38,31 +30,41 @@ enum ComparedItems: String, CaseIterable {
   }
 }
 
-extension StageDraft {
+/// What a kind that compares means declares.
+struct ComparisonOptions: StagePart {
+  @Parameter(
+    help: "Over which items means are compared. "
+      + ComparedItems.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
+  var items = ComparedItems.same
+}
+
+extension ComparisonOptions {
   /// Complaints about metrics at a list port whose means are over different items, as far as that is known.
-  func complaints(aboutMeansAt port: String, of measures: [String]?) -> [ValidationIssue] {
-    let members = members[port] ?? []
+  func check<Bound>(
+    meansAt input: Input<Bound>, of measures: [String]?, _ draft: StageDraft
+  ) -> [ValidationIssue] {
+    let members = draft[input]
     guard Set(members.map(\.items)).count > 1 else { return [] }
     let names = measures ?? members.flatMap { $0.measures ?? [] }.uniqued
     let complaint = names.lazy.compactMap { measure in
-      ComparedItems(parameters).complaint(
+      items.complaint(
         measure,
         members.compactMap { member in
           guard let items = member.items, member.measures?.contains(measure) ?? false else { return nil }
           return (member.placedLabel, Set(items))
         })
     }.first
-    return complaint.map { [ValidationIssue(about: port, $0)] } ?? []
+    return complaint.map { [ValidationIssue(about: input, $0)] } ?? []
   }
 }
 
 extension StageDraft.Member {
-  /// The label, and where it stands in sweeps: `edited[return_step=300]`
+  /// The label, and where it stands in sweeps: `edited[steps=40]`
   fileprivate var placedLabel: String { Axis.placed(label, axes) }
 }
 
 extension Axis {
-  /// What stands somewhere in sweeps, as a message names it: `edited[return_step=300]`
+  /// What stands somewhere in sweeps, as a message names it: `edited[steps=40]`
   static func placed(_ label: String, _ axes: [Axis]) -> String {
     axes.isEmpty ? label : "\(label)[\(axes.map(\.description).joined(separator: ","))]"
   }
@@ -77,9 +79,9 @@ struct ComparedMeans {
 
   /// - Throws: ``InputError`` where the items differ and must not.
   init(
-    _ members: [(label: String, axes: [Axis], means: Means)], of measures: [String], _ context: any StageContext
+    _ members: [(label: String, axes: [Axis], means: Means)], of measures: [String], by compared: ComparedItems,
+    _ context: any StageContext
   ) throws {
-    let compared = ComparedItems(context.parameters)
     var common: [String: Set<String>] = [:]
     var differing: Set<String> = []
     for measure in measures {

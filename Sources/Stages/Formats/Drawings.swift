@@ -6,7 +6,7 @@ import StageKit
 
 extension StageContext {
   /// Writes a figure: the drawing as PNG and as SVG. What the PNG cannot show is said.
-  func write(_ drawing: Drawing, to port: String) throws {
+  func write(_ drawing: Drawing, to figure: Output<Figures>) throws {
     let most = 5
     for line in drawing.unwritable.prefix(most) {
       let characters = line.characters.prefix(most).map(String.init).joined(separator: " ")
@@ -15,8 +15,8 @@ extension StageContext {
           + "\(line.characters.count > most ? " and others" : ""). The SVG has the text itself")
     }
     if drawing.unwritable.count > most { log("so has it in \(drawing.unwritable.count - most) more texts") }
-    try write(drawing.render().pngData(), item: "", to: port)
-    try write(Data(drawing.svg().utf8), item: Artifact.svg, to: port)
+    try write(drawing.render().pngData(), to: figure)
+    try write(Data(drawing.svg().utf8), item: Artifact.svg, to: figure)
   }
 }
 
@@ -24,10 +24,10 @@ extension Axis {
   /// The coordinate as a figure has it: a text alone, anything else with its name, `return step = 300`.
   var heading: String { value.string ?? "\(Self.heading(name)) = \(value.text)" }
 
-  /// What an axis or measure is called in a figure: `return step` for `world.return_step`.
+  /// What an axis or measure is called in a figure: `learning rate` for `world.learning_rate`.
   static func heading(_ name: String) -> String { lastPart(name).replacingScalar("_", with: " ") }
 
-  /// `return_step` for `world.return_step`
+  /// `learning_rate` for `world.learning_rate`
   static func lastPart(_ name: String) -> String { name.parts(at: ".").last ?? name }
 }
 

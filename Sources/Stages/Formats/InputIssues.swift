@@ -8,9 +8,9 @@ import StageKit
 // What is wrong with pictures or texts for a network, as far as files tell before anything runs.
 
 extension EstimateInput {
-  /// Complaints about pictures or latents at `port` that the diffusion models at `models` do not take.
-  func complaints(aboutSizesAt port: String, takenBy models: String...) -> [ValidationIssue] {
-    let taken = models.flatMap { inputs[$0] ?? [] }.compactMap(\.resolution)
+  /// Complaints about pictures or latents at an input that the diffusion models `models` do not take.
+  func complaints<Bound>(aboutSizesAt port: Input<Bound>, takenBy models: [OutputEstimate]) -> [ValidationIssue] {
+    let taken = models.compactMap(\.resolution)
     func advice(_ side: Int) -> String { "but the diffusion model takes \(side)×\(side): load it with `size: \(side)`" }
     guard let sizes = self[port]?.sizes else {
       guard let found = self[port]?.side, let side = taken.first(where: { $0 != found }) else { return [] }
@@ -32,26 +32,27 @@ extension EstimateInput {
     ]
   }
 
-  /// Complaints about texts that the CLIP at `port` does not take.
+  /// Complaints about texts that the CLIP at `clip` does not take.
   /// - Parameter prompts: what becomes of each parameter's text.
-  func complaints(
-    aboutTexts prompts: [(parameter: String, texts: [String])], at port: String = "clip"
+  func complaints<Bound>(
+    about prompts: [(parameter: Parameter<String>, texts: [String])], takenBy clip: Input<Bound>
   ) -> [ValidationIssue] {
-    guard let requirement = self[port]?.texts else { return [] }
+    guard let requirement = self[clip]?.texts else { return [] }
     return prompts.compactMap { prompt in
       prompt.texts.lazy.compactMap(requirement.problem).first.map {
-        ValidationIssue(about: prompt.parameter, "'\(prompt.parameter)': \($0)")
+        ValidationIssue(about: prompt.parameter, "'\(prompt.parameter.name)': \($0)")
       }
     }
   }
 
-  /// What a directional CLIP loss or measure asks CLIP of the stage's `source` and `target`.
-  var directionPrompts: [(parameter: String, texts: [String])] {
-    ["source", "target"].compactMap { name in
-      parameters[name]?.string.map { text in
-        (name, PromptTemplates.imageNet.map { PromptTemplates.fill($0, with: text) })
-      }
-    }
+  /// Complaints about texts that a directional CLIP loss or measure asks the CLIP at `clip` about.
+  func complaints<Bound>(
+    aboutDirection texts: Parameter<String>..., takenBy clip: Input<Bound>
+  ) -> [ValidationIssue] {
+    complaints(
+      about: texts.map { text in
+        (text, PromptTemplates.imageNet.map { PromptTemplates.fill($0, with: text.wrappedValue) })
+      }, takenBy: clip)
   }
 }
 

@@ -198,31 +198,31 @@ struct Noise {
   }
 }
 
-/// What a stage that takes noise has for it.
-let noisePort = Port(
-  "noise", .latents, arity: .optional, isAligned: true,
-  help: "Noise to take instead of drawing it: loaded latents with a tensor 'noise' [steps, H, W, 3].")
+/// The noise of a stage that draws some: given, or drawn.
+struct NoiseOptions: StagePart {
+  @Input(help: "Noise to take instead of drawing it: loaded latents with a tensor 'noise' [steps, H, W, 3].")
+  var noise: Matching<Latents>?
 
-extension StageContext {
-  /// The latent of this action's item at a port.
-  func latent(_ port: String) throws -> Latent {
-    let item = try onlyItem(port)
-    return try Latent(read(item), name: item.name)
-  }
-
-  /// Standard normal noise [1, H, W, 3] for each of `steps` steps: that at the port `noise` where it is given, else
-  /// drawn from the parameter `seed` and the content of the item at `port`, so that it depends on nothing else.
-  func noise(_ shape: [Int], steps: Int, for port: String) throws -> (_ step: Int) throws -> Tensor {
-    guard let item = input("noise")?.items.first else {
-      var random = RandomSource(seed: UInt64(parameters.int("seed")), name: try onlyItem(port).object.hex)
+  /// Standard normal noise [1, H, W, 3] for each of `steps` steps: the one that is given, else drawn from `seed` and the
+  /// content of `item`, so that it depends on nothing else.
+  func steps(
+    _ shape: [Int], count: Int, seed: Int, for item: Artifact.Item, _ context: any StageContext
+  ) throws -> (_ step: Int) throws -> Tensor {
+    guard let given = noise?.item else {
+      var random = RandomSource(seed: UInt64(seed), name: item.object.hex)
       return { _ in random.normal(shape) }
     }
-    let noise = try Noise(Safetensors.read(read(item), from: item.name), name: item.name).steps
-    guard noise.count >= steps, noise[0].shape == shape else {
+    let noise = try Noise(Safetensors.read(context.read(given), from: given.name), name: given.name).steps
+    guard noise.count >= count, noise[0].shape == shape else {
       throw InputError(
-        "noise '\(item.name)' is \([noise.count] + noise[0].shape.dropFirst()), expected \([steps] + shape.dropFirst())"
+        "noise '\(given.name)' is \([noise.count] + noise[0].shape.dropFirst()), expected \([count] + shape.dropFirst())"
       )
     }
     return { noise[$0] }
   }
+}
+
+extension StageContext {
+  /// The latent of an item.
+  func latent(_ input: some BoundItem<Latents>) throws -> Latent { try Latent(read(input.item), name: input.item.name) }
 }

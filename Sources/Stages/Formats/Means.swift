@@ -1,4 +1,5 @@
 import ArtifactStore
+import JSONSyntax
 import StageKit
 
 /// The means of what was measured of a set, over the items that have a number.
@@ -31,7 +32,7 @@ struct Means {
 }
 
 extension StageContext {
-  /// The means of an artifact of type `metrics`.
+  /// The means of an artifact that holds measurements.
   func means(of artifact: Artifact) throws -> Means {
     var measures: [String] = []
     var numbers: [String: [String: Double]] = [:]

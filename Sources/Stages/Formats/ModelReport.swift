@@ -2,6 +2,7 @@ import ArtifactStore
 import Checkpoints
 import Escaping
 import Foundation
+import JSONSyntax
 import Networks
 
 /// What is inside a file of weights, or a folder with one: for `inspect`.

@@ -10,11 +10,15 @@ import Tensors
 let noiseSchedule = NoiseSchedule.linear()
 
 /// How pictures are brought to CLIP's size, in every stage that looks through CLIP.
-let clipPreprocessingParameter = Parameter(
-  "clip_preprocessing", .choice(CLIP.Preprocessing.allCases.map(\.rawValue)), .defaulting(.string("official")),
-  help:
-    "How pictures are brought to CLIP's size. official: bicubic without antialias or clamping. antialias: as torchvision does it today. clamped: that, and clamped to [0, 1]."
-)
+struct CLIPOptions: StagePart {
+  @Parameter(
+    help:
+      "How pictures are brought to CLIP's size. official: bicubic without antialias or clamping. antialias: as torchvision does it today. clamped: that, and clamped to [0, 1]."
+  )
+  var clipPreprocessing = CLIP.Preprocessing.official
+}
+
+extension CLIP.Preprocessing: Choice {}
 
 /// Networks as artifacts: safetensors that describe themselves.
 enum Model {
@@ -55,38 +59,26 @@ enum Model {
 }
 
 extension StageContext {
-  /// The frozen diffusion model at a port, of whatever architecture, decoded once per process.
-  func diffusionModel(_ port: String) throws -> (any DiffusionModel)? {
-    try input(port).map { try diffusionModel(artifact: $0, name: port) }
-  }
-
-  func diffusionModel(artifact: Artifact, name: String) throws -> any DiffusionModel {
-    let key = artifact.items.map(\.object.hex).joined(separator: " ")
-    return try shared("diffusion \(key)") {
-      Box(try Model.diffusion(artifact.items.map(read), from: name))
+  /// The frozen network at an input, of any architecture of its sort, decoded once per process.
+  func network<Content: NetworkContent>(_ input: Whole<Content>) throws -> Content.Role {
+    let item = input.artifact.items[0]
+    return try shared("\(Content.type) \(item.object)") {
+      Box(try Model.network(Content.family, read(item), from: input.name))
     }.value
   }
 
-  /// The frozen network at a port, of any architecture of a family, decoded once per process.
-  func network<Role>(_ family: NetworkFamily<Role>, _ port: String) throws -> Role? {
-    try input(port).map { artifact in
-      let item = artifact.items[0]
-      return try shared("\(family.purpose) \(item.object)") {
-        Box(try Model.network(family, read(item), from: port))
-      }.value
-    }
+  /// The frozen diffusion model at an input.
+  func diffusionModel(_ input: Whole<DiffusionModels>) throws -> any DiffusionModel {
+    let items = input.artifact.items
+    let key = items.map(\.object.hex).joined(separator: " ")
+    return try shared("diffusion \(key)") { Box(try Model.diffusion(items.map(read), from: input.name)) }.value
   }
 
-  /// The frozen CLIP at a port, where it is given, with the preprocessing that the stage asks for.
-  func clip(_ port: String = "clip") throws -> CLIPModel? {
-    try input(port).map { artifact in
-      let item = artifact.items[0]
-      let model = try shared("clip \(item.object)") { try Model.clip(read(item), from: port) }
-      guard let name = parameters[clipPreprocessingParameter.name]?.string,
-        let preprocessing = CLIP.Preprocessing(rawValue: name)
-      else { return model }
-      return try CLIPModel(model.network, model.tokenizer, preprocessing: preprocessing)
-    }
+  /// The frozen CLIP at an input, with its tokenizer.
+  func clip(_ input: Whole<CLIPs>, _ preprocessing: CLIP.Preprocessing = .official) throws -> CLIPModel {
+    let item = input.artifact.items[0]
+    let model = try shared("clip \(item.object)") { try Model.clip(read(item), from: input.name) }
+    return try CLIPModel(model.network, model.tokenizer, preprocessing: preprocessing)
   }
 
   /// Sees that a network takes pictures of the size of `image`, [N, H, W, C], which `user` hands to it.
@@ -99,10 +91,11 @@ extension StageContext {
       "\(picture) \(width)×\(height), but '\(user)' needs pictures \(requirement): load them with `size`")
   }
 
-  /// ΔT for this stage's `source` and `target`, made once per process.
-  func textDirection(_ clip: CLIPModel) throws -> TextDirection {
-    let (source, target) = (parameters.string("source"), parameters.string("target"))
-    let object = input("clip")?.items[0].object.hex ?? ""
+  /// ΔT from one text to another, by the CLIP at an input; made once per process.
+  func textDirection(
+    from source: String, to target: String, by clip: CLIPModel, at input: Whole<CLIPs>
+  ) throws -> TextDirection {
+    let object = input.artifact.items[0].object.hex
     return try shared("direction \(object) \(source.utf8.count) \(source) \(target)") {
       Box(try explained { try Gradients.off { try TextDirection(from: source, to: target, by: clip) } })
     }.value

@@ -64,17 +64,8 @@ let nonFiniteAdvice =
   "see whether the models are right; one that was trained or fine-tuned wants a lower learning rate or fewer steps"
 
 extension StageContext {
-  /// The only item at a port, in an action of a stage that maps over it.
-  func onlyItem(_ port: String) throws -> Artifact.Item {
-    guard let item = input(port)?.items.first else {
-      throw InputError("'\(port)' has no item '\(item ?? "")'")
-    }
-    return item
-  }
-
-  /// The picture of this action's item at a port, [1, H, W, 3] in [−1, 1].
-  func picture(_ port: String) throws -> Tensor {
-    let item = try onlyItem(port)
-    return try Picture.tensor(read(item), name: item.name)
+  /// The picture of an item, [1, H, W, 3] in [−1, 1].
+  func picture(_ input: some BoundItem<Pictures>) throws -> Tensor {
+    try Picture.tensor(read(input.item), name: input.item.name)
   }
 }

@@ -12,9 +12,10 @@ struct Dataset {
   /// Columns of the table, in the order of the pictures.
   private let columns: [String: [String]]
 
-  /// The pictures at `images`, which must be square and of one size, and the rows of `table` in their order.
-  init(_ context: any StageContext) throws {
-    guard let images = context.input("images"), !images.items.isEmpty else { throw InputError("train needs pictures") }
+  /// The pictures of a stage, which must be square and of one size, and the rows of its table in their order.
+  init(_ stage: Train, _ context: any StageContext) throws {
+    let images = stage.images.artifact
+    guard !images.items.isEmpty else { throw InputError("train needs pictures") }
     var pixels: [[UInt8]] = []
     var side = 0
     for item in images.items {
@@ -28,11 +29,13 @@ struct Dataset {
       pixels.append(image.pixels)
     }
     (self.pixels, self.side, names) = (pixels, side, images.items.map(\.name))
-    columns = try Self.columns(context, names: names)
+    columns = try Self.columns(stage.table, names: names, context)
   }
 
-  private static func columns(_ context: any StageContext, names: [String]) throws -> [String: [String]] {
-    guard let artifact = context.input("table") else { return [:] }
+  private static func columns(
+    _ table: Whole<Tables>?, names: [String], _ context: any StageContext
+  ) throws -> [String: [String]] {
+    guard let artifact = table?.artifact else { return [:] }
     guard let table = CSV(try context.read(artifact.items[0])),
       let items = table.column("item")
     else { throw InputError("the table has no column 'item': its cells name the pictures") }

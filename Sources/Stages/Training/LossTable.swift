@@ -33,8 +33,7 @@ struct SaveTimer {
   private var last = ContinuousClock.now
   private let interval: Duration
 
-  /// The timer that a stage's ``saveEveryParameter`` asks for.
-  init(_ parameters: Parameters) { interval = .seconds(parameters.double("checkpoint_every_s")) }
+  init(_ options: SavingOptions) { interval = .seconds(options.interval) }
 
   /// Whether the interval has passed since this last was true.
   var isDue: Bool {
@@ -47,6 +46,9 @@ struct SaveTimer {
 }
 
 /// How often a stage that takes long saves where it is. Results do not depend on it.
-let saveEveryParameter = Parameter(
-  "checkpoint_every_s", .double(0...86400), .defaulting(.double(60)), isSemantic: false,
-  help: "Seconds between savings of where it is, for a run that goes on after this one was cut short.")
+struct SavingOptions: StagePart {
+  @Parameter(
+    0...86400, name: "checkpoint_every_s", isSemantic: false,
+    help: "Seconds between savings of where it is, for a run that goes on after this one was cut short.")
+  var interval = 60.0
+}

@@ -1,5 +1,6 @@
 import ArtifactStore
 import Foundation
+import JSONSyntax
 import Testing
 
 /// What can be asked of the program, as it declares it itself: a new command or option is fuzzed from its first day.

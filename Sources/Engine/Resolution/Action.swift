@@ -1,0 +1,32 @@
+import ArtifactStore
+import Planning
+import StageKit
+
+/// A unit of work whose inputs are all known, and so its key.
+package final class Action: Sendable {
+  package let id: ActionID
+  package let stage: PlannedStage
+  package let preimage: ActionPreimage
+  package let key: Digest
+  package let sources: [String: [SourceFile]]
+
+  package init(id: ActionID, stage: PlannedStage, inputs: [String: BoundInput], sources: [String: [SourceFile]]) {
+    (self.id, self.stage, self.sources) = (id, stage, sources)
+    preimage = ActionPreimage(stage: stage, item: id.item, inputs: inputs, sources: sources)
+    key = preimage.key
+  }
+
+  /// Whether the action makes one item of what its stage makes.
+  package var isItem: Bool { id.item != nil }
+
+  /// All that it takes in from the store.
+  package var inputItems: [Artifact.Item] { preimage.inputs.values.flatMap(\.artifacts).flatMap(\.items) }
+
+  /// The item that it is about, in a stage that maps over the items at an input.
+  package var mappedItem: Artifact.Item? {
+    guard isItem, case .items(let port) = stage.mapping, case .one(let artifact) = preimage.inputs[port] else {
+      return nil
+    }
+    return artifact.items.first
+  }
+}

@@ -1,0 +1,74 @@
+import ArtifactStore
+import Foundation
+import Planning
+import Synchronization
+
+/// Why an action has to be executed.
+public enum Reason: Sendable, Hashable, CustomStringConvertible {
+  /// The store knows no action of its stage for its item.
+  case neverRun
+  /// It was done, and what it made is lost.
+  case lost(Lookup.Miss)
+  /// What it differs in from the nearest earlier action of its stage.
+  case changed([Change])
+  /// An input is not made yet: the port.
+  case blocked(by: String)
+  /// The user wants it done again.
+  case forced
+
+  public var description: String {
+    switch self {
+    case .neverRun: "\(Lookup.Miss.neverDone)"
+    case .lost(let miss): "\(miss)"
+    case .changed(let changes): changes.map(\.description).joined(separator: "; ")
+    case .blocked(let port): "input '\(port)' will be recomputed"
+    case .forced: "forced"
+    }
+  }
+}
+
+/// What the store remembers of earlier actions, for saying why one has to run. Read when it is first asked.
+package final class History: Sendable {
+  /// The stage's name and the item, as they were when an action was done.
+  private struct Place: Hashable {
+    let stage: String
+    let item: String?
+  }
+
+  private let store: Store
+  private let records = Mutex<[Place: [ActionRecord]]?>(nil)
+
+  package init(of store: Store) { self.store = store }
+
+  /// Every record that can be read.
+  package func all() throws -> [ActionRecord] { try grouped().values.flatMap(\.self) }
+
+  /// Why `action` has to be executed, for which the store has nothing that can be used.
+  package func reason(for action: Action, _ miss: Lookup.Miss) throws -> Reason {
+    guard case .neverDone = miss else { return .lost(miss) }
+    let inputs = action.preimage.sets
+    let place = Place(stage: action.stage.name, item: action.id.item)
+    let candidates = try earlier(at: place).filter { $0.kind == action.stage.kind.name }.map { record in
+      let sets = (record.inputs + inputs).map { ($0.digest, $0) }
+      let changes = Change.changes(
+        from: record.preimage, to: action.preimage.text, sets: Dictionary(sets) { first, _ in first })
+      return (changes: changes, date: record.provenance.date)
+    }
+    // The nearest; of equals, the latest.
+    let nearest = candidates.min { ($0.changes.count, $1.date) < ($1.changes.count, $0.date) }
+    return nearest.map { .changed($0.changes) } ?? .neverRun
+  }
+
+  private func earlier(at place: Place) throws -> [ActionRecord] { try grouped()[place] ?? [] }
+
+  private func grouped() throws -> [Place: [ActionRecord]] {
+    try records.withLock { records in
+      if let known = records { return known }
+      let read = Dictionary(grouping: try store.records()) { record in
+        Place(stage: record.stage, item: record.item)
+      }
+      records = read
+      return read
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import ArtifactStore
+import Foundation
+import Planning
+import StageKit
+
+/// The world as one action sees it. Used by one thread, that of the action.
+final class ActionContext: StageContext {
+  private let action: Action
+  private let store: Store
+  private let attempt: StagingTransaction
+  private let memo: LRUCache
+  private let interruption: Interruption
+  private let emit: @Sendable (RunEvent) -> Void
+  let threads: Int
+
+  private var written: [String: [Artifact.Item]] = [:]
+  private(set) var lines: [String] = []
+  private(set) var work = Work.none
+  /// The first input that could not be read because the store has lost it, whatever the action makes of the error.
+  private(set) var lost: StoreError?
+
+  init(
+    _ action: Action, store: Store, attempt: StagingTransaction, memo: LRUCache, interruption: Interruption,
+    threads: Int,
+    emit: @escaping @Sendable (RunEvent) -> Void
+  ) {
+    (self.action, self.store, self.attempt, self.memo) = (action, store, attempt, memo)
+    (self.interruption, self.threads, self.emit) = (interruption, threads, emit)
+  }
+
+  var item: String? { action.id.item }
+  var parameters: Parameters { action.stage.parameters }
+
+  // MARK: Inputs
+
+  func input(_ port: String) -> Artifact? {
+    if case .one(let artifact) = action.preimage.inputs[port] { artifact } else { nil }
+  }
+
+  func inputs(_ port: String) -> [LabeledArtifact] {
+    if case .list(let members) = action.preimage.inputs[port] { members } else { [] }
+  }
+
+  func mixture(_ port: String) -> Mixture<Artifact>? {
+    if case .mixture(let mixture) = action.preimage.inputs[port] { mixture } else { nil }
+  }
+
+  func files(_ parameter: String) -> [SourceFile] { action.sources[parameter] ?? [] }
+
+  func read(_ item: Artifact.Item) throws -> Data {
+    do throws(StoreError) { return try store.read(item.object) } catch {
+      if lost == nil, error.lostObject != nil { lost = error }
+      throw error
+    }
+  }
+
+  func read(_ file: SourceFile) throws -> Data {
+    guard let data = try Files.read(Place(file.path), isInterrupted: { self.interruption.isRequested }),
+      Digest(of: data) == file.digest
+    else {
+      throw ExecutionError.changedSource(path: file.path)
+    }
+    return data
+  }
+
+  func verify(_ file: SourceFile) throws {
+    let digest = try Files.digest(of: Place(file.path), isInterrupted: { self.interruption.isRequested })
+    guard digest == file.digest else { throw ExecutionError.changedSource(path: file.path) }
+  }
+
+  // MARK: Outputs
+
+  func write(_ data: Data, item: String, to port: String) throws {
+    guard let output = action.stage.outputs.first(where: { $0.name == port }) else {
+      throw broken("it writes to '\(port)', an output that it does not declare")
+    }
+    let items = written[port, default: []]
+    let name = output.type.isItemSet ? action.id.item ?? item : item
+    if output.type.isItemSet {
+      guard !name.isEmpty, !items.contains(where: { $0.name == name }) else {
+        throw broken("it writes the item '\(name)' to '\(port)' twice, or without a name")
+      }
+    } else if output.type.objectNames.dropFirst(items.count).first != name {
+      throw broken("it writes '\(name)' to '\(port)' as object \(items.count + 1) of a \(output.type)")
+    }
+    written[port] = items + [Artifact.Item(name: name, object: try attempt.write(data), size: data.count)]
+  }
+
+  func attach(_ item: Artifact.Item, to port: String) throws {
+    let items = written[port, default: []]
+    guard action.stage.outputs.contains(where: { $0.name == port && $0.type == .diffusion }), !items.isEmpty else {
+      throw broken("it attaches an object to '\(port)', which is no diffusion model that it wrote")
+    }
+    let name = Artifact.attachedName(items.count)
+    written[port] = items + [Artifact.Item(name: name, object: item.object, size: item.size)]
+  }
+
+  /// What the action made: an artifact for each output that its stage declares.
+  func outputs() throws -> [ActionRecord.Output] {
+    try action.stage.outputs.map { output in
+      guard let items = written[output.name] else { throw broken("it writes nothing to '\(output.name)'") }
+      guard action.id.item == nil || output.type.isItemSet else {
+        throw broken("it maps over items, but '\(output.name)' holds one \(output.type)")
+      }
+      return .init(port: output.name, artifact: Artifact(type: output.type, items: items))
+    }
+  }
+
+  private func broken(_ problem: String) -> ExecutionError {
+    .brokenDeclaration(kind: action.stage.kind.name, problem: problem)
+  }
+
+  // MARK: Everything else
+
+  func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made {
+    try memo.value(key, make: make)
+  }
+
+  func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {
+    emit(.progress(action.id, ActionProgress(completed: completed, total: total, unit: unit, values: values)))
+  }
+
+  func log(_ message: String) {
+    lines.append(message)
+    emit(.log(action.id, message))
+  }
+
+  func count(_ work: Work) { self.work = work }
+
+  func savedState() throws -> Data? { try store.state(of: action.key) }
+  func saveState(_ data: Data) throws { try attempt.saveState(data, of: action.key) }
+  func checkCancellation() throws { try interruption.check() }
+}

@@ -1,0 +1,206 @@
+import ArtifactStore
+import Escaping
+import Foundation
+import Planning
+import StageKit
+
+/// One run of a recipe, from its plan to the folder of its results.
+public struct Run: Sendable {
+  public let plan: Plan
+  public let store: Store
+  /// The folder that the results go to.
+  public var folder: String { results.path }
+  package let results: ResultsFolder
+  public let environment: RunEnvironment
+  public let options: RunOptions
+  public let formats: ArtifactFormats
+  /// What the store lacks is asked of it before it is executed.
+  package let cache: (any SharedCache)?
+
+  /// - Parameter folder: where runs are kept, as ``ResultsFolder`` has it.
+  package init(
+    of plan: Plan, in store: Store, folder: String? = nil, environment: RunEnvironment,
+    options: RunOptions = RunOptions(), formats: ArtifactFormats, cache: (any SharedCache)? = nil
+  ) {
+    (self.plan, self.store, self.environment, self.cache) = (plan, store, environment, cache)
+    (self.options, self.formats) = (options, formats)
+    results = ResultsFolder(of: plan, in: folder)
+  }
+
+  /// Plans, executes what is not in the store, evaluates the expectations, and writes the results.
+  ///
+  /// An object that turns out damaged or missing on the way is made again by the action that made it, once.
+  public func perform(
+    interruption: Interruption = Interruption(), emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) async -> RunOutcome {
+    do { return try await onOwnThread { performed(interruption, emit) } } catch { return RunOutcome(error: error) }
+  }
+
+  private func performed(_ interruption: Interruption, _ emit: @escaping @Sendable (RunEvent) -> Void) -> RunOutcome {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var outcome = RunOutcome()
+    do {
+      let history = History(of: store)
+      let dryRun = try DryRun(of: plan, in: store, history: history)
+      if let problems = problemsAhead(dryRun) { throw problems }
+      let cached = dryRun.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
+      emit(.planned(actions: dryRun.actions.count, cached: cached))
+      let uploads = cache?.uploads(from: store)
+      let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
+      let scheduler = Scheduler(
+        of: plan, in: store, missing: MissingPolicy(cache: cache, runner: runner, options: options, uploads: uploads),
+        known: options.forced.isEmpty ? dryRun.known : [:], history: history, interruption: interruption, emit: emit)
+      do {
+        try repairing(emit) { isFirst in
+          if !isFirst { scheduler.forget() }
+          outcome.error = nil
+          let artifacts = try scheduler.perform()
+          outcome.expectations = try ExpectationResult.all(of: plan, artifacts: artifacts, in: store)
+          outcome.take(actions: scheduler.results, skipped: scheduler.skipped)
+          outcome.seconds = (clock.now - start).seconds
+          try RunRecord(run: self, outcome: outcome, artifacts: artifacts).write(to: results.place)
+          outcome.folder = folder
+        }
+      } catch {
+        outcome.error = error
+        outcome.take(actions: scheduler.results, skipped: scheduler.skipped)
+      }
+      do {
+        let isWhole = outcome.error == nil && options.only.isEmpty
+        try store.register(RegisteredRun(of: plan, keys: outcome.actions.map(\.key), isWhole: isWhole))
+      } catch { outcome.error = outcome.error ?? error }
+      finish(uploads, interruption, emit)
+    } catch { outcome.error = error }
+    if outcome.error as? StoreError == .interrupted { outcome.error = Cancelled() }
+    outcome.seconds = (clock.now - start).seconds
+    if outcome.folder == nil { outcome.unnoted = note(outcome) }
+    emit(.finished(outcome.summary))
+    return outcome
+  }
+
+  /// What is sure to go wrong with stages that are to run. What a file brings in by itself is said of its item, once
+  /// that is loaded; and who asks to go on after failures has what they do not touch done.
+  private func problemsAhead(_ dryRun: DryRun) -> (any Error)? {
+    guard dryRun.cached < dryRun.actions.count, !options.keepsGoing else { return nil }
+    let stages = Set(dryRun.actions.filter { !$0.isCached }.map(\.id.stage))
+    return plan.problemsAhead { !$0.inputs.isEmpty && stages.contains($0.id) }
+  }
+
+  /// Waits for uploads, and says what is left of them.
+  private func finish(
+    _ uploads: (any SharedCacheUploads)?, _ interruption: Interruption, _ emit: @Sendable (RunEvent) -> Void
+  ) {
+    guard let left = uploads?.finish(interruption, say: { emit(.notice($0)) }), left > 0 else { return }
+    emit(
+      .notice("what \(Readable.count(left, "action")) made is not in the cache: `diffusionclip push` uploads it later"))
+  }
+
+  /// Writes a run that has no results into the folder of its results, where nobody shall take an earlier run's page for
+  /// its.
+  /// - Returns: what to say where that could not be done.
+  package func note(_ outcome: RunOutcome) -> String? {
+    do {
+      try RunRecord(run: self, outcome: outcome, artifacts: [:]).write(to: results.place)
+      return nil
+    } catch {
+      let problem = "that this one failed could not be written (\(error))"
+      let hasEarlier = ((try? Files.status(of: folder + "/run.json")) ?? nil) != nil
+      return hasEarlier ? "what is in \(folder) is an earlier run's: \(problem)" : "\(folder): \(problem)"
+    }
+  }
+
+  /// Does `work` again for as long as it comes upon objects that the store has lost, each for the first time.
+  private func repairing(
+    _ emit: @Sendable (RunEvent) -> Void, _ work: (_ isFirst: Bool) throws -> Void
+  ) throws {
+    var lost: Set<Digest> = []
+    while true {
+      do { return try work(lost.isEmpty) } catch let error as StoreError {
+        guard let digest = error.lostObject, lost.insert(digest).inserted else { throw error }
+        emit(.repairing(error))
+      }
+    }
+  }
+}
+
+/// What went wrong where the rest was done all the same.
+public struct RunFailures: Error, CustomStringConvertible {
+  /// At least one, in the order of the plan.
+  public let failures: [ActionFailure]
+
+  /// Nil where nothing failed.
+  package init?(_ failures: [ActionFailure]) {
+    self.failures = failures
+    if failures.isEmpty { return nil }
+  }
+
+  public var description: String { failures.map(\.description).joined(separator: "\n") }
+}
+
+/// How a run went.
+public struct RunOutcome: Sendable {
+  /// Every action that the run came to.
+  public var actions: [ActionResult] = []
+  public var expectations: [ExpectationResult] = []
+  /// Actions that could not run because what they need failed.
+  public var skipped: [ActionID] = []
+  /// Where the results are; nil where the run stopped before it had any.
+  public var folder: String?
+  /// What stopped the run.
+  public var error: (any Error)?
+  /// Why its folder does not tell that it failed, where that could not be written.
+  package var unnoted: String?
+  public var seconds = 0.0
+
+  package init(error: (any Error)? = nil) { self.error = error }
+
+  /// Takes note of what became of the actions; where some failed and nothing else is wrong, that is what is.
+  package mutating func take(actions: [ActionResult], skipped: [ActionID]) {
+    (self.actions, self.skipped) = (actions, skipped)
+    if error == nil { error = RunFailures(failures) }
+  }
+
+  /// The actions that failed, in the order of the plan.
+  public var failures: [ActionFailure] {
+    actions.compactMap(\.failure)
+  }
+
+  public var status: ExitStatus {
+    if let error { return ExitStatus(of: error) }
+    if expectations.contains(where: { if case .unknown = $0.verdict { true } else { false } }) { return .wrongInput }
+    return expectations.allSatisfy(\.held) ? .done : .expectationNotMet
+  }
+
+  public var summary: RunSummary {
+    var (cached, fetched, ran, failed) = (0, 0, 0, 0)
+    for action in actions {
+      switch action.status {
+      case .cached: cached += 1
+      case .fetched: fetched += 1
+      case .ran: ran += 1
+      case .failed: failed += 1
+      }
+    }
+    return RunSummary(
+      cached: cached + fetched, fetched: fetched, ran: ran, failed: failed, skipped: skipped.count, seconds: seconds,
+      run: folder,
+      expectations: expectations)
+  }
+
+  /// What a person has to know at the end, beyond the summary: why the run stopped, and what was not met.
+  public var complaints: [String] {
+    switch error {
+    case nil: expectations.compactMap(\.complaint)
+    case let error?: ["\(error)"] + (unnoted.map { [$0] } ?? [])
+    }
+  }
+}
+
+extension RegisteredRun {
+  /// - Parameter isWhole: whether all that the recipe asks for is there.
+  package init(of plan: Plan, keys: [Digest], isWhole: Bool) {
+    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { Overlay.value($0.key, $0.value).json }
+    self.init(recipe: plan.file, overlays: overlays, keys: keys, isWhole: isWhole)
+  }
+}

@@ -1,0 +1,43 @@
+import Engine
+import JSONSyntax
+
+extension RunEvent {
+  /// The event as `run --json` prints it; nil for what only a person watching wants to know.
+  public var json: JSON? {
+    switch self {
+    case .planned(let actions, let cached):
+      ["event": "planned", "actions": .int(actions), "cached": .int(cached), "run": .int(actions - cached)]
+    case .cached(let id): Self.json("cached", id)
+    case .started(let id, let reason): Self.json("started", id, ["reason": .string(reason)])
+    case .progress(let id, let progress):
+      Self.json(
+        "progress", id,
+        [
+          "completed": .int(progress.completed), "total": .int(progress.total), "unit": .string(progress.unit),
+          "values": .object(progress.values.map { JSON.Member($0.name, .double($0.value)) }),
+        ])
+    case .done(let id, let seconds): Self.json("done", id, ["seconds": .double(seconds)])
+    case .failed(let id, let message): Self.json("failed", id, ["message": .string(message)])
+    case .finished(let summary):
+      [
+        "event": "finished", "cached": .int(summary.cached), "fetched": .int(summary.fetched),
+        "ran": .int(summary.ran), "failed": .int(summary.failed), "skipped": .int(summary.skipped),
+        "seconds": .double(summary.seconds), "run": .optional(summary.run),
+        "expectations": .array(summary.expectations.map(\.json)),
+      ]
+    case .stage, .waiting, .log, .repairing, .notice, .stageDone: nil
+    }
+  }
+
+  private static func json(_ event: String, _ id: ActionID, _ more: [JSON.Member] = []) -> JSON {
+    let identity: [JSON.Member] = [
+      .init("event", .string(event)), .init("id", .string(id.description)), .init("stage", .string(id.stage)),
+      .init("item", .optional(id.item)),
+    ]
+    return .object(identity + more)
+  }
+
+  private static func json(_ event: String, _ id: ActionID, _ more: JSON) -> JSON {
+    json(event, id, more.members ?? [])
+  }
+}

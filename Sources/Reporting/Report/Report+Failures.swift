@@ -1,0 +1,42 @@
+import Escaping
+import StageKit
+
+/// What a reader has to know before all else of a run that did not make all that its recipe asks for.
+extension Report {
+  /// More names than these are counted.
+  private static let most = 100
+
+  /// What failed, what could not be made because of that, and what in the folder is of other runs; empty for a run that
+  /// made everything.
+  var shortcomings: String {
+    guard record.state != .done else { return "" }
+    let outcome = record.outcome
+    var body = ""
+    if outcome.error == nil {
+      body += "<p>This run made only \(Self.listed(record.run.options.only)) and what that needs.</p>\n"
+    } else if outcome.failures.isEmpty, let error = outcome.error {
+      body += "<pre>\(Escape.markup("\(error)"))</pre>\n"
+    } else {
+      body += HTML.table(
+        ["failed", "error"],
+        outcome.failures.prefix(Self.most).map { failure in
+          [Escape.markup(failure.action.description), "<pre>\(Escape.markup(failure.description))</pre>"]
+        })
+      let rest = outcome.failures.count - Self.most
+      if rest > 0 { body += "<p>… and \(rest) more</p>\n" }
+    }
+    if !outcome.skipped.isEmpty {
+      body += "<p>\(Readable.count(outcome.skipped.count, "action")) skipped, because what they need failed: "
+      body += "\(Self.listed(outcome.skipped.map(\.description)))</p>\n"
+    }
+    if !record.earlierFiles.isEmpty {
+      body += "<p>Of earlier runs, in this folder: \(Self.listed(record.earlierFiles))</p>\n"
+    }
+    return body
+  }
+
+  private static func listed(_ names: [String]) -> String {
+    names.prefix(most).map { "<code>\(Escape.markup($0))</code>" }.joined(separator: ", ")
+      + (names.count > most ? " and \(names.count - most) more" : "")
+  }
+}

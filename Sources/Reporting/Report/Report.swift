@@ -1,0 +1,207 @@
+import ArtifactStore
+import Engine
+import Escaping
+import Foundation
+import Imaging
+import Planning
+import RecipeSyntax
+import StageKit
+
+/// A run as a page that needs nothing else: pictures, numbers, curves, the graph, timings, provenance.
+package struct Report {
+  let record: RunRecord
+  private var plan: Plan { record.plan }
+  private let stageActions: [String: [ActionResult]]
+
+  package init(of record: RunRecord) {
+    self.record = record
+    stageActions = Dictionary(grouping: record.actions, by: \.stage.id)
+  }
+
+  /// The page.
+  /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
+  package var html: String {
+    get throws {
+      let sections: [(title: String, body: String)] = [
+        (record.outcome.error == nil ? "Not the whole recipe" : "What went wrong", shortcomings),
+        ("Results", try pictures),
+        ("Expectations", expectations),
+        ("Numbers", try numbers),
+        ("Curves", try curves),
+        ("How it was made", graph),
+        ("Stages", timings),
+        ("Recipe", recipe),
+        ("Provenance", provenance),
+      ]
+      let body = sections.filter { !$0.body.isEmpty }.map { section in
+        "<section><h2>\(section.title)</h2>\n\(section.body)</section>\n"
+      }
+      let title = Escape.markup(plan.recipe)
+      return """
+        <!doctype html>
+        <html lang="en"><head><meta charset="utf-8"><title>\(title)</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        \(PagePolicy(styles: [Self.style]).element)
+        <style>\(Self.style)</style></head>
+        <body><header><h1>\(title)</h1>\(lead)</header>
+        \(body.joined())</body></html>
+
+        """
+    }
+  }
+
+  private var lead: String {
+    let summary = record.outcome.summary
+    let held = record.expectations.count(where: \.held)
+    var facts = [
+      "\(summary.cached) cached, \(summary.ran) ran", Readable.duration(record.seconds), Host.date,
+    ]
+    if summary.failed + summary.skipped > 0 { facts[0] += ", \(summary.failed) failed, \(summary.skipped) skipped" }
+    if record.state != .done { facts.insert("<b class=\"failed\">\(record.state.rawValue)</b>", at: 0) }
+    if !record.expectations.isEmpty { facts.insert("\(held) of \(record.expectations.count) expectations held", at: 0) }
+    let description = plan.description.map { "<p>\(Escape.markup($0))</p>" } ?? ""
+    return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
+  }
+
+  /// Figures in full, as text and lines where they are that, the first pictures of image sets, and where pages are.
+  private var pictures: String {
+    get throws {
+      let most = 24
+      return try record.shownOutputs.compactMap { name, artifact -> String? in
+        if artifact.type == .page {
+          return try record.exporter.files(of: artifact, called: name).map { HTML.link(toFile: $0.path) }.joined()
+        }
+        guard artifact.type == .figure || artifact.type == .images else { return nil }
+        if artifact.type == .figure, let item = artifact[Artifact.svg] {
+          let drawing = HTML.drawing(try record.run.store.read(item.object), label: name)
+          return "<figure class=\"figure\">\(drawing)<figcaption>\(Escape.markup(name))</figcaption></figure>\n"
+        }
+        let images = try artifact.items.prefix(most).compactMap { item in
+          try record.exporter.picture(item, type: artifact.type).map {
+            HTML.picture($0, label: item.name.isEmpty ? name : item.name)
+          }
+        }
+        let more = artifact.items.count > most ? " (\(most) of \(artifact.items.count))" : ""
+        return "<figure class=\"\(artifact.type.rawValue)\">\(images.joined())"
+          + "<figcaption>\(Escape.markup(name))\(more)</figcaption></figure>\n"
+      }.joined()
+    }
+  }
+
+  private var expectations: String {
+    guard !record.expectations.isEmpty else { return "" }
+    let rows = record.expectations.map { result in
+      [
+        Escape.markup(result.stage), Escape.markup(result.expectation.measure), Escape.markup(result.expectation.text),
+        result.shownValue,
+        result.held ? "<span class=\"held\">held</span>" : "<span class=\"failed\">failed</span>",
+      ]
+    }
+    return HTML.table(["stage", "measure", "expected", "measured", ""], rows, classes: ["", "", "number", "number"])
+  }
+
+  /// Metrics with their means, and tables that are not curves.
+  private var numbers: String {
+    get throws {
+      try record.shownOutputs.map { name, artifact in
+        switch artifact.type {
+        case .metrics:
+          guard let measured = try Measurements(of: artifact, stage: name, in: record.run.store) else { return "" }
+          return "<h3>\(Escape.markup(name))</h3>" + Self.table(of: measured)
+        case .table:
+          guard let table = try csv(artifact), LinePlot(losses: table) == nil else { return "" }
+          return "<h3>\(Escape.markup(name))</h3>" + Self.table(of: table)
+        default: return ""
+        }
+      }.joined()
+    }
+  }
+
+  private static func table(of table: CSV) -> String {
+    let isNumeric = table.header.indices.map { column in CSV.areNumeric(table.rows.map { $0[column] }) }
+    let rows = table.rows.map { row in
+      zip(row, isNumeric).map { cell, isNumeric in
+        (isNumeric ? CSV.number(cell).map(Readable.number) : nil) ?? Escape.markup(cell)
+      }
+    }
+    return HTML.table(table.header.map(Escape.markup), rows, classes: isNumeric.map { $0 ? "number" : "" })
+  }
+
+  private static func table(of measured: Measurements) -> String {
+    let most = 40
+    var rows = measured.rows.prefix(most).map { row in
+      [Escape.markup(row.item)] + measured.measures.map { row.values[$0].map(Readable.number) ?? "" }
+    }
+    if measured.rows.count > most { rows.append(["… \(measured.rows.count - most) more"]) }
+    let means = measured.measures.map { measured.mean($0).map { "<b>\(Readable.number($0))</b>" } ?? "" }
+    rows.insert(["<b>mean</b>"] + means, at: 0)
+    return HTML.table(
+      ["item"] + measured.measures.map(Escape.markup), rows,
+      classes: [""] + measured.measures.map { _ in "number" })
+  }
+
+  /// The curves of every table of the run that has some, whether an output or not.
+  private var curves: String {
+    get throws {
+      try record.madeArtifacts.map { reference, artifact in
+        guard artifact.type == .table, let plot = try csv(artifact).flatMap(LinePlot.init(losses:)) else {
+          return ""
+        }
+        let svg = try plot.drawing().svg()
+        return "<h3>\(Escape.markup(plan.name(of: reference)))</h3>\n<div class=\"plot\">\(svg)</div>\n"
+      }.joined()
+    }
+  }
+
+  private func csv(_ artifact: Artifact) throws -> CSV? {
+    CSV(try record.run.store.read(artifact.items[0].object))
+  }
+
+  private var graph: String {
+    let conditions = stageActions.mapValues { actions in
+      let ran = actions.count(where: \.hasRun)
+      let failed = actions.count { $0.failure != nil }
+      let condition: GraphDrawing.Condition = failed > 0 ? .failed : ran > 0 ? .ran : .cached
+      let share = condition == .cached ? "\(actions.count)" : "\(max(failed, ran))/\(actions.count)"
+      return (condition: condition, note: actions.count == 1 ? condition.rawValue : "\(share) \(condition.rawValue)")
+    }
+    return "<div class=\"scroll\">\(GraphDrawing(plan: plan, conditions: conditions).svg)</div>"
+  }
+
+  private var timings: String {
+    let rows = plan.stages.map { stage in
+      let mine = stageActions[stage.id] ?? []
+      let seconds = mine.compactMap(\.provenance?.seconds).reduce(0, +)
+      let peak = mine.compactMap(\.provenance?.peakMegabytes).max() ?? 0
+      return [
+        Escape.markup(stage.id), Escape.markup(stage.kind.name), "\(mine.count)", "\(mine.count(where: \.hasRun))",
+        Readable.duration(seconds), peak > 0 ? "\(Int(bounded: peak)) MB" : "",
+      ]
+    }
+    return HTML.table(
+      ["stage", "kind", "actions", "ran now", "work", "peak memory"], rows,
+      classes: ["", "", "number", "number", "number", "number"])
+  }
+
+  private var recipe: String {
+    // A plan says where the recipe is, which may be any file: only what it was made from is shown.
+    let file = try? SourceText.read(plan.file).text
+    let text = file.flatMap { Digest(of: $0) == plan.source ? $0 : nil } ?? ""
+    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }.joined(separator: ", ")
+    let changes = overlays.isEmpty ? "" : "<p>Set for this run: <code>\(Escape.markup(overlays))</code></p>"
+    return "\(changes)<pre>\(Escape.markup(text))</pre>"
+  }
+
+  private var provenance: String {
+    let facts = record.run.environment.provenance(
+      seconds: record.seconds, megabytes: ProcessMemory.highestMegabytes)
+    let rows = [
+      ["program", facts.program], ["processor", facts.cpu], ["BLAS kernels", facts.blas],
+      ["threads", "\(facts.threads)"], ["peak memory of this run", "\(Int(bounded: facts.peakMegabytes)) MB"],
+      ["time", Readable.duration(facts.seconds)], ["date", facts.date],
+    ]
+    let digests = record.shownOutputs.map { [$0.name, $0.artifact.digest.hex] }
+    return HTML.table(["", ""], rows.map { $0.map(Escape.markup) })
+      + HTML.table(["output", "content digest"], digests.map { $0.map(Escape.markup) }, classes: ["", "digest"])
+  }
+}

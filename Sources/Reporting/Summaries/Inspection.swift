@@ -1,0 +1,115 @@
+import ArtifactStore
+import Engine
+import Escaping
+import Foundation
+import JSONSyntax
+import Planning
+import RecipeSyntax
+import StageKit
+
+/// What `show` and `export` bring out of the store: outputs of a recipe, as far as they have been made.
+public struct Inspection: Sendable {
+  /// One output that is complete.
+  public struct Output: Sendable {
+    /// What a person calls it.
+    public let name: String
+    let reference: OutputReference
+    let artifact: Artifact
+  }
+
+  private let plan: Plan
+  private let store: Store
+  private let dryRun: DryRun
+
+  public init(of plan: Plan, in store: Store) throws {
+    (self.plan, self.store) = (plan, store)
+    dryRun = try DryRun(of: plan, in: store)
+  }
+
+  /// The outputs that `name` means: `stage` is all of a stage's at every place of its sweeps, `stage.port` one of
+  /// them, `stage[axis=value]` all at the places where the axis has the value.
+  /// - Throws: ``ExecutionError`` where the recipe has no such output or it has not been made.
+  public func outputs(called name: String) throws -> [Output] {
+    try plan.outputs(called: name).map { reference in
+      guard let artifact = dryRun.artifacts[reference] else { throw ExecutionError.notMade(name) }
+      return Output(name: plan.name(of: reference), reference: reference, artifact: artifact)
+    }
+  }
+
+  /// Writes an output's files into `folder`: their paths.
+  /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
+  public func export(_ output: Output, to folder: String, formats: ArtifactFormats) throws -> [String] {
+    let files = try Exporter(store: store, formats: formats, plan: plan)
+      .files(of: output.artifact, called: output.name, origin: origin(of: output))
+    let target = try Folder(making: folder)
+    return try files.map { file in
+      let place = target[file.path]
+      if let folder = place.parent { try Files.makeFolder(folder) }
+      try Files.replace(place, with: file.data)
+      return place.path
+    }
+  }
+
+  /// How an output was made: what the file of a network says of it.
+  private func origin(of output: Output) -> [String: String] {
+    guard let stage = plan[output.reference.stage] else { return [:] }
+    var origin = ["recipe": plan.recipe, "stage": stage.id, "kind": stage.kind.name]
+    origin["key"] = dryRun.known[stage.id]?.actions.first?.record?.key.hex
+    origin["digest"] = output.artifact.digest.hex
+    func parameters(of stage: PlannedStage) -> JSON { Value.map(stage.parameters.values).json }
+    for (name, value) in stage.parameters.values { origin["parameter.\(name)"] = value.text }
+    // What it was made from, such as the base model and the latents with their return step.
+    for (port, input) in stage.inputs {
+      let sources = input.references.uniqued.map { reference -> JSON in
+        [
+          "stage": .string(reference.stage), "kind": .optional(plan[reference.stage]?.kind.name),
+          "digest": .optional(dryRun.artifacts[reference]?.digest.hex),
+          "parameters": plan[reference.stage].map(parameters) ?? .null,
+        ]
+      }
+      origin["input.\(port)"] = (sources.count == 1 ? sources[0] : .array(sources)).text
+    }
+    return origin
+  }
+
+  /// What an output is and holds, for people.
+  public func text(of output: Output) throws -> String {
+    let artifact = output.artifact
+    let bytes = artifact.items.map(\.size).reduce(0, +)
+    var text = "\(output.name)  \(artifact.type.rawValue), \(Readable.count(artifact.items.count, "item")), "
+    text += "\(Readable.size(bytes))\ndigest \(artifact.digest.hex)\n"
+    text += AlignedText.rows(
+      artifact.items.map { ["  \($0.object.hex.prefix(16))", Readable.size($0.size), $0.name] })
+    if artifact.type == .metrics, let measured = try measurements(of: output) {
+      text += "means\n"
+      text += AlignedText.rows(measured.measures.map { ["  \($0)", measured.mean($0).map(Readable.number) ?? ""] })
+    }
+    if artifact.type == .table, let table = try table(of: output) {
+      text += AlignedText.rows([table.header] + table.rows)
+    }
+    return text
+  }
+
+  /// The same for programs.
+  public func json(of output: Output) throws -> JSON {
+    var members = [JSON.Member("stage", .string(output.reference.stage))]
+    members += output.artifact.members(at: output.reference.port)
+    if output.artifact.type == .metrics, let measured = try measurements(of: output) {
+      members.append(
+        .init("means", .object(measured.measures.map { .init($0, measured.mean($0).map(JSON.double) ?? .null) })))
+    }
+    if output.artifact.type == .table, let table = try table(of: output) {
+      let rows = ([table.header] + table.rows).map { JSON.array($0.map(JSON.string)) }
+      members.append(.init("table", .array(rows)))
+    }
+    return .object(members)
+  }
+
+  private func measurements(of output: Output) throws -> Measurements? {
+    try Measurements(of: output.artifact, stage: output.reference.stage, in: store)
+  }
+
+  private func table(of output: Output) throws -> CSV? {
+    CSV(try store.read(output.artifact.items[0].object))
+  }
+}

@@ -1,0 +1,158 @@
+import ArtifactStore
+import Checkpoints
+import Escaping
+import Foundation
+import Imaging
+import Networks
+import StageKit
+
+/// `load`: the only way for anything from outside into a recipe.
+struct Load: Stage {
+  static let name = "load"
+  static let summary = "Brings pictures, a model, latents or a table from files into the recipe."
+  static let revision = 1
+
+  let source = LoadedSource()
+  @Parameter(
+    8...4096,
+    help:
+      "Side of the square that pictures are brought to: the short side is scaled, the center of the long one kept.")
+  var size: Int?
+  let model = ModelHints()
+  @Parameter(help: "What the file's SHA-256 must be; 64 hexadecimal digits. For one file.") var sha256: String?
+
+  var made: [OutputPort]? { source.given.map { OutputPort($0.rawValue, $0) } }
+
+  func check(_ draft: StageDraft) -> [ValidationIssue] {
+    let given = source.given
+    var issues: [ValidationIssue] = []
+    if given.count != 1 {
+      let names = LoadedSource.types.map(\.rawValue).joined(separator: ", ")
+      issues.append(
+        ValidationIssue(about: given.dropFirst().first?.rawValue, "load takes exactly one source of \(names)"))
+    }
+    if size != nil, given.first != .images {
+      issues.append(ValidationIssue(about: $size, "only pictures have a size: remove it, or load images"))
+    }
+    issues += model.check(given)
+    guard let sha256 else { return issues }
+    if Digest(hex: sha256) == nil { issues.append(ValidationIssue(about: $sha256, "expected 64 hexadecimal digits")) }
+    if let type = given.first?.rawValue, let count = draft.fileCounts[type], count > 1 {
+      issues.append(
+        ValidationIssue(
+          about: $sha256, "'sha256' pins one file, but '\(type)' names \(count): name one file, or leave it out"))
+    }
+    return issues
+  }
+
+  func estimate(_ input: EstimateInput) -> StageEstimate {
+    guard let type = source.given.first else { return input.estimate() }
+    let seen = SourcesAhead(input, as: type, model.hints)
+    let sizes = size.map { side in seen.sizes?.mapValues { _ in PictureSize(width: side, height: side) } } ?? seen.sizes
+    return input.estimate(
+      bytes: size.map(pictureBytes) ?? seen.bytes / input.actions, side: size,
+      flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, resolution: seen.diffusion?.resolution,
+      texts: seen.texts, columns: seen.columns
+    ).complaining(seen.complaints)
+  }
+
+  func run(_ context: any StageContext) throws {
+    guard let type = source.given.first else { return }
+    let files = source.files
+    if let sha256 { try verify(files, against: sha256) }
+    switch type {
+    case .images:
+      for file in files { try loadPicture(file, context) }
+    case .latents:
+      for file in files {
+        let data = try context.read(file)
+        try readingInput { try checkLatent(data, file.path) }
+        try context.write(data, item: file.name, to: type.rawValue)
+      }
+    case .table: try context.write(tableData(files, context), item: "", to: type.rawValue)
+    default: try context.write(modelData(files, type, model.hints, context), item: "", to: type.rawValue)
+    }
+  }
+
+  private func loadPicture(_ file: SourceFile, _ context: any StageContext) throws {
+    let data = try context.read(file)
+    var image = try readingInput { try Image(decoding: data, name: file.path) }
+    if let size { image = image.squared(size: size) }
+    try context.write(Picture.data(image), item: file.name, to: ArtifactType.images.rawValue)
+  }
+}
+
+private func verify(_ files: [SourceFile], against pin: String) throws {
+  guard files.count == 1 else { throw InputError("sha256 pins one file, but \(files.count) are loaded") }
+  guard files[0].digest == Digest(hex: pin) else {
+    throw InputError(
+      "\(files[0].path): its SHA-256 is \(files[0].digest), expected \(pin): fetch the file that the recipe was written for, or change the pin"
+    )
+  }
+}
+
+private func checkLatent(_ data: Data, _ path: String) throws {
+  let file = try Safetensors.read(data, from: path)
+  if file.tensors["noise"] != nil { _ = try Noise(file, name: path) }
+  if file.tensors["noise"] == nil || file.tensors["latent"] != nil { _ = try Latent(file, name: path) }
+}
+
+/// The bytes of one table as they are; several tables below each other, in the order of the files' names.
+private func tableData(_ files: [SourceFile], _ context: any StageContext) throws -> Data {
+  let tables = try files.map { (path: $0.path, data: try context.read($0)) }
+  let joined = try CSV(joining: tables)
+  return tables.count == 1 ? tables[0].data : Data(joined.text.utf8)
+}
+
+extension CSV {
+  /// The tables in files, below each other.
+  /// - Throws: `InputError` where one is no table, or has other columns than the first.
+  init(joining files: [(path: String, data: Data)]) throws {
+    let tables = try files.map { file in
+      guard let table = CSV(file.data) else {
+        let found = file.data.isEmpty ? "; it is empty" : ""
+        throw InputError(
+          "\(file.path): expected a table as CSV: a header, then rows of as many cells, quotes closed\(found)")
+      }
+      return table
+    }
+    let header = tables.first?.header ?? []
+    if let (file, other) = zip(files, tables).first(where: { $1.header != header }) {
+      throw InputError(
+        "\(file.path): its columns are \(other.header.joined(separator: ", ")), but those of \(files[0].path) are \(header.joined(separator: ", ")): load tables with other columns apart"
+      )
+    }
+    self.init(header: header, rows: tables.flatMap(\.rows))
+  }
+}
+
+/// The bytes of a model: of a file that describes itself as they are, else what a published file holds, in the form of
+/// one that does. A CLIP gets its tokenizer's merges.
+private func modelData(
+  _ files: [SourceFile], _ type: ArtifactType, _ hints: PublishedHints, _ context: any StageContext
+) throws -> Data {
+  let (data, notes) = try readingInput { () throws -> (Data?, [String]) in
+    let found = try ModelFiles(files.map { ($0.name, $0.path) })
+    let model = try found.model(of: type, hints)
+    let merges = try (model.network as? CLIP).map { try found.merges(for: $0) }
+    let isOwn = found.state.architecture != nil
+    let own = found.state.metadata.filter { !ModelOrigin.isPart($0.key) }
+    if isOwn, files.count == 1, merges == own[Tokenizer.mergesEntry], own.count == found.state.metadata.count {
+      try model.checkValues()
+      return (nil, [])
+    }
+    var metadata = isOwn ? own : ["description": "read from a \(model.format)"]
+    metadata[Tokenizer.mergesEntry] = merges
+    if merges != nil { metadata.merge(model.cleaning.metadata) { $1 } }
+    return (try model.checkpointData(metadata: metadata), [found.state.note].compactMap { $0 } + model.notes)
+  }
+  for note in notes { context.log(note) }
+  guard let data else { return try context.read(files[0]) }
+  for file in files { try context.verify(file) }
+  return data
+}
+
+/// Makes sense of a file from outside: whatever is wrong with it is the user's to mend.
+func readingInput<Read>(_ read: () throws -> Read) throws -> Read {
+  do { return try read() } catch let error as InputError { throw error } catch { throw InputError("\(error)") }
+}

@@ -1,0 +1,113 @@
+import ArtifactStore
+import Networks
+import StageKit
+
+/// The one path that `load` is given, of a parameter for each type that files can hold: pictures, every sort of network
+/// of the ``NetworkTable``, latents, tables.
+final class LoadedSource: StageProperty {
+  static let types: [ArtifactType] = [.images] + NetworkTable.types + [.latents, .table]
+
+  /// The types whose parameter is given: one, in a recipe that is right.
+  private(set) var given: [ArtifactType] = []
+  /// Those of the first of them, in `run`.
+  private(set) var files: [SourceFile] = []
+
+  override func declare(in declaration: inout StageDeclaration) {
+    declaration.parameters += Self.types.map { type in
+      ParameterDeclaration(
+        type.rawValue, .path([.images, .latents, .table].contains(type) ? .files : .fileOrFolder), .optional,
+        endings: Self.endings(type), help: Self.help(type))
+    }
+    declaration.mapping = .files(of: ArtifactType.images.rawValue)
+  }
+
+  override func bind(_ parameters: Parameters, _ context: (any StageContext)?) {
+    given = Self.types.filter { parameters[$0.rawValue] != nil }
+    files = given.first.flatMap { context?.files($0.rawValue) } ?? []
+  }
+
+  private static func endings(_ type: ArtifactType) -> [String] {
+    switch type {
+    case .images: ["jpeg", "jpg", "png"]
+    case .latents: ["safetensors"]
+    case .table: ["csv"]
+    default: []
+    }
+  }
+
+  private static func help(_ type: ArtifactType) -> String {
+    switch type {
+    case .images: "Pictures: a PNG or JPEG file, a glob, or a list of those."
+    case .latents:
+      "Latents, as exported, or noise for `perturb` and `sample`: safetensors files, a glob, or a list of those."
+    case .table:
+      "A table: a CSV file with a header, a glob, or a list of those; several, with the same columns, make one table in the order of their names."
+    default: NetworkTable.sorts.first { $0.type == type }?.help ?? ""
+    }
+  }
+}
+
+/// What a recipe says of a published model that its file does not.
+struct ModelHints: StagePart {
+  @Parameter(
+    help: "Which of the paper's diffusion models it is: what its tensors do not tell, such as its resolution.")
+  var preset: DiffusionPreset?
+  @Parameter(
+    8...8192,
+    help: "Side of a diffusion model's pictures, or at which a segmenter works, where its file does not tell.")
+  var resolution: Int?
+  @Parameter(
+    1...1024, help: "Groups of a diffusion model's normalizations, where its file does not tell; 32 unless given.")
+  var groups: Int?
+  @Parameter(1...4096, help: "Channels of each head of attention of a guided-diffusion model; 64 unless given.")
+  var headChannels: Int?
+  @Parameter(
+    help:
+      "How a guided-diffusion model keeps queries, keys and values: legacy, head by head, as those published; or new."
+  )
+  var attentionOrder: GuidedUNet.Configuration.AttentionOrder?
+  @Parameter(
+    0...1_000_000, name: "class",
+    help: "The class that a guided-diffusion model is asked for; without, it ignores its classes, as the official code."
+  )
+  var label: Int?
+  @Parameter(
+    help: "Of a CLIP's transformers, where no file beside its weights tells; quick_gelu, as OpenAI's, unless given.")
+  var activation: Activation?
+
+  enum Activation: String, Choice {
+    case quickGELU = "quick_gelu"
+    case gelu
+  }
+
+  /// Issues about hints that no model of these types needs.
+  func check(_ given: [ArtifactType]) -> [ValidationIssue] {
+    let hints: [(hint: StageProperty, isGiven: Bool, types: [ArtifactType])] = [
+      ($preset, preset != nil, [.diffusion]), ($resolution, resolution != nil, [.diffusion, .segmenter]),
+      ($groups, groups != nil, [.diffusion]), ($headChannels, headChannels != nil, [.diffusion]),
+      ($attentionOrder, attentionOrder != nil, [.diffusion]), ($label, label != nil, [.diffusion]),
+      ($activation, activation != nil, [.clip]),
+    ]
+    return hints.filter { $0.isGiven && !$0.types.contains(where: given.contains) }.map { hint, _, types in
+      let names = types.map(\.rawValue).joined(separator: " or ")
+      return ValidationIssue(
+        about: hint, "'\(hint.name)' is about a published model: remove it, or load \(names)")
+    }
+  }
+
+  /// What a file does not tell of a model, as the reader of published models takes it.
+  var hints: PublishedHints {
+    var hints = PublishedHints()
+    hints.preset = preset
+    hints.resolution = resolution
+    hints.groups = groups
+    hints.headChannels = headChannels
+    hints.attentionOrder = attentionOrder
+    hints.label = label
+    hints.exactGELU = activation.map { $0 == .gelu }
+    return hints
+  }
+}
+
+extension DiffusionPreset: Choice {}
+extension GuidedUNet.Configuration.AttentionOrder: Choice {}

@@ -1,0 +1,23 @@
+import Engine
+import Reporting
+import StageKit
+import Stages
+
+/// What the command hands to the engine: this does not know the stages, nor do they know it.
+enum Program {
+  static var kinds: [StageKind] { Catalog.kinds }
+  static let formats = formats()
+
+  /// How results become files; networks in `format`, in half precision where asked.
+  static func formats(_ format: ExportFormat = .safetensors, half: Bool = false) -> ArtifactFormats {
+    ArtifactFormats(
+      page: { try Report(of: $0).html },
+      exported: { try Catalog.exported($0, $1, $2, origin: $3, axes: $4, format: format, half: half) })
+  }
+
+  /// Sets up the numeric libraries, and tells a run about them.
+  /// - Throws: where one is missing.
+  static func start(threads: Int) throws -> RunEnvironment {
+    try RunEnvironment(program: version, blas: try Catalog.start(threads: threads), threads: threads)
+  }
+}
