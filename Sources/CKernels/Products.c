@@ -36,6 +36,8 @@
 #define WIDE 2
 #include "products.inc"
 
+int ck_kernels(void) { return (int)processor(); }
+
 void ck_pack(const float *b, size_t stride, int transposed, size_t inner, size_t columns, float *panel) {
   // Runs of rows that stay in the innermost cache.
   for (size_t k0 = 0; k0 < inner; k0 += 16) {

@@ -55,8 +55,8 @@ void ck_winograd_gradient(const ck_winograd *g, const float *gy, size_t first, s
   chosen()->gradient[g->m == 2](g, gy, first, count, z, stride, plane);
 }
 void ck_winograd_output(const ck_winograd *g, const float *u, size_t plane, size_t first, size_t count, size_t column,
-                        const float *bias, const float *shift, const float *residual, float *y) {
-  chosen()->output[g->m == 2](g, u, plane, first, count, column, bias, shift, residual, y);
+                        const float *bias, const float *channel_bias, const float *residual, float *y) {
+  chosen()->output[g->m == 2](g, u, plane, first, count, column, bias, channel_bias, residual, y);
 }
 void ck_winograd_weights(int64_t m, const float *w, size_t channels, size_t outputs, int turned, size_t column,
                          size_t first, size_t count, float *panel) {

@@ -20,12 +20,15 @@ static const char *core = "";
 static sgemm_function sgemm = NULL;
 static dgemm_function dgemm = NULL;
 
-/// The best kernels that every OpenBLAS since 0.3.0 has for this CPU; NULL leaves the choice to OpenBLAS.
+/// The best kernels that every OpenBLAS since 0.3.0 has for this CPU, or for the lesser one that `DIFFUSIONCLIP_KERNELS`
+/// asks for; NULL leaves the choice to OpenBLAS.
 static const char *best_core(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl"))
+  const char *limit = getenv("DIFFUSIONCLIP_KERNELS");
+  if (limit && !strcmp(limit, "any")) return __builtin_cpu_supports("avx") ? "Sandybridge" : NULL;
+  if (!(limit && !strcmp(limit, "v3")) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
     return "SkylakeX";
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
 #endif
@@ -78,12 +81,22 @@ const char *copenblas_load(void) {
 
 const char *copenblas_core(void) { return core; }
 
+/// Some of OpenBLAS's kernels leave the upper halves of the vector registers in use, and then every instruction of the
+/// older kind that follows, in whatever code, takes four times as long.
+static void leave_registers(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx")) __asm__ volatile("vzeroupper");
+#endif
+}
+
 void copenblas_sgemm(int transA, int transB, int M, int N, int K, float alpha, const float *A, int lda,
                      const float *B, int ldb, float beta, float *C, int ldc) {
   sgemm(ROW_MAJOR, transA ? TRANS : NO_TRANS, transB ? TRANS : NO_TRANS, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
+  leave_registers();
 }
 
 void copenblas_dgemm(int transA, int transB, int M, int N, int K, double alpha, const double *A, int lda,
                      const double *B, int ldb, double beta, double *C, int ldc) {
   dgemm(ROW_MAJOR, transA ? TRANS : NO_TRANS, transB ? TRANS : NO_TRANS, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
+  leave_registers();
 }

@@ -1,57 +1,4 @@
-import COpenBLAS
-
-/// Why the engine cannot work on this machine.
-public enum KernelError: Error, Sendable, CustomStringConvertible {
-  /// OpenBLAS cannot be loaded; the text says what to install.
-  case noBLAS(String)
-
-  public var description: String {
-    switch self {
-    case .noBLAS(let reason): reason
-    }
-  }
-}
-
-/// OpenBLAS, with the kernels that suit this CPU.
-public enum BLAS {
-  private static let problem: String? = copenblas_load().map { String(cString: $0) }
-
-  /// Loads OpenBLAS. Call once before any tensor operation, so that a missing library is an error and not a crash.
-  /// - Throws: ``KernelError/noBLAS(_:)``.
-  public static func load() throws(KernelError) {
-    if let problem { throw .noBLAS(problem) }
-  }
-
-  /// The name of its kernels, for provenance: "SkylakeX".
-  public static var core: String {
-    problem == nil ? String(cString: copenblas_core()) : ""
-  }
-
-  /// The median GFLOP/s of OpenBLAS's product of two random `side`² float32 matrices, each thread in use making an
-  /// equal band of it: how fast this machine can multiply at all.
-  public static func peak(
-    side: Int, a: UnsafeRawPointer, b: UnsafeRawPointer, into c: UnsafeMutableRawPointer
-  ) -> Double {
-    let band = (side + Parallel.threads - 1) / Parallel.threads
-    let clock = ContinuousClock()
-    let times = (0..<9).map { _ in
-      clock.measure {
-        Parallel.forEachRange(side, grain: band) { range in
-          let offset = range.lowerBound * side * 4
-          multiplyByBLAS(
-            MatrixArgument(a + offset, stride: side), MatrixArgument(b, stride: side), into: c + offset, stride: side,
-            rows: range.count, columns: side, inner: side, type: .float32)
-        }
-      }
-    }
-    // The first ones warm up.
-    return 2 * Double(side * side * side) / (times.dropFirst(2).sorted()[3] / .seconds(1)) / 1e9
-  }
-
-  static func requireLoaded() {
-    if let problem { preconditionFailure(problem) }
-  }
-}
+import CKernels
 
 /// A matrix in row-major order, as an argument of a product.
 public struct MatrixArgument {
@@ -67,27 +14,7 @@ public struct MatrixArgument {
     self.transposed = transposed
   }
 
-  fileprivate var floats: UnsafePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
-}
-
-/// C = op(A)·op(B) with op(A) rows × inner and op(B) inner × columns, by OpenBLAS in the calling thread.
-private func multiplyByBLAS(
-  _ a: MatrixArgument, _ b: MatrixArgument, into c: UnsafeMutableRawPointer, stride: Int, rows: Int, columns: Int,
-  inner: Int, type: ScalarType
-) {
-  BLAS.requireLoaded()
-  let (m, n, k) = (Int32(rows), Int32(columns), Int32(inner))
-  let (lda, ldb, ldc) = (Int32(a.stride), Int32(b.stride), Int32(stride))
-  switch type {
-  case .float32:
-    copenblas_sgemm(
-      a.transposed ? 1 : 0, b.transposed ? 1 : 0, m, n, k, 1, a.floats, lda, b.floats, ldb, 0,
-      c.assumingMemoryBound(to: Float.self), ldc)
-  case .float64:
-    copenblas_dgemm(
-      a.transposed ? 1 : 0, b.transposed ? 1 : 0, m, n, k, 1, a.pointer.assumingMemoryBound(to: Double.self), lda,
-      b.pointer.assumingMemoryBound(to: Double.self), ldb, 0, c.assumingMemoryBound(to: Double.self), ldc)
-  }
+  var floats: UnsafePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
 }
 
 /// A float32 matrix [inner, columns] in panels of 32 columns, as its products take it.
@@ -135,10 +62,9 @@ package func multiply(
   Parallel.forEach(blocks * groups) { piece in
     let first = piece / groups * block
     for panel in piece % groups * group..<min(panels, (piece % groups + 1) * group) {
-      ck_product(
-        a.floats + first * a.stride, a.stride, b.pointer(panel), bias.map { $0 + panel * 32 },
-        result + first * stride + panel * 32, stride, min(block, rows - first), b.inner, min(32, b.columns - panel * 32)
-      )
+      PanelProduct(panel: b.pointer(panel), inner: b.inner, columns: min(32, b.columns - panel * 32))(
+        a.floats + first * a.stride, stride: a.stride, bias: bias.map { $0 + panel * 32 },
+        into: result + first * stride + panel * 32, stride: stride, rows: min(block, rows - first))
     }
   }
 }
@@ -179,10 +105,11 @@ private func correlate(
 ) {
   let a = aligned(a, rows: count, columns: rows, to: 8)
   let b = aligned(b, rows: count, columns: columns, to: 32)
-  // Long sums are cut into parts, and those into runs that stay in a core's cache.
-  let (part, band, run) = (4096, 64, 128)
-  let (parts, bands) = (max(1, (count + part - 1) / part), (rows + band - 1) / band)
+  // Long sums are cut into parts.
   let (tall, wide) = ((rows + 7) / 8 * 8, (columns + 31) / 32 * 32)
+  let correlation = Correlation(rows: tall, columns: wide)
+  let (part, band) = (4096, correlation.band)
+  let (parts, bands) = (max(1, (count + part - 1) / part), (rows + band - 1) / band)
   let sums = Storage(bytes: max(1, parts * tall * wide) * 4)
   let partial = sums.pointer.assumingMemoryBound(to: Float.self)
   Parallel.forEach(parts * bands) { piece in
@@ -190,11 +117,10 @@ private func correlate(
     let height = min(band, tall - first)
     let target = partial + (index * tall + first) * wide
     target.update(repeating: 0, count: height * wide)
-    for at in Swift.stride(from: index * part, to: min(count, (index + 1) * part), by: run) {
-      ck_correlate(
-        a.matrix.floats + at * a.matrix.stride + first, a.matrix.stride, b.matrix.floats + at * b.matrix.stride,
-        b.matrix.stride, target, wide, min(run, count - at), height, wide)
-    }
+    let at = index * part
+    correlation(
+      a.matrix.floats + at * a.matrix.stride + first, a.matrix.stride, b.matrix.floats + at * b.matrix.stride,
+      b.matrix.stride, addingTo: target, wide, count: min(part, count - at), rows: height)
   }
   Parallel.forEachRange(rows, grain: max(1, (1 << 15) / max(1, wide * parts))) { range in
     for row in range {

@@ -4,7 +4,7 @@ import StageKit
 
 /// The revision of the numerics under all kinds. Raised when a change in tensors, networks or diffusion changes the
 /// bytes of results across kinds; part of every key.
-public let numericsRevision = 3
+public let numericsRevision = 4
 
 /// The artifacts bound to one input port of an action. At a mapped or aligned port they hold just the action's item.
 public enum BoundInput: Sendable, Hashable {

@@ -11,11 +11,11 @@ public enum Catalog {
   public static let kinds = stages.map { StageKind($0) }
 
   /// Prepares the tensor engine for a run: loads OpenBLAS, and sets how many threads an operation may use.
-  /// - Returns: the name of OpenBLAS's kernels, for provenance.
+  /// - Returns: the names of the kernels that compute products, for provenance.
   /// - Throws: where OpenBLAS is missing.
   public static func start(threads: Int) throws -> String {
     try BLAS.load()
     Parallel.threads = threads
-    return BLAS.core
+    return ProductKernels.names
   }
 }

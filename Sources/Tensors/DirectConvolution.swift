@@ -135,7 +135,9 @@ extension Convolution {
 
   /// The weight's gradient as a product for each tap and band of channels, over pixels that are gathered before.
   private func addProducts(_ gy: Tensor, _ frame: Tensor, to gw: Tensor) {
-    let (band, run) = (64, 256)
+    let run = 256
+    let correlation = Correlation(rows: channels, columns: outputs)
+    let band = correlation.band
     let bands = (channels + band - 1) / band
     let pixels = items * outputHeight * outputWidth
     let (source, gradient, target) = (frame.floats.baseAddress!, gy.floats.baseAddress!, gw.floats.baseAddress!)
@@ -153,9 +155,9 @@ extension Convolution {
           let at = (item * frame.shape[1] + row * stride + i) * frame.shape[2] + column * stride + j
           (a + pixel * width).update(from: source + at * channels + first, count: width)
         }
-        ck_correlate(
-          a, width, gradient + begin * outputs, outputs, target + (tap * channels + first) * outputs, outputs, count,
-          width, outputs)
+        correlation(
+          a, width, gradient + begin * outputs, outputs, addingTo: target + (tap * channels + first) * outputs, outputs,
+          count: count, rows: width)
       }
     }
   }

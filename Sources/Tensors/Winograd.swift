@@ -72,7 +72,8 @@ package struct WinogradConvolution {
       let uPlane = Self.block * 32 + Self.skew
       for index in 0..<planes {
         let weights = panels.floats + (panel * planes + index) * channels * 32
-        ck_product(v + index * plane, rows, weights, nil, target + index * uPlane, 32, count, channels, 32)
+        PanelProduct(panel: weights, inner: channels, columns: 32)(
+          v + index * plane, stride: rows, into: target + index * uPlane, stride: 32, rows: count)
       }
       withUnsafePointer(to: geometry) {
         ck_winograd_output(
@@ -155,7 +156,8 @@ package struct WinogradConvolution {
     let v = Storage(bytes: planes * vPlane * 4)
     let z = Storage(bytes: planes * zPlane * 4)
     if columns != outputs { z.floats.update(repeating: 0, count: planes * zPlane) }
-    let band = 64
+    let correlation = Correlation(rows: channels.roundedUp(to: 8), columns: columns)
+    let band = correlation.band
     let bands = (channels + band - 1) / band
     for begin in stride(from: 0, to: tiles, by: chunk) {
       let count = min(chunk, tiles - begin)
@@ -172,11 +174,9 @@ package struct WinogradConvolution {
         let (plane, part) = piece.quotientAndRemainder(dividingBy: bands)
         let row = part * band
         let height = min(band, channels - row).roundedUp(to: 8)
-        for at in stride(from: 0, to: count, by: Self.run) {
-          ck_correlate(
-            v.floats + plane * vPlane + at * rows + row, rows, z.floats + plane * zPlane + at * columns, columns,
-            sums.floats + plane * sumsPlane + row * columns, columns, min(Self.run, count - at), height, columns)
-        }
+        correlation(
+          v.floats + plane * vPlane + row, rows, z.floats + plane * zPlane, columns,
+          addingTo: sums.floats + plane * sumsPlane + row * columns, columns, count: count, rows: height)
       }
     }
     let gw = Tensor(uninitialized: [3, 3, channels, outputs], type: .float32)
@@ -186,9 +186,6 @@ package struct WinogradConvolution {
     }
     return gw
   }
-
-  /// Tiles whose products are added up before their sum is added to the others'.
-  private static let run = 128
 }
 
 extension Storage {

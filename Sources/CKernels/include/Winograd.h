@@ -35,9 +35,9 @@ void ck_winograd_input(const ck_winograd *g, const float *x, size_t first, size_
 /// z = A y Aᵀ for the same tiles of the output's gradient, whose rows are a multiple of 16 numbers apart.
 void ck_winograd_gradient(const ck_winograd *g, const float *gy, size_t first, size_t count, float *z, size_t stride,
                           size_t plane);
-/// y = Aᵀ u A + bias + shift[item] + residual in the 32 columns from `column`; each but u may be NULL.
+/// y = Aᵀ u A + bias + channel_bias[item] + residual in the 32 columns from `column`; each but u may be NULL.
 void ck_winograd_output(const ck_winograd *g, const float *u, size_t plane, size_t first, size_t count, size_t column,
-                        const float *bias, const float *shift, const float *residual, float *y);
+                        const float *bias, const float *channel_bias, const float *residual, float *y);
 
 /// The panel from `column` of G g Gᵀ for w [3, 3, channels, outputs], inner rows `first` ..< first + count. Where
 /// `turned`, of the kernel that takes the output's gradient to the input's: rotated by 180°, channels for columns.

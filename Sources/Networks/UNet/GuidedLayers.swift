@@ -61,23 +61,23 @@ struct GuidedBlock {
   func callAsFunction(_ x: Tensor, joining skip: Tensor? = nil, _ silu: Tensor) -> Tensor {
     .segment([silu, x] + (skip.map { [$0] } ?? [])) { inputs in
       let x = inputs.count == 2 ? inputs[1] : .concatenated(Array(inputs[1...]), axis: -1)
-      let said = time(inputs[0])
+      let scaleAndShift = time(inputs[0])
       let activated = norm1(x, silu: true)
       let h = conv1(
         change == .halve ? activated.halved() : activated, upsample2x: change == .double,
-        channelBias: scales ? nil : said)
+        channelBias: scales ? nil : scaleAndShift)
       let skip = resized(x)
       return conv2(
-        scales ? modulated(h, by: said) : norm2(h, silu: true), residual: shortcut?(skip) ?? skip)
+        scales ? modulated(h, by: scaleAndShift) : norm2(h, silu: true), residual: shortcut?(skip) ?? skip)
     }
   }
 
   /// SiLU(norm2(h)·(1 + scale) + shift), as the normalization with a weight and a bias of each item's own.
-  private func modulated(_ h: Tensor, by said: Tensor) -> Tensor {
+  private func modulated(_ h: Tensor, by scaleAndShift: Tensor) -> Tensor {
     let channels = h.size(-1)
-    let factors = said.narrowed(1, 0..<channels) + 1
+    let factors = scaleAndShift.narrowed(1, 0..<channels) + 1
     let weights = factors * norm2.weight
-    let biases = factors * norm2.bias + said.narrowed(1, channels..<2 * channels)
+    let biases = factors * norm2.bias + scaleAndShift.narrowed(1, channels..<2 * channels)
     let items = (0..<h.shape[0]).map { item in
       func own(_ values: Tensor) -> Tensor { values.narrowed(0, item..<item + 1) }
       return own(h).groupNorm(
