@@ -1,13 +1,10 @@
-import ArtifactStore
 import Engine
 import Foundation
 import StageKit
 import Synchronization
 
-/// Uploads what a run makes to a shared cache, beside the run.
-final class CacheUploads: SharedCacheUploads {
-  private let cache: HTTPCache
-  private let store: Store
+/// Uploads to a shared cache, beside a run.
+final class CacheUploads: Sendable {
   private let limiter = ConcurrencyLimiter(4)
   private let state = Mutex(State())
 
@@ -17,17 +14,11 @@ final class CacheUploads: SharedCacheUploads {
     var failed = 0
   }
 
-  init(to cache: HTTPCache, from store: Store) {
-    self.cache = cache
-    self.store = store
-  }
-
-  /// Uploads what the action `key` made, some time.
-  func add(_ key: Digest) {
+  /// Has `upload` done, some time; it tells whether the server took it.
+  func add(_ upload: @escaping @Sendable () -> Bool) {
     state.withLock { $0.waiting += 1 }
     limiter.add { [self] in
-      // The run has what it needs: whatever goes wrong here is only counted.
-      let isDone = ((try? cache.upload(key, from: store)) ?? nil) != nil
+      let isDone = upload()
       state.withLock { state in
         state.waiting -= 1
         if !isDone { state.failed += 1 }
@@ -42,7 +33,11 @@ final class CacheUploads: SharedCacheUploads {
     var isSaid = false
     while true {
       let (waiting, failed) = state.withLock { ($0.waiting, $0.failed) }
-      if waiting == 0 || interruption.isRequested { return waiting + failed }
+      if waiting == 0 || interruption.isRequested {
+        // Of the next run it is not.
+        state.withLock { $0.failed = 0 }
+        return waiting + failed
+      }
       if !isSaid, ContinuousClock.now - start > .seconds(1) {
         say("uploading to the cache what \(Readable.count(waiting, "action")) made")
         isSaid = true

@@ -17,6 +17,7 @@ public final class HTTPCache: SharedCache {
   private let isOptional: Bool
   private let say: @Sendable (String) -> Void
   private let limiter = ConcurrencyLimiter(16)
+  private let uploads = CacheUploads()
   private let state = Mutex(State())
 
   /// So many failures in a row, for one purpose, and the server is given up.
@@ -78,9 +79,14 @@ public final class HTTPCache: SharedCache {
       pace: Self.bearablePace)
   }
 
-  /// What a run makes is uploaded where the settings say so.
-  package func uploads(from store: Store) -> (any SharedCacheUploads)? {
-    settings.mode == .write ? CacheUploads(to: self, from: store) : nil
+  package func take(_ key: Digest, from store: Store) {
+    guard settings.mode == .write else { return }
+    // The run has what it needs: whatever goes wrong here is only counted.
+    uploads.add { ((try? self.upload(key, from: store)) ?? nil) != nil }
+  }
+
+  package func finish(_ interruption: Interruption, say: (String) -> Void) -> Int {
+    uploads.finish(interruption, say: say)
   }
 
   /// Whether the server was given up.

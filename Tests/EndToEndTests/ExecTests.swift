@@ -69,6 +69,8 @@ struct ExecTests {
     let (repository, _) = try planned()
     func exec(_ more: String...) throws -> (status: Int32, ran: [String], receipt: JSON?) {
       let outcome = try repository.run(["exec", "--plan", "plan.json", "--receipt", "receipt.json", "--json"] + more)
+      let stages = Set(try outcome.lines.compactMap { $0["stage"]?.string })
+      #expect(stages.count <= 1, "of what the stage needs nothing is told: \(stages)")
       return (outcome.status, try outcome.ran, try? repository.json("receipt.json"))
     }
     #expect(try exec("--action", "faces").ran.count == 3)

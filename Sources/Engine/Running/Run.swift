@@ -50,10 +50,9 @@ public struct Run: Sendable {
       if let problems = problemsAhead(dryRun) { throw problems }
       let cached = dryRun.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
       emit(.planned(actions: dryRun.actions.count, cached: cached))
-      let uploads = cache?.uploads(from: store)
       let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
       let scheduler = Scheduler(
-        of: plan, in: store, missing: MissingPolicy(cache: cache, runner: runner, options: options, uploads: uploads),
+        of: plan, in: store, missing: MissingPolicy(cache: cache, runner: runner, options: options),
         known: options.forced.isEmpty ? dryRun.known : [:], history: history, interruption: interruption, emit: emit)
       do {
         try repairing(emit) { isFirst in
@@ -74,7 +73,10 @@ public struct Run: Sendable {
         let isWhole = outcome.error == nil && options.only.isEmpty
         try store.register(RegisteredRun(of: plan, keys: outcome.actions.map(\.key), isWhole: isWhole))
       } catch { outcome.error = outcome.error ?? error }
-      finish(uploads, interruption, emit)
+      if let left = cache?.finish(interruption, say: { emit(.notice($0)) }), left > 0 {
+        let made = "what \(Readable.count(left, "action")) made"
+        emit(.notice("\(made) is not in the cache: `diffusionclip push` uploads it later"))
+      }
     } catch { outcome.error = error }
     if outcome.error as? StoreError == .interrupted { outcome.error = Cancelled() }
     outcome.seconds = (clock.now - start).seconds
@@ -89,15 +91,6 @@ public struct Run: Sendable {
     guard dryRun.cached < dryRun.actions.count, !options.keepsGoing else { return nil }
     let stages = Set(dryRun.actions.filter { !$0.isCached }.map(\.id.stage))
     return plan.problemsAhead { !$0.inputs.isEmpty && stages.contains($0.id) }
-  }
-
-  /// Waits for uploads, and says what is left of them.
-  private func finish(
-    _ uploads: (any SharedCacheUploads)?, _ interruption: Interruption, _ emit: @Sendable (RunEvent) -> Void
-  ) {
-    guard let left = uploads?.finish(interruption, say: { emit(.notice($0)) }), left > 0 else { return }
-    emit(
-      .notice("what \(Readable.count(left, "action")) made is not in the cache: `diffusionclip push` uploads it later"))
   }
 
   /// Writes a run that has no results into the folder of its results, where nobody shall take an earlier run's page for

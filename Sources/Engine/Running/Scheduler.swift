@@ -105,7 +105,7 @@ package final class Scheduler {
     while let number = queue.nextReady() {
       let stage = try resolved(plan.stages[number])
       if policy.part == nil { emit(.stage(stage.stage.id, actions: stage.actions.count)) }
-      let tasks = policy.isReport ? [] : tasks(of: stage, number)
+      let tasks = policy.acts(on: stage.stage.id) ? tasks(of: stage, number) : []
       guard !tasks.isEmpty else {
         queue.pass(number)
         settle(number, stage)
@@ -138,7 +138,6 @@ package final class Scheduler {
   private func tasks(of stage: ResolvedStage, _ number: Int) -> [ReadyQueue.Task] {
     if outcomes[number].isEmpty { outcomes[number] = Array(repeating: nil, count: stage.actions.count) }
     let isForced = policy.options.forced.contains(stage.stage.id)
-    let isWanted = policy.part.map { $0.stage == stage.stage.id } ?? true
     var tasks: [ReadyQueue.Task] = []
     for (place, step) in stage.actions.enumerated() {
       let isNew = outcomes[number][place] == nil
@@ -147,7 +146,7 @@ package final class Scheduler {
       case .missing(let action, _) where isForced && isNew, .done(let action, _) where isForced && isNew:
         tasks.append(.init(stage: number, place: place, action: action, reason: .forced))
       case .missing(let action, let reason):
-        if isWanted { tasks.append(.init(stage: number, place: place, action: action, reason: reason)) }
+        tasks.append(.init(stage: number, place: place, action: action, reason: reason))
       case .done(let action, let record): if isNew { outcomes[number][place] = cached(action, record) }
       }
     }
@@ -250,7 +249,7 @@ package final class Scheduler {
         case .ran(let record):
           outcomes[task.stage][task.place] = ActionResult(task.action, .ran(reason: task.reason.description), record)
           queue.finish(task, record)
-          policy.uploads?.add(task.action.key)
+          policy.cache?.take(task.action.key, from: store)
         case .taken: queue.postpone(task, toTheEnd: true)
         }
       }

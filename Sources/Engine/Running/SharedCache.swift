@@ -12,16 +12,10 @@ package protocol SharedCache: Sendable {
     _ actions: [Action], into store: Store, onHit: @escaping @Sendable (Action) -> Void
   ) async throws -> [FinishedAction?]
 
-  /// Takes what is made in `store` from now on; nil where that stays there.
-  func uploads(from store: Store) -> (any SharedCacheUploads)?
-}
+  /// Takes what the action `key` made, some time, if that is wanted.
+  func take(_ key: Digest, from store: Store)
 
-/// What a run gives to a shared cache, beside the run.
-package protocol SharedCacheUploads: Sendable {
-  /// Uploads what the action `key` made, some time.
-  func add(_ key: Digest)
-
-  /// Waits for what is left, while the cache takes it and nobody interrupts.
-  /// - Returns: of how many actions the results were not uploaded.
+  /// Waits for what it still takes, while it does and nobody interrupts.
+  /// - Returns: of how many actions it did not take the results.
   func finish(_ interruption: Interruption, say: (String) -> Void) -> Int
 }

@@ -111,7 +111,7 @@ public struct StageExecution: Sendable {
       let scheduler = Scheduler(
         of: file.plan.only([stage]), in: store, missing: policy, interruption: interruption, emit: emit)
       do { _ = try scheduler.perform() } catch let error as MissingInputs { return .failure(error.issue) }
-      return .success(scheduler.results.filter { $0.stage.id == stage.id })
+      return .success(scheduler.results)
     }
     if let failures = RunFailures(results.compactMap(\.failure)) { throw failures }
     return [
