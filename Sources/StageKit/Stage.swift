@@ -26,6 +26,8 @@ public protocol Stage: SendableMetatype {
   static var revision: Int { get }
   /// How much memory an action takes, so that not too many run side by side.
   static var memory: MemoryNeed { get }
+  /// How several items are done at once; nil but for a ``BatchedStage``.
+  static var batching: Batching? { get }
 
   init()
 
@@ -42,6 +44,7 @@ public protocol Stage: SendableMetatype {
 
 extension Stage {
   public static var memory: MemoryNeed { MemoryNeed(megabytes: 64, perInputByte: 2) }
+  public static var batching: Batching? { nil }
   public var made: [OutputPort]? { nil }
   public func check(_ draft: StageDraft) -> [ValidationIssue] { [] }
   public func estimate(_ input: EstimateInput) -> StageEstimate { input.estimate() }
@@ -58,6 +61,7 @@ public protocol BatchedStage: Stage {
 }
 
 extension BatchedStage {
+  public static var batching: Batching? { Batching(Self.self) }
   public func run(_ context: any StageContext) throws { try Self.run([StageAction(stage: self, context: context)]) }
 }
 
@@ -73,7 +77,7 @@ public struct StageAction<Kind: Stage> {
 }
 
 /// Properties that several kinds declare alike. A kind holds them as a constant: `let noise = NoiseOptions()`.
-public protocol StagePart { init() }
+open class StagePart { public init() {} }
 
 /// A property of a stage that declares an input, parameters or an output.
 ///
@@ -149,7 +153,7 @@ struct StageLayout<Kind: Stage>: Sendable {
     Mirror(reflecting: part).children.flatMap { child -> [(label: String, property: StageProperty)] in
       switch child.value {
       case let property as StageProperty: [(child.label ?? "", property)]
-      case is any StagePart: labeled(in: child.value)
+      case let part as StagePart: labeled(in: part)
       default: []
       }
     }

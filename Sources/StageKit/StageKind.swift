@@ -44,7 +44,7 @@ public struct StageKind: Sendable {
     check = { layout.stage(checking: $0.parameters).check($0) }
     estimate = { layout.stage(checking: $0.parameters).estimate($0) }
     run = { try layout.stage($0.parameters, $0).run($0) }
-    batching = (Kind.self as? any BatchedStage.Type).map { Batching($0) }
+    batching = Kind.batching
   }
 }
 

@@ -36,7 +36,7 @@ struct Perturb: Stage {
 }
 
 /// t₀, for every stage that makes latents.
-struct ReturnStepOptions: StagePart {
+final class ReturnStepOptions: StagePart {
   @Parameter(
     1...999,
     help: "t₀: how far towards noise, of 1000. More lets an edit change more and keeps less (official flag --t_0).")

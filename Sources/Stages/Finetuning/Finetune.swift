@@ -116,7 +116,7 @@ struct Finetune: Stage {
 }
 
 /// Which weights a fine-tuning changes, and how.
-struct AdapterOptions: StagePart {
+final class AdapterOptions: StagePart {
   @Parameter(
     help: "none: all weights change. lora: low-rank changes to some weights are learned, and only these are stored.")
   var adapter = Adapter.none

@@ -31,7 +31,7 @@ enum ComparedItems: String, Choice {
 }
 
 /// What a kind that compares means declares.
-struct ComparisonOptions: StagePart {
+final class ComparisonOptions: StagePart {
   @Parameter(
     help: "Over which items means are compared. "
       + ComparedItems.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
@@ -47,7 +47,7 @@ extension ComparisonOptions {
     guard Set(members.map(\.items)).count > 1 else { return [] }
     let names = measures ?? members.flatMap { $0.measures ?? [] }.uniqued
     let issue = names.lazy.compactMap { measure in
-      items.issue(
+      self.items.issue(
         measure,
         members.compactMap { member in
           guard let items = member.items, member.measures?.contains(measure) ?? false else { return nil }

@@ -202,7 +202,7 @@ struct Noise {
 }
 
 /// The noise of a stage that draws some: given, or drawn.
-struct NoiseOptions: StagePart {
+final class NoiseOptions: StagePart {
   @Input(help: "Noise to take instead of drawing it: loaded latents with a tensor 'noise' [steps, H, W, 3].")
   var noise: Matching<Latents>?
 

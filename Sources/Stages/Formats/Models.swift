@@ -10,7 +10,7 @@ import Tensors
 let noiseSchedule = NoiseSchedule.linear()
 
 /// How pictures are brought to CLIP's size, in every stage that looks through CLIP.
-struct CLIPOptions: StagePart {
+final class CLIPOptions: StagePart {
   @Parameter(
     help:
       "How pictures are brought to CLIP's size. official: bicubic without antialias or clamping. antialias: as torchvision does it today. clamped: that, and clamped to [0, 1]."

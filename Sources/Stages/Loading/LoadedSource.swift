@@ -48,7 +48,7 @@ final class LoadedSource: StageProperty {
 }
 
 /// What a recipe says of a published model that its file does not.
-struct ModelHints: StagePart {
+final class ModelHints: StagePart {
   @Parameter(
     help: "Which of the paper's diffusion models it is: what its tensors do not tell, such as its resolution.")
   var preset: DiffusionPreset?

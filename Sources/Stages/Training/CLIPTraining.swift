@@ -4,7 +4,7 @@ import StageKit
 import Tensors
 
 /// What `train` is told of CLIP's training alone.
-struct CLIPTraining: StagePart {
+final class CLIPTraining: StagePart {
   @Parameter(0...1, help: "How much CLIP's pictures are moved, tinted and made noisy at random; 1 is strong.")
   var augmentation = 0.0
   @Parameter(1...1024, help: "Neighbors that enter CLIP's batch as one: 2 for portraits with their counterfactuals.")

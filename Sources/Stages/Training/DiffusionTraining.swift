@@ -4,7 +4,7 @@ import StageKit
 import Tensors
 
 /// What `train` is told of a new diffusion U-Net.
-struct DiffusionTraining: StagePart {
+final class DiffusionTraining: StagePart {
   @Parameter(4...1024, help: "Channels of the diffusion U-Net at full resolution; 32 unless given.") var channels: Int?
   @Parameter(1...64, help: "Multipliers of the diffusion U-Net's channels, by level; 1, 2, 3, 4 unless given.")
   var multipliers: [Int]?

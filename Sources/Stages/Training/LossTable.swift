@@ -48,7 +48,7 @@ struct SaveTimer {
 }
 
 /// How often a stage that takes long saves where it is. Results do not depend on it.
-struct SavingOptions: StagePart {
+final class SavingOptions: StagePart {
   @Parameter(
     0...86400, name: "checkpoint_every_s", isSemantic: false,
     help: "Seconds between two savings of the state, from which an interrupted stage resumes.")
