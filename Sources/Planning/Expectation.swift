@@ -16,7 +16,7 @@ public struct Expectation: Sendable, Hashable {
   /// How comparisons are written, and what holds then: for help.
   package static let forms: [(text: String, meaning: String)] = [
     ("> 0.15", "above"), (">= 0.15", "at least"), ("< 0.2", "below"), ("<= 0.2", "at most"), ("== 1", "the same"),
-    ("0.1..0.2", "between both, or one of them"), ("0.15 ± 0.01", "so near; +- is ±, too"),
+    ("0.1..0.2", "between the two, bounds included"), ("0.15 ± 0.01", "within that distance; +- means ±"),
   ]
 
   /// A dotted name, as the stage's metrics call it: `s_dir`, `s_dir.min_step`.

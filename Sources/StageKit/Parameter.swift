@@ -3,7 +3,7 @@
 /// one has none then.
 ///
 ///     @Parameter(1...1000, help: "S_gen: network evaluations.") var steps = 40
-///     @Parameter(help: "What the images shall show.") var target: String
+///     @Parameter(help: "What the images should show.") var target: String
 ///     @Parameter(help: "exact or official.") var level = Level.exact
 @propertyWrapper
 public final class Parameter<Content: ParameterValue>: StageProperty {

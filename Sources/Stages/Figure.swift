@@ -7,7 +7,7 @@ import StageKit
 struct Figure: Stage {
   static let name = "figure"
   static let summary =
-    "Lays out sets of pictures as a labeled grid, one row per set; sweeps are rows, the last of several columns."
+    "Lays out sets of pictures as a labeled grid, one row per set and place of a sweep; the last of several sweeps makes columns."
   static let revision = 2
   static let memory = MemoryNeed(megabytes: 128, perInputByte: 6)
 

@@ -20,7 +20,9 @@ struct Invert: BatchedStage {
   let start = ReturnStepOptions()
   @Parameter(
     2...1000,
-    help: "S_for: times in the sequence from 0 to t₀; one network evaluation fewer (official flag --n_inv_step).")
+    help:
+      "S_for: times in the sequence from 0 to t₀; ddim takes one network evaluation fewer (official flag --n_inv_step)."
+  )
   var steps = 40
   @Parameter(help: InversionMethod.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
   var method = InversionMethod.ddim

@@ -23,10 +23,10 @@ struct Metric: Stage {
   @Input(help: "For the classifier's measures.") var classifier: Whole<Classifiers>?
   @Parameter(help: Measure.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
   var measures: [Measure]
-  @Parameter(help: "What the reference shows, for s_dir.") var source = "face"
-  @Parameter(help: "What the pictures shall show, for s_dir.") var target = ""
+  @Parameter(help: "Text for what the reference shows, for s_dir.") var source = "face"
+  @Parameter(help: "Text for what the pictures should show, for s_dir.") var target = ""
   let looking = CLIPOptions()
-  @Parameter(help: "What the classifier shall see, such as {tan: tanned}; all of it.")
+  @Parameter(help: "What the classifier should see, such as {tan: tanned}; all of it.")
   var attributes: NamedValues<String> = [:]
 
   let metrics = Output<Measurements>()
@@ -43,7 +43,7 @@ struct Metric: Stage {
       }
     }
     if measures.contains(.sDir), target == "" {
-      report("'s_dir' needs the parameter 'target': what the pictures shall show")
+      report("'s_dir' needs the parameter 'target': what the pictures should show")
     }
     if measures.contains(where: \.isAboutAttributes), attributes.entries.isEmpty {
       report("the classifier's measures need 'attributes', such as {tan: tanned}")

@@ -11,7 +11,7 @@ struct Table: Stage {
 
   @Input(help: "Metrics; a mapping gives the rows other headings.") var rows: [Labeled<Measurements>]
   @Parameter(help: "Columns; every measure that occurs unless given.") var measures: [String]?
-  @Parameter(help: "Make one row of those at the same place in the sweeps, called like the first of them.")
+  @Parameter(help: "Merge rows at the same place of the sweeps into one, named after the first.")
   var join = false
   @Parameter(help: "Sweeps over whose places rows are averaged. The last part of a name will do.")
   var average: [String]?

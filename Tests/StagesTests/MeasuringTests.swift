@@ -123,7 +123,7 @@ struct MeasuringTests {
     #expect(
       try BenchContext("metric", ["measures": measures]).issues(["images": [.images], "reference": [.images]]) == [
         "'s_dir' needs the input 'clip': add it", "'attribute_accuracy' needs the input 'classifier': add it",
-        "'s_dir' needs the parameter 'target': what the pictures shall show",
+        "'s_dir' needs the parameter 'target': what the pictures should show",
         "the classifier's measures need 'attributes', such as {tan: tanned}",
       ])
   }

@@ -18,7 +18,7 @@ struct Finetune: Stage {
   @Input(help: "The CLIP that guides.") var clip: Whole<CLIPs>
   @Input(help: "A face recognition network, for the identity loss.") var identity: Whole<IdentityNetworks>?
   @Parameter(help: "Text for what the images show (official --src_txts).") var source = "face"
-  @Parameter(help: "Text for what the images shall show (official --trg_txts).") var target: String
+  @Parameter(help: "Text for what the images should show (official --trg_txts).") var target: String
   @Parameter(1...200, help: "S_gen while training: network evaluations per image.") var steps = 6
   @Parameter(
     help:
