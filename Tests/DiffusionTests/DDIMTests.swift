@@ -15,18 +15,18 @@ import Testing
   }
 
   @Test func stepsAgree() {
-    let (x, noise, fresh) = (oracle.double("latent"), oracle.double("noise"), oracle.double("fresh"))
+    let (x, noise, drawn) = (oracle.double("latent"), oracle.double("noise"), oracle.double("drawn_noise"))
     for (t, next) in [(500, 461), (12, 25), (0, -1)] {
       oracle.expect(
         ddim.step(x, predictedNoise: noise, by: Step(t: t, next: next)), "step/\(t),\(next),0.0", within: stored)
     }
     // (0, −1) ends a stochastic trajectory; (29, 29) occurs where there are more steps than times.
     for (t, next, eta) in [(500, 461, 0.5), (249, 200, 1.0), (12, 0, 0.5), (0, -1, 0.5), (29, 29, 0.5)] {
-      let found = ddim.step(x, predictedNoise: noise, by: Step(t: t, next: next), eta: eta, noise: fresh)
+      let found = ddim.step(x, predictedNoise: noise, by: Step(t: t, next: next), eta: eta, noise: drawn)
       oracle.expect(found, "step/\(t),\(next),\(eta)", within: stored)
     }
     for t in [500, 249, 29, 12, 0] {
-      oracle.expect(ddim.predictedX0(x, predictedNoise: noise, at: t), "foreseen/\(t)", within: stored)
+      oracle.expect(ddim.predictedX0(x, predictedNoise: noise, at: t), "predicted_x0/\(t)", within: stored)
     }
   }
 

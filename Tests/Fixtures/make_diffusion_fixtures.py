@@ -133,15 +133,15 @@ def predict(weights, x, t):
     return F.conv2d(h, weights["output.weight"], weights["output.bias"], padding=1)
 
 
-def ddim_step(schedule, x, noise, t, following, eta=0.0, fresh=None):
-    """The next x, and the clean image as foreseen."""
+def ddim_step(schedule, x, noise, t, following, eta=0.0, drawn=None):
+    """The next x, and the predicted x₀."""
     a, b = schedule.alphas[t], schedule.alphas[following]
     image = (x - noise * (1 - a).sqrt()) / a.sqrt()
     if eta == 0:
         return b.sqrt() * image + (1 - b).sqrt() * noise, image
     c1 = eta * ((1 - a / b) * (1 - b) / (1 - a)).sqrt()
     c2 = ((1 - b) - c1**2).sqrt()
-    return b.sqrt() * image + c2 * noise + c1 * fresh, image
+    return b.sqrt() * image + c2 * noise + c1 * drawn, image
 
 
 def invert(schedule, model, x, steps, return_step):
@@ -200,9 +200,9 @@ def fine_tuning(weights, examples, method, growth, iterations, steps, return_ste
             group["lr"] = rates[-1]
         total = []
         for t, following in backwards(steps, return_step):
-            x, foreseen = ddim_step(EXACT, x, noise(weights, x, t), t, following)
+            x, predicted_x0 = ddim_step(EXACT, x, noise(weights, x, t), t, following)
             if method == "efficient" or following == -1:
-                loss = loss_of(foreseen if method == "efficient" else x, image)
+                loss = loss_of(predicted_x0 if method == "efficient" else x, image)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -228,8 +228,8 @@ def latent_optimization(weights, latent, image, iterations, steps, return_step):
 def make_diffusion():
     base, tuned = small_predictor(), small_predictor()
     image = (2 * torch.rand(2, 3, 5, 4) - 1).double()
-    latent, noise, fresh, seed = (normal(2, 3, 5, 4) for _ in range(4))
-    tensors, pictures = {}, {"image": image, "latent": latent, "noise": noise, "fresh": fresh, "seed": seed}
+    latent, noise, drawn, seed = (normal(2, 3, 5, 4) for _ in range(4))
+    tensors, pictures = {}, {"image": image, "latent": latent, "noise": noise, "drawn_noise": drawn, "seed": seed}
     for name, weights in [("base", base), ("tuned", tuned)]:
         tensors |= {f"{name}/{k}": v for k, v in weights.items()}
 
@@ -250,8 +250,8 @@ def make_diffusion():
 
     for t, following, eta in [(500, 461, 0.0), (12, 25, 0.0), (0, -1, 0.0), (500, 461, 0.5), (249, 200, 1.0),
                               (12, 0, 0.5), (0, -1, 0.5), (29, 29, 0.5)]:
-        pictures[f"step/{t},{following},{eta}"], foreseen = ddim_step(EXACT, latent, noise, t, following, eta, fresh)
-        pictures[f"foreseen/{t}"] = foreseen
+        pictures[f"step/{t},{following},{eta}"], predicted_x0 = ddim_step(EXACT, latent, noise, t, following, eta, drawn)
+        pictures[f"predicted_x0/{t}"] = predicted_x0
     pictures["stochastic"] = generate(EXACT, model, latent, 7, 300, 0.5, RandomSource(11))
     pictures["ancestral"] = ancestral(EXACT, model, latent, 6, 5, RandomSource(12))
     pictures["ancestral-strided"] = ancestral(EXACT, model, latent, 4, 300, RandomSource(12))
@@ -392,9 +392,9 @@ def per_step_official(weights, examples, iterations, steps, return_step):
         x, image = examples[iteration % len(examples)]
         total = []
         for t, following in backwards(steps, return_step):
-            x, foreseen = ddim_step(EXACT, x, predict(weights, x, t), t, following)
+            x, predicted_x0 = ddim_step(EXACT, x, predict(weights, x, t), t, following)
             x = x.detach()
-            loss = loss_of(foreseen, image) + (x - image).square().mean()
+            loss = loss_of(predicted_x0, image) + (x - image).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

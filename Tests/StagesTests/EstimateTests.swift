@@ -103,8 +103,8 @@ struct EstimateTests {
     #expect(estimate.work == context.counted)
     #expect(context.counted == .learning(6, of: flop))
     let size = try #require(context.written["model"]?.first).data.count
-    let foreseen = try #require(estimate.outputs["model"]?.bytes)
-    #expect((0.9...1.1).contains(Double(foreseen) / Double(size)), "\(foreseen) \(size)")
+    let bytes = try #require(estimate.outputs["model"]?.bytes)
+    #expect((0.9...1.1).contains(Double(bytes) / Double(size)), "\(bytes) \(size)")
   }
 
   @Test func ofWhatSynthesizes() throws {
