@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A kind of stage, declared in the manner of swift-argument-parser: its properties are what a recipe gives it and what
 /// it makes, and everything that the recipe's language, `kinds`, the schema and the keys know of it follows from them.
@@ -156,6 +157,19 @@ struct StageLayout<Kind: Stage>: Sendable {
       case let part as StagePart: labeled(in: part)
       default: []
       }
+    }
+  }
+}
+
+/// The layout of a kind, worked out when it is asked for first: a command uses few of the kinds.
+final class LazyLayout<Kind: Stage>: Sendable {
+  private let made = Mutex<StageLayout<Kind>?>(nil)
+
+  var layout: StageLayout<Kind> {
+    made.withLock { made in
+      let layout = made ?? StageLayout(of: Kind.self)
+      made = layout
+      return layout
     }
   }
 }

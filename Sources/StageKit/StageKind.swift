@@ -11,13 +11,13 @@ public struct StageKind: Sendable {
   public let summary: String
   /// Raised whenever the same parameters and inputs would give other bytes; part of every key.
   public let revision: Int
-  public let inputs: [Port]
-  public let parameters: [ParameterDeclaration]
+  public var inputs: [Port] { declaration().inputs }
+  public var parameters: [ParameterDeclaration] { declaration().parameters }
   /// What the kind makes; the first is what a bare reference `stage` means. May depend on the parameters
   /// (`load` makes what its one source parameter names).
   public let outputs: @Sendable (Parameters) -> [OutputPort]
   /// How a stage of this kind falls apart into actions.
-  public let mapping: Mapping
+  public var mapping: Mapping { declaration().mapping }
   /// How much memory an action takes, so that not too many run side by side.
   public let memory: MemoryNeed
   /// Rules that reach over several parameters or ports: messages, each about the parameter it names.
@@ -28,22 +28,20 @@ public struct StageKind: Sendable {
   public let batching: Batching?
   /// What can be told of a stage before it runs: how much work an action is, how many items there will be.
   public let estimate: @Sendable (EstimateInput) -> StageEstimate
+  private let declaration: @Sendable () -> StageDeclaration
 
   /// The kind that a type of stages declares.
   public init<Kind: Stage>(_ kind: Kind.Type) {
-    let layout = StageLayout(of: kind)
-    let declaration = layout.declaration
+    let lazy = LazyLayout<Kind>()
+    declaration = { lazy.layout.declaration }
     name = Kind.name
     summary = Kind.summary
     revision = Kind.revision
-    inputs = declaration.inputs
-    parameters = declaration.parameters
-    outputs = { layout.stage(checking: $0).made ?? declaration.outputs }
-    mapping = declaration.mapping
+    outputs = { lazy.layout.stage(checking: $0).made ?? lazy.layout.declaration.outputs }
     memory = Kind.memory
-    check = { layout.stage(checking: $0.parameters).check($0) }
-    estimate = { layout.stage(checking: $0.parameters).estimate($0) }
-    run = { try layout.stage($0.parameters, $0).run($0) }
+    check = { lazy.layout.stage(checking: $0.parameters).check($0) }
+    estimate = { lazy.layout.stage(checking: $0.parameters).estimate($0) }
+    run = { try lazy.layout.stage($0.parameters, $0).run($0) }
     batching = Kind.batching
   }
 }
@@ -57,9 +55,9 @@ public struct Batching: Sendable {
   public let run: @Sendable ([any StageContext]) throws -> Void
 
   init<Kind: BatchedStage>(_ kind: Kind.Type) {
-    let layout = StageLayout(of: kind)
+    let lazy = LazyLayout<Kind>()
     size = { try Kind.batchSize(for: $0) }
-    run = { try Kind.run($0.map { StageAction(stage: try layout.stage($0.parameters, $0), context: $0) }) }
+    run = { try Kind.run($0.map { StageAction(stage: try lazy.layout.stage($0.parameters, $0), context: $0) }) }
   }
 }
 

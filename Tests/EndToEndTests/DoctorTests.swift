@@ -62,9 +62,9 @@ struct DoctorTests {
 
   @Test func anInterruptionLeavesNothing() throws {
     let repository = try Repository("", faces: [])
-    try repository.write("sleep 60", to: "silent")
-    let program = try repository.start(["doctor", "faces", "--with", "timeout 20 sh silent"])
-    let patience = Date.now + 20
+    try repository.write("sleep 120", to: "silent")
+    let program = try repository.start(["doctor", "faces", "--with", "timeout 120 sh silent"])
+    let patience = Date.now + 100
     while repository.names(in: "faces").isEmpty, .now < patience { usleep(10_000) }
     program.end(by: SIGINT)
     #expect(try program.outcome().status == 130)

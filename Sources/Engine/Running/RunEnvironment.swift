@@ -6,7 +6,7 @@ import StageKit
 public struct RunEnvironment: Sendable {
   /// The version of the program.
   public let program: String
-  /// The kind of kernels that the BLAS library chose.
+  /// The kernels that compute products: `AVX-512 and OpenBLAS SkylakeX`.
   public let blas: String
   /// How many threads an action may use.
   public let threads: Int

@@ -196,7 +196,7 @@ package struct Report {
     let facts = record.run.environment.provenance(
       seconds: record.seconds, megabytes: ProcessMemory.highestMegabytes)
     let rows = [
-      ["program", facts.program], ["processor", facts.cpu], ["BLAS kernels", facts.blas],
+      ["program", facts.program], ["processor", facts.cpu], ["product kernels", facts.blas],
       ["threads", "\(facts.threads)"], ["peak memory of this run", "\(Int(bounded: facts.peakMegabytes)) MB"],
       ["time", Readable.duration(facts.seconds)], ["date", facts.date],
     ]
