@@ -34,7 +34,7 @@ struct Finetune: Stage {
   @Parameter(
     1...1000,
     help:
-      "Epochs, that is passes over the images; for the method `latent`, updates of each latent (official --n_iter)."
+      "Epochs over the images; for the method `latent`, updates of each latent (official --n_iter)."
   )
   var epochs = 5
   @Parameter(1e-9...1, help: "Adam's learning rate in the first epoch.") var learningRate = 4e-6

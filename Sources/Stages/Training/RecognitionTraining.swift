@@ -95,10 +95,7 @@ extension Classifiers {
 /// Networks that learn by telling apart what columns of the table name.
 extension NetworkContent {
   fileprivate static func attributeCheck(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] {
-    var issues: [ValidationIssue] = []
-    if !draft.has(stage.$table) {
-      issues.append(ValidationIssue("training \(type.rawValue) needs the input 'table': add it"))
-    }
+    var issues = tableCheck(stage, draft)
     if stage.attributes == nil {
       issues.append(
         ValidationIssue(

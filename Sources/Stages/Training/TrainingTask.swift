@@ -16,7 +16,9 @@ struct TrainingTask {
 
 extension NetworkContent {
   /// What most networks need beside pictures.
-  static func check(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] {
+  static func check(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] { tableCheck(stage, draft) }
+
+  static func tableCheck(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] {
     draft.has(stage.$table) ? [] : [ValidationIssue("training \(type.rawValue) needs the input 'table': add it")]
   }
 }
