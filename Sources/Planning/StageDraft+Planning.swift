@@ -1,5 +1,13 @@
 import StageKit
 
+extension StageKind {
+  /// How a stage of this kind falls apart into actions: a single file is one action.
+  func mapping(over sources: [String: PlannedSource]) -> Mapping {
+    if case .files(let parameter) = mapping, sources[parameter]?.form != .several { return .whole }
+    return mapping
+  }
+}
+
 extension StageDraft {
   /// What a kind's check sees of a stage.
   /// - Parameter members: what is known of all that is bound to a port.

@@ -51,11 +51,7 @@ struct StageOutline {
   }
 
   /// How this stage falls apart into actions.
-  var mapping: Mapping {
-    guard let kind else { return .whole }
-    if case .files(let parameter) = kind.mapping, sources[parameter]?.form != .several { return .whole }
-    return kind.mapping
-  }
+  var mapping: Mapping { kind?.mapping(over: sources) ?? .whole }
 
   // MARK: Kind
 

@@ -25,6 +25,16 @@ public struct Mixture<Member: Sendable & Hashable>: Sendable, Hashable {
   public let segments: [Segment]
   public init(segments: [Segment]) { self.segments = segments }
 
+  /// How far from 1 the weights of an honest mixture may add up to, by rounding.
+  public static var tolerance: Double { 1e-6 }
+
+  /// Whether there are weights for every time t ≥ 0, and all of them add up to 1.
+  public var isWhole: Bool {
+    let falls = zip(segments, segments.dropFirst()).allSatisfy { $0.from > $1.from }
+    return falls && segments.last?.from == 0
+      && segments.allSatisfy { abs($0.weights.reduce(0) { $0 + $1.weight } - 1) <= Self.tolerance }
+  }
+
   /// The same weights over other members.
   public func map<Other>(_ transform: (Member) throws -> Other) rethrows -> Mixture<Other> {
     .init(

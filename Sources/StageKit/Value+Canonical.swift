@@ -1,7 +1,7 @@
 extension Value {
   /// The value whose ``canonical`` spelling is `canonical`; nil for any other text.
   public init?(canonical: some StringProtocol) {
-    var reader = CanonicalReader(rest: Array(canonical.utf8)[...])
+    var reader = CanonicalReader(canonical)
     guard let value = reader.value(), reader.rest.isEmpty else { return nil }
     self = value
   }
@@ -9,9 +9,18 @@ extension Value {
 
 /// Takes a canonical spelling apart from its start.
 private struct CanonicalReader {
+  /// How deep lists and maps may stand in each other; recipes and JSON stay far below.
+  static let depth = 64
+
   var rest: ArraySlice<UInt8>
+  private var depth = 0
+
+  init(_ text: some StringProtocol) { rest = Array(text.utf8)[...] }
 
   mutating func value() -> Value? {
+    guard depth < Self.depth else { return nil }
+    depth += 1
+    defer { depth -= 1 }
     if take("null") { return .null }
     if take("bool:true") { return .bool(true) }
     if take("bool:false") { return .bool(false) }
@@ -29,7 +38,9 @@ private struct CanonicalReader {
         guard let key = reader.counted(), reader.take("="), let value = reader.value() else { return nil }
         return Value.Entry(key: key, value: value)
       }
-      return entries.map(Value.map)
+      // A map has each key once, and not in two spellings of the same letters either.
+      guard let entries, Set(entries.map(\.key)).count == entries.count else { return nil }
+      return .map(entries)
     }
     return nil
   }

@@ -70,7 +70,7 @@ struct Invert: BatchedStage {
   }
 
   static func run(_ batch: [StageAction<Invert>]) throws {
-    let model = try batch[0].context.diffusionModel(batch[0].stage.model)
+    let model = try batch[0].context.network(batch[0].stage.model)
     let images = try batch.map { action in
       let image = try action.context.picture(action.stage.images)
       try requireSize(image.shape, of: model, action.context)

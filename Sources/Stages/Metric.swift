@@ -188,7 +188,7 @@ private struct Measuring {
   }
 
   /// The network at an input, which takes pictures as large as this one.
-  private func network<Content: NetworkContent>(_ input: Whole<Content>?, _ measure: Measure) throws -> Content.Role {
+  private func network<Content: NetworkContent>(_ input: Whole<Content>?, _ measure: Measure) throws -> Content.Loaded {
     let network = try context.network(try given(input, measure))
     if let network = network as? any PictureNetwork {
       try context.require(network, takes: image, for: measure.rawValue)

@@ -119,7 +119,7 @@ struct Sample: BatchedStage {
     _ context: any StageContext, shape: [Int]
   ) throws -> (any NoisePredictor, [any DiffusionModel]) {
     func fitting(_ input: Whole<DiffusionModels>) throws -> any DiffusionModel {
-      let model = try context.diffusionModel(input)
+      let model = try context.network(input)
       try requireSize(shape, of: model, context)
       return model
     }

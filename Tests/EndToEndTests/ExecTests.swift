@@ -297,12 +297,18 @@ struct ExecTests {
     #expect(
       try message { $0.replacing("\"kind\": \"train\"", with: "\"kind\": \"drain\"") }
         == "plan.json: stages 5: the kind 'drain' is of another version of diffusionclip: make the plan again\n")
+    let input = "{\"one\": {\"stage\": \"noisy\", \"port\": \"latents\", \"type\": \"latents\"}}"
     for (old, new) in [
       ("int:100", "string:2:no"), ("int:100", "int:100000"), ("\"port\": \"latents\"", "\"port\": \"images\""),
       ("\"mapping\": \"items images\"", "\"mapping\": \"items model\""), ("\"revision\": 1", "\"revision\": \"1\""),
       ("\"type\": \"latents\"", "\"type\": \"diffusion\""), ("\"text\": \"< 1\"", "\"text\": \"1\""),
-      ("\"name\": \"noisy\"", "\"name\": \"faces\""),
+      ("\"name\": \"noisy\"", "\"name\": \"faces\""), ("\"mapping\": \"items images\"", "\"mapping\": \"whole\""),
+      // No value lies that deep; weights add up to 1; names that Swift takes for one are one.
+      ("int:100", String(repeating: "list:[", count: 100_000)), (":3fe8000000000000\"", ":7ff8000000000000\""),
+      (":3fe8000000000000\"", ":3ff0000000000000\""), ("\"from\": 0", "\"from\": 1"),
+      ("\"latents\": {", "\"\u{e9}\": \(input), \"e\u{301}\": \(input), \"latents\": {"),
     ] {
+      #expect(text.contains(old), "\(old)")
       let errors = try message { $0.replacing(old, with: new) }
       #expect(
         errors.contains("is damaged: make it again with `plan --out`") || errors.contains("make the plan again"),

@@ -84,6 +84,14 @@ struct MixtureTests {
       errors.hasPrefix("r.yaml:7:38: error: the weights of 'models' of 'sample' sum to 0 and cannot be normalized\n"))
   }
 
+  /// Weights beyond what a number holds would all become 0.
+  @Test(arguments: ["{ base: 1.0e308, m: 1.0e308 }", "{ base: 1.0e308, m: 1.0e-5, base.model: -1.0e308 }"])
+  func tooLargeToNormalize(models: String) throws {
+    let errors = try folder.errors(stages: stages(models, ", normalize: true"))
+    #expect(errors.contains("error: the weights of 'models' of 'sample' sum to "), "\(errors)")
+    #expect(errors.contains(" and cannot be normalized\n"), "\(errors)")
+  }
+
   @Test func allThatIsWrong() throws {
     let errors = try folder.errors(stages: stages("{ base: a, bsae: b }"))
     #expect(

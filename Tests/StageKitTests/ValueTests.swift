@@ -40,4 +40,15 @@ struct ValueTests {
     #expect(Value.map(["\u{E9}": .null]) != .map(["e\u{301}": .null]))
     #expect(Value.string("a") == .string("a") && Value.string("a").hashValue == Value.string("a").hashValue)
   }
+
+  @Test func canonicalSpellingsAreTakenApart() {
+    for value in values { #expect(Value(canonical: value.canonical) == value) }
+    for text in [
+      "", "int:", "int:1.5", "bool:maybe", "list:[int:1", "list:[,]", "map:{1:a=int:1,1:a=int:2}",
+      "map:{2:\u{E9}=null,3:e\u{301}=null}", "string:9:short", "string:-1:", "null ",
+      String(repeating: "list:[", count: 100_000), String(repeating: "map:{0:=", count: 100_000),
+    ] {
+      #expect(Value(canonical: text) == nil, "\(text.prefix(40))")
+    }
+  }
 }

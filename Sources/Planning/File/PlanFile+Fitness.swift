@@ -23,7 +23,7 @@ extension Port {
       switch input {
       case .one: arity == .one || arity == .optional
       case .list(let members): arity.isList && !members.isEmpty
-      case .mixture(let mixture): arity == .mixture && mixture.segments.allSatisfy { !$0.weights.isEmpty }
+      case .mixture(let mixture): arity == .mixture && mixture.isWhole
       }
     return isOfItsArity && input.references.allSatisfy { types.contains($0.type) }
   }

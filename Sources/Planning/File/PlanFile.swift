@@ -71,21 +71,11 @@ extension PlannedStage {
 }
 
 extension Mapping {
-  fileprivate var text: String {
+  var text: String {
     switch self {
     case .whole: "whole"
     case .items(let port): "items \(port)"
     case .files(let parameter): "files \(parameter)"
-    }
-  }
-
-  init?(_ text: String) {
-    let words = text.split(separator: " ").map(String.init)
-    switch (words.first, words.count) {
-    case ("whole", 1): self = .whole
-    case ("items", 2): self = .items(of: words[1])
-    case ("files", 2): self = .files(of: words[1])
-    default: return nil
     }
   }
 }

@@ -21,9 +21,11 @@ struct PlanReader {
     return elements.enumerated().map { PlanReader(json: $1, place: "\(place): \(member) \($0 + 1)") }
   }
 
-  func members(_ member: String) throws -> [(name: String, part: PlanReader)] {
-    try wanted(json[member]?.members, member).map {
-      ($0.name, PlanReader(json: $0.value, place: "\(place): \($0.name)"))
+  /// What `read` makes of the members of an object, each name once.
+  func members<Read>(_ member: String, _ read: (PlanReader) throws -> Read) throws -> [String: Read] {
+    try wanted(json[member]?.members, member).reduce(into: [:]) { members, entry in
+      let part = PlanReader(json: entry.value, place: "\(place): \(entry.name)")
+      guard members.updateValue(try read(part), forKey: entry.name) == nil else { throw fail(member) }
     }
   }
 
@@ -82,17 +84,17 @@ struct PlanReader {
       kind.parameters.allSatisfy({ $0.presence == .optional || values[$0.name] != nil })
     else { throw fail("parameters") }
     let parameters = Parameters(values)
-    let inputs = Dictionary(uniqueKeysWithValues: try members("inputs").map { ($0.name, try $0.part.input()) })
+    let inputs = try members("inputs") { try $0.input() }
     let ports = Dictionary(uniqueKeysWithValues: kind.inputs.map { ($0.name, $0) })
-    let sources = Dictionary(uniqueKeysWithValues: try members("sources").map { ($0.name, try $0.part.source()) })
+    let sources = try members("sources") { try $0.source() }
     let expectations = try parts("expectations").map { try $0.expectation() }
     let draft = StageDraft(
       parameters, inputs: inputs, members: items.members, sources: sources, expectations: expectations)
     guard inputs.allSatisfy({ ports[$0.key]?.takes($0.value) ?? false }),
       kind.inputs.allSatisfy({ !$0.arity.isRequired || inputs[$0.name] != nil }), kind.check(draft).isEmpty
     else { throw fail("inputs") }
-    let mapping = try wanted(Mapping(try string("mapping")), "mapping")
-    guard mapping == kind.mapping || mapping == .whole, kind.pathParameters(in: parameters) == Set(sources.keys) else {
+    let mapping = kind.mapping(over: sources)
+    guard try string("mapping") == mapping.text, kind.pathParameters(in: parameters) == Set(sources.keys) else {
       throw fail("sources")
     }
     return PlannedStage(

@@ -4,9 +4,6 @@ import StageKit
 /// A mixture as it is written, checked as far as its numbers go: `{a: 0.4, b: 0.6}`, or
 /// `[{from: 300, mix: {a: 0.4, b: 0.6}}, {from: 0, mix: {b: 1}}]`.
 struct MixtureSyntax {
-  /// How far from 1 the weights of an honest mixture may add up to, by rounding.
-  static let tolerance = 1e-6
-
   struct Segment {
     let from: Int
     let weights: [(name: Name, weight: Double)]
@@ -82,15 +79,18 @@ struct MixtureSyntax {
       return (name: entry.key, weight: weight)
     }
     guard let normalize, problems.count == before else { return weights }
+    let tolerance = Mixture<OutputReference>.tolerance
     let sum = weights.reduce(0) { $0 + $1.weight }
     if normalize {
-      if abs(sum) <= Self.tolerance {
+      let normalized = weights.map { (name: $0.name, weight: $0.weight / sum) }
+      if abs(sum) <= tolerance || !normalized.allSatisfy(\.weight.isFinite) || !sum.isFinite {
         problems.report(
-          "the weights of \(subject) sum to 0 and cannot be normalized", at: node.location, notes: node.notes)
+          "the weights of \(subject) sum to \(abs(sum) <= tolerance ? 0 : sum) and cannot be normalized",
+          at: node.location, notes: node.notes)
       }
-      return weights.map { ($0.name, $0.weight / sum) }
+      return normalized
     }
-    if abs(sum - 1) > Self.tolerance {
+    if abs(sum - 1) > tolerance {
       problems.report(
         "the weights of \(subject) sum to \((sum * 1e6).rounded() / 1e6), not to 1", at: node.location,
         hint: "change a weight, or add 'normalize: true' to the stage", notes: node.notes)

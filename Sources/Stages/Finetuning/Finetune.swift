@@ -135,7 +135,7 @@ extension CLIPLoss.Form: Choice {}
 extension Finetune {
   private func tuneModel(_ context: any StageContext) throws {
     let (items, returnStep) = try trainingLatents(context)
-    let original = try context.diffusionModel(model)
+    let original = try context.network(model)
     let model = try original.copy()
     let change = try LowRankChange(to: model, adaptation, seed: seed)
     model.parameters.setRequiresGradient(change == nil)

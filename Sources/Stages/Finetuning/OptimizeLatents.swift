@@ -7,7 +7,7 @@ extension Finetune {
   /// The method `latent`: the model stays, each latent is optimized by itself.
   func optimizeLatents(_ context: any StageContext) throws {
     let (items, returnStep) = try trainingLatents(context)
-    let model = try context.diffusionModel(model)
+    let model = try context.network(model)
     for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
     let trajectory = Trajectory(
       ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps))

@@ -29,6 +29,12 @@ enum Model {
     return network
   }
 
+  /// The object of a network that is made of one.
+  static func only(_ objects: [Data], from source: String) throws -> Data {
+    guard objects.count == 1 else { throw InputError("\(source): expected one object, found \(objects.count)") }
+    return objects[0]
+  }
+
   /// A diffusion model, frozen: of one object, or of changes to the last, the latest one first.
   static func diffusion(_ objects: [Data], from source: String) throws -> any DiffusionModel {
     guard let base = objects.last else { throw InputError("\(source): there is no model") }
@@ -60,24 +66,15 @@ enum Model {
 
 extension StageContext {
   /// The frozen network at an input, of any architecture of its sort, decoded once per process.
-  func network<Content: NetworkContent>(_ input: Whole<Content>) throws -> Content.Role {
-    let item = input.artifact.items[0]
-    return try shared("\(Content.type) \(item.object)") {
-      Box(try Model.network(Content.family, read(item), from: input.name))
-    }.value
-  }
-
-  /// The frozen diffusion model at an input.
-  func diffusionModel(_ input: Whole<DiffusionModels>) throws -> any DiffusionModel {
+  func network<Content: NetworkContent>(_ input: Whole<Content>) throws -> Content.Loaded {
     let items = input.artifact.items
     let key = items.map(\.object.hex).joined(separator: " ")
-    return try shared("diffusion \(key)") { Box(try Model.diffusion(items.map(read), from: input.name)) }.value
+    return try shared("\(Content.type) \(key)") { Box(try Content.read(items.map(read), from: input.name)) }.value
   }
 
-  /// The frozen CLIP at an input, with its tokenizer.
-  func clip(_ input: Whole<CLIPs>, _ preprocessing: CLIP.Preprocessing = .official) throws -> CLIPModel {
-    let item = input.artifact.items[0]
-    let model = try shared("clip \(item.object)") { try Model.clip(read(item), from: input.name) }
+  /// The frozen CLIP at an input, that brings pictures to its size so.
+  func clip(_ input: Whole<CLIPs>, _ preprocessing: CLIP.Preprocessing) throws -> CLIPModel {
+    let model = try network(input)
     return try CLIPModel(model.network, model.tokenizer, preprocessing: preprocessing)
   }
 

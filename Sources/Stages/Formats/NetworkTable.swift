@@ -1,14 +1,19 @@
 import ArtifactStore
+import Diffusion
+import Foundation
 import Networks
 import StageKit
 
 /// One sort of network: all that differs between them, as far as recipes know networks. What `load` reads, `train` makes
 /// and `export` writes follows from ``NetworkTable``; so adding a sort is a type here and a line there.
 protocol NetworkContent: ArtifactContent {
-  /// What stages see of such a network, of whatever architecture.
   associatedtype Role
+  /// What stages see of such a network, of whatever architecture.
+  associatedtype Loaded = Role
   static var type: ArtifactType { get }
   static var family: NetworkFamily<Role> { get }
+  /// The network in an artifact's objects, frozen.
+  static func read(_ objects: [Data], from source: String) throws -> Loaded
   /// What `load` takes for it.
   static var help: String { get }
 
@@ -16,6 +21,12 @@ protocol NetworkContent: ArtifactContent {
   static func check(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue]
   /// What training one takes.
   static func task(_ stage: Train, _ pictures: Dataset, _ context: any StageContext) throws -> TrainingTask
+}
+
+extension NetworkContent where Loaded == Role {
+  static func read(_ objects: [Data], from source: String) throws -> Role {
+    try Model.network(family, Model.only(objects, from: source), from: source)
+  }
 }
 
 extension NetworkContent {
@@ -37,6 +48,9 @@ enum NetworkTable {
 enum DiffusionModels: NetworkContent {
   static let type = ArtifactType.diffusion
   static var family: NetworkFamily<any DiffusionModel> { .diffusion }
+  static func read(_ objects: [Data], from source: String) throws -> any DiffusionModel {
+    try Model.diffusion(objects, from: source)
+  }
   static let help = "The diffusion network's file or folder, as published or made by `train` and `finetune`."
 }
 
@@ -44,6 +58,9 @@ enum DiffusionModels: NetworkContent {
 enum CLIPs: NetworkContent {
   static let type = ArtifactType.clip
   static var family: NetworkFamily<CLIP> { .clip }
+  static func read(_ objects: [Data], from source: String) throws -> CLIPModel {
+    try Model.clip(Model.only(objects, from: source), from: source)
+  }
   static let help =
     "A CLIP: a folder with its weights and merges.txt (or OpenAI's vocabulary), or one file that holds both."
 }

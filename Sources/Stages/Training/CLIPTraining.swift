@@ -28,7 +28,7 @@ extension CLIPs {
   static func task(_ stage: Train, _ set: Dataset, _ context: any StageContext) throws -> TrainingTask {
     let captions = try set.columnNames.filter { $0 == "caption" || $0.hasPrefix("caption_") }.map(set.column)
     guard !captions.isEmpty else { throw InputError("the table has no column 'caption': CLIP learns from captions") }
-    let given = try stage.model.map { try context.clip(Whole<CLIPs>(name: $0.name, artifact: $0.artifact)) }
+    let given = try stage.model.map { try context.network(Whole<CLIPs>(name: $0.name, artifact: $0.artifact)) }
     let tokenizer =
       try given?.tokenizer
       ?? Tokenizer(merges: BPETrainer.merges(from: captions.flatMap { $0 }, count: stage.merges ?? 512))

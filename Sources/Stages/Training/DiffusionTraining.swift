@@ -67,8 +67,7 @@ extension DiffusionModels {
     let configuration = stage.unet.configuration(side: set.side)
     let network: any DiffusionModel
     if let given = stage.model {
-      let input = Whole<DiffusionModels>(name: given.name, artifact: given.artifact)
-      network = try context.diffusionModel(input).copy()
+      network = try context.network(Whole<DiffusionModels>(name: given.name, artifact: given.artifact)).copy()
     } else {
       // Without values it takes no memory, whatever its size.
       try requireHandled(DDPMUNet(configuration, .described))
