@@ -94,7 +94,9 @@ enum RecipeFolder {
         // A link to a folder is not followed: it may lead back.
         guard isDeep, (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == nil else { return [] }
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return [] }
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+          return []
+        }
         return try found(in: path, isDeep)
       }
   }

@@ -85,7 +85,8 @@ struct CheckTests {
       """)
     #expect(
       try repository.run("check", "recipe.yaml").errors.hasPrefix(
-        "recipe.yaml:7:78: error: 'metric' of stage 'scores': 'identity' needs the input 'identity'"), "without the optional input")
+        "recipe.yaml:7:78: error: 'metric' of stage 'scores': 'identity' needs the input 'identity'"),
+      "without the optional input")
     let text = try repository.text("recipe.yaml").replacing("measures: [identity]", with: "measures: [mae]")
     try repository.write(text, to: "recipe.yaml")
     #expect(try repository.run("check", "recipe.yaml").output == "library is in order: 3 stages, 2 outputs\n")

@@ -118,7 +118,7 @@ struct Expansion {
       }
     }
     // Nothing leads to an output that is not there.
-    for output in scope.file.document.outputs ?? [] 
+    for output in scope.file.document.outputs ?? []
     where number == 0 && isToBeRun || !scopes[number].isAbsent(output.value) {
       scopes[number].add(output: output.key.text, link: links.count)
       links.append(
