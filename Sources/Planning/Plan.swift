@@ -18,6 +18,8 @@ public struct Plan: Sendable {
   public let parameters: OrderedDictionary<String, Value>
   /// Those of the parameters that `--set` replaced.
   public let overlays: [String: Value]
+  /// The name of the recipe's profile that gave values; nil for none.
+  public let profile: String?
   /// Every stage behind the stages that it depends on; independent stages in the recipe's order.
   public let stages: [PlannedStage]
   /// What the recipe is for: as `outputs` lists it, or else the first output of every stage that no other uses.
@@ -26,7 +28,8 @@ public struct Plan: Sendable {
 
   public init(
     recipe: String, description: String? = nil, file: String, source: Digest? = nil,
-    parameters: OrderedDictionary<String, Value> = [:], overlays: [String: Value] = [:], stages: [PlannedStage],
+    parameters: OrderedDictionary<String, Value> = [:], overlays: [String: Value] = [:], profile: String? = nil,
+    stages: [PlannedStage],
     outputs: [OutputReference]
   ) {
     self.recipe = recipe
@@ -34,6 +37,7 @@ public struct Plan: Sendable {
     self.file = file
     self.parameters = parameters
     self.overlays = overlays
+    self.profile = profile
     self.stages = stages
     self.outputs = outputs
     self.source = source

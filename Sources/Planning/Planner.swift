@@ -60,6 +60,7 @@ public enum Planner {
     return Plan(
       recipe: document.name, description: document.description, file: root.file.path,
       source: Digest(of: source.text), parameters: root.parameters.values, overlays: root.parameters.overlays,
+      profile: profile,
       stages: graph.stages.filter { stage in !expansion.standIns.contains { $0.name == stage.kind.name } },
       outputs: graph.outputs)
   }

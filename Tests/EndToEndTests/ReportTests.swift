@@ -32,4 +32,33 @@ struct ReportTests {
       #expect(seen.contains("<h2>\(section)</h2>"))
     }
   }
+
+  /// Names at pictures, which a click enlarges; what stands out by each measure; what was set; curves of a sweep together.
+  @Test func whatItTells() throws {
+    let repository = try Repository(
+      """
+      recipe: telling
+      params: { lr: { sweep: [1.0e-3, 3.0e-3] }, who: 7 }
+      profiles: { small: { who: 8 } }
+      stages:
+        people: { synthesize: { count: 8, size: 16 } }
+        others: { synthesize: { count: 8, size: 16, seed: "${who}" } }
+        scores: { metric: { images: people, reference: others, measures: [mae] } }
+        model:
+          train: { network: diffusion, images: people, steps: 120, batch_size: 2, warmup_steps: 60, channels: 8,
+                   multipliers: [1, 2], attention: [8], groups: 4, learning_rate: "${lr}" }
+      outputs: [people, scores, model.losses]
+      """)
+    let outcome = try repository.run("run", "recipe.yaml", "--profile", "small", "--set", "who=9")
+    try #require(outcome.status == 0, "\(outcome)")
+    let report = try repository.text("runs/telling/report.html")
+    #expect(report.contains("<figcaption>portrait-3</figcaption>"))
+    #expect(report.contains("<figcaption>people · who=9</figcaption>"))
+    #expect(report.contains("profile <b>small</b>") && report.contains("<b>who=9</b>"))
+    #expect(report.contains("<h2>What stands out</h2>") && report.contains("<b>mae</b>"))
+    #expect(report.components(separatedBy: "<label class=\"zoom\">").count == 8 + 6 + 1)
+    #expect(report.contains("<h3>model.losses: loss</h3>"))
+    #expect(report.contains(">lr=0.001</text>") && report.contains(">lr=0.003</text>"))
+    #expect(try repository.json("runs/telling/run.json")["profile"] == "small")
+  }
 }

@@ -121,6 +121,6 @@ extension Plan {
     }
     return Plan(
       recipe: recipe, description: description, file: file, source: source, parameters: parameters, overlays: overlays,
-      stages: needed, outputs: (kept + ends).uniqued)
+      profile: profile, stages: needed, outputs: (kept + ends).uniqued)
   }
 }

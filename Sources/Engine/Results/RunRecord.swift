@@ -135,6 +135,7 @@ package struct RunRecord: Sendable {
       "file": .string(plan.fileInRepository),
       "params": .object(plan.parameters.map { JSON.Member($0.key, $0.value.json) }),
       "overlays": .object(plan.overlays.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
+      "profile": .optional(plan.profile),
       "files": .array(files.map(JSON.string)),
       "earlier_files": .array(earlierFiles.map(JSON.string)),
       "digests": .object(digests.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .string($0.value)) }),

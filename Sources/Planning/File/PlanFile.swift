@@ -36,6 +36,7 @@ public struct PlanFile: Sendable {
       "source": .optional(plan.source?.hex),
       "parameters": .array(plan.parameters.map { named($0.key, $0.value) }),
       "overlays": .array(plan.overlays.sorted { precedes($0.key, $1.key) }.map { named($0.key, $0.value) }),
+      "profile": .optional(plan.profile),
       "stages": .array(plan.stages.map(\.json)),
       "outputs": .array(plan.outputs.map(\.json)),
     ]

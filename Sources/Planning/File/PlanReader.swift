@@ -68,8 +68,8 @@ struct PlanReader {
     return Plan(
       recipe: try string("recipe"), description: json["description"]?.string, file: try string("file"),
       source: json["source"]?.string.flatMap { Digest(hex: $0) }, parameters: try values("parameters"),
-      overlays: Dictionary(uniqueKeysWithValues: try values("overlays").map { ($0.key, $0.value) }), stages: stages,
-      outputs: outputs)
+      overlays: Dictionary(uniqueKeysWithValues: try values("overlays").map { ($0.key, $0.value) }),
+      profile: json["profile"]?.string, stages: stages, outputs: outputs)
   }
 
   /// A stage that its kind could have been given in a recipe.

@@ -25,6 +25,14 @@ enum HTML {
   /// A picture that is part of the page.
   static func picture(_ png: Data, label: String) -> String { image(png, "png", label: label) }
 
+  /// A photograph that is part of the page.
+  static func photograph(_ jpeg: Data, label: String) -> String { image(jpeg, "jpeg", label: label) }
+
+  /// A picture that fills the window after a click on it, or the space bar, until the next.
+  static func enlargeable(_ picture: String) -> String {
+    "<label class=\"zoom\"><input type=\"checkbox\" aria-label=\"enlarge\">\(picture)</label>"
+  }
+
   /// A drawing that is part of the page: as an image it is but looked at, whatever scripts and styles it has.
   static func drawing(_ svg: Data, label: String) -> String { image(svg, "svg+xml", label: label) }
 

@@ -14,7 +14,18 @@ extension Report {
     figure { margin: 0 0 1.6rem }
     figure img { max-width: 100%; border-radius: 4px; margin: 0 6px 6px 0; vertical-align: top }
     figure.figure img { width: auto; image-rendering: auto }
-    figure.figure > img, .plot > svg { display: block; max-width: 100%; height: auto; border-radius: 4px }
+    figure.figure img, .plot > svg { display: block; max-width: 100%; height: auto; border-radius: 4px }
+    .item { display: inline-block; margin: 0 10px 10px 0; vertical-align: top; text-align: center; max-width: 100% }
+    .item img { margin: 0 }
+    .item figcaption { margin-top: .1rem; font-size: .78rem; max-width: 9rem; overflow-wrap: anywhere }
+    td .item { max-width: none }
+    td .item figcaption { white-space: normal }
+    .zoom input { position: absolute; opacity: 0 }
+    .zoom img { cursor: zoom-in }
+    .zoom input:focus-visible + img { outline: 3px solid var(--cached); outline-offset: 2px }
+    .zoom input:checked + img { position: fixed; inset: 0; width: 100vw; height: 100vh; max-width: none; margin: 0;
+      object-fit: contain; background: rgb(0 0 0 / .88); z-index: 2; cursor: zoom-out; border-radius: 0 }
+    .images .zoom input:checked + img, td .zoom input:checked + img { image-rendering: pixelated }
     figcaption { color: var(--soft); font-size: .87rem; margin-top: .3rem }
     .scroll { overflow-x: auto }
     table { border-collapse: collapse; margin: .3rem 0 1rem; font-variant-numeric: tabular-nums }
@@ -36,6 +47,8 @@ extension Report {
     .node.ran rect { stroke: var(--ran) }
     .node.failed rect { stroke: var(--bad) }
     .node.missing rect { stroke: var(--soft); stroke-dasharray: 4 }
+    @media (max-width: 36rem) { body { padding: 1.4rem .9rem 3rem } h1 { font-size: 1.5rem; overflow-wrap: anywhere }
+      pre { padding: .7rem; font-size: 12px } th, td { padding-right: .7rem } }
     .node .name { font-weight: 600; fill: var(--ink); font-size: 13px }
     """
 }

@@ -3,6 +3,7 @@ import Engine
 import Escaping
 import Foundation
 import Imaging
+import OrderedCollections
 import Planning
 import RecipeSyntax
 import StageKit
@@ -27,6 +28,7 @@ package struct Report {
         ("Results", try pictures),
         ("Expectations", expectations),
         ("Numbers", try numbers),
+        ("What stands out", try extremes),
         ("Curves", try curves),
         ("How it was made", graph),
         ("Stages", timings),
@@ -60,32 +62,9 @@ package struct Report {
     if record.state != .done { facts.insert("<b class=\"failed\">\(record.state.rawValue)</b>", at: 0) }
     if !record.expectations.isEmpty { facts.insert("\(held) of \(record.expectations.count) expectations held", at: 0) }
     let description = plan.description.map { "<p>\(Escape.markup($0))</p>" } ?? ""
+    if let profile = plan.profile { facts.append("profile <b>\(Escape.markup(profile))</b>") }
+    facts += changes.map { "<b>\(Escape.markup($0))</b>" }
     return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
-  }
-
-  /// Figures in full, as text and lines where they are that, the first pictures of image sets, and where pages are.
-  private var pictures: String {
-    get throws {
-      let most = 24
-      return try record.shownOutputs.compactMap { name, artifact -> String? in
-        if artifact.type == .page {
-          return try record.exporter.files(of: artifact, called: name).map { HTML.link(toFile: $0.path) }.joined()
-        }
-        guard artifact.type == .figure || artifact.type == .images else { return nil }
-        if artifact.type == .figure, let item = artifact[Artifact.svg] {
-          let drawing = HTML.drawing(try record.run.store.read(item.object), label: name)
-          return "<figure class=\"figure\">\(drawing)<figcaption>\(Escape.markup(name))</figcaption></figure>\n"
-        }
-        let images = try artifact.items.prefix(most).compactMap { item in
-          try record.exporter.picture(item, type: artifact.type).map {
-            HTML.picture($0, label: item.name.isEmpty ? name : item.name)
-          }
-        }
-        let more = artifact.items.count > most ? " (\(most) of \(artifact.items.count))" : ""
-        return "<figure class=\"\(artifact.type.rawValue)\">\(images.joined())"
-          + "<figcaption>\(Escape.markup(name))\(more)</figcaption></figure>\n"
-      }.joined()
-    }
   }
 
   private var expectations: String {
@@ -109,7 +88,7 @@ package struct Report {
           guard let measured = try Measurements(of: artifact, stage: name, in: record.run.store) else { return "" }
           return "<h3>\(Escape.markup(name))</h3>" + Self.table(of: measured)
         case .table:
-          guard let table = try csv(artifact), LinePlot(losses: table) == nil else { return "" }
+          guard let table = try csv(artifact), !LossPlots.areLosses(table) else { return "" }
           return "<h3>\(Escape.markup(name))</h3>" + Self.table(of: table)
         default: return ""
         }
@@ -140,15 +119,22 @@ package struct Report {
       classes: [""] + measured.measures.map { _ in "number" })
   }
 
-  /// The curves of every table of the run that has some, whether an output or not.
+  /// The curves of every table of losses, whether an output or not; those that a sweep made in one plot.
   private var curves: String {
     get throws {
-      try record.madeArtifacts.map { reference, artifact in
-        guard artifact.type == .table, let plot = try csv(artifact).flatMap(LinePlot.init(losses:)) else {
-          return ""
+      var groups: OrderedDictionary<String, [(label: String, table: CSV)]> = [:]
+      for (reference, artifact) in record.madeArtifacts where artifact.type == .table {
+        guard let stage = plan[reference.stage], let table = try csv(artifact), LossPlots.areLosses(table) else {
+          continue
         }
-        let svg = try plot.drawing().svg()
-        return "<h3>\(Escape.markup(plan.name(of: reference)))</h3>\n<div class=\"plot\">\(svg)</div>\n"
+        let port = stage.outputs.first?.name == reference.port ? "" : ".\(reference.port)"
+        groups[stage.name + port, default: []].append((stage.axes.map(\.description).joined(separator: ", "), table))
+      }
+      return try groups.flatMap { name, tables in
+        try LossPlots(tables).plots.map { title, plot in
+          let heading = title.isEmpty ? name : "\(name): \(title)"
+          return "<h3>\(Escape.markup(heading))</h3>\n<div class=\"plot\">\(try plot.drawing().svg())</div>\n"
+        }
       }.joined()
     }
   }
@@ -187,9 +173,7 @@ package struct Report {
     // A plan says where the recipe is, which may be any file: only what it was made from is shown.
     let file = try? SourceText.read(plan.file).text
     let text = file.flatMap { Digest(of: $0) == plan.source ? $0 : nil } ?? ""
-    let overlays = plan.overlays.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }.joined(separator: ", ")
-    let changes = overlays.isEmpty ? "" : "<p>Set for this run: <code>\(Escape.markup(overlays))</code></p>"
-    return "\(changes)<pre>\(Escape.markup(text))</pre>"
+    return "<pre>\(Escape.markup(text))</pre>"
   }
 
   private var provenance: String {
