@@ -14,6 +14,8 @@ public struct Plan: Sendable {
   public let file: String
   /// The digest of the text that was read there; nil where that is not known.
   public let source: Digest?
+  /// The recipe as it was read, and those that it uses; none where that is not known.
+  package let texts: [SourceText]
   /// The recipe's parameters with their effective values, in the recipe's order; a swept one is a map `{sweep: […]}`.
   public let parameters: OrderedDictionary<String, Value>
   /// Those of the parameters that `--set` replaced.
@@ -25,7 +27,7 @@ public struct Plan: Sendable {
   private let places: [String: Int]
 
   public init(
-    recipe: String, description: String? = nil, file: String, source: Digest? = nil,
+    recipe: String, description: String? = nil, file: String, source: Digest? = nil, texts: [SourceText] = [],
     parameters: OrderedDictionary<String, Value> = [:], overlays: [String: Value] = [:], stages: [PlannedStage],
     outputs: [OutputReference]
   ) {
@@ -37,6 +39,7 @@ public struct Plan: Sendable {
     self.stages = stages
     self.outputs = outputs
     self.source = source
+    self.texts = texts
     places = Dictionary(stages.enumerated().map { ($1.id, $0) }) { first, _ in first }
   }
 

@@ -5,6 +5,7 @@ import Foundation
 import Planning
 import RemoteCache
 import Reporting
+import Runs
 import StageKit
 
 struct RunCommand: AsyncParsableCommand {
@@ -55,7 +56,10 @@ struct RunCommand: AsyncParsableCommand {
     help: ArgumentHelp("Execute this stage although it is cached; may be given several times.", valueName: "stage"))
   var force: [String] = []
 
+  @OptionGroup var labeling: LabelOptions
+
   func validate() throws {
+    _ = try labeling.labels()
     try require(jobs, in: 1...1024, "--jobs")
     try require(memory, in: 1...1_000_000_000, "--memory")
     _ = try cache.settings(mode: cacheMode, trust: fetching.cacheTrust)
@@ -109,6 +113,6 @@ struct RunCommand: AsyncParsableCommand {
       of: plan, in: try store.open(for: plan, interruption: interruption), folder: results.runs,
       environment: environment,
       options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced), only: only),
-      formats: Program.formats, cache: cache)
+      labels: try labeling.labels(), formats: Program.formats, cache: cache)
   }
 }

@@ -16,7 +16,7 @@ struct ReportTests {
 
   @Test(.enabled(if: Browser.isThere, Browser.absence)) func everythingInItIsShown() throws {
     let repository = try WholeRecipe.finishedCopy()
-    let report = try repository.text("runs/whole/report.html")
+    let report = try repository.text("\(repository.latest("whole"))/report.html")
     #expect(!report.contains("src=\"http") && !report.contains("href=\"http") && !report.contains("url("))
     let watched = report.replacing("<style>", with: "<script>\(Self.watch)</script><style>", maxReplacements: 1)
     try repository.write(Browser.page(watched, allowing: Self.watch), to: "seen.html")

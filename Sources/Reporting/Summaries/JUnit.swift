@@ -25,7 +25,7 @@ public struct JUnit: Sendable {
     var xml = "<testsuite name=\(quoted(recipe)) tests=\"\(count)\" failures=\"\(failed)\" "
     xml += "errors=\"\(errors.count)\" skipped=\"\(outcome.skipped.count)\" time=\"\(outcome.seconds)\">\n"
     for result in results {
-      let name = "\(result.expectation.measure) \(result.expectation.text)"
+      let name = "\(result.expectation.measure) \(result.expectation.written)"
       xml += "  <testcase classname=\(quoted("\(recipe).\(result.stage)")) name=\(quoted(name))"
       xml += result.issue.map { "><failure message=\(quoted($0))/></testcase>\n" } ?? "/>\n"
     }
