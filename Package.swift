@@ -34,8 +34,8 @@ let package = Package(
     .executableTarget(
       name: "diffusionclip",
       dependencies: [
-        "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Stages", "Planning", "StageKit", "RecipeSyntax",
-        "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
+        "Serving", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages", "Planning", "StageKit",
+        "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
       ],
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
@@ -47,9 +47,12 @@ let package = Package(
           ], .when(platforms: [.linux]))
       ]),
     module(
+      "Serving", ["Reporting", "Engine", "Runs", "StageKit", "ArtifactStore", "JSONSyntax", "Escaping"],
+      resources: ["css", "html", "js"].map { .embedInCode("page.\($0)") }),
+    module(
       "Reporting",
       [
-        "Cluster", "Costing", "RemoteCache", "Engine", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore",
+        "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore",
         "JSONSyntax", "Imaging", "Escaping", collections,
       ]),
     module(
@@ -63,9 +66,13 @@ let package = Package(
     module(
       "Engine",
       [
-        "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Transfers", "FileSystem", "Escaping",
+        "Runs", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Transfers", "FileSystem",
+        "Escaping",
         collections,
       ]),
+    module(
+      "Runs",
+      ["Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Hashing", "Escaping", collections]),
     module(
       "Stages",
       [
@@ -106,7 +113,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
       name: "EngineTestSupport",
-      dependencies: ["Reporting", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"],
+      dependencies: ["Reporting", "Engine", "Runs", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"],
       path: "Tests/EngineTestSupport", swiftSettings: strict),
     tests("Escaping", ["ArtifactStore", "JSONSyntax", "TestSupport"]),
     tests("Tensors", ["Kernels", "TestSupport"]),
@@ -132,13 +139,14 @@ let package = Package(
       ]),
     tests(
       "Engine",
-      ["EngineTestSupport", "RemoteCache", "Reporting", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"]),
+      ["EngineTestSupport", "RemoteCache", "Reporting", "Runs", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"]),
     tests(
       "RemoteCache",
       [
         "EngineTestSupport", "Reporting", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax",
         "TestSupport",
       ]),
+    tests("Runs", ["EngineTestSupport", "Engine", "StageKit", "ArtifactStore", "JSONSyntax"]),
     tests("Costing", ["EngineTestSupport", "Engine", "Planning", "ArtifactStore"]),
     tests("Cluster", ["EngineTestSupport", "Costing", "Engine", "Planning", "ArtifactStore", "Escaping"]),
     tests("Reporting", ["EngineTestSupport", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"]),

@@ -128,12 +128,15 @@ package enum Files {
   // MARK: Writing
 
   /// Makes a new file and waits until its bytes are on the disk.
-  package static func create(_ place: Place, _ data: Data, mode: mode_t = 0o666) throws(StoreError) {
+  /// - Parameter isDurable: whether to wait.
+  package static func create(
+    _ place: Place, _ data: Data, mode: mode_t = 0o666, isDurable: Bool = true
+  ) throws(StoreError) {
     let isDone: Void? = try place.reach { (folder, name) throws(StoreError) in
       let file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
       guard file >= 0 else { throw .last("write", place.path) }
       defer { close(file) }
-      guard OutputFile.write(data, to: file), fsync(file) == 0 else {
+      guard OutputFile.write(data, to: file), !isDurable || fsync(file) == 0 else {
         let error = StoreError.last("write", place.path)
         unlinkat(folder, name, 0)
         throw error
@@ -287,11 +290,15 @@ package enum Files {
   }
 
   /// Replaces a file by `data` in one step. What a crash of the machine leaves is either of the two.
-  /// - Parameter mode: what it may be at most; the process's mask takes from that.
-  package static func replace(_ place: Place, with data: Data, mode: mode_t = 0o666) throws(StoreError) {
+  /// - Parameters:
+  ///   - mode: what it may be at most; the process's mask takes from that.
+  ///   - isDurable: whether that holds: what can be told or made again need not be waited for.
+  package static func replace(
+    _ place: Place, with data: Data, mode: mode_t = 0o666, isDurable: Bool = true
+  ) throws(StoreError) {
     let suffix = ".\(getpid())-\(UInt32.random(in: 0 ... .max)).tmp"
     let draft = place.suffixed(suffix)
-    try create(draft, data, mode: mode)
+    try create(draft, data, mode: mode, isDurable: isDurable)
     do throws(StoreError) { try move(draft, to: place) } catch {
       try? remove(draft)
       throw error

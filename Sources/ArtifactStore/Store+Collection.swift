@@ -97,13 +97,17 @@ extension Store {
   }
 
   /// Removes what nothing needs: neither the latest runs of a recipe that is still there, nor a run within the grace
-  /// period. Whole runs, others, and what `exec` did of one plan each, are counted by themselves. Nothing younger than the grace period is removed. The store
+  /// period, nor a run whose keys are given. Whole runs, others, and what `exec` did of one plan each, are counted by themselves. Nothing younger than the grace period is removed. The store
   /// must have been opened for oneself alone.
   /// - Parameters:
-  ///   - count: how many of the latest runs of each recipe to keep.
+  ///   - count: how many of the latest whole runs of each recipe to keep.
+  ///   - others: how many of those that failed or made only a part; nil for as many.
+  ///   - keys: of actions whose results are kept in any case.
   ///   - grace: seconds.
   ///   - isDry: whether only to say what would be removed.
-  public func collect(keeping count: Int, grace: Double, isDry: Bool) throws(StoreError) -> Garbage {
+  public func collect(
+    keeping count: Int, others: Int? = nil, keys: Set<Digest> = [], grace: Double, isDry: Bool
+  ) throws(StoreError) -> Garbage {
     precondition(mode == .alone, "another run might be using what is removed")
     let deadline = Self.nanoseconds(Date.now.timeIntervalSince1970 - grace)
     var garbage = Garbage()
@@ -117,14 +121,15 @@ extension Store {
       if !isDry { try leftover.remove() }
     }
 
-    var neededKeys: Set<Digest> = []
+    var neededKeys = keys
     var seen: [RunGroup: Int] = [:]
     var neededPlans: Set<String> = []
     for (place, plan, run) in try collectableRuns() {
       let group = RunGroup(recipe: run.recipe, isWhole: run.isWhole, isPlan: plan != nil)
       seen[group, default: 0] += 1
+      let most = run.isWhole ? count : others ?? count
       let isRecent = Self.nanoseconds(run.date) >= deadline
-      if isRecent || (seen[group, default: 0] <= count && isThere(run.recipe)) {
+      if isRecent || (seen[group, default: 0] <= most && isThere(run.recipe)) {
         neededKeys.formUnion(run.keys)
         if let plan { neededPlans.insert(plan) }
       } else if plan != nil {

@@ -23,6 +23,13 @@ extension JSON {
     var parser = Parser(bytes: [UInt8](data))
     return try parser.member(name)
   }
+
+  /// The members of the object that `data` holds up to the one called `name`, without a look at that and what follows.
+  /// - Throws: ``SyntaxError``.
+  public static func members(of data: Data, before name: String) throws(SyntaxError) -> [JSON.Member] {
+    var parser = Parser(bytes: [UInt8](data))
+    return try parser.members(before: name)
+  }
 }
 
 /// A member's name, which is the same as another one only byte by byte.
@@ -64,6 +71,25 @@ private struct Parser {
       skipValue()
     } while take(",")
     return nil
+  }
+
+  mutating func members(before end: String) throws(JSON.SyntaxError) -> [JSON.Member] {
+    skipSpace()
+    guard take("{") else { throw error("'{'") }
+    var members: [JSON.Member] = []
+    repeat {
+      skipSpace()
+      if members.isEmpty, next == UInt8(ascii: "}") { return [] }
+      guard next == UInt8(ascii: "\"") else { throw error("a member's name") }
+      let name = try string()
+      skipSpace()
+      guard take(":") else { throw error("':'") }
+      if name.isSame(as: end) { return members }
+      members.append(.init(name, try value(depth: 1)))
+      skipSpace()
+    } while take(",")
+    guard take("}") else { throw error("',' or '}'") }
+    return members
   }
 
   /// Goes to the comma or bracket behind a value, or to the end.

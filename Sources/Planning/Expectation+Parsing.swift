@@ -9,7 +9,8 @@ extension Expectation {
         "'\(key.text)' is not the name of a measure", at: key.location, hint: "such names are s_dir, or s_dir.min_step")
       return nil
     }
-    guard let text = node.scalar?.text, let comparison = Comparison(text) else {
+    // What a baseline's number is shows once the stage has its place.
+    guard let text = node.scalar?.text, let comparison = Comparison(text) ?? Comparison(text, baseline: 0) else {
       problems.report(
         "the expectation of '\(key.text)' must be a comparison, not \(node.summary)", at: node.location,
         suggestion: node.scalar.flatMap { Comparison.meant(by: $0.text) },
@@ -24,33 +25,51 @@ extension Expectation {
 
 extension Expectation.Comparison {
   /// `> 0.15`, `>= 0.15`, `< 0.2`, `<= 0.2`, `== 1`, `0.1..0.2`, `0.15 ± 0.01` or `0.15 +- 0.01`; nil for other texts.
-  package init?(_ text: String) {
+  /// - Parameter baseline: what `baseline`, `baseline + 0.01` or `baseline - 0.01` in the place of a number stand for.
+  package init?(_ text: String, baseline: Double? = nil) {
     // Two letters before one, so that `>=` is not taken for `>`.
     let operators: [(String, @Sendable (Double) -> Self)] = [
       (">=", Self.atLeast), ("<=", Self.atMost), ("==", Self.equal), (">", Self.greater), ("<", Self.less),
     ]
     let text = Array(text.trimmed.utf8)
     for (sign, make) in operators where text.starts(with: sign.utf8) {
-      guard let number = Self.number(text.dropFirst(sign.utf8.count)) else { return nil }
+      guard let number = Self.number(text.dropFirst(sign.utf8.count), baseline) else { return nil }
       self = make(number)
       return
     }
-    if let (low, high) = Self.numbers(text, around: "..") {
+    if let (low, high) = Self.numbers(text, around: "..", baseline) {
       guard low <= high else { return nil }
       self = .within(low...high)
       return
     }
-    guard let (target, tolerance) = Self.numbers(text, around: "±") ?? Self.numbers(text, around: "+-"), tolerance >= 0
+    guard
+      let (target, tolerance) = Self.numbers(text, around: "±", baseline) ?? Self.numbers(text, around: "+-", baseline),
+      tolerance >= 0
     else { return nil }
     self = .near(target, tolerance: tolerance)
   }
 
   /// The numbers on both sides of the only place of `sign`.
-  private static func numbers(_ text: [UInt8], around sign: String) -> (Double, Double)? {
-    guard let place = text.firstRange(of: Array(sign.utf8)), let first = number(text[..<place.lowerBound]),
-      let second = number(text[place.upperBound...])
+  private static func numbers(_ text: [UInt8], around sign: String, _ baseline: Double?) -> (Double, Double)? {
+    guard let place = text.firstRange(of: Array(sign.utf8)), let first = number(text[..<place.lowerBound], baseline),
+      let second = number(text[place.upperBound...], baseline)
     else { return nil }
     return (first, second)
+  }
+
+  /// A number, or `baseline` with or without one that is added to it or taken from it.
+  private static func number(_ bytes: some Collection<UInt8>, _ baseline: Double?) -> Double? {
+    let text = String(decoding: bytes, as: UTF8.self).trimmed
+    let word = "baseline"
+    guard let baseline, text.utf8.starts(with: word.utf8) else { return number(bytes) }
+    let rest = String(decoding: text.utf8.dropFirst(word.utf8.count), as: UTF8.self).trimmed
+    guard let sign = rest.utf8.first else { return baseline }
+    guard let step = number(rest.utf8.dropFirst()), step >= 0 else { return nil }
+    switch sign {
+    case UInt8(ascii: "+"): return baseline + step
+    case UInt8(ascii: "-"): return baseline - step
+    default: return nil
+    }
   }
 
   /// A finite decimal number, spaces around it aside: as in YAML, but with a digit on both sides of the point, so that

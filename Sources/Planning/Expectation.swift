@@ -1,4 +1,5 @@
 import RecipeSyntax
+import StageKit
 
 /// What a recipe demands of a measure: `expect: {s_dir: "> 0.15"}`.
 public struct Expectation: Sendable, Hashable {
@@ -18,24 +19,51 @@ public struct Expectation: Sendable, Hashable {
     ("> 0.15", "above"), (">= 0.15", "at least"), ("< 0.2", "below"), ("<= 0.2", "at most"), ("== 1", "the same"),
     ("0.1..0.2", "between the two, bounds included"), ("0.15 ± 0.01", "within that distance; +- means ±"),
   ]
+  /// How a number of the baseline stands in any of them.
+  package static let baselineForm = (
+    text: ">= baseline - 0.01", meaning: "against the stage's number in RECIPE.baseline.json beside the recipe"
+  )
 
   /// A dotted name, as the stage's metrics call it: `s_dir`, `s_dir.min_step`.
   public let measure: String
   public let comparison: Comparison
   /// As the recipe writes it.
-  public let text: String
+  package let written: String
+  /// What `baseline` in it stands for.
+  package let baseline: Double?
   public let location: SourceLocation
 
-  public init(measure: String, comparison: Comparison, text: String, location: SourceLocation) {
+  public init(
+    measure: String, comparison: Comparison, text: String, location: SourceLocation, baseline: Double? = nil
+  ) {
     self.measure = measure
     self.comparison = comparison
-    self.text = text
+    written = text
     self.location = location
+    self.baseline = baseline
+  }
+
+  /// As the recipe writes it, with the baseline's number behind it.
+  public var text: String { written + (baseline.map { " (baseline \(CSV.cell($0)))" } ?? "") }
+
+  /// Whether it says `baseline`, which no number stands for yet.
+  var needsBaseline: Bool { baseline == nil && Comparison(written) == nil }
+
+  /// The same with a number for `baseline`.
+  func applying(_ baseline: Double) -> Expectation? {
+    Comparison(written, baseline: baseline).map {
+      Expectation(measure: measure, comparison: $0, text: written, location: location, baseline: baseline)
+    }
   }
 
   /// Whether a measured value meets the expectation; a value that is not a number meets none.
+  public func holds(_ value: Double) -> Bool { comparison.holds(value) }
+}
+
+extension Expectation.Comparison {
+  /// Whether a value meets it; one that is not a number meets none.
   public func holds(_ value: Double) -> Bool {
-    switch comparison {
+    switch self {
     case .greater(let bound): value > bound
     case .atLeast(let bound): value >= bound
     case .less(let bound): value < bound

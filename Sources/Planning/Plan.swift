@@ -14,6 +14,8 @@ public struct Plan: Sendable {
   public let file: String
   /// The digest of the text that was read there; nil where that is not known.
   public let source: Digest?
+  /// The recipe as it was read, and those that it uses; none where that is not known.
+  package let texts: [SourceText]
   /// The recipe's parameters with their effective values, in the recipe's order; a swept one is a map `{sweep: […]}`.
   public let parameters: OrderedDictionary<String, Value>
   /// Those of the parameters that `--set` replaced.
@@ -27,7 +29,7 @@ public struct Plan: Sendable {
   private let places: [String: Int]
 
   public init(
-    recipe: String, description: String? = nil, file: String, source: Digest? = nil,
+    recipe: String, description: String? = nil, file: String, source: Digest? = nil, texts: [SourceText] = [],
     parameters: OrderedDictionary<String, Value> = [:], overlays: [String: Value] = [:], profile: String? = nil,
     stages: [PlannedStage],
     outputs: [OutputReference]
@@ -41,6 +43,7 @@ public struct Plan: Sendable {
     self.stages = stages
     self.outputs = outputs
     self.source = source
+    self.texts = texts
     places = Dictionary(stages.enumerated().map { ($1.id, $0) }) { first, _ in first }
   }
 
@@ -94,6 +97,11 @@ public final class PlannedStage: Sendable {
     self.outputs = outputs
     self.location = location
     preimage = ActionPreimage.common(kind, parameters)
+  }
+
+  /// The ids of the stages that it takes something from, each once, in the order of the inputs.
+  public var predecessors: [String] {
+    kind.inputs.compactMap { inputs[$0.name] }.flatMap { $0.references.map(\.stage) }.uniqued
   }
 
   /// Every reference at its inputs.

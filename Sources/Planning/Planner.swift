@@ -59,8 +59,8 @@ public enum Planner {
     let document = root.file.document
     return Plan(
       recipe: document.name, description: document.description, file: root.file.path,
-      source: Digest(of: source.text), parameters: root.parameters.values, overlays: root.parameters.overlays,
-      profile: profile,
+      source: Digest(of: source.text), texts: expansion.recipes, parameters: root.parameters.values,
+      overlays: root.parameters.overlays, profile: profile,
       stages: graph.stages.filter { stage in !expansion.standIns.contains { $0.name == stage.kind.name } },
       outputs: graph.outputs)
   }
@@ -79,9 +79,11 @@ private struct Graph {
     guard Self.settle(sorted.order, &resolver, repeated, &expansion) else { return }
     var drafts: [Draft] = []
     var known = KnownItems()
+    var baseline = BaselineFile(ofRecipe: expansion.scopes.first?.file.path ?? "")
     for number in sorted.order where number < repeated.count && !expansion.problems.isFull {
       var found = Problems()
-      let made = Self.planned(number, repeated[number], resolver, known, sweeps: expansion.sweeps, into: &found)
+      let made = Self.planned(
+        number, repeated[number], resolver, known, sweeps: expansion.sweeps, &baseline, into: &found)
       for draft in made { known.settle(draft.stage) }
       drafts += made
       expansion.report(found, in: repeated[number].stage.scope)
@@ -219,25 +221,30 @@ private struct Graph {
   /// The stage at every place that it is repeated at.
   private static func planned(
     _ number: Int, _ repeated: RepeatedStage, _ resolver: ReferenceResolver, _ known: KnownItems, sweeps: Sweeps,
-    into problems: inout Problems
+    _ baseline: inout BaselineFile, into problems: inout Problems
   ) -> [Draft] {
     guard let points = sweeps.points(along: resolver.reach[number]) else {
       repeated.reportTooMany(into: &problems)
       return []
     }
-    return points.compactMap { point in
-      guard let outline = repeated[point] else { return nil }
+    var drafts: [Draft] = []
+    for point in points {
+      guard let outline = repeated[point] else { continue }
       let inputs = resolver.inputs(of: outline, number, at: point, into: &problems)
       check(outline, inputs: inputs, known, into: &problems)
       guard let kind = outline.kind, let parameters = outline.parameters, let outputs = outline.outputs else {
-        return nil
+        continue
       }
+      let axes = sweeps.axes(of: point)
+      let expectations = baseline.applied(
+        to: outline.expectations, of: PlannedStage.id(repeated.stage.name, at: axes), into: &problems)
       let stage = PlannedStage(
-        name: repeated.stage.name, axes: sweeps.axes(of: point), kind: kind, mapping: outline.mapping,
+        name: repeated.stage.name, axes: axes, kind: kind, mapping: outline.mapping,
         description: outline.syntax.description, parameters: parameters, inputs: inputs, sources: outline.sources,
-        expectations: outline.expectations, outputs: outputs, location: outline.syntax.name.location)
-      return Draft(stage: stage, scope: repeated.stage.scope, missingFiles: outline.missingFiles)
+        expectations: expectations, outputs: outputs, location: outline.syntax.name.location)
+      drafts.append(Draft(stage: stage, scope: repeated.stage.scope, missingFiles: outline.missingFiles))
     }
+    return drafts
   }
 
   /// Applies the rules of the kind that reach over several parameters or ports, once each of these is right.

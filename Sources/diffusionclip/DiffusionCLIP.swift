@@ -24,7 +24,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
-      DiffCommand.self, GalleryCommand.self,
+      DiffCommand.self, RunsCommand.self, ServeCommand.self, GalleryCommand.self,
       DagCommand.self, KindsCommand.self, SchemaCommand.self, SubmitCommand.self, ExecCommand.self, DoctorCommand.self,
       PushCommand.self, PullCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
     ])

@@ -6,6 +6,7 @@ import Foundation
 import Planning
 import RecipeSyntax
 import RemoteCache
+import Runs
 import StageKit
 
 /// A path on the command line. An empty one is a slip, most likely of a variable in a script: as a name of the current
@@ -175,6 +176,41 @@ struct FetchOptions: ParsableArguments {
 
 extension CacheSettings.Mode: ExpressibleByArgument {}
 extension CacheSettings.Trust: ExpressibleByArgument {}
+
+/// What a run is to be called.
+struct LabelOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("A name for the run, by which it can be found again.", valueName: "word"))
+  var name: String?
+
+  @Option(help: ArgumentHelp("What the run is for.", valueName: "text"))
+  var note: String?
+
+  @Option(
+    name: .customLong("tag"), parsing: .singleValue,
+    help: ArgumentHelp("A tag, which several runs may have; may be given several times.", valueName: "word"))
+  var tags: [String] = []
+
+  /// - Throws: `ValidationError`.
+  func labels() throws -> RunLabels {
+    do { return try RunLabels(name: name, note: note, tags: tags) } catch let error as InputError {
+      throw ValidationError("\(error)")
+    }
+  }
+}
+
+/// Where runs are looked for.
+struct HistoryOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where runs are kept: runs in the repository around the current folder by default.", valueName: "folder"),
+    transform: path)
+  var runs: String?
+
+  func history() throws -> RunHistory {
+    try RunHistory(
+      at: runs, repository: Store.repository(around: FileManager.default.currentDirectoryPath + "/recipe"))
+  }
+}
 
 /// Where a run writes.
 struct ResultOptions: ParsableArguments {

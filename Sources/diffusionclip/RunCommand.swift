@@ -6,6 +6,8 @@ import Planning
 import RecipeSyntax
 import RemoteCache
 import Reporting
+import Serving
+import Runs
 import StageKit
 
 struct RunCommand: AsyncParsableCommand {
@@ -49,6 +51,11 @@ struct RunCommand: AsyncParsableCommand {
       valueName: "time"), transform: duration)
   var timeout: Double?
 
+  @Flag(help: "Show the run as a page in a browser while it goes on, and print its address; see serve.")
+  var serve = false
+
+  @OptionGroup var serving: ServingOptions
+
   @Flag(help: "Finish what a failure does not touch.")
   var keepGoing = false
 
@@ -62,7 +69,10 @@ struct RunCommand: AsyncParsableCommand {
     help: ArgumentHelp("Execute this stage although it is cached; may be given several times.", valueName: "stage"))
   var force: [String] = []
 
+  @OptionGroup var labeling: LabelOptions
+
   func validate() throws {
+    _ = try labeling.labels()
     try require(jobs, in: 1...1024, "--jobs")
     try require(memory, in: 1...1_000_000_000, "--memory")
     _ = try cache.settings(mode: cacheMode, trust: fetching.cacheTrust)
@@ -100,6 +110,8 @@ struct RunCommand: AsyncParsableCommand {
       let runs = try plans.map { try self.run(of: $0, environment, shared, interruption) }
       try Run.requireDistinct(runs)
       for run in runs { try run.requireFolder() }
+      let server = serve ? try self.server(of: runs[0]) : nil
+      defer { server?.stop() }
       var outcomes: [(recipe: String, outcome: RunOutcome)] = []
       for run in runs where !interruption.isRequested {
         if runs.count > 1, !output.json { printText("\(run.plan.recipe)\n") }
@@ -119,6 +131,16 @@ struct RunCommand: AsyncParsableCommand {
     }
   }
 
+  /// A server of the folder of a run, which runs beside it.
+  private func server(of run: Run) throws -> RunServer {
+    let history = try RunHistory(at: results.runs, repository: Store.repository(around: run.plan.file))
+    let server = RunServer(history, store: { run.store }, formats: Program.formats)
+    Thread.detachNewThread {
+      do { try server.run(port: serving.port) { warn("watch it at \($0)") } } catch { warn("\(error)") }
+    }
+    return server
+  }
+
   /// The run of one recipe.
   private func run(
     of whole: Plan, _ environment: RunEnvironment, _ cache: HTTPCache?, _ interruption: Interruption
@@ -129,6 +151,6 @@ struct RunCommand: AsyncParsableCommand {
       of: plan, in: try store.open(for: plan, interruption: interruption), folder: results.runs,
       environment: environment,
       options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced), only: only),
-      formats: Program.formats, cache: cache)
+      labels: try labeling.labels(), formats: Program.formats, cache: cache)
   }
 }

@@ -31,9 +31,12 @@ checkout() {
   cd "$work/$1"
 }
 
-# The digests of all that a run made, one a line.
+# The folder of the run that ended last, of those in a recipe's folder.
+latest() { echo "$1/$(cat "$1/latest")"; }
+
+# The digests of all that a recipe's latest run made, one a line.
 digests() {
-  tr -d ' \n' <"$1/run.json" | sed 's/.*"artifacts"://; s/"measures".*//' |
+  tr -d ' \n' <"$(latest "$1")/run.json" | sed 's/.*"artifacts"://' |
     grep -o '"stage":"[^"]*","port":"[^"]*","type":"[^"]*","digest":"[^"]*"' | sort
 }
 

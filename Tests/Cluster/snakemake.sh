@@ -79,10 +79,11 @@ YAML
 "$program" submit recipe.yaml --engine snakemake --task 0.002 --threads 1 --runs "r'; touch TRAPPED; '{0}"
 flow -c2 || { tail -n 50 snakemake.log; fail "Snakemake: $?"; }
 results="r'; touch TRAPPED; '{0}/names"
-[[ $(ls "$results"/sheet*.svg | wc -l) == 15 ]] || fail "there are not 15 figures: $(ls "$results")"
+run=$(latest "$results")
+[[ $(ls "$run"/sheet*.svg | wc -l) == 15 ]] || fail "there are not 15 figures: $(ls "$run")"
 [[ -z $(find . -name TRAPPED) ]] || fail "a name was executed: $(find . -name TRAPPED)"
 "$program" run recipe.yaml --store other >run.log 2>&1 || { cat run.log; fail "the run"; }
 same runs/names "$results"
-for figure in runs/names/sheet*.svg; do cmp "$figure" "$results/${figure#runs/names/}" || fail "$figure differs"; done
+for figure in "$(latest runs/names)"/sheet*.svg; do cmp "$figure" "$run/${figure##*/}" || fail "$figure differs"; done
 
 say "Snakemake: all is well"

@@ -46,7 +46,9 @@ struct CommandTests {
     let digests = try repository.digests("whole")
     // A run in this place tells the store about the recipe here.
     try #require(try repository.run("run", "recipe.yaml").status == 0)
-    let edited = try repository.json("runs/whole/run.json")["artifacts"]?.array?.first { $0["stage"] == "edited" }
+    let edited = try repository.json("\(repository.latest("whole"))/run.json")["artifacts"]?.array?.first {
+      $0["stage"] == "edited"
+    }
     let object = try #require(edited?["items"]?.array?.first?["object"]?.string)
     let path = ".diffusionclip/objects/\(object.prefix(2))/\(object)"
     try FileManager.default.removeItem(atPath: repository.path(path))
@@ -83,7 +85,9 @@ struct CommandTests {
     let repository = try WholeRecipe.finishedCopy()
     let change = ["run", "recipe.yaml", "--runs", "other", "--set", "target=a clown"]
     try #require(try repository.run(change).status == 0)
-    #expect(try repository.run("diff", "runs/whole", "runs/whole/run.json").output == "the runs are the same\n")
+    #expect(
+      try repository.run("diff", "runs/whole", "\(repository.latest("whole"))/run.json").output
+        == "the runs are the same\n")
     let text = try repository.run("diff", "runs/whole", "other/whole").output
     #expect(text.hasPrefix("params\n  target  angry face → a clown\nmeasures\n  scores.mae"))
     let json = try repository.run("diff", "runs/whole", "other/whole", "--json").lines[0]
@@ -91,7 +95,10 @@ struct CommandTests {
     #expect(artifacts.contains("full.model") && !artifacts.contains("latents.latents"))
     let wrong = try repository.run("diff", "runs/whole", "faces")
     #expect(wrong.status == 2)
-    #expect(wrong.errors == "faces is no run: name the folder of one, such as runs/quickstart\n")
+    #expect(
+      wrong.errors
+        == "faces is no run: name a recipe, an ID or a tag, as `diffusionclip runs list` shows them, or the folder of a run\n"
+    )
   }
 
   /// What was measured is compared where the recipe shows nothing of it.
@@ -149,7 +156,7 @@ struct CommandTests {
     #expect(outcome.status == 3, "\(outcome.errors)")
     #expect(outcome.output.hasPrefix("first\nheld  scores  mae  0  expected < 1\n"), "\(outcome.output)")
     #expect(outcome.output.contains("second\nFAILED  scores  mae  0  expected > 1\n"), "\(outcome.output)")
-    #expect(try repository.json("runs/first/run.json")["overlays"] == ["count": 2])
+    #expect(try repository.json("\(repository.latest("first"))/run.json")["overlays"] == ["count": 2])
     let xml = try repository.text("report.xml")
     #expect(xml.contains("<testsuites>\n<testsuite name=\"first\" tests=\"1\" failures=\"0\""))
     #expect(xml.contains("<testsuite name=\"second\" tests=\"1\" failures=\"1\""))
@@ -171,7 +178,8 @@ struct CommandTests {
     }
     let both = try repository.run("run", "paper")
     #expect(both.status == 2 && both.errors.contains("paper/first.yaml and "), "\(both)")
-    #expect(both.errors.contains("paper/second.yaml are both called 'study': their results would overwrite each other"))
+    #expect(
+      both.errors.contains("paper/second.yaml are both called 'study': their runs would be mixed with each other"))
     #expect(repository.names(in: ".diffusionclip/actions").isEmpty)
     try #require(try repository.run("run", "paper/first.yaml").status == 0)
     let second = try repository.run("run", "paper/second.yaml")

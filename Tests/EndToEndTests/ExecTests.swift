@@ -233,11 +233,12 @@ struct ExecTests {
     let end = try repository.run("exec", "--plan", "plan.json", "--finish", "--receipt", "end.json")
     #expect(end.status == 0, "\(end)")
     #expect(try repository.json("end.json")["status"] == 0)
-    #expect(repository.names(in: "runs/spread").contains("report.html"))
+    #expect(repository.names(in: repository.latest("spread")).contains("report.html"))
     // An output that is not what it was is found.
     let digest = try #require(
-      repository.json("runs/spread/run.json")["artifacts"]?.array?.first { $0["stage"] == "table" }?["items"]?.array?[
-        0]["object"]?.string)
+      repository.json("\(repository.latest("spread"))/run.json")["artifacts"]?.array?.first { $0["stage"] == "table" }?[
+        "items"]?.array?[
+          0]["object"]?.string)
     let object = ".diffusionclip/objects/\(digest.prefix(2))/\(digest)"
     try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: repository.path(object))
     var data = try repository.data(object)
@@ -246,7 +247,8 @@ struct ExecTests {
     let damaged = try repository.run("exec", "--plan", "plan.json", "--finish")
     #expect(damaged.status == 1)
     #expect(damaged.errors.contains("was damaged on disk"))
-    #expect(try repository.json("runs/spread/run.json")["status"] == "failed", "not the earlier run's")
+    #expect(
+      try repository.json("\(repository.latest("spread"))/run.json")["status"] == "failed", "not the earlier run's")
     #expect(try repository.run("exec", "--plan", "plan.json", "--action", "faces", "--finish").status == 64)
   }
 

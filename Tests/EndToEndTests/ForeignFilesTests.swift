@@ -1,6 +1,7 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import JSONSyntax
 import Testing
 
 /// What lies in a checkout, and may have come with it, leads nowhere else and is not waited for.
@@ -33,11 +34,13 @@ struct ForeignFilesTests {
 
   private static let commands = [
     ["plan", "recipe.yaml"], ["show", "recipe.yaml", "sheet"], ["verify"],
-    ["export", "recipe.yaml", "sheet", "--to", "exported"], ["diff", "runs/small", "runs/small"],
-    ["gallery", "runs/small", "--to", "page"], ["run", "recipe.yaml"],
+    ["export", "recipe.yaml", "sheet", "--to", "exported"], ["diff", "runs/small", "small"],
+    ["gallery", "runs/small", "--to", "page"], ["runs", "list"], ["runs", "show", "small", "--page", "page.html"],
+    ["runs", "tag", "small", "seen"], ["run", "recipe.yaml"],
     ["exec", "--plan", "plan.json", "--action", "sheet"], ["exec", "--plan", "plan.json", "--finish"],
     ["push", "recipe.yaml", "--cache", "http://127.0.0.1:9"], ["gc", "--keep", "0", "--grace", "0"],
-    ["verify", "--repair"], ["run", "recipe.yaml", "--force", "sheet"],
+    ["verify", "--repair"], ["run", "recipe.yaml", "--force", "sheet"], ["runs", "tag", "small", "--remove", "seen"],
+    ["runs", "remove", "--keep", "0"],
   ]
 
   /// What somebody may put in a file's or a folder's place.
@@ -81,17 +84,19 @@ struct ForeignFilesTests {
     "receipts", "receipts/PLAN", "submissions/PLAN", "state/KEY", "quarantine/OBJECTNAME", "quarantine",
     "downloads/OBJECTNAME", "downloads/OBJECTNAME.part", "locks/store", "locks/KEY", "runs/REGISTERED", "index",
     "sources",
-    "RUNS/small", "RUNS/small/sheet.png", "RUNS/small/faces", "RUNS/small/faces/ada.png", "RUNS/small/run.json",
-    "RUNS/small/report.html",
+    "RUNS/small", "RUNS/small/latest", "RUNS/small/ID", "RUNS/small/ID/sheet.png", "RUNS/small/ID/faces",
+    "RUNS/small/ID/faces/ada.png", "RUNS/small/ID/run.json", "RUNS/small/ID/report.html", "RUNS/small/run.json",
   ]
 
   @Test(arguments: places) func nothingOutsideIsTouched(_ place: String) throws {
     let original = try Self.finished.get()
-    let object = try #require(original.json("runs/small/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
+    let object = try #require(
+      original.json("\(original.latest("small"))/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
     let digest = try #require(object["object"]?.string)
-    let key = try #require(original.json("runs/small/run.json")["actions"]?.array?.first?["key"]?.string)
+    let key = try #require(
+      original.json("\(original.latest("small"))/run.json")["actions"]?.array?.first?["key"]?.string)
     // Every kind of thing where bytes are read, written and removed; elsewhere the harmful ones.
-    let isFile = ["OBJECT", "downloads/OBJECTNAME.part", "RUNS/small/sheet.png"].contains(place)
+    let isFile = ["OBJECT", "downloads/OBJECTNAME.part", "RUNS/small/ID/sheet.png"].contains(place)
     for plant in isFile ? Plant.allCases : [.linkToFolder, .linkToFile, .pipe] {
       let repository = try Self.finishedCopy()
       let outside = repository.folder + "-outside"
@@ -102,9 +107,10 @@ struct ForeignFilesTests {
         try Data("\(name) of the user".utf8).write(to: URL(filePath: "\(outside)/\(name)"))
       }
       // As a run would have it that wrote more than the next one will.
-      var record = try repository.text("runs/small/run.json")
+      let run = repository.latest("small")
+      var record = try repository.text("\(run)/run.json")
       record.replace("\"files\": [", with: "\"files\": [\"faces/old.png\", \"../small/../../x\", ")
-      try repository.write(record, to: "runs/small/run.json")
+      try repository.write(record, to: "\(run)/run.json")
       let store = repository.path(".diffusionclip")
       let registered = try #require(repository.names(in: ".diffusionclip/runs").first)
       let path =
@@ -113,7 +119,8 @@ struct ForeignFilesTests {
         case "RECORD": "\(store)/actions/\(key.prefix(2))/\(key)"
         case "objects/SHELF": "\(store)/objects/\(digest.prefix(2))"
         case "actions/SHELF": "\(store)/actions/\(key.prefix(2))"
-        case let name where name.hasPrefix("RUNS"): repository.path("runs" + name.dropFirst(4))
+        case let name where name.hasPrefix("RUNS"):
+          repository.path("runs" + name.dropFirst(4).replacing("ID", with: run.fileName))
         default:
           store + "/"
             + place.replacing("PLAN", with: key).replacing("KEY", with: key)
@@ -121,7 +128,10 @@ struct ForeignFilesTests {
         }
       try plant.put(at: path, outside: outside)
       let before = try snapshot(outside)
-      let few = [["run", "recipe.yaml"], ["verify", "--repair"], ["gc", "--keep", "0", "--grace", "0"]]
+      let few = [
+        ["run", "recipe.yaml"], ["verify", "--repair"], ["gc", "--keep", "0", "--grace", "0"], ["runs", "list"],
+        ["runs", "remove", run.fileName],
+      ]
       for command in plant == .linkToFolder ? Self.commands : few {
         let outcome = try repository.start(command).outcome(within: 20)
         let what: Comment = "\(plant) at \(place), \(command.joined(separator: " ")): \(outcome)"
@@ -153,7 +163,8 @@ struct ForeignFilesTests {
 
   @Test func aLinkInAStoreIsNamedAndTakenOut() throws {
     let repository = try Self.finishedCopy()
-    let object = try #require(repository.json("runs/small/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
+    let object = try #require(
+      repository.json("\(repository.latest("small"))/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
     let digest = try #require(object["object"]?.string)
     let path = repository.path(".diffusionclip/objects/\(digest.prefix(2))/\(digest)")
     try Plant.linkToFile.put(at: path, outside: repository.folder)
@@ -193,7 +204,7 @@ struct ForeignFilesTests {
     #expect(try repository.run("run", "recipe.yaml").status == 0, "a store keeps itself out of git")
     try git("add", "--force", ".", in: repository)
     try git("update-index", "--index-version", "\(version)", in: repository)
-    for command in Self.commands.dropLast() where !["diff", "gallery"].contains(command[0]) {
+    for command in Self.commands where !["diff", "gallery", "runs"].contains(command[0]) {
       let outcome = try repository.run(command)
       #expect(outcome.status == 2, "\(command): \(outcome)")
       #expect(
@@ -232,14 +243,17 @@ struct ForeignFilesTests {
     #expect(try repository.run("run", "recipe.yaml", "--store", ".diffusionclip").status == 0)
   }
 
-  /// A record of a run that came with a checkout names files of the user, and some that a run wrote and the user changed.
-  @Test func aRecordThatNamesFilesOfTheUser() throws {
+  /// A record of a run that came with a checkout names files of the user, and some that a run wrote and the user changed:
+  /// neither the next run, which gives a run of the old form a folder of its own, nor `runs remove` touches them.
+  @Test(arguments: [true, false]) func aRecordThatNamesFilesOfTheUser(_ isOld: Bool) throws {
     let repository = try Self.finishedCopy()
-    let files = ["notes.txt", "sub/x.csv", ".hidden", "old.csv", "edited.csv"]
+    let run = repository.latest("small")
+    let folder = isOld ? "runs/small" : run
+    let files = ["notes.txt", "sub/x.csv", ".hidden", "old.csv", "edited.csv", "../../recipe.yaml", "/etc/hostname"]
     try FileManager.default.createDirectory(
-      atPath: repository.path("runs/small/sub"), withIntermediateDirectories: true)
-    for file in files { try repository.write("mine", to: "runs/small/\(file)") }
-    let record = try repository.text("runs/small/run.json")
+      atPath: repository.path("\(folder)/sub"), withIntermediateDirectories: true)
+    for file in files.prefix(5) { try repository.write("mine", to: "\(folder)/\(file)") }
+    let record = try repository.text("\(run)/run.json")
     let digests = files.map {
       let text = $0 == "old.csv" ? "mine" : "not mine"
       return $0 == "notes.txt" ? "" : "\"\($0)\": \"\(Digest(of: text).hex)\", "
@@ -247,10 +261,46 @@ struct ForeignFilesTests {
     let names = files.map { "\"\($0)\", " }.joined()
     try repository.write(
       record.replacing("\"files\": [", with: "\"files\": [\(names)")
-        .replacing("\"digests\": {", with: "\"digests\": {\(digests.joined())"), to: "runs/small/run.json")
+        .replacing("\"digests\": {", with: "\"digests\": {\(digests.joined())"), to: "\(folder)/run.json")
+    let outcome = try isOld ? repository.run("run", "recipe.yaml") : repository.run("runs", "remove", run.fileName)
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(repository.names(in: "\(folder)/sub") == ["x.csv"])
+    for file in files.prefix(5) {
+      #expect((try? repository.text("\(folder)/\(file)")) == (file == "old.csv" ? nil : "mine"), "\(file)")
+    }
+    #expect(try repository.text("recipe.yaml") == Self.recipe)
+    if !isOld {
+      #expect(repository.names(in: run) == [".hidden", "edited.csv", "notes.txt", "sub"])
+      #expect(outcome.errors.contains("\(run)/notes.txt is not as the run wrote it, and stays"), "\(outcome)")
+    }
+  }
+
+  /// What runs of earlier versions left is in the history, before and after the next run.
+  @Test func aRunOfTheOldFormIsAdopted() throws {
+    let repository = try Self.finishedCopy()
+    let run = repository.latest("small")
+    let files = FileManager.default
+    let record = try repository.json("\(run)/run.json")
+    // Such a record knows no ID, and its folder is that of the recipe.
+    let members = (record.members ?? []).filter { !["id", "started", "host", "git", "changed"].contains($0.name) }
+    for name in repository.names(in: run) {
+      try files.moveItem(atPath: repository.path("\(run)/\(name)"), toPath: repository.path("runs/small/\(name)"))
+    }
+    try repository.write(JSON.object(members).prettyText, to: "runs/small/run.json")
+    try files.removeItem(atPath: repository.path(run))
+    try files.removeItem(atPath: repository.path("runs/small/latest"))
+    let digits = (record["provenance"]?["date"]?.string ?? "").filter(\.isNumber)
+    let id = "\(digits.prefix(8))-\(digits.suffix(6))-000"
+    #expect(try repository.run("runs", "--json").lines[0].array?.map { $0["id"]?.string } == [id])
+    #expect(try repository.run("runs", "show", "small").output.contains(id))
+    #expect(try repository.run("diff", "runs/small", id).output == "the runs are the same\n")
+
     #expect(try repository.run("run", "recipe.yaml").status == 0)
-    #expect(repository.names(in: "runs/small/sub") == ["x.csv"])
-    for file in files { #expect((try? repository.text("runs/small/\(file)")) == (file == "old.csv" ? nil : "mine")) }
+    #expect(repository.names(in: "runs/small").count == 3 && repository.names(in: "runs/small").contains("latest"))
+    #expect(
+      repository.names(in: "runs/small/\(id)")
+        == ["faces", "recipe.json", "report.html", "run.json", "sheet.png", "sheet.svg"])
+    #expect(try repository.run("runs", "--json").lines[0].array?.count == 2)
   }
 
   /// As in a worktree or a submodule, and with marks that hide a sign from who compares characters.
@@ -310,7 +360,8 @@ struct ForeignFilesTests {
     let disk = try SmallDisk(at: place.path("disk"), kilobytes: 1 << 15)
     defer { disk.unmount() }
     let repository = try Repository(copying: try Self.finished.get(), to: place.path("disk/copy"))
-    let object = try #require(repository.json("runs/small/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
+    let object = try #require(
+      repository.json("\(repository.latest("small"))/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
     let digest = try #require(object["object"]?.string)
     try disk.makeReadOnly()
     #expect(try repository.run("show", "recipe.yaml", "sheet").status == 0)
@@ -348,15 +399,15 @@ struct ForeignFilesTests {
 
   @Test func aPlanDoesNotBringOtherFilesIntoAReport() throws {
     let repository = try Self.finishedCopy()
-    #expect(try repository.text("runs/small/report.html").contains("outputs: [sheet, faces]"))
+    #expect(try repository.text("\(repository.latest("small"))/report.html").contains("outputs: [sheet, faces]"))
     try repository.write("a secret", to: "secret.yaml")
     let plan = try repository.text("plan.json")
     try repository.write(plan.replacing("recipe.yaml\"", with: "secret.yaml\""), to: "other.json")
     try #require(try repository.text("other.json") != plan)
     #expect(try repository.run("exec", "--plan", "other.json", "--finish", "--runs", "others").status == 0)
-    #expect(try !repository.text("others/small/report.html").contains("a secret"))
+    #expect(try !repository.text("\(repository.latest("small", in: "others"))/report.html").contains("a secret"))
     #expect(try repository.run("exec", "--plan", "plan.json", "--finish").status == 0)
-    #expect(try repository.text("runs/small/report.html").contains("outputs: [sheet, faces]"))
+    #expect(try repository.text("\(repository.latest("small"))/report.html").contains("outputs: [sheet, faces]"))
   }
 
   @Test(arguments: [0o002, 0o027, 0o077]) func modesFollowTheMask(_ mask: Int) throws {

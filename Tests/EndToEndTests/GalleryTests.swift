@@ -38,7 +38,10 @@ struct GalleryTests {
     let repository = try WholeRecipe.finishedCopy()
     let outcome = try repository.run("gallery", "runs/whole", "faces", "--to", "gallery")
     #expect(outcome.status == 2)
-    #expect(outcome.errors == "faces is no run: name the folder of one, such as runs/quickstart\n")
+    #expect(
+      outcome.errors
+        == "faces is no run: name a recipe, an ID or a tag, as `diffusionclip runs list` shows them, or the folder of a run\n"
+    )
     #expect(!FileManager.default.fileExists(atPath: repository.path("gallery")))
   }
 }

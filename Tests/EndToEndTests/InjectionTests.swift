@@ -91,10 +91,12 @@ struct InjectionTests {
     let (repository, outcome) = try Self.finished.get()
     #expect(outcome.status == 0, "\(outcome)")
     #expect(Self.isHarmless(outcome) && Self.isUntouched(repository))
-    let files = try #require(repository.json("runs/hostile/run.json")["files"]?.array).compactMap(\.string)
+    let files = try #require(repository.json("\(repository.latest("hostile"))/run.json")["files"]?.array).compactMap(
+      \.string)
     #expect(Set(files.map { Array($0.utf8) }).count == files.count)
     for file in files {
-      #expect(FileManager.default.fileExists(atPath: repository.path("runs/hostile/\(file)")), "\(file)")
+      #expect(
+        FileManager.default.fileExists(atPath: repository.path("\(repository.latest("hostile"))/\(file)")), "\(file)")
       #expect(
         file.unicodeScalars.allSatisfy { scalar in
           !scalar.isASCII || Escape.isLetterOrDigit(UInt8(scalar.value)) || "/._-+@=~".has(scalar)
@@ -105,12 +107,12 @@ struct InjectionTests {
 
     // CSV is read back as it was, by the program and, for whoever quotes by RFC 4180, with its rows and cells.
     let labels = Self.texts.filter { $0.utf8.count < 300 }
-    let means = try #require(CSV(repository.data("runs/hostile/means.csv")))
+    let means = try #require(CSV(repository.data("\(repository.latest("hostile"))/means.csv")))
     #expect(means.rows.map { Array($0[0].utf8) } == labels.map { Array($0.utf8) })
-    let scores = try #require(CSV(repository.data("runs/hostile/scores.csv")))
+    let scores = try #require(CSV(repository.data("\(repository.latest("hostile"))/scores.csv")))
     #expect(Set(scores.rows.map { Array($0[0].utf8) }) == Set(Self.names.map { Array($0.utf8) }))
     for format in ["md", "tex"] {
-      let text = try repository.text("runs/hostile/few.\(format)")
+      let text = try repository.text("\(repository.latest("hostile"))/few.\(format)")
       let lines = text.unicodeScalars.split { $0.endsLine }
       #expect(lines.count == Self.printedCount + (format == "md" ? 2 : 7))
     }
@@ -149,7 +151,9 @@ struct InjectionTests {
   /// A figure's SVG and the run's JUnit report are XML, in which the texts are texts.
   @Test func documentsAreXML() throws {
     let (repository, _) = try Self.finished.get()
-    let drawings = repository.names(in: "runs/hostile").filter { $0.ends(with: ".svg") }.map { "runs/hostile/" + $0 }
+    let drawings = repository.names(in: repository.latest("hostile")).filter { $0.ends(with: ".svg") }.map {
+      repository.latest("hostile") + "/" + $0
+    }
     #expect(drawings.count == Self.swept.count + 2)
     for file in drawings + ["report.xml"] {
       final class Names: NSObject, XMLParserDelegate {
@@ -214,7 +218,7 @@ struct InjectionTests {
   @Test(.enabled(if: Browser.isThere, Browser.absence)) func pagesExecuteNothing() throws {
     let (repository, _) = try Self.finished.get()
     for (file, end) in [("report.html", "Provenance"), ("study.html", "Next participant")] {
-      let page = try repository.text("runs/hostile/\(file)")
+      let page = try repository.text("\(repository.latest("hostile"))/\(file)")
       #expect(
         page.contains("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:;"))
       #expect(!page.contains("unsafe-inline"))
@@ -381,7 +385,7 @@ struct InjectionTests {
     for title in titles {
       try repository.write(recipe(title), to: "recipe.yaml")
       #expect(try repository.run("run", "recipe.yaml", "--json").ran.contains("sheet"), "\(title.debugDescription)")
-      let actions = try repository.json("runs/titles/run.json")["actions"]?.array ?? []
+      let actions = try repository.json("\(repository.latest("titles"))/run.json")["actions"]?.array ?? []
       keys.insert(try #require(actions.first { $0["stage"] == "sheet" }?["key"]?.string))
     }
     #expect(keys.count == titles.count)

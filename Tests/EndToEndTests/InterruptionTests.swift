@@ -59,7 +59,7 @@ struct InterruptionTests {
     case "verify":
       // What was done once and is gone is made again.
       try #require(try repository.run(["run", "recipe.yaml", "--set", "epochs=60", "--only", "full"]).status == 0)
-      let run = try repository.json("runs/whole/run.json")
+      let run = try repository.json("\(repository.latest("whole"))/run.json")
       let model = run["artifacts"]?.array?.first { $0["stage"] == "full" && $0["port"] == "model" }
       let object = try #require(model?["items"]?.array?.first?["object"]?.string)
       let path = ".diffusionclip/objects/\(object.prefix(2))/\(object)"

@@ -47,12 +47,12 @@ struct NumbersTests {
       """)
     let outcome = try repository.run("run", "recipe.yaml", "--junit", "junit.xml")
     #expect(outcome.status == 0, "\(outcome)")
-    #expect(try repository.text("runs/same/scores.csv").contains("ada,inf,0.0"))
-    #expect(try repository.text("runs/same/table.csv").hasSuffix("inf,0.0\n"))
-    #expect(try repository.text("runs/same/table.md").contains("| inf |"))
-    #expect(try repository.text("runs/same/table.tex").contains("$\\infty$"))
-    #expect(try repository.text("runs/same/report.html").contains("∞"))
-    let mean = try repository.json("runs/same/run.json")["measures"]?.array?.first?["mean"]
+    #expect(try repository.text("\(repository.latest("same"))/scores.csv").contains("ada,inf,0.0"))
+    #expect(try repository.text("\(repository.latest("same"))/table.csv").hasSuffix("inf,0.0\n"))
+    #expect(try repository.text("\(repository.latest("same"))/table.md").contains("| inf |"))
+    #expect(try repository.text("\(repository.latest("same"))/table.tex").contains("$\\infty$"))
+    #expect(try repository.text("\(repository.latest("same"))/report.html").contains("∞"))
+    let mean = try repository.json("\(repository.latest("same"))/run.json")["measures"]?.array?.first?["mean"]
     #expect(mean == "Infinity")
     let shown = try repository.run("show", "recipe.yaml", "scores", "--json").lines[0].array?.first
     #expect(shown?["means"]?["psnr"] == "Infinity" && shown?["means"]?["psnr"]?.double == .infinity)
@@ -119,12 +119,12 @@ struct NumbersTests {
         Self.twoSets.replacing("their_scores } } }", with: "their_scores }, items: \(items) } }"), to: "recipe.yaml")
       let outcome = try repository.run("run", "recipe.yaml")
       #expect(outcome.status == 0, "\(outcome)")
-      #expect(try repository.text("runs/two/table.csv") == rows)
+      #expect(try repository.text("\(repository.latest("two"))/table.csv") == rows)
       let printed = outcome.output + outcome.errors
       #expect(items == "any" || printed.contains("table: means of 'mae' are over the 2 items that all have"))
       #expect(items == "any" || printed.contains("figure: 'theirs' has no picture 'bob'"))
     }
-    let svg = try repository.text("runs/two/figure.svg")
+    let svg = try repository.text("\(repository.latest("two"))/figure.svg")
     #expect(svg.contains("'theirs' has no picture 'bob'") || svg.contains("&#39;theirs&#39; has no picture"))
   }
 
@@ -275,8 +275,8 @@ struct NumbersTests {
       """, to: "swept.yaml")
     let outcome = try repository.run("run", "swept.yaml")
     try #require(outcome.status == 0, "\(outcome.errors)")
-    #expect(try repository.text("runs/swept/table.md").contains("| scores | 0.0001 | 0."))
-    #expect(try repository.text("runs/swept/table.tex").contains("scores & $0.0001$ & $0."))
+    #expect(try repository.text("\(repository.latest("swept"))/table.md").contains("| scores | 0.0001 | 0."))
+    #expect(try repository.text("\(repository.latest("swept"))/table.tex").contains("scores & $0.0001$ & $0."))
     try #require(try repository.run("gallery", "runs/swept", "--to", "page").status == 0)
     #expect(try repository.text("page/README.md").contains("| scores | 0.0001 | 0."))
   }
@@ -284,14 +284,14 @@ struct NumbersTests {
   /// A number that misses a bound by little does not read as if it were on the other side.
   @Test func whatFailedDoesNotReadAsIfItHeld() throws {
     let repository = try WholeRecipe.finishedCopy()
-    let measures = try repository.json("runs/whole/run.json")["measures"]?.array
+    let measures = try repository.json("\(repository.latest("whole"))/run.json")["measures"]?.array
     let mae = try #require(measures?.first { $0["stage"] == "scores" && $0["measure"] == "mae" }?["mean"]?.double)
     let rounded = String(format: "%.4g", mae)
     let bound = try #require(Double(rounded)) > mae ? ">= \(rounded)" : "<= \(rounded)"
     let outcome = try repository.run("run", "recipe.yaml", "--set", "limit=\(bound)")
     #expect(outcome.status == 3)
     #expect(outcome.output.contains("mae  \(mae)  expected \(bound)\n"), "\(outcome.output)")
-    let page = try repository.text("runs/whole/report.html")
+    let page = try repository.text("\(repository.latest("whole"))/report.html")
     #expect(page.contains(">\(mae)<"))
   }
 }

@@ -152,7 +152,7 @@ struct OddFilesTests {
     let repository = try Repository(Self.recipe.replacing("odd", with: "bob"))
     try #require(try repository.run("run", "recipe.yaml").status == 0)
     let digests = try repository.digests("small")
-    let record = try repository.json("runs/small/run.json")
+    let record = try repository.json("\(repository.latest("small"))/run.json")
     let object = try #require(record["artifacts"]?.array?.last?["items"]?.array?.first?["object"]?.string)
     let key = try #require(record["actions"]?.array?.first?["key"]?.string)
     for bad in ["/objects/\(object.prefix(2))/\(object)", "/actions/\(key.prefix(2))/\(key)"] {

@@ -10,16 +10,17 @@ struct PipelineTests {
     #expect(finished["cached"] == 0 && finished["failed"] == 0)
     #expect(finished["ran"]?.int == WholeRecipe.actionCount)
     #expect(try outcome.ran.count == WholeRecipe.actionCount)
-    #expect(finished["run"]?.string == repository.path("runs/whole"))
+    #expect(finished["run"]?.string == repository.path(repository.latest("whole")))
     #expect(finished["expectations"]?.array?.map { $0["held"] } == [.bool(true)])
 
     #expect(
-      repository.names(in: "runs/whole")
+      repository.names(in: repository.latest("whole"))
         == [
-          "curves.png", "curves.svg", "edited", "report.html", "run.json", "scores.csv", "sheet.png", "sheet.svg",
+          "curves.png", "curves.svg", "edited", "numbers.json", "recipe.json", "report.html", "run.json", "scores.csv",
+          "sheet.png", "sheet.svg",
           "summary.csv", "summary.md", "summary.tex",
         ])
-    #expect(repository.names(in: "runs/whole/edited") == ["ada.png", "bob.png", "cyd.png"])
+    #expect(repository.names(in: "\(repository.latest("whole"))/edited") == ["ada.png", "bob.png", "cyd.png"])
     let events = Set(try outcome.lines.compactMap { $0["event"]?.string })
     #expect(events == ["planned", "started", "progress", "done", "finished"])
   }
@@ -46,7 +47,8 @@ struct PipelineTests {
     #expect(outcome.status == 0)
     #expect(try Set(outcome.ran.map(Self.stage(of:))) == WholeRecipe.afterTarget)
     #expect(try outcome.finished["cached"] == plan["counts"]?["cached"])
-    #expect(try repository.json("runs/whole/run.json")["overlays"] == ["target": "a face with glasses"])
+    #expect(
+      try repository.json("\(repository.latest("whole"))/run.json")["overlays"] == ["target": "a face with glasses"])
   }
 
   @Test func oneMorePictureIsOneMoreInversion() throws {
@@ -85,13 +87,15 @@ struct PipelineTests {
 
   @Test func theReportHoldsEverythingItself() throws {
     let repository = try WholeRecipe.finished().repository
-    let report = try repository.text("runs/whole/report.html")
+    let report = try repository.text("\(repository.latest("whole"))/report.html")
     for figure in ["sheet.svg", "curves.svg"] {
-      let drawing = try repository.data("runs/whole/\(figure)")
+      let drawing = try repository.data("\(repository.latest("whole"))/\(figure)")
       #expect(report.contains("data:image/svg+xml;base64,\(drawing.base64EncodedString())"), "\(figure)")
     }
-    for picture in repository.names(in: "runs/whole/edited").map({ "edited/" + $0 }) {
-      #expect(report.contains(try repository.data("runs/whole/\(picture)").base64EncodedString()), "\(picture)")
+    for picture in repository.names(in: "\(repository.latest("whole"))/edited").map({ "edited/" + $0 }) {
+      #expect(
+        report.contains(try repository.data("\(repository.latest("whole"))/\(picture)").base64EncodedString()),
+        "\(picture)")
     }
     let addresses = report.replacing("xmlns=\"http://www.w3.org/2000/svg\"", with: "")
       .replacing("<meta http-equiv=\"Content-Security-Policy\"", with: "")
@@ -101,7 +105,7 @@ struct PipelineTests {
     }
     #expect(report.contains("target: angry face"), "the recipe is there")
     // A curve of the plot that is an output looks as one of the losses that every run shows.
-    let drawings = try report + repository.text("runs/whole/curves.svg")
+    let drawings = try report + repository.text("\(repository.latest("whole"))/curves.svg")
     let styles = Set(
       drawings.matches(of: /<polyline points="[^"]*" ([^>]*)>/).map { $0.1.replacing(/#[0-9a-f]+/, with: "") })
     #expect(styles.count == 1)

@@ -16,7 +16,7 @@ struct ProcessorTests {
       }
       let together = try Repository(WholeRecipe.text)
       try run(together, threads: 2)
-      let found = try together.json("runs/whole/run.json")["provenance"]?["blas"]?.string
+      let found = try together.json("\(together.latest("whole"))/run.json")["provenance"]?["blas"]?.string
       #expect(found?.hasPrefix(name) == true, "\(found ?? "")")
       // The last picture comes by itself, with another number of threads.
       let apart = try Repository(WholeRecipe.text, faces: ["ada", "bob"])

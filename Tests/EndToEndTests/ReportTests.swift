@@ -16,7 +16,7 @@ struct ReportTests {
 
   @Test(.enabled(if: Browser.isThere, Browser.absence)) func everythingInItIsShown() throws {
     let repository = try WholeRecipe.finishedCopy()
-    let report = try repository.text("runs/whole/report.html")
+    let report = try repository.text("\(repository.latest("whole"))/report.html")
     #expect(!report.contains("src=\"http") && !report.contains("href=\"http") && !report.contains("url("))
     let watched = report.replacing("<style>", with: "<script>\(Self.watch)</script><style>", maxReplacements: 1)
     try repository.write(Browser.page(watched, allowing: Self.watch), to: "seen.html")
@@ -51,7 +51,7 @@ struct ReportTests {
       """)
     let outcome = try repository.run("run", "recipe.yaml", "--profile", "small", "--set", "who=9")
     try #require(outcome.status == 0, "\(outcome)")
-    let report = try repository.text("runs/telling/report.html")
+    let report = try repository.text("\(repository.latest("telling"))/report.html")
     #expect(report.contains("<figcaption>portrait-3</figcaption>"))
     #expect(report.contains("<figcaption>people · who=9</figcaption>"))
     #expect(report.contains("profile <b>small</b>") && report.contains("<b>who=9</b>"))
@@ -59,6 +59,6 @@ struct ReportTests {
     #expect(report.components(separatedBy: "<label class=\"zoom\">").count == 8 + 6 + 1)
     #expect(report.contains("<h3>model.losses: loss</h3>"))
     #expect(report.contains(">lr=0.001</text>") && report.contains(">lr=0.003</text>"))
-    #expect(try repository.json("runs/telling/run.json")["profile"] == "small")
+    #expect(try repository.json("\(repository.latest("telling"))/run.json")["profile"] == "small")
   }
 }

@@ -38,6 +38,12 @@ struct Repository: Sendable {
 
   func data(_ name: String) throws -> Data { try Data(contentsOf: URL(filePath: path(name))) }
 
+  /// The folder of the run of a recipe that ended last.
+  func latest(_ recipe: String, in runs: String = "runs") -> String {
+    let id = (try? text("\(runs)/\(recipe)/latest"))?.split(separator: "\n").first
+    return "\(runs)/\(recipe)/\(id ?? "none")"
+  }
+
   func text(_ name: String) throws -> String { String(decoding: try data(name), as: UTF8.self) }
 
   func json(_ name: String) throws -> JSON { try JSON(parsing: data(name)) }
@@ -70,7 +76,7 @@ struct Repository: Sendable {
 
   /// The content digests of everything that the recipe called `recipe` made last, by stage and port.
   func digests(_ recipe: String) throws -> [String: String] {
-    let artifacts = try #require(json("runs/\(recipe)/run.json")["artifacts"]?.array)
+    let artifacts = try #require(json("\(latest(recipe))/run.json")["artifacts"]?.array)
     return Dictionary(
       uniqueKeysWithValues: artifacts.map { artifact in
         let name = "\(artifact["stage"]?.string ?? "").\(artifact["port"]?.string ?? "")"

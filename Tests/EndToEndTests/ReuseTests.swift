@@ -85,7 +85,9 @@ struct ReuseTests {
     // Noise and inversion do not depend on the target.
     #expect(try outcome.ran.filter { $0.hasPrefix("x.translation.latents[") }.count == 6)
     #expect(try outcome.ran.filter { $0.hasPrefix("x.translation.edited[") }.count == 12)
-    let rows = try repository.text("runs/reuse/summary.csv").split(separator: "\n").map { $0.split(separator: ",") }
+    let rows = try repository.text("\(repository.latest("reuse"))/summary.csv").split(separator: "\n").map {
+      $0.split(separator: ",")
+    }
     #expect(rows[0] == ["name", "target", "step", "mae"])
     #expect(
       rows.dropFirst().map { $0.prefix(3).joined(separator: " ") }.sorted() == [
@@ -97,7 +99,7 @@ struct ReuseTests {
     #expect(edited.map { $0["axes"] }.contains(["target": "clown", "step": 200]))
 
     // Two rows of blocks, one for each target; a block of two pictures for each step.
-    let sheet = try Image(decoding: repository.data("runs/reuse/sheet.png"), name: "sheet")
+    let sheet = try Image(decoding: repository.data("\(repository.latest("reuse"))/sheet.png"), name: "sheet")
     #expect(sheet.height > 3 * 128 && sheet.height < 4 * 128 && sheet.width > 4 * 128)
 
     let shown = try repository.run("show", "reuse.yaml", "scores", "--json").lines[0]

@@ -29,19 +29,21 @@ struct SurveyTests {
     let repository = try Repository(stages + "outputs: [study, study.key]\n", faces: [])
     let outcome = try repository.run("run", "recipe.yaml", "--json")
     try #require(outcome.status == 0, "\(outcome)")
-    return (repository, try #require(CSV(repository.text("runs/study/study.key.csv"))))
+    return (repository, try #require(CSV(repository.text("\(repository.latest("study"))/study.key.csv"))))
   }
 
   @Test func thePageIsAFileThatTheReportLeadsTo() throws {
     let (repository, key) = try Self.repository()
     #expect(
-      repository.names(in: "runs/study")
-        == ["report.html", "run.json", "study.html", "study.key.csv", "study.key.md", "study.key.tex"])
-    let page = try repository.text("runs/study/study.html")
+      repository.names(in: repository.latest("study"))
+        == ["recipe.json", "report.html", "run.json", "study.html", "study.key.csv", "study.key.md", "study.key.tex"])
+    let page = try repository.text("\(repository.latest("study"))/study.html")
     #expect(page.hasPrefix("<!doctype html>") && !page.contains("http:") && !page.contains("https:"))
     #expect(!page.contains("ours") && !page.contains("theirs") && !page.contains("portrait"))
     #expect(key.rows.count == 6)
-    #expect(try repository.text("runs/study/report.html").contains("<a href=\"./study.html\">study.html</a>"))
+    #expect(
+      try repository.text("\(repository.latest("study"))/report.html").contains(
+        "<a href=\"./study.html\">study.html</a>"))
     #expect(try repository.run("export", "recipe.yaml", "study", "--to", "out").status == 0)
     #expect(try repository.text("out/study.html") == page)
     #expect(try repository.run("show", "recipe.yaml", "study").output.hasPrefix("study  page, 1 item, "))
@@ -90,7 +92,7 @@ struct SurveyTests {
     let (repository, key) = try Self.repository()
     let inOrder = key.rows.sorted { (Int($0[1]) ?? 0) < (Int($1[1]) ?? 0) }
     let sides = inOrder.map { $0[4] == "ours" ? "left" : "right" }
-    let page = try repository.text("runs/study/study.html")
+    let page = try repository.text("\(repository.latest("study"))/study.html")
     let watch = "addEventListener(\"error\", event => problems.push(event.message))"
     let participant = try Self.participant(choosing: sides)
     let watched = page.replacing("<style>", with: "<script>\(watch)</script><style>", maxReplacements: 1)
@@ -119,7 +121,7 @@ struct SurveyTests {
     let outcome = try repository.run("run", "recipe.yaml", "--json")
     #expect(outcome.status == 0, "\(outcome)")
     #expect(try outcome.ran == ["votes", "counts"])
-    let counts = try #require(CSV(repository.text("runs/study/counts.csv")))
+    let counts = try #require(CSV(repository.text("\(repository.latest("study"))/counts.csv")))
     #expect(counts.rows.count == 6)
     #expect(counts.rows[0][...5] == ["ours", "all", "12", "2", "9", "0.75"])
 

@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import JSONSyntax
 import Planning
+import Runs
 import StageKit
 import Synchronization
 
@@ -11,7 +12,8 @@ package final class Workshop: Sendable {
   package let folder: String
   package var recipe: String { folder + "/recipes/quick.yaml" }
   package var store: String { folder + "/.diffusionclip" }
-  package var results: String { folder + "/runs/quick" }
+  /// The folder of the latest run.
+  package var results: String { folder + "/" + latest("quick") }
 
   package static let standardRecipe = """
     recipe: quick
@@ -47,6 +49,14 @@ package final class Workshop: Sendable {
 
   package func read(_ path: String) throws -> String {
     try String(contentsOfFile: folder + "/" + path, encoding: .utf8)
+  }
+
+  package func history() throws -> RunHistory { try RunHistory(at: nil, repository: folder) }
+
+  /// The folder of the run of a recipe that ended last.
+  package func latest(_ recipe: String, in runs: String = "runs") -> String {
+    let id = (try? read("\(runs)/\(recipe)/latest"))?.split(separator: "\n").first
+    return "\(runs)/\(recipe)/\(id ?? "none")"
   }
 
   package func json(_ path: String) throws -> JSON { try JSON(parsing: Data(try read(path).utf8)) }

@@ -35,7 +35,7 @@ import Testing
         "printed/ada: 1 at once", "printed/bob: 2 at once", "printed/cyd: 2 at once", "printed/dee: 2 at once",
         "printed/eve: 2 at once",
       ])
-    #expect(try workshop.read("runs/quick/sheet.png") == "printed:ADA BOB CYD DEE EVE")
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png") == "printed:ADA BOB CYD DEE EVE")
     #expect(try await workshop.run().summary.cached == 11)
   }
 
@@ -96,7 +96,7 @@ import Testing
     let outcome = try await workshop.run()
     #expect(outcome.status == .done)
     #expect(outcome.ran.filter { $0.hasPrefix("printed") } == ["printed/ada", "printed/bob"])
-    #expect(try workshop.read("runs/quick/sheet.png") == "printed:ADA BOB ADA ADA ADA")
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png") == "printed:ADA BOB ADA ADA ADA")
   }
 
   @Test func anInterruptionLosesTheBatchAlone() async throws {

@@ -29,7 +29,7 @@ import Testing
           state.most = max(state.most, state.running)
         }
         for _ in 0..<patience where most < 2 { usleep(1000) }
-      case .done(let id, _) where id.stage == stage: state.withLock { $0.running -= 1 }
+      case .done(let id, _, _) where id.stage == stage: state.withLock { $0.running -= 1 }
       default: break
       }
     }
@@ -43,7 +43,9 @@ import Testing
     #expect(company.most >= 2)
     let alone = try Workshop()
     try await alone.run()
-    #expect(try alone.json("runs/quick/run.json").digests == workshop.json("runs/quick/run.json").digests)
+    #expect(
+      try alone.json("\(alone.latest("quick"))/run.json").digests
+        == workshop.json("\(workshop.latest("quick"))/run.json").digests)
   }
 
   @Test func asManyAsMemoryAllows() async throws {

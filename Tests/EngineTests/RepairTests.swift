@@ -16,18 +16,18 @@ import Testing
     #expect(outcome.ran.contains("latents/bob") && !outcome.ran.contains("latents/ada"))
     #expect(workshop.stored("quarantine") == [Digest(of: "~~bob").hex])
     #expect(try String(contentsOfFile: latent, encoding: .utf8) == "~~bob")
-    #expect(try workshop.read("runs/quick/sheet.png").contains("~~bobmerry"))
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png").contains("~~bobmerry"))
   }
 
   @Test func damagedResultsAreNotExported() async throws {
     let workshop = try Workshop()
     try await workshop.run()
-    let sheet = try workshop.read("runs/quick/sheet.png")
+    let sheet = try workshop.read("\(workshop.latest("quick"))/sheet.png")
     try overwrite(workshop.object(sheet), with: String(sheet.reversed()))
     let outcome = try await workshop.run()
     #expect(outcome.status == .done)
     #expect(outcome.ran == ["sheet"])
-    #expect(try workshop.read("runs/quick/sheet.png") == sheet)
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png") == sheet)
   }
 
   @Test func missingAndTruncatedObjectsAreMadeAgain() async throws {

@@ -13,7 +13,7 @@ import Testing
     #expect(first.status == .done)
     #expect(first.summary.ran == 14 && first.summary.cached == 0)
     #expect(
-      try workshop.read("runs/quick/sheet.png")
+      try workshop.read("\(workshop.latest("quick"))/sheet.png")
         == "portraits:ada bob cyd\nedited:~~adaangry ~~bobangry ~~cydangry")
 
     let second = try await workshop.run()
@@ -45,7 +45,7 @@ import Testing
     try await workshop.run()
     let outcome = try await workshop.run(set: "target=merry")
     #expect(Set(outcome.ran.map { $0.prefix { $0 != "/" } }) == ["tuned", "edited", "scores", "sheet"])
-    #expect(try workshop.json("runs/quick/run.json")["overlays"] == ["target": "merry"])
+    #expect(try workshop.json("\(workshop.latest("quick"))/run.json")["overlays"] == ["target": "merry"])
   }
 
   @Test func renamingAFileRecomputesNoPixels() async throws {
@@ -55,7 +55,8 @@ import Testing
       atPath: workshop.folder + "/images/ada.txt", toPath: workshop.folder + "/images/zoe.txt")
     let outcome = try await workshop.run()
     #expect(!outcome.ran.contains { $0.hasPrefix("portraits") || $0.hasPrefix("latents") })
-    #expect(try workshop.json("runs/quick/run.json")["files"]?.array?.contains("edited/zoe.png") == true)
+    #expect(
+      try workshop.json("\(workshop.latest("quick"))/run.json")["files"]?.array?.contains("edited/zoe.png") == true)
     #expect(!FileManager.default.fileExists(atPath: workshop.results + "/edited/ada.png"))
   }
 
@@ -94,7 +95,8 @@ import Testing
     let fresh = try Workshop()
     try await fresh.run()
     #expect(
-      try fresh.json("runs/quick/run.json").digests == workshop.json("runs/quick/run.json").digests,
+      try fresh.json("\(fresh.latest("quick"))/run.json").digests
+        == workshop.json("\(workshop.latest("quick"))/run.json").digests,
       "a resumed run ends with the same bytes")
   }
 

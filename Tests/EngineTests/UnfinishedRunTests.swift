@@ -16,24 +16,17 @@ import Testing
   @Test func aPartOfARecipeLeavesTheOtherResults() async throws {
     let workshop = try Workshop()
     try await workshop.run()
-    #expect(try workshop.json("runs/quick/run.json")["status"] == "done")
+    let whole = workshop.latest("quick")
+    #expect(try workshop.json("\(whole)/run.json")["status"] == "done")
     try await workshop.run(set: "target=merry", options: RunOptions(only: ["edited"]))
-    #expect(try workshop.read("runs/quick/edited/ada.png") == "~~adamerry")
-    #expect(try workshop.read("runs/quick/sheet.png").contains("angry"))
-    let run = try workshop.json("runs/quick/run.json")
+    let part = workshop.latest("quick")
+    #expect(try workshop.read("\(part)/edited/ada.png") == "~~adamerry")
+    #expect(try workshop.read("\(whole)/sheet.png").contains("angry") && !isThere(workshop, "sheet.png"))
+    let run = try workshop.json("\(part)/run.json")
     #expect(run["status"] == "partial" && run["only"] == ["edited"])
-    #expect(run["earlier_files"] == ["sheet.png", "scores.csv"])
-    let report = try workshop.read("runs/quick/report.html")
+    let report = try workshop.read("\(part)/report.html")
     let remark = "<h2>Not the whole recipe</h2>\n<p>This run made only <code>edited</code>"
     #expect(report.firstRange(of: remark)?.lowerBound ?? report.endIndex < report.firstRange(of: "Results")!.lowerBound)
-    #expect(
-      report.contains("Files of earlier runs are in this folder, too: <code>sheet.png</code>, <code>scores.csv</code>"))
-
-    // The next whole run knows what is not its.
-    try FileManager.default.removeItem(atPath: workshop.folder + "/images/ada.txt")
-    try await workshop.run()
-    #expect(try workshop.json("runs/quick/run.json")["earlier_files"] == [])
-    #expect(!isThere(workshop, "edited/ada.png") && isThere(workshop, "edited/bob.png"))
   }
 
   @Test func aFailedRunDoesNotLeaveAGreenReport() async throws {
@@ -42,21 +35,21 @@ import Testing
     try workshop.write("1", to: "breaker")
     let outcome = try await workshop.run(set: "target=merry")
     #expect(outcome.status == .stageFailed)
-    let run = try workshop.json("runs/quick/run.json")
+    let run = try workshop.json("\(workshop.latest("quick"))/run.json")
     #expect(run["status"] == "failed")
     #expect(run["error"]?.string?.contains("stage 'tuned' failed: it broke") == true)
     #expect(run["actions"]?.array?.last?["status"] == "failed")
-    #expect(run["expectations"] == [] && run["files"] == ["report.html"])
-    #expect(run["earlier_files"]?.array?.contains("sheet.png") == true && isThere(workshop, "sheet.png"))
-    let report = try workshop.read("runs/quick/report.html")
+    #expect(run["expectations"] == [] && run["files"] == ["recipe.json", "report.html"])
+    #expect(!isThere(workshop, "sheet.png"))
+    let report = try workshop.read("\(workshop.latest("quick"))/report.html")
     #expect(report.contains("<b class=\"failed\">failed</b>") && report.contains("it broke"))
     #expect(!report.contains("expectations held"))
-    #expect(throws: InputError.self) { try Gallery(of: [workshop.results]) }
+    #expect(throws: InputError.self) { try Gallery(of: [workshop.history().run(called: workshop.results)]) }
 
     try FileManager.default.removeItem(atPath: workshop.folder + "/breaker")
     try await workshop.run()
-    #expect(try workshop.json("runs/quick/run.json")["status"] == "done")
-    #expect(try workshop.json("runs/quick/run.json")["error"] == .null)
+    #expect(try workshop.json("\(workshop.latest("quick"))/run.json")["status"] == "done")
+    #expect(try workshop.json("\(workshop.latest("quick"))/run.json")["error"] == .null)
   }
 
   @Test func anInterruptedRunAndOneThatCannotBeginAreTold() async throws {
@@ -65,13 +58,13 @@ import Testing
     let interruption = Interruption()
     interruption.request()
     try await workshop.run(set: "target=merry", interruption: interruption)
-    #expect(try workshop.json("runs/quick/run.json")["status"] == "interrupted")
+    #expect(try workshop.json("\(workshop.latest("quick"))/run.json")["status"] == "interrupted")
     try await workshop.run()
     let run = try workshop.plannedRun()
     try FileManager.default.removeItem(atPath: workshop.folder + "/images/ada.txt")
     #expect(await run.perform().status == .wrongInput)
-    #expect(try workshop.json("runs/quick/run.json")["status"] == "failed")
-    #expect(try workshop.read("runs/quick/report.html").contains("images/ada.txt"))
+    #expect(try workshop.json("\(workshop.latest("quick"))/run.json")["status"] == "failed")
+    #expect(try workshop.read("\(workshop.latest("quick"))/report.html").contains("images/ada.txt"))
   }
 
   @Test func whatFailedAndWasSkippedComesFirst() async throws {
@@ -79,13 +72,13 @@ import Testing
     try workshop.write("1", to: "breaker")
     let outcome = try await workshop.run(options: RunOptions(keepsGoing: true))
     #expect(outcome.summary.failed == 1 && outcome.summary.skipped == 7)
-    let report = try workshop.read("runs/quick/report.html")
+    let report = try workshop.read("\(workshop.latest("quick"))/report.html")
     #expect(report.contains("<b class=\"failed\">failed</b> · 0 cached, 6 ran, 1 failed, 7 skipped"), "\(report)")
     let first = try #require(report.firstRange(of: "<h2>"))
     #expect(report[first.upperBound...].hasPrefix("What went wrong</h2>"))
     #expect(report.contains("7 actions skipped, because what they need failed: <code>edited/ada</code>"))
     #expect(report.contains("class=\"node failed\"") && report.contains("class=\"node missing\""))
-    let run = try workshop.json("runs/quick/run.json")
+    let run = try workshop.json("\(workshop.latest("quick"))/run.json")
     #expect(run["status"] == "failed" && run["skipped"]?.array?.count == 7)
     let xml = JUnit(of: [("quick", outcome)]).xml
     #expect(xml.contains("tests=\"8\" failures=\"0\" errors=\"1\" skipped=\"7\""), "\(xml)")

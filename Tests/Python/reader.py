@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 repository = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-sys.path.insert(0, os.path.join(repository, "Sources", "Python"))
+sys.path.insert(0, os.path.join(repository, "Python"))
 import diffusionclip  # noqa: E402
 import numpy as np  # noqa: E402
 

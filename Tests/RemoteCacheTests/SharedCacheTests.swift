@@ -49,11 +49,11 @@ import Testing
     let (workshop, server) = (try Workshop(), try CacheServer())
     let cache = try cache(server, environment.merging(Self.writing) { $1 })
     #expect(try await workshop.run(cache: cache).ran.count == Self.actionCount)
-    let actions = try #require(workshop.json("runs/quick/run.json")["actions"]?.array)
+    let actions = try #require(workshop.json("\(workshop.latest("quick"))/run.json")["actions"]?.array)
     let keys = actions.map { ($0["id"]?.string ?? "", $0["key"]?.string ?? "") }
     return Filled(
       files: server.files, keys: Dictionary(uniqueKeysWithValues: keys),
-      sheet: try workshop.read("runs/quick/sheet.png"))
+      sheet: try workshop.read("\(workshop.latest("quick"))/sheet.png"))
   }
 
   // MARK: Honest servers
@@ -67,7 +67,7 @@ import Testing
     #expect(outcome.summary.cached == Self.actionCount && outcome.summary.fetched == Self.actionCount)
     #expect(Set(events.lines) == Set(filled.keys.keys))
     #expect(Summary.text(of: outcome).contains("14 cached (14 fetched), 0 ran in "))
-    #expect(try workshop.read("runs/quick/sheet.png") == filled.sheet)
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png") == filled.sheet)
     #expect(workshop.stored("downloads") == [] && workshop.stored("attempts") == [])
     #expect(try Store(at: workshop.store).verify().isClean)
     #expect(!server.requests.contains { $0.method != "GET" }, "it only reads")
@@ -151,7 +151,7 @@ import Testing
     let outcome = try await workshop.run(cache: cache(server, Self.writing, said: said))
     #expect(outcome.status == .done)
     #expect(outcome.ran.count == Self.actionCount && outcome.summary.fetched == 0)
-    #expect(try workshop.read("runs/quick/sheet.png") == filled.sheet)
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png") == filled.sheet)
     #expect(said.text.split(separator: "\n").count == (mischief.remark == nil ? 0 : 1), "\(said.text)")
     if let remark = mischief.remark { #expect(said.text.contains(remark), "\(said.text)") }
     #expect(try Store(at: workshop.store).verify().isClean)
@@ -171,7 +171,7 @@ import Testing
     let outcome = try await workshop.run(cache: cache(server))
     #expect(outcome.status == .done)
     #expect(outcome.ran.count + outcome.summary.fetched == Self.actionCount)
-    #expect(try workshop.read("runs/quick/sheet.png") == filled.sheet)
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png") == filled.sheet)
     #expect(try Store(at: workshop.store).verify().isClean)
   }
 
@@ -283,7 +283,7 @@ import Testing
     #expect(outcome.status == .done)
     #expect(outcome.ran == ["tuned"])
     #expect(outcome.summary.fetched == Self.actionCount - 1)
-    #expect(try workshop.read("runs/quick/sheet.png") == filled.sheet)
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png") == filled.sheet)
     #expect(lie == .huge || said.text.contains(": not used"), "\(said.text)")
     #expect(try Store(at: workshop.store).verify().isClean)
   }
@@ -348,7 +348,7 @@ import Testing
     try String(filled.sheet.reversed()).write(toFile: sheet, atomically: false, encoding: .utf8)
     let repaired = try await workshop.run(cache: cache(server, none))
     #expect(repaired.status == .done && repaired.ran == [])
-    #expect(try workshop.read("runs/quick/sheet.png") == filled.sheet)
+    #expect(try workshop.read("\(workshop.latest("quick"))/sheet.png") == filled.sheet)
   }
 
   // MARK: Settings

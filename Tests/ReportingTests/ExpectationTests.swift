@@ -22,7 +22,7 @@ import Testing
     #expect(outcome.expectations.map(\.held) == [false, true])
     #expect(outcome.issues.count == 1)
     #expect(outcome.issues.first?.hasSuffix("error: expected longer > 7, got 7.0") == true)
-    let recorded = try workshop.json("runs/quick/run.json")["expectations"]?.array
+    let recorded = try workshop.json("\(workshop.latest("quick"))/run.json")["expectations"]?.array
     #expect(
       recorded?.map { $0["held"] } == [.bool(false), .bool(true)],
       "a failed expectation still has results to look at")

@@ -52,10 +52,15 @@ import Testing
   @Test func resultsLandInTheRunFolder() async throws {
     let workshop = try Workshop()
     try await workshop.run()
-    let run = try workshop.json("runs/quick/run.json")
+    let run = try workshop.json("\(workshop.latest("quick"))/run.json")
     #expect(
-      run["files"] == ["sheet.png", "scores.csv", "edited/ada.png", "edited/bob.png", "edited/cyd.png", "report.html"])
-    let scores = try workshop.read("runs/quick/scores.csv")
+      run["files"]
+        == [
+          "sheet.png", "scores.csv", "edited/ada.png", "edited/bob.png", "edited/cyd.png", "numbers.json",
+          "recipe.json",
+          "report.html",
+        ])
+    let scores = try workshop.read("\(workshop.latest("quick"))/scores.csv")
     #expect(scores == "item,size,longer\nada,10.0,7.0\nbob,10.0,7.0\ncyd,10.0,7.0\n")
     #expect(run["params"] == ["target": "angry", "steps": 2])
     #expect(run["provenance"]?["program"] == "test")
@@ -65,7 +70,7 @@ import Testing
   @Test func theReportNeedsNothingElse() async throws {
     let workshop = try Workshop()
     try await workshop.run()
-    let report = try workshop.read("runs/quick/report.html")
+    let report = try workshop.read("\(workshop.latest("quick"))/report.html")
     #expect(report.contains("data:image/png;base64," + Data("~~adaangry".utf8).base64EncodedString()))
     #expect(report.contains("<span class=\"held\">held</span>"))
     #expect(report.contains("<polyline points="), "the losses are drawn though they are no output")
@@ -73,14 +78,19 @@ import Testing
     #expect(!report.contains("<script") && !report.contains("src=\"http"))
   }
 
-  @Test func filesOfOthersInTheRunFolderAreLeftAlone() async throws {
+  /// A run keeps to its own folder: what lies in those of others, and beside them, stays.
+  @Test func runsLeaveEachOtherAlone() async throws {
     let workshop = try Workshop()
     try await workshop.run()
+    let first = workshop.latest("quick")
     try workshop.write("mine", to: "runs/quick/notes.txt")
+    try workshop.write("mine", to: first + "/notes.txt")
     try FileManager.default.removeItem(atPath: workshop.folder + "/images/ada.txt")
     try await workshop.run()
-    #expect(try workshop.read("runs/quick/notes.txt") == "mine")
+    #expect(workshop.latest("quick") > first)
+    #expect(try workshop.read("runs/quick/notes.txt") == "mine" && workshop.read(first + "/notes.txt") == "mine")
     #expect(!FileManager.default.fileExists(atPath: workshop.results + "/edited/ada.png"))
+    #expect(try workshop.read(first + "/edited/ada.png") == "~~adaangry")
   }
 
   @Test func showTellsWhatThereIs() async throws {

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import Runs
 
 /// Where the store of a recipe is, and whether it is to be believed.
 extension Store {

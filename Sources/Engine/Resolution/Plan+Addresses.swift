@@ -120,7 +120,7 @@ extension Plan {
       stage.outputs.first.map { OutputReference(stage: stage.id, port: $0.name, type: $0.type) }
     }
     return Plan(
-      recipe: recipe, description: description, file: file, source: source, parameters: parameters, overlays: overlays,
-      profile: profile, stages: needed, outputs: (kept + ends).uniqued)
+      recipe: recipe, description: description, file: file, source: source, texts: texts, parameters: parameters,
+      overlays: overlays, profile: profile, stages: needed, outputs: (kept + ends).uniqued)
   }
 }

@@ -2,6 +2,7 @@ import ArtifactStore
 import Escaping
 import Foundation
 import Planning
+import Runs
 
 /// Turns artifacts into files for people.
 package struct Exporter: Sendable {
@@ -44,9 +45,4 @@ package struct Exporter: Sendable {
       $0.name.ends(with: ".png")
     }?.data
   }
-}
-
-extension FileName {
-  /// The name of the file for what is called `name`: see ``safe(_:digest:)``.
-  package static func safe(_ name: String) -> String { safe(name) { Digest(of: $0).hex } }
 }

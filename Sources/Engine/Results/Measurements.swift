@@ -2,6 +2,7 @@ import ArtifactStore
 import Foundation
 import JSONSyntax
 import OrderedCollections
+import Runs
 import StageKit
 
 /// Numbers by item and measure: what an artifact of type `metrics` holds, or a table of two columns.
@@ -84,5 +85,18 @@ public struct Measurements: Sendable, Hashable {
     CSV(
       header: ["item"] + measures,
       rows: rows.map { row in [row.item] + measures.map { row.values[$0].map { CSV.cell($0) } ?? "" } })
+  }
+}
+
+extension RunNumbers {
+  init(_ measured: [(stage: String, numbers: Measurements)]) {
+    self.init(
+      measured.reduce(into: [:]) { stages, entry in
+        for row in entry.numbers.rows {
+          for (measure, value) in row.values {
+            stages[entry.stage, default: [:]][measure, default: [:]][row.item] = value
+          }
+        }
+      })
   }
 }

@@ -3,6 +3,7 @@ import Escaping
 import Foundation
 import JSONSyntax
 import Planning
+import Runs
 import StageKit
 
 /// Where the user wants something written: what can be known of it before the work is said before the work.
@@ -61,15 +62,15 @@ public enum OutputPlace {
   }
 }
 
-/// Where the results of a recipe's runs go.
+/// Where a recipe's runs are kept, each in a folder of its own.
 package struct ResultsFolder: Sendable {
   private let plan: Plan
   /// Below it no link is followed.
   private let root: String
   private let name: String
 
-  /// - Parameter folder: where runs are kept; the results go to a folder in it that is called like the recipe. Nil for
-  ///   `runs` in the recipe's repository.
+  /// - Parameter folder: where runs are kept; those of a recipe are in a folder in it that is called like the recipe. Nil
+  ///   for `runs` in the recipe's repository.
   package init(of plan: Plan, in folder: String?) {
     self.plan = plan
     // A folder that somebody names may be a link; what lies in a repository may have come with it.
@@ -82,7 +83,18 @@ package struct ResultsFolder: Sendable {
   /// The same, as the place that it is.
   package var place: Place { get throws { try Folder(making: root)[name] } }
 
-  /// Sees, before anything is computed, that the results can be written, and that they do not overwrite those of another
+  /// Begins a run. One of the old form that is here gets a folder of its own.
+  /// - Throws: `StoreError`.
+  package func begin() throws -> OpenRun {
+    let runs = RecipeRuns(at: try place)
+    try runs.adopt()
+    return try runs.begin(at: GitState(of: Store.repository(around: plan.file)))
+  }
+
+  /// Whether there is an earlier run, in whatever form.
+  package var hasRuns: Bool { (try? RecipeRuns(at: place).hasRuns) ?? false }
+
+  /// Sees, before anything is computed, that the results can be written, and that they do not get among those of another
   /// recipe that is called the same.
   /// - Throws: `InputError`.
   package func require() throws {
@@ -91,15 +103,17 @@ package struct ResultsFolder: Sendable {
       throw InputError("cannot write to the folder \(path): \(error); choose another with --runs")
     }
     try OutputPlace.requireFolder(results, option: "--runs")
-    guard let data = try Files.read(results["run.json"]),
-      let other = (try? JSON.member("file", of: data))??.string, other != plan.fileInRepository
+    let latest = try Files.status(of: results["latest"]) == nil ? nil : RecipeRuns(at: results).latest
+    let record = latest.map { results["\($0.text)/\(KeptRun.record)"] } ?? results[KeptRun.record]
+    guard let data = try Files.read(record), let other = (try? JSON.member("file", of: data))??.string,
+      other != plan.fileInRepository
     else { return }
     let file = Store.repository(around: plan.file) + "/" + other
     // A recipe that was moved goes on where it was.
     guard FileName.isInside(other), access(file, F_OK) == 0 else { return }
     throw InputError(
-      "\(plan.file) and \(file) are both called '\(plan.recipe)': the results of the latter are in \(path), and would "
-        + "be overwritten; rename one of them, or choose another folder with --runs")
+      "\(plan.file) and \(file) are both called '\(plan.recipe)': the runs of the latter are in \(path), and would "
+        + "be mixed with those of the former; rename one of them, or choose another folder with --runs")
   }
 
   /// The same, but leaves no folder behind that was not there.
@@ -118,15 +132,15 @@ extension Run {
   /// - Throws: `InputError`.
   public func requireFolder() throws { try results.require() }
 
-  /// Sees that no two of several runs write to the same folder.
+  /// Sees that no two of several runs are kept in the same folder.
   /// - Throws: `InputError`.
   public static func requireDistinct(_ runs: [Run]) throws {
     var seen: [String: Run] = [:]
     for run in runs {
       if let other = seen.updateValue(run, forKey: run.folder) {
         throw InputError(
-          "\(other.plan.file) and \(run.plan.file) are both called '\(run.plan.recipe)': their results would overwrite "
-            + "each other; rename one of them")
+          "\(other.plan.file) and \(run.plan.file) are both called '\(run.plan.recipe)': their runs would be mixed "
+            + "with each other; rename one of them")
       }
     }
   }

@@ -2,7 +2,10 @@ import ArtifactStore
 import Escaping
 import Foundation
 import JSONSyntax
+import OrderedCollections
 import Planning
+import RecipeSyntax
+import Runs
 import StageKit
 
 /// All there is to say about a run, whether it made its artifacts or failed: the material of `run.json` and of the
@@ -11,13 +14,14 @@ package struct RunRecord: Sendable {
   package let run: Run
   package let outcome: RunOutcome
   package let artifacts: [OutputReference: Artifact]
-  /// Files in the folder that earlier runs wrote and this one did not.
-  package private(set) var earlierFiles: [String] = []
-  /// The digests, in hex, of the run's files and of the earlier ones, by their names.
-  private var digests: [String: String] = [:]
+  /// The folder that it is written to.
+  package let opened: OpenRun
 
-  package init(run: Run, outcome: RunOutcome, artifacts: [OutputReference: Artifact]) {
+  package init(
+    run: Run, in opened: OpenRun, outcome: RunOutcome = RunOutcome(), artifacts: [OutputReference: Artifact] = [:]
+  ) {
     self.run = run
+    self.opened = opened
     self.outcome = outcome
     self.artifacts = artifacts
   }
@@ -61,107 +65,130 @@ package struct RunRecord: Sendable {
     }
   }
 
-  /// Writes the outputs, `run.json` and `report.html`. A run that made all that the recipe asks for removes the files
-  /// that runs before it wrote and it did not; any other keeps them, and says that they are not its. Nothing else in the
-  /// folder is touched.
-  package func write(to results: Place) throws {
-    try Files.makeFolder(results)
-    let index = results["run.json"]
-    let before = try Files.read(index)
-    // Of the record of many actions, what is not about them.
-    func earlier(_ name: String) -> JSON? { before.flatMap { try? JSON.member(name, of: $0) } ?? nil }
+  /// Writes what can be told of a run that goes on.
+  package func begin() throws {
+    try opened.note(.object(facts(status: "running", run.labels) + opened.signs + [graph]))
+  }
+
+  /// The stages, and what each takes from which.
+  private var graph: JSON.Member {
+    .init(
+      "stages",
+      .array(
+        plan.stages.map { stage in
+          [
+            "id": .string(stage.id), "name": .string(stage.name), "kind": .string(stage.kind.name),
+            "axes": stage.axesJSON, "makes": .array(stage.outputs.map { .string($0.type.rawValue) }), "needs": .array(stage.predecessors.map(JSON.string)),
+            "help": .string(stage.description ?? stage.kind.summary),
+          ]
+        }))
+  }
+
+  /// Writes the outputs, `run.json` and `report.html`. Where that fails, what was written is in the record of the failure.
+  package func write() throws {
     var files = try shownOutputs.flatMap { try exporter.files(of: $0.artifact, called: $0.name) }
-    let names = Set(files.map(\.path) + [FileName.report])
-    let left = ["files", "earlier_files"].flatMap { earlier($0)?.array?.compactMap(\.string) ?? [] }.uniqued
-      .filter { !names.contains($0) && FileName.isInside($0) }
-    var paths: Set<String> = [FileName.report]
+    var paths: Set<String> = [FileName.report, KeptRun.record]
     if let twice = files.first(where: { !paths.insert($0.path).inserted }) {
       throw InputError(
-        "two outputs would be the file \(results.path)/\(twice.path): give one of their stages another name")
+        "two outputs would be the file \(opened.place.path)/\(twice.path): give one of their stages another name")
     }
-
-    // The record may have come with a checkout: what is not as a run left it is somebody else's, and stays.
-    let known = earlier("digests")
-    let untouched = try left.filter { file in
-      guard let digest = known?[file]?.string.flatMap({ Digest(hex: $0) }) else { return false }
-      return try Files.status(of: results[file]) != nil && Files.digest(of: results[file]) == digest
-    }
-    var record = self
-    if state != .done { record.earlierFiles = untouched }
-    files.append((FileName.report, Data(try run.formats.page(record).utf8)))
-    for file in files { record.digests[file.path] = Digest(of: file.data).hex }
-    for file in record.earlierFiles { record.digests[file] = known?[file]?.string }
-    for file in files { try Self.write(file.data, to: results[file.path]) }
-    try Files.replace(index, with: try record.json(files: files.map(\.path)).prettyData)
-
-    for name in untouched where state == .done {
-      let file = results[name]
-      try Files.remove(file)
-      if name.has("/"), let folder = file.parent { try Files.removeFolder(folder) }
-    }
+    let measured = try self.measured
+    if !measured.isEmpty { files.append((RunNumbers.file, RunNumbers(measured).data)) }
+    let texts = self.texts
+    files.append((RecipeTexts.file, texts.data))
+    try opened.write(files)
+    try opened.write(page: Data(try run.formats.page(self).utf8))
+    try opened.end(try json(measured, texts))
   }
 
-  private static func write(_ data: Data, to place: Place) throws {
-    if try Files.read(place) == data { return }
-    if let folder = place.parent { try Files.makeFolder(folder) }
-    try Files.replace(place, with: data)
+  /// The recipes as they are written. A plan from a file says where its recipe is, which may be any file: only what it
+  /// was made from is shown.
+  private var texts: RecipeTexts {
+    var texts = plan.texts
+    if texts.isEmpty, let text = try? SourceText.read(plan.file), Digest(of: text.text) == plan.source {
+      texts = [text]
+    }
+    let root = Store.repository(around: plan.file) + "/"
+    return RecipeTexts(
+      texts.enumerated().map { number, text in
+        let file = number == 0 ? plan.file : URL(filePath: text.file).absoluteURL.standardizedFileURL.path
+        return .init(file: file.begins(with: root) ? file.dropping(bytes: root.utf8.count) : file, text: text.text)
+      })
   }
 
-  /// The means of all that was measured, whether the recipe shows it or not.
-  private var measures: [JSON] {
+  /// All that was measured, whether the recipe shows it or not.
+  private var measured: [(stage: String, numbers: Measurements)] {
     get throws {
-      try madeArtifacts.filter { $0.artifact.type == .metrics }.flatMap { reference, artifact -> [JSON] in
+      try madeArtifacts.filter { $0.artifact.type == .metrics }.compactMap { reference, artifact in
         let name = plan.name(of: reference)
-        guard let measured = try Measurements(of: artifact, stage: name, in: run.store) else { return [] }
-        return measured.measures.map { measure in
-          [
-            "stage": .string(name), "measure": .string(measure),
-            "mean": measured.mean(measure).map(JSON.double) ?? .null,
-          ]
-        }
+        return try Measurements(of: artifact, stage: name, in: run.store).map { (name, $0) }
       }
     }
   }
 
-  private func json(files: [String]) throws -> JSON {
-    let machines = actions.compactMap { $0.provenance.map(Machine.init) }.uniqued
-    return [
-      "recipe": .string(plan.recipe),
-      "status": .string(state.rawValue),
-      "only": .array(run.options.only.map(JSON.string)),
-      "error": .optional(outcome.error.map { "\($0)" }),
-      "skipped": .array(outcome.skipped.map { .string($0.description) }),
-      "description": .optional(plan.description),
-      "file": .string(plan.fileInRepository),
-      "params": .object(plan.parameters.map { JSON.Member($0.key, $0.value.json) }),
-      "overlays": .object(plan.overlays.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }),
-      "profile": .optional(plan.profile),
-      "files": .array(files.map(JSON.string)),
-      "earlier_files": .array(earlierFiles.map(JSON.string)),
-      "digests": .object(digests.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .string($0.value)) }),
-      "seconds": .double(seconds),
-      "provenance": run.environment.provenance(seconds: seconds, megabytes: ProcessMemory.highestMegabytes).json,
-      "machines": .array(machines.map(\.json)),
-      "actions": .array(
-        try actions.concurrentMap { action in
-          .written(action.json(machine: action.provenance.flatMap { machines.firstIndex(of: Machine($0)) }).bytes)
-        }),
-      "artifacts": .array(
-        madeArtifacts.map { reference, artifact in
-          .object([.init("stage", .string(reference.stage))] + artifact.members(at: reference.port))
-        }),
-      "measures": .array(try measures),
-      "expectations": .array(expectations.map(\.json)),
+  /// What can be told of a run from its beginning.
+  private func facts(status: String, _ labels: RunLabels) -> [JSON.Member] {
+    [
+      .init("id", .string(opened.id.text)), .init("recipe", .string(plan.recipe)), .init("status", .string(status)),
+      .init("name", .optional(labels.name)), .init("note", .optional(labels.note)),
+      .init("tags", .array(labels.tags.map(JSON.string))), .init("file", .string(plan.fileInRepository)),
+      .init("description", .optional(plan.description)), .init("started", .string(opened.date)),
+      .init("only", .array(run.options.only.map(JSON.string))),
+      .init("params", .object(plan.parameters.map { JSON.Member($0.key, $0.value.json) })),
+      .init("overlays", .object(plan.overlays.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) })),
+      .init("profile", .optional(plan.profile)), .init("git", opened.git?.json ?? .null),
     ]
   }
-}
 
-extension FileName {
-  /// Whether a relative path stays in its folder.
-  package static func isInside(_ path: String) -> Bool {
-    path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
-      !["", ".", ".."].contains(Substring(part)) && !part.contains(0)
+  /// What was changed since the run before this one.
+  private func changes(to texts: RecipeTexts) -> JSON {
+    guard let id = opened.before else { return .null }
+    let before = opened.texts
+    let edits = before.before.map { texts.edits(since: $0) } ?? []
+    let old = OrderedDictionary(before.params.map { ($0.name, $0.value) }) { first, _ in first }
+    let params = plan.parameters.compactMap { name, value -> JSON.Member? in
+      let (before, after) = (old[name] ?? .null, value.json)
+      return before.bytes == after.bytes ? nil : JSON.Member(name, [before, after])
     }
+    return ["since": .string(id.text), "literals": .array(edits.map(\.json)), "params": .object(params)]
+  }
+
+  /// What is told of single actions and artifacts comes last: who wants to know the rest need not read it.
+  private func json(_ measured: [(stage: String, numbers: Measurements)], _ texts: RecipeTexts) throws -> JSON {
+    let machines = actions.compactMap { $0.provenance.map(Machine.init) }.uniqued
+    let files = opened.files
+    let measures = measured.flatMap { stage, numbers in
+      numbers.measures.map { measure -> JSON in
+        [
+          "stage": .string(stage), "measure": .string(measure),
+          "mean": numbers.mean(measure).map(JSON.double) ?? .null,
+        ]
+      }
+    }
+    let rest: [JSON.Member] = [
+      .init("host", .string(HostName.current)), .init("error", .optional(outcome.error.map { "\($0)" })),
+      .init("seconds", .double(seconds)), .init("changed", changes(to: texts)),
+      .init("files", .array(files.keys.map(JSON.string))),
+      .init("digests", .object(files.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .string($0.value)) })),
+      .init(
+        "provenance", run.environment.provenance(seconds: seconds, megabytes: ProcessMemory.highestMegabytes).json),
+      .init("measures", .array(measures)), .init("expectations", .array(expectations.map(\.json))),
+      .init("skipped", .array(outcome.skipped.map { .string($0.description) })),
+      .init("machines", .array(machines.map(\.json))), graph,
+      .init(
+        "actions",
+        .array(
+          try actions.concurrentMap { action in
+            .written(action.json(machine: action.provenance.flatMap { machines.firstIndex(of: Machine($0)) }).bytes)
+          })),
+      .init(
+        "artifacts",
+        .array(
+          madeArtifacts.map { reference, artifact in
+            .object([.init("stage", .string(reference.stage))] + artifact.members(at: reference.port))
+          })),
+    ]
+    return .object(facts(status: state.rawValue, opened.labels ?? run.labels) + rest)
   }
 }
 

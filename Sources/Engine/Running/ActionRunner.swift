@@ -109,7 +109,7 @@ struct ActionRunner: Sendable {
         provenance: environment.provenance(seconds: seconds, megabytes: megabytes, work: context.work),
         log: context.lines)
       let published = try attempt.publish(record, replacing: isForced)
-      emit(.done(action.id, seconds: seconds))
+      emit(.done(action.id, seconds: seconds, key: action.key))
       return published
     }
   }

@@ -34,8 +34,8 @@ public struct PlanCompletion: Sendable {
         for item in dryRun.artifacts[reference]?.items ?? [] { _ = try store.read(item.object) }
       }
     } catch {
-      // Only an earlier run's page could be taken for this one's.
-      if (try? Files.status(of: run.folder + "/run.json")) != nil, let problem = run.note(RunOutcome(error: error)) {
+      // Only an earlier run could be taken for this one.
+      if run.results.hasRuns, let problem = run.note(RunOutcome(error: error)) {
         emit(.notice(problem))
       }
       throw error

@@ -2,17 +2,20 @@ import ArtifactStore
 import Escaping
 import Foundation
 import Planning
+import Runs
 import StageKit
 
 /// One run of a recipe, from its plan to the folder of its results.
 public struct Run: Sendable {
   public let plan: Plan
   public let store: Store
-  /// The folder that the results go to.
+  /// The folder that the recipe's runs are kept in.
   public var folder: String { results.path }
   package let results: ResultsFolder
   public let environment: RunEnvironment
   public let options: RunOptions
+  /// What the user calls the run.
+  public let labels: RunLabels
   public let formats: ArtifactFormats
   /// What the store lacks is asked of it before it is executed.
   package let cache: (any SharedCache)?
@@ -20,13 +23,15 @@ public struct Run: Sendable {
   /// - Parameter folder: where runs are kept, as ``ResultsFolder`` has it.
   package init(
     of plan: Plan, in store: Store, folder: String? = nil, environment: RunEnvironment,
-    options: RunOptions = RunOptions(), formats: ArtifactFormats, cache: (any SharedCache)? = nil
+    options: RunOptions = RunOptions(), labels: RunLabels = RunLabels(), formats: ArtifactFormats,
+    cache: (any SharedCache)? = nil
   ) {
     self.plan = plan
     self.store = store
     self.environment = environment
     self.cache = cache
     self.options = options
+    self.labels = labels
     self.formats = formats
     results = ResultsFolder(of: plan, in: folder)
   }
@@ -40,10 +45,20 @@ public struct Run: Sendable {
     do { return try await onOwnThread { performed(interruption, emit) } } catch { return RunOutcome(error: error) }
   }
 
-  private func performed(_ interruption: Interruption, _ emit: @escaping @Sendable (RunEvent) -> Void) -> RunOutcome {
+  private func performed(
+    _ interruption: Interruption, _ tell: @escaping @Sendable (RunEvent) -> Void
+  ) -> RunOutcome {
+    let log = EventLog()
+    @Sendable func emit(_ event: RunEvent) {
+      log.note(event)
+      tell(event)
+    }
     let clock = ContinuousClock()
     let start = clock.now
     var outcome = RunOutcome()
+    // Where that cannot be done now, it may be by the end: a full disk may have space again.
+    var begun = try? begin()
+    if let begun { log.begin(in: begun) }
     do {
       let history = History(of: store)
       let dryRun = try DryRun(of: plan, in: store, history: history)
@@ -62,8 +77,10 @@ public struct Run: Sendable {
           outcome.expectations = try ExpectationResult.all(of: plan, artifacts: artifacts, in: store)
           outcome.take(actions: scheduler.results, skipped: scheduler.skipped)
           outcome.seconds = (clock.now - start).seconds
-          try RunRecord(run: self, outcome: outcome, artifacts: artifacts).write(to: results.place)
-          outcome.folder = folder
+          let opened = try begun ?? begin()
+          begun = opened
+          try RunRecord(run: self, in: opened, outcome: outcome, artifacts: artifacts).write()
+          outcome.folder = opened.place.path
         }
       } catch {
         outcome.error = error
@@ -80,7 +97,7 @@ public struct Run: Sendable {
     } catch { outcome.error = error }
     if outcome.error as? StoreError == .interrupted { outcome.error = Cancelled() }
     outcome.seconds = (clock.now - start).seconds
-    if outcome.folder == nil { outcome.unnoted = note(outcome) }
+    if outcome.folder == nil { outcome.unnoted = note(outcome, in: begun) }
     emit(.finished(outcome.summary))
     return outcome
   }
@@ -93,16 +110,25 @@ public struct Run: Sendable {
     return plan.problemsAhead { !$0.inputs.isEmpty && stages.contains($0.id) }
   }
 
-  /// Writes a run that has no results into the folder of its results, where nobody shall take an earlier run's page for
-  /// its.
+  /// Makes the run's folder, with a record that says that it goes on.
+  private func begin() throws -> OpenRun {
+    let opened = try results.begin()
+    do { try RunRecord(run: self, in: opened).begin() } catch {
+      opened.discardIfEmpty()
+      throw error
+    }
+    return opened
+  }
+
+  /// Writes a run that has no results into a folder of its own, so that nobody takes an earlier run's page for its.
   /// - Returns: what to say where that could not be done.
-  package func note(_ outcome: RunOutcome) -> String? {
+  package func note(_ outcome: RunOutcome, in begun: OpenRun? = nil) -> String? {
     do {
-      try RunRecord(run: self, outcome: outcome, artifacts: [:]).write(to: results.place)
+      try RunRecord(run: self, in: begun ?? begin(), outcome: outcome).write()
       return nil
     } catch {
       let problem = "the record of this failed run could not be written (\(error))"
-      let hasEarlier = ((try? Files.status(of: folder + "/run.json")) ?? nil) != nil
+      let hasEarlier = (try? RecipeRuns(at: results.place).latest) != nil
       return hasEarlier ? "\(folder) has the results of an earlier run: \(problem)" : "\(folder): \(problem)"
     }
   }

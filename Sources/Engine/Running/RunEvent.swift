@@ -12,7 +12,8 @@ public enum RunEvent: Sendable {
   case started(ActionID, reason: String)
   case progress(ActionID, ActionProgress)
   case log(ActionID, String)
-  case done(ActionID, seconds: Double)
+  /// What it made is in the store under this key.
+  case done(ActionID, seconds: Double, key: Digest)
   case failed(ActionID, message: String)
   /// An object turned out damaged or missing; what made it is executed again.
   case repairing(StoreError)

@@ -63,8 +63,12 @@ extension PlannedStage {
       "inputs": .object(sorted(inputs).map { .init($0.key, $0.value.json) }),
       "sources": .object(sorted(sources).map { .init($0.key, $0.value.json) }),
       "expectations": .array(
-        expectations.map {
-          ["measure": .string($0.measure), "text": .string($0.text), "location": $0.location.json]
+        expectations.map { expectation in
+          .object(
+            [
+              .init("measure", .string(expectation.measure)), .init("text", .string(expectation.written)),
+              .init("location", expectation.location.json),
+            ] + (expectation.baseline.map { [.init("baseline", .double($0))] } ?? []))
         }),
       "location": location.json,
     ]

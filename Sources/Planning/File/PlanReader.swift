@@ -157,8 +157,9 @@ struct PlanReader {
 
   private func expectation() throws -> Expectation {
     let text = try string("text")
+    let baseline = json["baseline"]?.double
     return Expectation(
-      measure: try string("measure"), comparison: try wanted(Expectation.Comparison(text), "text"), text: text,
-      location: try part("location").location())
+      measure: try string("measure"), comparison: try wanted(Expectation.Comparison(text, baseline: baseline), "text"),
+      text: text, location: try part("location").location(), baseline: baseline)
   }
 }

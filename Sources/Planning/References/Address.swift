@@ -82,7 +82,7 @@ package struct Address {
 
 extension StringProtocol {
   /// Without the white space around it.
-  var trimmed: String {
+  package var trimmed: String {
     func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isWhitespace }
     let scalars = unicodeScalars.drop(while: isSpace)
     var trimmed = String.UnicodeScalarView()

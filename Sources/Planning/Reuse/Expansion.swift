@@ -23,6 +23,8 @@ struct Expansion {
   private(set) var problems = Problems()
   /// Every text that has been read.
   private(set) var sources: [SourceText]
+  /// The recipe and those that it uses, each once.
+  var recipes: [SourceText] { Array(sources.dropFirst(2)) }
   /// Whether there is more of it than ``limit``, so that it is not whole.
   private(set) var isTooLarge = false
   /// Whether it is not whole, because it is too large or has too much wrong in it.

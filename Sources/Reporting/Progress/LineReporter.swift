@@ -51,7 +51,7 @@ public final class LineReporter: Sendable {
         board.stages[id.stage]?.current = progress
         redraw(id.stage, &board, atMostEvery: isTerminal ? .milliseconds(100) : .seconds(15))
       case .log(let id, let message): line("\(Escape.message("\(id)")): \(message)", &board)
-      case .done(let id, _): board.stages[id.stage]?.finish(id)
+      case .done(let id, _, _): board.stages[id.stage]?.finish(id)
       case .failed(let id, _):
         board.stages[id.stage]?.fail(id)
         line("\(Escape.message("\(id)")): failed", &board)

@@ -41,7 +41,8 @@ enum RecipeReference {
         + AlignedText.rows(keys.map { ["  \($0.name)", $0.form, $0.help] })
     case "expect":
       "expect: \(expect)\n\n  expect: { s_dir: \"> 0.15\", mae: \"< 0.2\" }\n\nComparisons\n"
-        + AlignedText.rows(Expectation.forms.map { ["  \"\($0.text)\"", $0.meaning] })
+        + AlignedText.rows(
+          (Expectation.forms + [Expectation.baselineForm]).map { ["  \"\($0.text)\"", $0.meaning] })
         + "\nWhat is compared is the mean over the items. `kinds metric` lists measures; a table has MEASURE.min_step,\n"
         + "MEASURE.min_margin and MEASURE.max_margin, which compare its rows.\n"
     default: nil
@@ -59,7 +60,9 @@ enum RecipeReference {
       [
         "summary": .string(expect),
         "comparisons": .array(
-          Expectation.forms.map { ["text": .string($0.text), "meaning": .string($0.meaning)] }),
+          (Expectation.forms + [Expectation.baselineForm]).map {
+            ["text": .string($0.text), "meaning": .string($0.meaning)]
+          }),
       ]
     default: nil
     }

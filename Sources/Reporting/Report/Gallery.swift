@@ -3,6 +3,7 @@ import Escaping
 import Foundation
 import Imaging
 import JSONSyntax
+import Runs
 import StageKit
 
 /// Several runs as a page of Markdown with small pictures, to be checked in: of each its figures, its tables and what
@@ -10,17 +11,15 @@ import StageKit
 public struct Gallery {
   /// Pictures are at most so wide, in pixels.
   private static let width = 800
-  private let runs: [(folder: String, record: JSON)]
+  private let runs: [(run: KeptRun, record: JSON)]
 
-  /// - Parameter folders: of runs.
-  /// - Throws: `InputError` where one of them is no run.
-  public init(of folders: [String]) throws {
-    runs = try folders.map { folder in
-      let record = try RunFolder.record(at: folder)
-      if let state = record["status"]?.string, ["failed", "interrupted"].contains(state) {
-        throw InputError("the last run in \(folder) did not end well (\(state)): run its recipe again")
+  /// - Throws: `InputError` where one of them has no results.
+  public init(of runs: [KeptRun]) throws {
+    self.runs = try runs.map { run in
+      guard [.done, .partial, .missed].contains(run.state) else {
+        throw InputError("the run in \(run.folder) did not end well (\(run.state.rawValue)): run its recipe again")
       }
-      return (folder, record)
+      return (run, try run.wholeRecord())
     }
   }
 
@@ -29,7 +28,7 @@ public struct Gallery {
   public func write(to folder: String, title: String) throws -> [String] {
     // The folder is a run's, but who wrote its run.json is not known: nothing in it says where a file goes.
     var pictures: [(name: String, data: Data)] = []
-    let sections = try runs.map { run in try section(of: run.record, in: run.folder, &pictures) }
+    let sections = try runs.map { run in try section(of: run.record, in: run.run, &pictures) }
     let page = "# \(Escape.markdown(title))\n\n" + sections.joined(separator: "\n\n") + "\n"
     let files = pictures + [("README.md", Data(page.utf8))]
     let target = try Folder(making: folder)
@@ -38,26 +37,26 @@ public struct Gallery {
   }
 
   private func section(
-    of record: JSON, in folder: String, _ pictures: inout [(name: String, data: Data)]
+    of record: JSON, in run: KeptRun, _ pictures: inout [(name: String, data: Data)]
   ) throws -> String {
     let recipe = record["recipe"]?.string ?? ""
     var text = "## \(Escape.markdown(recipe))\n\n"
     if let description = record["description"]?.string { text += Escape.markdown(description) + "\n\n" }
     if record["status"] == "partial" { text += "Only a part of the recipe was run.\n\n" }
     let axes = Set((record["actions"]?.array ?? []).flatMap { $0["axes"]?.members?.map(\.name) ?? [] })
-    let files = (record["files"]?.array ?? []).compactMap(\.string).filter { !$0.has("/") }
+    let files = run.files.filter { !$0.has("/") }
     for file in files where file.ends(with: ".md") {
       // Made anew from the numbers: the file itself may hold whatever Markdown there is.
       let stem = String(decoding: file.utf8.dropLast(3), as: UTF8.self)
-      guard let table = CSV(try contents(of: stem + ".csv", in: folder)) else {
-        throw InputError("\(folder)/\(stem).csv is no table: run its recipe again")
+      guard let table = CSV(try contents(of: stem + ".csv", in: run)) else {
+        throw InputError("\(run.folder)/\(stem).csv is no table: run its recipe again")
       }
       text += PrintedTable(table, axes: axes).markdown + "\n"
     }
     for file in files where file.ends(with: ".png") {
       let stem = "\(recipe)-\(String(decoding: file.utf8.dropLast(4), as: UTF8.self))"
       let name = Self.fileName(for: stem, besides: pictures.map(\.name))
-      let image = try Image(decoding: contents(of: file, in: folder), name: "\(folder)/\(file)")
+      let image = try Image(decoding: contents(of: file, in: run), name: "\(run.folder)/\(file)")
       pictures.append((name, try shrunk(image).jpegData(quality: 85)))
       text += "![\(Escape.markdown(stem))](\(name))\n\n"
     }
@@ -75,9 +74,9 @@ public struct Gallery {
     return names.first { !taken.contains($0) } ?? base + ".jpg"
   }
 
-  private func contents(of file: String, in folder: String) throws -> Data {
-    guard let data = try Files.read(Folder(at: folder)[file]) else {
-      throw InputError("\(folder)/\(file) is gone: run its recipe again")
+  private func contents(of file: String, in run: KeptRun) throws -> Data {
+    guard let data = try run.file(file) else {
+      throw InputError("\(run.folder)/\(file) is gone: run its recipe again")
     }
     return data
   }

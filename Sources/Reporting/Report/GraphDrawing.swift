@@ -1,39 +1,43 @@
 import Escaping
-import Planning
 
 /// The stages of a plan and what flows between them, as an inline SVG.
-struct GraphDrawing {
+package struct GraphDrawing {
   /// What became of a stage in the run.
-  enum Condition: String {
-    case cached, ran, failed, missing
+  package enum Condition: String {
+    case cached, ran, failed, missing, running
   }
 
-  let plan: Plan
+  let nodes: [GraphNode]
   /// By stage id, with a few words to show.
   let conditions: [String: (condition: Condition, note: String)]
 
-  var svg: String {
-    let layout = GraphLayout(plan)
+  package init(_ nodes: [GraphNode], _ conditions: [String: (condition: Condition, note: String)]) {
+    self.nodes = nodes
+    self.conditions = conditions
+  }
+
+  package var svg: String {
+    let layout = GraphLayout(nodes)
     let (width, height) = layout.size
     var svg = "<svg class=\"graph\" width=\"\(width)\" height=\"\(height)\" viewBox=\"0 0 \(width) \(height)\" "
     svg += "role=\"img\">\n"
-    for stage in plan.stages {
-      for source in GraphLayout.predecessors(of: stage) {
+    for stage in nodes {
+      for source in stage.needs {
         svg += Self.edge(along: layout.way(from: source, to: stage.id))
       }
     }
-    for stage in plan.stages {
+    for stage in nodes {
       if let box = layout[stage.id] { svg += node(stage, in: box) }
     }
     return svg + "</svg>\n"
   }
 
-  private func node(_ stage: PlannedStage, in box: GraphLayout.Box) -> String {
+  private func node(_ stage: GraphNode, in box: GraphLayout.Box) -> String {
     let (condition, note) = conditions[stage.id] ?? (.missing, "not made")
-    let summary = Escape.markup("\(stage.id): \(stage.description ?? stage.kind.summary)")
+    let summary = Escape.markup("\(stage.id): \(stage.help)")
     // Of a long name the end says more: the stages of a recipe in use all begin alike.
     let name = stage.name.count > 17 ? "…" + stage.name.suffix(16) : stage.name
-    let what = stage.axes.isEmpty ? stage.kind.name : stage.axes.map(\.value.text).joined(separator: ", ")
+    let what = stage.axes.isEmpty ? stage.kind : stage.axes.joined(separator: ", ")
     return "<g class=\"node \(condition.rawValue)\"><title>\(summary)</title>"
       + "<rect x=\"\(box.x)\" y=\"\(box.y)\" width=\"\(GraphLayout.width)\" height=\"\(box.height)\" rx=\"7\"/>"
       + "<text class=\"name\" x=\"\(box.x + 11)\" y=\"\(box.y + 21)\">\(Escape.markup(name))</text>"

@@ -1,5 +1,34 @@
 import Planning
-import StageKit
+
+/// A stage as a graph shows it.
+package struct GraphNode {
+  let id: String
+  let name: String
+  let kind: String
+  /// Its values in sweeps, each of a few characters.
+  let axes: [String]
+  let help: String
+  /// The ids of the stages, drawn before it, that it takes something from.
+  let needs: [String]
+
+  init(id: String, name: String, kind: String, axes: [String], help: String, needs: [String]) {
+    self.id = id
+    self.name = name
+    self.kind = kind
+    self.axes = axes
+    self.help = help
+    self.needs = needs
+  }
+
+  init(_ stage: PlannedStage) {
+    id = stage.id
+    name = stage.name
+    kind = stage.kind.name
+    axes = stage.axes.map(\.value.text)
+    help = stage.description ?? stage.kind.summary
+    needs = stage.predecessors
+  }
+}
 
 /// Where the stages of a plan are drawn: a column for each level, left to right, with passages for what flows past a
 /// level, so that no line runs behind a stage.
@@ -26,9 +55,9 @@ struct GraphLayout {
   let levels: [String: Int]
   private let boxes: [Slot: Box]
 
-  init(_ plan: Plan) {
-    let levels = Self.levels(of: plan)
-    let columns = Self.columns(of: plan, levels: levels)
+  init(_ nodes: [GraphNode]) {
+    let levels = Self.levels(of: nodes)
+    let columns = Self.columns(of: nodes, levels: levels)
     func height(_ slot: Slot) -> Int { levels[slot.stage] == slot.level ? Self.height.stage : Self.height.passage }
     func height(_ column: [Slot]) -> Int { column.map { height($0) + Self.gap.down }.reduce(-Self.gap.down, +) }
 
@@ -55,26 +84,21 @@ struct GraphLayout {
     return (first..<last).compactMap { boxes[Slot(stage: source, level: $0)] } + [self[target]].compactMap(\.self)
   }
 
-  /// The stages whose outputs a stage takes, each once.
-  static func predecessors(of stage: PlannedStage) -> [String] {
-    stage.kind.inputs.compactMap { stage.inputs[$0.name] }.flatMap { $0.references.map(\.stage) }.uniqued
-  }
-
   /// The length of the longest way to each stage.
-  private static func levels(of plan: Plan) -> [String: Int] {
-    plan.stages.reduce(into: [:]) { levels, stage in
-      levels[stage.id] = (predecessors(of: stage).compactMap { levels[$0] }.max() ?? -1) + 1
+  private static func levels(of nodes: [GraphNode]) -> [String: Int] {
+    nodes.reduce(into: [:]) { levels, node in
+      levels[node.id] = (node.needs.compactMap { levels[$0] }.max() ?? -1) + 1
     }
   }
 
   /// The slots of each level, ordered so that lines cross little: by the mean row of what leads to them.
-  private static func columns(of plan: Plan, levels: [String: Int]) -> [[Slot]] {
+  private static func columns(of nodes: [GraphNode], levels: [String: Int]) -> [[Slot]] {
     var columns: [[Slot]] = Array(repeating: [], count: (levels.values.max() ?? -1) + 1)
     var sources: [Slot: [Slot]] = [:]
-    for stage in plan.stages {
+    for stage in nodes {
       guard let level = levels[stage.id] else { continue }
       columns[level].append(Slot(stage: stage.id, level: level))
-      for source in predecessors(of: stage) {
+      for source in stage.needs {
         guard let start = levels[source] else { continue }
         for passed in start + 1..<level {
           let passage = Slot(stage: source, level: passed)

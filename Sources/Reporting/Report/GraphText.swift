@@ -25,7 +25,7 @@ public struct GraphText: Sendable {
       text += "  s\(number)[\(Escape.mermaid(stage.id, stage.kind.name))]\n"
     }
     for (number, stage) in plan.stages.enumerated() {
-      for source in GraphLayout.predecessors(of: stage) { text += "  s\(numbers[source] ?? 0) --> s\(number)\n" }
+      for source in stage.predecessors { text += "  s\(numbers[source] ?? 0) --> s\(number)\n" }
     }
     return text
   }
@@ -37,7 +37,7 @@ public struct GraphText: Sendable {
       text += "  \(Escape.dot(stage.id)) [label=\(label)]\n"
     }
     for stage in plan.stages {
-      for source in GraphLayout.predecessors(of: stage) {
+      for source in stage.predecessors {
         text += "  \(Escape.dot(source)) -> \(Escape.dot(stage.id))\n"
       }
     }
@@ -48,7 +48,7 @@ public struct GraphText: Sendable {
   private var indented: String {
     AlignedText.rows(
       plan.stages.map { stage in
-        let sources = GraphLayout.predecessors(of: stage)
+        let sources = stage.predecessors
         return [stage.id, stage.kind.name, sources.isEmpty ? "" : "<- " + sources.joined(separator: ", ")]
       })
   }

@@ -2,9 +2,9 @@ import Escaping
 import Foundation
 
 /// The little HTML that a report needs.
-enum HTML {
+package enum HTML {
   /// A table with a heading row; cells are HTML. `classes` are the cells' classes by column.
-  static func table(_ header: [String], _ rows: [[String]], classes: [String] = []) -> String {
+  package static func table(_ header: [String], _ rows: [[String]], classes: [String] = []) -> String {
     func cells(_ row: [String], _ tag: String) -> String {
       row.enumerated().map { column, cell in
         let style = column < classes.count && !classes[column].isEmpty ? " class=\"\(classes[column])\"" : ""
@@ -23,7 +23,7 @@ enum HTML {
   }
 
   /// A picture that is part of the page.
-  static func picture(_ png: Data, label: String) -> String { image(png, "png", label: label) }
+  package static func picture(_ png: Data, label: String) -> String { image(png, "png", label: label) }
 
   /// A photograph that is part of the page.
   static func photograph(_ jpeg: Data, label: String) -> String { image(jpeg, "jpeg", label: label) }

@@ -6,8 +6,7 @@ extension Report {
   /// More names than these are counted.
   private static let most = 100
 
-  /// What failed, what could not be made because of that, and what in the folder is of other runs; empty for a run that
-  /// made everything.
+  /// What failed, and what could not be made because of that; empty for a run that made everything.
   var shortcomings: String {
     guard record.state != .done else { return "" }
     let outcome = record.outcome
@@ -28,9 +27,6 @@ extension Report {
     if !outcome.skipped.isEmpty {
       body += "<p>\(Readable.count(outcome.skipped.count, "action")) skipped, because what they need failed: "
       body += "\(Self.listed(outcome.skipped.map(\.description)))</p>\n"
-    }
-    if !record.earlierFiles.isEmpty {
-      body += "<p>Files of earlier runs are in this folder, too: \(Self.listed(record.earlierFiles))</p>\n"
     }
     return body
   }

@@ -1,5 +1,5 @@
 extension Report {
-  static let style = """
+  package static let style = """
     :root { --ink: #1c2430; --soft: #667085; --line: #e3e7ee; --paper: #fff; --wash: #f6f8fb; --good: #12805c;
       --bad: #c2293a; --ran: #f0a92e; --cached: #6aa9e9 }
     @media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #98a2b3; --line: #303947; --paper: #161b22;

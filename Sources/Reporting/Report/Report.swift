@@ -151,7 +151,7 @@ package struct Report {
       let share = condition == .cached ? "\(actions.count)" : "\(max(failed, ran))/\(actions.count)"
       return (condition: condition, note: actions.count == 1 ? condition.rawValue : "\(share) \(condition.rawValue)")
     }
-    return "<div class=\"scroll\">\(GraphDrawing(plan: plan, conditions: conditions).svg)</div>"
+    return "<div class=\"scroll\">\(GraphDrawing(plan.stages.map(GraphNode.init), conditions).svg)</div>"
   }
 
   private var timings: String {

@@ -33,7 +33,7 @@ public struct JUnit: Sendable {
     suites = runs.map { recipe, outcome in
       let expectations = outcome.expectations.map { result in
         Case(
-          group: "\(recipe).\(result.stage)", name: "\(result.expectation.measure) \(result.expectation.text)",
+          group: "\(recipe).\(result.stage)", name: "\(result.expectation.measure) \(result.expectation.written)",
           outcome: result.issue.map { .failure($0) } ?? .passed)
       }
       var errors = outcome.failures.map {

@@ -2,6 +2,7 @@ import ArtifactStore
 import Foundation
 import JSONSyntax
 import OrderedCollections
+import Runs
 import StageKit
 
 /// Two finished runs side by side: parameters, numbers, and which artifacts differ.
@@ -14,10 +15,9 @@ public struct RunComparison: Sendable {
 
   private let sections: [(title: String, differences: [Difference])]
 
-  /// - Parameters: folders of runs, or the files `run.json` in them.
-  /// - Throws: `InputError` where one of them is no run.
-  public init(of first: String, and second: String) throws {
-    let runs = (try RunFolder.record(at: first), try RunFolder.record(at: second))
+  /// - Throws: `StoreError` where a record cannot be read.
+  public init(of first: KeptRun, and second: KeptRun) throws {
+    let runs = (try first.wholeRecord(), try second.wholeRecord())
     func compared(
       _ title: String, _ facts: (JSON) -> [(String, JSON)]
     ) -> (title: String, differences: [Difference]) {
@@ -81,27 +81,4 @@ public struct RunComparison: Sendable {
 
 extension JSON {
   fileprivate func text(_ member: String) -> String { self[member]?.string ?? "" }
-}
-
-/// A folder that a run wrote.
-enum RunFolder {
-  /// The bytes of a file; nil where there is none, or a folder.
-  private static func read(_ file: String) throws -> Data? {
-    do { return try Files.read(file) } catch {
-      if case .notPlain(_, let kind) = error, kind == "a folder" { return nil }
-      throw error
-    }
-  }
-
-  /// What `run.json` says; `path` is that of the folder, or of the file.
-  /// - Throws: `InputError` where it is no run.
-  static func record(at path: String) throws -> JSON {
-    var file = path
-    if try Files.status(of: path + "/run.json") != nil { file = path + "/run.json" }
-    guard let data = try read(file), let json = try? JSON(parsing: data), json["artifacts"] != nil
-    else {
-      throw InputError("\(path) is no run: name the folder of one, such as runs/quickstart")
-    }
-    return json
-  }
 }

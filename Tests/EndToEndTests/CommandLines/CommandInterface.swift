@@ -20,24 +20,33 @@ struct CommandInterface: Sendable {
   init(_ help: String) throws {
     let described = try JSON(parsing: Data(help.utf8))
     let commands = try #require(described["command"]?["subcommands"]?.array)
-    self.commands = try commands.map { command in
-      let arguments = (command["arguments"]?.array ?? []).map { (argument: JSON) -> Argument in
-        let names: [JSON] = argument["names"]?.array ?? []
-        let name = names.first { $0["kind"]?.string == "long" }.flatMap { $0["name"]?.string }
-        return Argument(
-          flag: argument["kind"]?.string == "positional" ? nil : "--\(name ?? "")",
-          value: argument["kind"]?.string == "flag" ? nil : argument["valueName"]?.string ?? "",
-          isNeeded: argument["isOptional"] == .bool(false), repeats: argument["isRepeating"] == .bool(true))
+    self.commands = try commands.flatMap { command -> [(name: String, arguments: [Argument])] in
+      let parts = (command["subcommands"]?.array ?? []).filter { $0["commandName"] != "help" }
+      let name = try #require(command["commandName"]?.string)
+      guard !parts.isEmpty else { return [(name, Self.arguments(of: command))] }
+      return try parts.map {
+        ("\(name) \(try #require($0["commandName"]?.string))", Self.arguments(of: $0))
       }
-      return (name: try #require(command["commandName"]?.string), arguments: arguments)
     }
     try #require(self.commands.count > 10)
+  }
+
+  private static func arguments(of command: JSON) -> [Argument] {
+    (command["arguments"]?.array ?? []).map { (argument: JSON) -> Argument in
+      let names: [JSON] = argument["names"]?.array ?? []
+      let name = names.first { $0["kind"]?.string == "long" }.flatMap { $0["name"]?.string }
+      return Argument(
+        flag: argument["kind"]?.string == "positional" ? nil : "--\(name ?? "")",
+        value: argument["kind"]?.string == "flag" ? nil : argument["valueName"]?.string ?? "",
+        isNeeded: argument["isOptional"] == .bool(false), repeats: argument["isRepeating"] == .bool(true))
+    }
   }
 
   /// A command line at random.
   func commandLine(using random: inout some RandomNumberGenerator) -> CommandLine {
     let command = commands.randomElement(using: &random) ?? (name: "", arguments: [])
-    var line = CommandLine(command.name)
+    var line = CommandLine()
+    line.words = command.name.split(separator: " ").map { Array($0.utf8) }
     for argument in command.arguments where argument.isNeeded || argument.flag == nil || chance(0.22, &random) {
       // Measurements take minutes.
       if argument.flag == "--runner" { continue }
@@ -70,7 +79,7 @@ struct CommandInterface: Sendable {
     let written = argument.value.map { name in
       // A path that is written to must not lead out of the place where this happens.
       let isWritten =
-        ["--to", "--out", "--store", "--runs", "--receipt", "--junit", "--plot"].contains(argument.flag)
+        ["--to", "--out", "--store", "--runs", "--receipt", "--junit", "--plot", "--page"].contains(argument.flag)
         || (command == "doctor" && argument.flag == nil)
       let value =
         chance(0.1, &random) && !isWritten && argument.flag != "--with"

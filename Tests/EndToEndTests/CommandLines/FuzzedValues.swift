@@ -70,7 +70,11 @@ enum FuzzedValues {
     case "stage", "stage[.port]", "stage[/item]": return bytes(chance(0.9, &random) ? stages : texts, &random)
     case "name": return bytes(["ci", "ci", "co", ""] + texts, &random)
     case "run", "other run":
-      return bytes(chance(0.7, &random) ? ["runs/tiny", "runs/sweep", "runs/tiny/run.json"] : files, &random)
+      let runs = ["runs/tiny", "runs/sweep", "tiny", "sweep/latest", "2026", "kept", "tiny/kept", "runs/tiny/run.json"]
+      return bytes(chance(0.7, &random) ? runs : files, &random)
+    case "comparison": return bytes(["psnr > 3", "mae == 0", "state != failed", "x", "== 1", "mae >", ""], &random)
+    case "column", "columns", "measure": return bytes(["mae", "t.mae", "seed", "id,mae", "nothing", ""], &random)
+    case "tag", "word": return bytes(["kept", "a b", "2026", "latest", "--", "", "x/y"], &random)
     case "file": return bytes(chance(0.4, &random) ? ["plan.json"] : files, &random)
     case "url":
       return bytes(
@@ -88,7 +92,7 @@ enum FuzzedValues {
       return bytes(
         ["1/2", "2/1", "0/0", "1/0", "-1/2", "1/9223372036854775807", "/", "1/", "1,2", "1,,2", "0", "1,1e9"] + numbers,
         &random)
-    case "threads", "jobs", "megabytes", "runs", "hours", "minutes":
+    case "threads", "jobs", "megabytes", "runs", "hours", "minutes", "count", "days":
       return bytes(chance(0.5, &random) ? ["1", "2"] : numbers, &random)
     default: return any(using: &random)
     }

@@ -1,4 +1,4 @@
-import Engine
+import ArtifactStore
 import JSONSyntax
 
 extension RunEvent {
@@ -16,7 +16,8 @@ extension RunEvent {
           "completed": .int(progress.completed), "total": .int(progress.total), "unit": .string(progress.unit),
           "values": .object(progress.values.map { JSON.Member($0.name, .double($0.value)) }),
         ])
-    case .done(let id, let seconds): Self.json("done", id, ["seconds": .double(seconds)])
+    case .done(let id, let seconds, let key):
+      Self.json("done", id, ["seconds": .double(seconds), "key": .string(key.hex)])
     case .failed(let id, let message): Self.json("failed", id, ["message": .string(message)])
     case .finished(let summary):
       [
@@ -25,7 +26,9 @@ extension RunEvent {
         "seconds": .double(summary.seconds), "run": .optional(summary.run),
         "expectations": .array(summary.expectations.map(\.json)),
       ]
-    case .stage, .waiting, .log, .repairing, .notice, .stageDone: nil
+    case .log(let id, let line): Self.json("log", id, ["line": .string(line)])
+    case .notice(let line): ["event": "notice", "line": .string(line)]
+    case .stage, .waiting, .repairing, .stageDone: nil
     }
   }
 

@@ -3,23 +3,38 @@ import Escaping
 import Foundation
 
 /// Which files git tracks in a repository, read from its index (gitformat-index), without git.
-struct GitIndex {
+package struct GitIndex {
+  /// A tracked file, as it was when git looked at it last.
+  struct Entry {
+    let path: [UInt8]
+    let mode: UInt32
+    let size: Int
+    /// Seconds and nanoseconds of its last change.
+    let modified: [Int]
+    /// The name of its content.
+    let object: ArraySlice<UInt8>
+    /// Of a conflict, or added in name only.
+    let isUnsettled: Bool
+    /// Git was told not to look at it.
+    let isUnseen: Bool
+  }
+
   /// The index, and the one that it shares entries of, if it is split.
   private let parts: [Part]
+  /// The index's own file.
+  let file: String
+
+  /// The files, by their paths in the repository; nil for a split index, whose parts say only together which these are.
+  var entries: [Entry]? { parts.count == 1 ? parts[0].entries : nil }
+  /// Whether something was added since the last commit; nil where the index does not tell.
+  var hasStaged: Bool? { parts.count == 1 ? parts[0].hasStaged : nil }
 
   /// Nil where `repository` is none, or nothing was ever added to it.
   /// - Throws: ``Unreadable`` where git itself could not tell, or does so in a way that is not known here; `StoreError`.
-  init?(of repository: String) throws {
-    var folder = repository + "/.git"
-    // In a worktree or a submodule `.git` is a file that says where it is.
-    if let status = try Files.status(of: folder), status.size < 1 << 16,
-      let text = try? Files.read(folder).map({ String(decoding: $0, as: UTF8.self) }),
-      let line = text.parts(at: "\n").first, line.begins(with: "gitdir: ")
-    {
-      let path = line.dropping(bytes: "gitdir: ".utf8.count)
-      folder = path.begins(with: "/") ? path : "\(repository)/\(path)"
-    }
-    guard let data = try Files.read(folder + "/index") else { return nil }
+  package init?(of repository: String) throws {
+    let folder = try Self.folder(of: repository)
+    file = folder + "/index"
+    guard let data = try Files.read(file) else { return nil }
     let index = try Part(data)
     guard let shared = index.shared else {
       parts = [index]
@@ -29,11 +44,22 @@ struct GitIndex {
     parts = [index, try Part(data)]
   }
 
+  /// Where git keeps what belongs to a work tree: in a worktree or a submodule `.git` is a file that says where it is.
+  static func folder(of repository: String) throws(StoreError) -> String {
+    let folder = repository + "/.git"
+    guard let status = try Files.status(of: folder), status.size < 1 << 16,
+      let text = try? Files.read(folder).map({ String(decoding: $0, as: UTF8.self) }),
+      let line = text.parts(at: "\n").first, line.begins(with: "gitdir: ")
+    else { return folder }
+    let path = line.dropping(bytes: "gitdir: ".utf8.count)
+    return path.begins(with: "/") ? path : "\(repository)/\(path)"
+  }
+
   /// Whether `name` is tracked, or anything in the folder of that name.
-  func tracks(_ name: String) -> Bool {
+  package func tracks(_ name: String) -> Bool {
     let name = Array(name.utf8)
     return parts.contains { part in
-      part.paths.contains { path in
+      part.entries.lazy.map(\.path).contains { path in
         path.starts(with: name) && (path.count == name.count || path[name.count] == UInt8(ascii: "/"))
       }
     }
@@ -43,7 +69,8 @@ struct GitIndex {
 
   /// One file of an index.
   private struct Part {
-    private(set) var paths: [[UInt8]] = []
+    private(set) var entries: [Entry] = []
+    private(set) var hasStaged: Bool?
     /// The digest by which the index is called that this one shares entries of.
     private(set) var shared: String?
 
@@ -68,7 +95,13 @@ struct GitIndex {
         let start = place
         place += 40 + digestSize + 2
         guard place <= end else { return nil }
-        if bytes[place - 2] & 0x40 != 0, version > 2 { place += 2 }
+        let flags = bytes[place - 2]
+        var more: UInt8 = 0
+        if flags & 0x40 != 0, version > 2 {
+          place += 2
+          guard place <= end else { return nil }
+          more = bytes[place - 2]
+        }
         if version == 4 {
           // How much of the path before this one does not stay.
           guard let cut = Self.distance(in: bytes, at: &place), cut <= path.count else { return nil }
@@ -80,7 +113,12 @@ struct GitIndex {
         path += bytes[place..<zero]
         // Before version 4 entries are filled up with zeros, at least one, to a multiple of eight bytes.
         place = version == 4 ? zero + 1 : start + (zero - start + 8) / 8 * 8
-        paths.append(path)
+        entries.append(
+          Entry(
+            path: path, mode: UInt32(truncatingIfNeeded: number(at: start + 24)), size: number(at: start + 36),
+            modified: [number(at: start + 8), number(at: start + 12)],
+            object: bytes[start + 40..<start + 40 + digestSize], isUnsettled: flags & 0x30 != 0 || more & 0x20 != 0,
+            isUnseen: flags & 0x80 != 0 || more & 0x40 != 0))
       }
       // Extensions: a name, a size, and so many bytes.
       while place < end {
@@ -94,6 +132,10 @@ struct GitIndex {
           if digest.contains(where: { $0 != 0 }) {
             shared = digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
           }
+        }
+        // The tree of the last commit, unless something was added since: then it has no entries.
+        if name.elementsEqual("TREE".utf8) {
+          hasStaged = bytes[place..<place + size].starts(with: [0] + Array("-1".utf8))
         }
         place += size
       }

@@ -1,0 +1,82 @@
+import ArtifactStore
+import Escaping
+import Foundation
+import JSONSyntax
+import OrderedCollections
+import RecipeSyntax
+
+/// Numbers of an earlier run in a file that is checked in beside the recipe, `RECIPE.baseline.json`: what expectations can
+/// be held against.
+public struct Baseline: Sendable {
+  /// Means, by the stage's id and the measure: `scores.s_dir`.
+  public let measures: OrderedDictionary<String, Double>
+
+  /// Nil where `data` is no such file.
+  public init?(_ data: Data) {
+    guard let members = (try? JSON(parsing: data))?["measures"]?.members else { return nil }
+    var measures: OrderedDictionary<String, Double> = [:]
+    for member in members {
+      guard let value = member.value.double else { return nil }
+      measures[member.name] = value
+    }
+    self.measures = measures
+  }
+
+  /// The name of the file beside a recipe.
+  package static func file(ofRecipe path: String) -> String {
+    let ending = path.fileExtension.isEmpty ? 0 : path.fileExtension.utf8.count + 1
+    return String(decoding: path.utf8.dropLast(ending), as: UTF8.self) + ".baseline.json"
+  }
+}
+
+/// The baseline of a recipe, read when an expectation asks for it first.
+struct BaselineFile {
+  private let path: String
+  private var found: Result<Baseline, Problem>?
+
+  /// Why there are no numbers.
+  private struct Problem: Error { let message: String }
+
+  init(ofRecipe path: String) { self.path = Baseline.file(ofRecipe: path) }
+
+  /// The expectations of a stage with the numbers of the baseline in them; what lacks one is reported and left out.
+  mutating func applied(
+    to expectations: [Expectation], of stage: String, into problems: inout Problems
+  ) -> [Expectation] {
+    expectations.compactMap { expectation in
+      guard expectation.needsBaseline else { return expectation }
+      let help = "write it with `diffusionclip runs baseline RUN`, and check it in"
+      switch read() {
+      case .failure(let problem):
+        problems.report(problem.message, at: expectation.location, hint: help)
+        return nil
+      case .success(let baseline):
+        let name = "\(stage).\(expectation.measure)"
+        guard let value = baseline.measures[name], let applied = expectation.applying(value) else {
+          problems.report(
+            "the baseline \(path.fileName) has no number '\(name)'", at: expectation.location,
+            suggestion: Suggestion.nearest(to: name, in: baseline.measures.keys), hint: help)
+          return nil
+        }
+        return applied
+      }
+    }
+  }
+
+  private mutating func read() -> Result<Baseline, Problem> {
+    if let found { return found }
+    let read: Result<Baseline, Problem>
+    do {
+      if let data = try Files.read(path) {
+        read =
+          Baseline(data).map(Result.success)
+          ?? .failure(
+            Problem(message: "the baseline \(path.fileName) must be {\"measures\": {\"STAGE.MEASURE\": NUMBER}}"))
+      } else {
+        read = .failure(Problem(message: "there is no baseline \(path.fileName) beside the recipe"))
+      }
+    } catch { read = .failure(Problem(message: "the baseline cannot be read: \(error)")) }
+    found = read
+    return read
+  }
+}

@@ -1,0 +1,40 @@
+import ArtifactStore
+import Foundation
+import JSONSyntax
+import OrderedCollections
+import Planning
+import StageKit
+
+/// The numbers of a run as a file to be checked in beside its recipe (`Baseline`), perhaps with those of single items.
+public struct RunBaseline: Sendable {
+  /// Means by `stage.measure`.
+  public let measures: OrderedDictionary<String, Double>
+  /// Of single items, where they are in the file as well.
+  public let numbers: RunNumbers?
+
+  /// - Throws: `InputError` where there is no such file; `StoreError`.
+  public init(readingFrom path: String) throws {
+    guard let data = try Files.read(path) else {
+      throw InputError("there is no file of numbers \(path): write it with `diffusionclip runs baseline RUN`")
+    }
+    guard let baseline = Baseline(data) else {
+      throw InputError(
+        "\(path) must be {\"measures\": {\"STAGE.MEASURE\": NUMBER}}: write it with `diffusionclip runs baseline RUN`")
+    }
+    measures = baseline.measures
+    numbers = (try? JSON.member("items", of: data)).flatMap { RunNumbers(Data($0.bytes)) }
+  }
+
+  /// The file for a run.
+  /// - Parameter withItems: whether the numbers of single items are in it, so that differences get intervals.
+  public static func data(of run: KeptRun, withItems: Bool) -> Data {
+    let items = withItems ? run.numbers.flatMap { try? JSON(parsing: $0.data) } : nil
+    return JSON.object(
+      [
+        .init("recipe", .string(run.recipeName)), .init("run", .string(run.id)),
+        .init("commit", run.facts["git"]?["commit"] ?? .null),
+        .init("measures", .object(run.measures.map { .init($0.name, .double($0.mean)) })),
+      ] + (items.map { [.init("items", $0)] } ?? [])
+    ).prettyData
+  }
+}
