@@ -127,13 +127,15 @@ package enum Files {
 
   // MARK: Writing
 
-  /// Makes a new file and waits until its bytes are on the disk.
-  package static func create(_ place: Place, _ data: Data, mode: mode_t = 0o666) throws(StoreError) {
+  /// Makes a new file and waits until its bytes are on the disk, unless it need not last.
+  package static func create(
+    _ place: Place, _ data: Data, mode: mode_t = 0o666, isDurable: Bool = true
+  ) throws(StoreError) {
     let isDone: Void? = try place.reach { (folder, name) throws(StoreError) in
       let file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
       guard file >= 0 else { throw .last("write", place.path) }
       defer { close(file) }
-      guard OutputFile.write(data, to: file), fsync(file) == 0 else {
+      guard OutputFile.write(data, to: file), !isDurable || fsync(file) == 0 else {
         let error = StoreError.last("write", place.path)
         unlinkat(folder, name, 0)
         throw error
@@ -271,6 +273,13 @@ package enum Files {
   package static func remove(_ place: Place) throws(StoreError) {
     _ = try place.reach { (folder, name) throws(StoreError) in
       guard unlinkat(folder, name, 0) == 0 || errno == ENOENT else { throw .last("remove", place.path) }
+    }
+  }
+
+  /// Lets the owner of a folder of the program's own list and change it.
+  static func openToOwner(_ place: Place) throws(StoreError) {
+    _ = try place.reach { (folder, name) throws(StoreError) in
+      guard fchmodat(folder, name, S_IRWXU, 0) == 0 else { throw .last("remove", place.path) }
     }
   }
 

@@ -65,6 +65,10 @@ public final class PlannedStage: Sendable {
   public let sources: [String: PlannedSource]
   public let expectations: [Expectation]
   public let outputs: [OutputPort]
+  /// The inputs that it can have, those under names that the recipe chooses each as a port.
+  public let ports: [Port]
+  /// How much memory one of its actions takes.
+  public let memory: MemoryNeed
   /// The place of the stage's name.
   public let location: SourceLocation
   /// The part of their preimages that the stage's actions have in common.
@@ -82,13 +86,15 @@ public final class PlannedStage: Sendable {
     self.axes = axes
     self.kind = kind
     self.description = description
-    self.mapping = mapping ?? kind.mapping
+    self.mapping = mapping ?? kind.mapping(parameters, over: sources)
     self.parameters = parameters
     self.inputs = inputs
     self.sources = sources
     self.expectations = expectations
     self.outputs = outputs
     self.location = location
+    ports = kind.ports(parameters, given: inputs.keys)
+    memory = kind.memory(parameters)
     preimage = ActionPreimage.common(kind, parameters)
   }
 

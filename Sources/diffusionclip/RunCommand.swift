@@ -27,6 +27,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup var results: ResultOptions
 
   @OptionGroup var computing: ThreadOptions
+  @OptionGroup var scripts: ScriptOptions
 
   @Option(help: "How many actions may run side by side, as far as memory allows.")
   var jobs: Int = 1
@@ -68,7 +69,7 @@ struct RunCommand: AsyncParsableCommand {
         throw InputError("\(recipe.recipe) has several recipes: run the one that --only and --force are about")
       }
       if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
-      let environment = try Program.start(threads: computing.threads)
+      let environment = try Program.start(threads: computing.threads, programs: scripts.permission())
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }

@@ -5,12 +5,14 @@ import Testing
 struct ImportTests {
   private static let modules = [
     "diffusionclip", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Stages", "Planning", "StageKit",
-    "RecipeSyntax", "ArtifactStore", "Transfers", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging",
+    "RecipeSyntax", "ArtifactStore", "Transfers", "Processes", "Diffusion", "Metrics", "Networks", "Checkpoints",
+    "Imaging",
     "Portraits", "Tensors", "Kernels", "JSONSyntax", "FileSystem", "Hashing", "Escaping",
   ]
   private static let wrappers = [
     "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
-    "CCurl": "Transfers", "CFileFaults": "Checkpoints", "CZlib": "Checkpoints", "CSHA256": "Hashing",
+    "CCurl": "Transfers", "CProcesses": "Processes", "CFileFaults": "Checkpoints", "CZlib": "Checkpoints",
+    "CSHA256": "Hashing",
   ]
 
   /// Kernels hands the C functions on to Tensors, where each operation calls its own.

@@ -57,7 +57,7 @@ struct GraphLayout {
 
   /// The stages whose outputs a stage takes, each once.
   static func predecessors(of stage: PlannedStage) -> [String] {
-    stage.kind.inputs.compactMap { stage.inputs[$0.name] }.flatMap { $0.references.map(\.stage) }.uniqued
+    stage.ports.compactMap { stage.inputs[$0.name] }.flatMap { $0.references.map(\.stage) }.uniqued
   }
 
   /// The length of the longest way to each stage.
