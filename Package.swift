@@ -76,8 +76,9 @@ let package = Package(
     module(
       "Stages",
       [
-        "StageKit", "ArtifactStore", "JSONSyntax", "Diffusion", "Metrics", "Networks", "Checkpoints", "Imaging",
-        "Portraits", "Tensors", "Kernels", "Escaping",
+        "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Processes", "Diffusion", "Metrics", "Networks",
+        "Checkpoints",
+        "Imaging", "Portraits", "Tensors", "Kernels", "Escaping",
       ],
       resources: ["css", "html", "js"].map { .embedInCode("Survey/survey.\($0)") }),
     module(
@@ -86,6 +87,7 @@ let package = Package(
     module("RecipeSyntax", ["FileSystem", "CLibYAML", "Escaping", collections]),
     module("ArtifactStore", ["JSONSyntax", "FileSystem", "Hashing", "Escaping"]),
     module("Transfers", ["CCurl", "FileSystem", "Hashing"]),
+    module("Processes", ["CProcesses"]),
     module("Diffusion", ["Networks", "Tensors"]),
     module("Metrics", ["Networks", "Tensors"]),
     module("Networks", ["Checkpoints", "Tensors", "Kernels", "Escaping", collections]),
@@ -99,6 +101,7 @@ let package = Package(
     module("Hashing", ["CSHA256"]),
     module("Escaping"),
     .target(name: "CFileFaults"),
+    .target(name: "CProcesses"),
     .target(name: "CSHA256", dependencies: ["CLibCrypto"]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
@@ -127,6 +130,7 @@ let package = Package(
     tests("ArtifactStore", ["JSONSyntax"]),
     tests("Transfers", ["Hashing", "TestSupport"]),
     tests("Hashing"),
+    tests("Processes"),
     tests("RecipeSyntax"),
     tests("StageKit"),
     tests("Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "TestSupport"]),

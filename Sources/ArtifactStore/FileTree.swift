@@ -10,13 +10,19 @@ package struct FileTree {
   private var folders: [Place] = []
 
   /// Nil where there is nothing at `place`.
-  package init?(at place: Place) throws(StoreError) {
+  package init?(at place: Place) throws(StoreError) { try self.init(at: place, isOpened: false) }
+
+  /// The same of what is to be removed, in which a program may have closed folders to everybody: they are opened.
+  init?(opening place: Place) throws(StoreError) { try self.init(at: place, isOpened: true) }
+
+  private init?(at place: Place, isOpened: Bool) throws(StoreError) {
     var unseen = [place]
     while let place = unseen.popLast() {
       guard let status = try Files.rawStatus(of: place) else { continue }
       modified = max(modified, Files.Status(status).modified)
       if status.st_mode & S_IFMT == S_IFDIR {
         folders.append(place)
+        if isOpened, status.st_mode & S_IRWXU != S_IRWXU { try Files.openToOwner(place) }
         for name in try Files.names(in: place) { unseen.append(place[name]) }
       } else {
         files.append(place)

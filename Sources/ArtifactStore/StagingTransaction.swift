@@ -6,6 +6,7 @@ public final class StagingTransaction {
   private let store: Store
   private let lock: FileLock
   private var objects: Set<Digest> = []
+  private var folders = 0
 
   /// Makes the folder and takes it, so that nobody sweeps it up.
   fileprivate init(in store: Store) throws(StoreError) {
@@ -30,6 +31,15 @@ public final class StagingTransaction {
       try Files.create(lock.place[digest.hex], data, mode: 0o444)
     }
     return digest
+  }
+
+  /// Makes a fresh folder to work in, gone with the attempt.
+  /// - Returns: its path.
+  public func makeFolder() throws(StoreError) -> String {
+    folders += 1
+    let place = lock.place["work-\(folders)"]
+    try Files.makeFolder(place)
+    return place.path
   }
 
   /// Publishes the objects, then the record that names them, then forgets the state saved on the way.
@@ -98,7 +108,7 @@ public final class StagingTransaction {
   }
 
   /// Removes the folder of an attempt that is over.
-  static func remove(_ lock: FileLock) throws(StoreError) { try FileTree(at: lock.place)?.remove() }
+  static func remove(_ lock: FileLock) throws(StoreError) { try FileTree(opening: lock.place)?.remove() }
 }
 
 extension Store {

@@ -27,17 +27,23 @@ public struct Submission: Sendable {
   private let program: String
   /// Where the results of the run go; nil for the default.
   private let runs: String?
+  /// Whether the user allows that the jobs start programs.
+  private let scripts: ProgramPermission
   private let data: Data
   private let digest: Digest
 
   /// - Parameters:
   ///   - program: the absolute path of this program, on all nodes.
   ///   - runs: as `run` has it.
-  public init(of plan: Plan, in store: Store, program: String, runs: String? = nil) {
+  ///   - scripts: whether the user allows that the jobs start programs.
+  public init(
+    of plan: Plan, in store: Store, program: String, runs: String? = nil, scripts: ProgramPermission = .denied
+  ) {
     self.plan = plan
     self.store = store
     self.program = program
     self.runs = runs
+    self.scripts = scripts
     data = PlanFile.data(of: plan)
     digest = Digest(of: data)
   }
@@ -55,7 +61,9 @@ public struct Submission: Sendable {
   /// Executes something of the plan, as its arguments say, on any node, which may see only after a while what another
   /// one has made.
   private var execution: String {
-    let words = [program, "exec", "--plan", folder + "/plan.json", "--store", store.folder]
+    let words =
+      [program, "exec", "--plan", folder + "/plan.json", "--store", store.folder]
+      + (scripts == .granted ? ["--allow-scripts"] : [])
     return """
       #!/usr/bin/env bash
       exec \(words.map(Escape.shell).joined(separator: " ")) --wait "${DIFFUSIONCLIP_PATIENCE:-60}" "$@"

@@ -65,7 +65,7 @@ public struct CostEstimate: Sendable {
       let (count, runs) = Self.counts(stage, actions[stage.id] ?? [], inputs)
       let estimate = stage.estimate(inputs: outputs, actions: max(1, count))
       outputs.merge(Self.outputs(of: stage, estimate, dryRun)) { $1 }
-      let (seconds, basis) = Self.time(of: stage, estimate.work, threads, timing, bench) {
+      let (seconds, basis) = Self.time(of: stage, estimate, threads, timing, bench) {
         // Nobody waits for a measurement that nothing depends on.
         if runs > 0, measured == nil { measured = peak() }
         return measured ?? 1e9
@@ -108,12 +108,14 @@ public struct CostEstimate: Sendable {
 
   /// Of one action.
   private static func time(
-    of stage: PlannedStage, _ work: Work?, _ threads: Int, _ timing: TimingModel, _ bench: BenchFigures?,
+    of stage: PlannedStage, _ estimate: StageEstimate, _ threads: Int, _ timing: TimingModel, _ bench: BenchFigures?,
     peak: () -> Double
   ) -> (seconds: Double, basis: Basis) {
     let kind = stage.kind.name
-    guard let work, let each = work.flopPerEvaluation else {
-      return timing.seconds(of: kind, stage: stage.name).map { ($0, .records) } ?? (assumedSeconds, .assumed)
+    guard let work = estimate.work, let each = work.flopPerEvaluation else {
+      // What has a limit of its own is like no other stage of its kind.
+      return timing.seconds(of: kind, stage: stage.name, isAlone: estimate.longest != nil).map { ($0, .records) }
+        ?? (estimate.longest ?? assumedSeconds, .assumed)
     }
     if let speed = timing.speed(of: kind, flopPerEvaluation: each) {
       return (work.flop / speed / Double(threads), .records)
@@ -129,11 +131,11 @@ public struct CostEstimate: Sendable {
   private static func megabytes(
     of stage: PlannedStage, _ work: Work?, _ inputs: [String: [OutputEstimate]], _ timing: TimingModel
   ) -> Double {
-    let sizes = stage.kind.inputs.map { port in
+    let sizes = stage.ports.map { port in
       let isItem = stage.goesItemByItem(at: port)
       return (inputs[port.name] ?? []).reduce(0) { $0 + $1.bytes * (isItem ? 1 : $1.items) }
     }
-    let declared = Double(stage.kind.memory.bytes(forInputs: sizes.reduce(0, +))) / 1_048_576
+    let declared = Double(stage.memory.bytes(forInputs: sizes.reduce(0, +))) / 1_048_576
     let known = timing.megabytes(
       of: stage.kind.name, stage: stage.name, flopPerEvaluation: work?.flopPerEvaluation)
     guard let known else { return declared }

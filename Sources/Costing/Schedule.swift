@@ -131,7 +131,7 @@ public struct Schedule: Sendable {
 extension PlannedStage {
   /// What an action for an item sees only its own item of.
   package var itemwiseReferences: [OutputReference] {
-    kind.inputs.filter(goesItemByItem).flatMap { inputs[$0.name]?.references ?? [] }.filter(\.type.isItemSet)
+    ports.filter(goesItemByItem).flatMap { inputs[$0.name]?.references ?? [] }.filter(\.type.isItemSet)
   }
 
   /// Whether an action for an item sees only its own item of the sets at a port.

@@ -47,11 +47,12 @@ final class TimingModel {
     }
   }
 
-  /// Seconds of an action: the median over records of the stage, else of the kind.
-  func seconds(of kind: String, stage: String) -> Double? {
+  /// Seconds of an action: the median over records of the stage, else of the kind unless its stages have nothing in common.
+  func seconds(of kind: String, stage: String, isAlone: Bool = false) -> Double? {
     answer(Question(about: .seconds, kind: kind, stage: stage, flopPerEvaluation: nil)) {
       let known = alike(kind, nil)
-      return median(known.filter { $0.stage == stage }.map(\.seconds)) ?? median(known.map(\.seconds))
+      return median(known.filter { $0.stage == stage }.map(\.seconds))
+        ?? (isAlone ? nil : median(known.map(\.seconds)))
     }
   }
 

@@ -31,7 +31,7 @@ public enum ExitStatus: Int32, Sendable {
       self = statuses.allSatisfy { $0 == .wrongInput } ? .wrongInput : .stageFailed
     case is Cancelled, StoreError.interrupted: self = .interrupted
     case let error as StoreError where error.isUsersOwn: self = .wrongInput
-    case is Diagnostics, is InputError: self = .wrongInput
+    case is Diagnostics, is InputError, is ProgramsNotAllowed: self = .wrongInput
     case let error as ExecutionError where error.isUsersOwn: self = .wrongInput
     case let failure as DownloadFailure where failure.isUsersOwn: self = .wrongInput
     default: self = .stageFailed

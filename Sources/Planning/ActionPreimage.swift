@@ -54,11 +54,13 @@ public struct ActionPreimage: Sendable, Hashable {
         case .file: false
         case .fileOrFolder: stage.sources[name]?.form == .folder
         case .files: stage.mapping != .files(of: name)
+        case .namedFiles: true
         }
       facts.add("source \(name)", files, isNamed: isNamed)
     }
+    if let item, stage.kind.seesItemNames { facts.add("item", item) }
     for (name, input) in self.inputs.sorted(by: { precedes($0.key, $1.key) }) {
-      let isAligned = stage.kind.inputs.contains { $0.name == name && $0.isAligned }
+      let isAligned = stage.ports.contains { $0.name == name && $0.isAligned }
       facts.add("input \(name)", input, isItem: item != nil && (isAligned || stage.mapping == .items(of: name)))
     }
     text = facts.text
@@ -172,7 +174,7 @@ extension StageKind {
       case .list(let element), .map(let element):
         guard components.popFirst() != nil else { return nil }
         kind = element
-      case .bool, .int, .double, .string, .choice: return nil
+      case .bool, .int, .double, .string, .scalar, .choice: return nil
       }
     }
   }

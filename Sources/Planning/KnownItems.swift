@@ -36,11 +36,11 @@ struct KnownItems {
   }
 
   /// What is wrong with a stage that goes through the items at one port and takes those of the same names at others.
-  func issues(about kind: StageKind, _ mapping: Mapping, _ inputs: [String: PlannedInput]) -> [ValidationIssue] {
+  func issues(about ports: [Port], _ mapping: Mapping, _ inputs: [String: PlannedInput]) -> [ValidationIssue] {
     guard case .items(let mapped) = mapping, case .one(let set) = inputs[mapped], let names = items[set] else {
       return []
     }
-    return kind.inputs.filter(\.isAligned).compactMap { port in
+    return ports.filter(\.isAligned).compactMap { port in
       guard case .one(let other) = inputs[port.name], let found = items[other] else { return nil }
       let missing = names.missing(from: Set(found))
       guard !missing.isEmpty else { return nil }

@@ -72,6 +72,10 @@ public final class PlannedStage: Sendable {
   public let sources: [String: PlannedSource]
   public let expectations: [Expectation]
   public let outputs: [OutputPort]
+  /// The inputs that it can have, those under names that the recipe chooses each as a port.
+  public let ports: [Port]
+  /// How much memory one of its actions takes.
+  public let memory: MemoryNeed
   /// The place of the stage's name.
   public let location: SourceLocation
   /// The part of their preimages that the stage's actions have in common.
@@ -89,19 +93,21 @@ public final class PlannedStage: Sendable {
     self.axes = axes
     self.kind = kind
     self.description = description
-    self.mapping = mapping ?? kind.mapping
+    self.mapping = mapping ?? kind.mapping(parameters, over: sources)
     self.parameters = parameters
     self.inputs = inputs
     self.sources = sources
     self.expectations = expectations
     self.outputs = outputs
     self.location = location
+    ports = kind.ports(parameters, given: inputs.keys)
+    memory = kind.memory(parameters)
     preimage = ActionPreimage.common(kind, parameters)
   }
 
   /// The ids of the stages that it takes something from, each once, in the order of the inputs.
   public var predecessors: [String] {
-    kind.inputs.compactMap { inputs[$0.name] }.flatMap { $0.references.map(\.stage) }.uniqued
+    ports.compactMap { inputs[$0.name] }.flatMap { $0.references.map(\.stage) }.uniqued
   }
 
   /// Every reference at its inputs.

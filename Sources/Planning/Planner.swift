@@ -256,7 +256,10 @@ private struct Graph {
     else { return }
     let draft = StageDraft(
       parameters, inputs: inputs, members: known.members, sources: outline.sources, expectations: outline.expectations)
-    let issues = kind.check(draft) + known.issues(about: kind, outline.mapping, inputs)
+    let issues =
+      kind.check(draft)
+      + known.issues(
+        about: kind.ports(parameters, given: inputs.keys), outline.mapping, inputs)
     for issue in issues {
       let place = issue.subject.flatMap { outline.place(of: $0) } ?? outline.kindName.location
       problems.report("'\(kind.name)' of stage '\(outline.syntax.name.text)': \(issue.message)", at: place)

@@ -28,7 +28,8 @@ struct SourceFinder {
   ) -> PlannedSource? {
     guard let nodes = node.sequence else {
       guard let found = found(node, form: form, endings, subject: subject, into: &problems) else { return nil }
-      return unique(found.files.map { ($0, node) }, form: found.form, subject: subject, into: &problems)
+      let kept = form == .namedFiles ? .folder : found.form
+      return unique(found.files.map { ($0, node) }, form: kept, subject: subject, into: &problems)
     }
     guard !nodes.isEmpty else {
       problems.report("\(subject) names no file", at: node.location, notes: node.notes)
@@ -152,7 +153,7 @@ struct SourceFinder {
   ) throws(PathError) -> Paths {
     let path = absolute(written)
     let type = Self.fileType(path)
-    if form == .files, let alternatives = try alternatives(written) {
+    if form.takesPatterns, let alternatives = try alternatives(written) {
       guard type != nil else { return (.several, try matches(written, alternatives)) }
       let others = ((try? matches(written, alternatives)) ?? []).filter { $0 != path }
       guard others.isEmpty else {
@@ -173,7 +174,7 @@ struct SourceFinder {
     case .folder:
       throw PathError(
         message: "'\(written)' is a folder, not a file,",
-        hint: form == .files ? try pattern(in: path, written, endings) : "name a file in it")
+        hint: form.takesPatterns ? try pattern(in: path, written, endings) : "name a file in it")
     case .other, .dangling: throw unfit(path, type, written)
     case nil: throw missing(written)
     }

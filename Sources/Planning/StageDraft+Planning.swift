@@ -2,7 +2,8 @@ import StageKit
 
 extension StageKind {
   /// How a stage of this kind falls apart into actions: a single file is one action.
-  func mapping(over sources: [String: PlannedSource]) -> Mapping {
+  func mapping(_ parameters: Parameters, over sources: [String: PlannedSource]) -> Mapping {
+    if let port = itemwise(parameters)?.first { return .items(of: port) }
     if case .files(let parameter) = mapping, sources[parameter]?.form != .several { return .whole }
     return mapping
   }

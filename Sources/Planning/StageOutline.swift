@@ -51,7 +51,10 @@ struct StageOutline {
   }
 
   /// How this stage falls apart into actions.
-  var mapping: Mapping { kind?.mapping(over: sources) ?? .whole }
+  var mapping: Mapping {
+    guard let kind, let parameters else { return .whole }
+    return kind.mapping(parameters, over: sources)
+  }
 
   // MARK: Kind
 
@@ -123,6 +126,11 @@ struct StageOutline {
       }
       let port = kind.inputs.first { $0.name == name }
       if value.isNull { continue }
+      if let port, port.arity == .named {
+        given.insert(name)
+        decode(value, at: port, scope: scope, into: &problems)
+        continue
+      }
       if let port, scope.isAbsent(value) {
         guard port.arity.isRequired else { continue }
         given.insert(name)
@@ -156,6 +164,19 @@ struct StageOutline {
     let decoded = Parameters(values)
     self.parameters = decoded
     outputs = kind.outputs(decoded)
+  }
+
+  /// Takes the references at a port under the names that the recipe gives them.
+  private mutating func decode(_ value: Node, at port: Port, scope: Scope, into problems: inout Problems) {
+    let hint = "write \(port.name): {name: stage}"
+    for entry in value.entries("'\(port.name)' of '\(kindName.text)'", hint: hint, into: &problems) {
+      guard entry.key.isFit(toName: "an input", into: &problems) else { continue }
+      // A null, or an input of a library recipe that is not given.
+      if entry.value.isNull || scope.isAbsent(entry.value) { continue }
+      let member = port.member(entry.key.text)
+      places[member.name] = entry.key.location
+      inputs.append((member, entry.key, entry.value))
+    }
   }
 
   private func reportMissing(_ name: String, help: String, into problems: inout Problems) {

@@ -97,12 +97,21 @@ public struct StageEstimate: Sendable, Hashable {
   public var work: Work?
   /// By port.
   public var outputs: [String: OutputEstimate]
+  /// What one of its actions takes at most, where nobody has measured it; nil where it cannot be told.
+  public var longest: Double?
   /// What is sure to go wrong.
   public var issues: [ValidationIssue] = []
 
   public init(work: Work?, outputs: [String: OutputEstimate]) {
     self.work = work
     self.outputs = outputs
+  }
+
+  /// The same, with the seconds that an action takes at most.
+  public func taking(atMost seconds: Double) -> StageEstimate {
+    var estimate = self
+    estimate.longest = seconds
+    return estimate
   }
 
   /// The same, with what is sure to go wrong.
@@ -146,6 +155,11 @@ public struct EstimateInput: Sendable {
 
   /// What is at an input, the first where there are several.
   public subscript<Bound>(input: Input<Bound>) -> OutputEstimate? { self[input.name] }
+
+  /// What is at an input of arity `named` under a name.
+  public subscript<Content>(input: Input<Named<Content>>, label: String) -> OutputEstimate? {
+    self[Port.name(ofMember: label, at: input.name)]
+  }
 
   /// All that is at an input.
   public func all<Bound>(at input: Input<Bound>) -> [OutputEstimate] { inputs[input.name] ?? [] }

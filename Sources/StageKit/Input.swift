@@ -7,6 +7,7 @@ import ArtifactStore
 /// - ``Whole``: one artifact;
 /// - an optional one of these: the same, or left out;
 /// - an array of ``Labeled``: a list of artifacts, swept ones along their axes;
+/// - ``Named``: artifacts under names that the recipe chooses;
 /// - an optional ``Mixture``: several with weights.
 @propertyWrapper
 public final class Input<Bound: PortValue>: StageProperty {
@@ -164,6 +165,21 @@ extension Labeled: ListMember {
   public static var types: [ArtifactType] { Content.types }
   public init(_ member: LabeledArtifact) {
     self.init(label: member.label, axes: member.axes, artifact: member.artifact)
+  }
+}
+
+/// Artifacts under names that the recipe chooses, in the order of the names' bytes. Which of them the stage goes over item
+/// by item is for ``Stage/itemwise`` to say.
+public struct Named<Content: ArtifactContent>: PortValue {
+  public let members: [Labeled<Content>]
+
+  public static var types: [ArtifactType] { Content.types }
+  public static var arity: Port.Arity { .named }
+  public static var optionalArity: Port.Arity { .named }
+  public static var role: PortRole { .whole }
+
+  public static func bound(at port: String, in context: any StageContext) throws -> Named? {
+    Named(members: context.inputs(port).map(Labeled.init))
   }
 }
 

@@ -164,6 +164,17 @@ extension String: ParameterValue {
   public var value: Value { .string(self) }
 }
 
+/// A text, a number, or true or false: what is handed on as it is.
+public struct ScalarValue: ParameterValue {
+  public let value: Value
+
+  public static func kind(_ bounds: Void) -> ParameterDeclaration.Kind { .scalar }
+  public init?(_ value: Value) {
+    guard value.isScalar else { return nil }
+    self.value = value
+  }
+}
+
 extension Optional: ParameterValue where Wrapped: ParameterValue {
   public static func kind(_ bounds: Wrapped.Bounds) -> ParameterDeclaration.Kind { Wrapped.kind(bounds) }
   public static var absent: Wrapped?? { .some(nil) }

@@ -5,6 +5,8 @@ public struct ParameterDeclaration: Sendable {
     case int(ClosedRange<Int>)
     case double(ClosedRange<Double>)
     case string
+    /// A text, a number, or true or false, whichever the recipe says.
+    case scalar
     case choice([String])
     case list(Kind)
     /// Names to values of one kind: `{l1: 0.3}`.
@@ -20,6 +22,11 @@ public struct ParameterDeclaration: Sendable {
     case fileOrFolder
     /// One file, a glob, or a sequence of those; at least one file must match. Sorted by name.
     case files
+    /// The same, but each goes by its whole name, as in a folder that they were put in together.
+    case namedFiles
+
+    /// Whether globs and sequences of paths are taken.
+    package var takesPatterns: Bool { self == .files || self == .namedFiles }
   }
 
   public enum Presence: Sendable, Equatable {

@@ -1,5 +1,7 @@
 import ArtifactStore
+import Escaping
 import JSONSyntax
+import RecipeSyntax
 
 /// An input of a stage kind: a parameter whose value is a reference to another stage's output.
 public struct Port: Sendable {
@@ -14,6 +16,9 @@ public struct Port: Sendable {
     case optionalList
     /// `{name: weight, …}` or `[{from: t, mix: {name: weight, …}}, …]` (see ``Mixture``), or left out.
     case mixture
+    /// `{name: reference, …}` under names that the recipe chooses, or left out. In a stage a port of arity `one` stands
+    /// for each of them (see ``Port/member(_:isAligned:)``).
+    case named
 
     /// Whether a stage has to give it.
     public var isRequired: Bool { self == .one || self == .list }
@@ -35,6 +40,20 @@ public struct Port: Sendable {
     self.arity = arity
     self.isAligned = isAligned
     self.help = help
+  }
+
+  /// The port for the reference that a recipe calls so at this one, which is of arity `named`: `inputs.faces`.
+  public func member(_ label: String, isAligned: Bool = false) -> Port {
+    Port(Self.name(ofMember: label, at: name), types, isAligned: isAligned, help: help)
+  }
+
+  package static func name(ofMember label: String, at port: String) -> String { "\(port).\(label)" }
+
+  /// What a recipe calls a reference by whose name among the ports of a stage it stands at the port `group`; nil for
+  /// another port's.
+  package static func label(of name: String, at group: String) -> String? {
+    let label = name.begins(with: group + ".") ? name.dropping(bytes: group.utf8.count + 1) : ""
+    return Name.isIdentifier(label) ? label : nil
   }
 }
 

@@ -13,7 +13,8 @@ public protocol StageContext: AnyObject {
   /// The artifact at an input port of arity `one`, or nil at an `optional` one left out. Aligned ports and the mapped
   /// port hold just this action's item.
   func input(_ port: String) -> Artifact?
-  /// The artifacts at a `list` port, labeled, in the recipe's order; none at an `optionalList` one left out.
+  /// The artifacts at a `list` port, labeled, in the recipe's order; none at an `optionalList` one left out. Those at a
+  /// `named` port, in the order of their names.
   func inputs(_ port: String) -> [LabeledArtifact]
   /// The mixture at a `mixture` port, or nil where it is left out.
   func mixture(_ port: String) -> Mixture<Artifact>?
@@ -37,6 +38,10 @@ public protocol StageContext: AnyObject {
   /// Makes an object that is in the store a further part of what was written to `port`, a diffusion model that is
   /// nothing without it: it is kept and exported with it.
   func attach(_ item: Artifact.Item, to port: String) throws
+
+  /// A fresh folder for a program of the user's to work in, gone when the action is over.
+  /// - Throws: where the user has not allowed that programs are started.
+  func programFolder() throws -> String
 
   /// A value made once per process from immutable inputs (a decoded network, say) and shared by actions.
   /// `key` must name everything that it depends on: use content digests.

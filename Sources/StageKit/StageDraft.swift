@@ -46,6 +46,14 @@ public struct StageDraft: Sendable {
   /// What is known of all that is bound to an input, in the recipe's order.
   public subscript<Bound>(input: Input<Bound>) -> [Member] { members[input.name] ?? [] }
 
+  /// What the recipe calls the references at an input of arity `named`, with their types, in the order of the names.
+  public func named<Content>(at input: Input<Named<Content>>) -> [(label: String, type: ArtifactType)] {
+    inputs.compactMap { name, types in
+      guard let label = Port.label(of: name, at: input.name), let type = types.first else { return nil }
+      return (label, type)
+    }.sorted { $0.label.utf8.lexicographicallyPrecedes($1.label.utf8) }
+  }
+
   /// The types of all that is bound to an input.
   public func types<Bound>(at input: Input<Bound>) -> [ArtifactType] { inputs[input.name] ?? [] }
 }

@@ -16,10 +16,16 @@ public struct StageKind: Sendable {
   /// What the kind makes; the first is what a bare reference `stage` means. May depend on the parameters
   /// (`load` makes what its one source parameter names).
   public let outputs: @Sendable (Parameters) -> [OutputPort]
-  /// How a stage of this kind falls apart into actions.
+  /// How a stage of this kind falls apart into actions, where its parameters say nothing else.
   public var mapping: Mapping { declaration().mapping }
+  /// The ports that a stage goes over item by item, where its parameters say which (see ``Stage/itemwise``).
+  public let itemwise: @Sendable (Parameters) -> [String]?
+  /// Whether actions see what their items are called, so that the names belong into their keys.
+  public let seesItemNames: Bool
   /// How much memory an action takes, so that not too many run side by side.
-  public let memory: MemoryNeed
+  public let memory: @Sendable (Parameters) -> MemoryNeed
+  /// The program of the user's that an action starts, with its arguments, if it does.
+  public let program: @Sendable (Parameters) -> [String]?
   /// Rules that reach over several parameters or ports: messages, each about the parameter it names.
   public let check: @Sendable (StageDraft) -> [ValidationIssue]
   /// Does the work of one action. Synchronous; calls `context.checkCancellation()` between steps.
@@ -38,7 +44,10 @@ public struct StageKind: Sendable {
     summary = Kind.summary
     revision = Kind.revision
     outputs = { lazy.layout.stage(checking: $0).made ?? lazy.layout.declaration.outputs }
-    memory = Kind.memory
+    itemwise = { lazy.layout.stage(checking: $0).itemwise }
+    seesItemNames = Kind.seesItemNames
+    memory = { lazy.layout.stage(checking: $0).memoryNeed ?? Kind.memory }
+    program = { lazy.layout.stage(checking: $0).program }
     check = { lazy.layout.stage(checking: $0.parameters).check($0) }
     estimate = { lazy.layout.stage(checking: $0.parameters).estimate($0) }
     run = { try lazy.layout.stage($0.parameters, $0).run($0) }
@@ -54,11 +63,30 @@ public struct StageKind: Sendable {
     summary = "What a recipe is given."
     revision = 1
     outputs = { _ in [output] }
-    memory = MemoryNeed(megabytes: 0, perInputByte: 0)
+    itemwise = { _ in nil }
+    seesItemNames = false
+    memory = { _ in MemoryNeed(megabytes: 0, perInputByte: 0) }
+    program = { _ in nil }
     check = { _ in [] }
     estimate = { _ in StageEstimate(work: nil, outputs: [:]) }
     run = { _ in throw InputError("an input of a recipe that is checked by itself cannot be computed") }
     batching = nil
+  }
+}
+
+extension StageKind {
+  /// The ports of a stage: in the place of one of arity `named`, one for each of its references.
+  /// - Parameter given: the names of the ports at which the stage has something.
+  public func ports(_ parameters: Parameters, given: some Sequence<String>) -> [Port] {
+    guard inputs.contains(where: { $0.arity == .named }) else { return inputs }
+    let aligned = itemwise(parameters)?.dropFirst() ?? []
+    return inputs.flatMap { port -> [Port] in
+      guard port.arity == .named else { return [port] }
+      let labels = given.compactMap { Port.label(of: $0, at: port.name) }
+      return labels.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { label in
+        port.member(label, isAligned: aligned.contains(Port.name(ofMember: label, at: port.name)))
+      }
+    }
   }
 }
 

@@ -55,6 +55,8 @@ public indirect enum Value: Sendable {
   }
   public var string: String? { if case .string(let value) = self { value } else { nil } }
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  /// Whether it is a text, a number, or true or false.
+  public var isScalar: Bool { string != nil || double != nil || bool != nil }
   public var list: [Value]? { if case .list(let values) = self { values } else { nil } }
   public var entries: [Entry]? { if case .map(let entries) = self { entries } else { nil } }
 }

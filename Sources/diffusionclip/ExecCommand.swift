@@ -49,6 +49,7 @@ struct ExecCommand: AsyncParsableCommand {
   var wait: Double = 0
 
   @OptionGroup var computing: ThreadOptions
+  @OptionGroup var scripts: ScriptOptions
 
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
@@ -92,7 +93,7 @@ struct ExecCommand: AsyncParsableCommand {
       guard receipt == nil || executions.count == 1 else {
         throw InputError("--receipt names one file, but there are several stages: leave it out, or execute one stage")
       }
-      let environment = try Program.start(threads: computing.threads)
+      let environment = try Program.start(threads: computing.threads, programs: scripts.permission())
       var worst: ExitStatus?
       for execution in executions {
         do {

@@ -228,6 +228,17 @@ struct ThreadOptions: ParsableArguments {
   func validate() throws { try require(threads, in: 1...1024, "--threads") }
 }
 
+/// Whether recipes may start programs.
+struct ScriptOptions: ParsableArguments {
+  @Flag(
+    help:
+      "Let the recipe's `script` stages start the programs that they name; else $DIFFUSIONCLIP_ALLOW_SCRIPTS=1 does.")
+  var allowScripts = false
+
+  /// - Throws: `InputError`.
+  func permission() throws -> ProgramPermission { try ProgramPermission(isGiven: allowScripts) }
+}
+
 /// - Throws: `ValidationError` where a number is not one that the program can work with.
 func require<Number: Comparable>(_ number: Number, in range: ClosedRange<Number>, _ option: String) throws {
   guard range.contains(number) else {

@@ -17,7 +17,9 @@ enum Program {
 
   /// Sets up the numeric libraries, and tells a run about them.
   /// - Throws: where one is missing.
-  static func start(threads: Int) throws -> RunEnvironment {
-    try RunEnvironment(program: version, blas: try Catalog.start(threads: threads), threads: threads)
+  /// - Parameter programs: whether stages may start programs.
+  static func start(threads: Int, programs: ProgramPermission = .denied) throws -> RunEnvironment {
+    try RunEnvironment(
+      program: version, blas: try Catalog.start(threads: threads), threads: threads, programs: programs)
   }
 }

@@ -6,8 +6,8 @@ import Planning
 import RecipeSyntax
 import RemoteCache
 import Reporting
-import Serving
 import Runs
+import Serving
 import StageKit
 
 struct RunCommand: AsyncParsableCommand {
@@ -30,6 +30,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup var results: ResultOptions
 
   @OptionGroup var computing: ThreadOptions
+  @OptionGroup var scripts: ScriptOptions
 
   @Option(help: "How many actions may run side by side, as far as memory allows.")
   var jobs: Int = 1
@@ -90,7 +91,7 @@ struct RunCommand: AsyncParsableCommand {
       guard plans.count == 1 || only.isEmpty && force.isEmpty else {
         throw InputError("\(recipe.recipe) has several recipes: run the one that --only and --force are about")
       }
-      let environment = try Program.start(threads: computing.threads)
+      let environment = try Program.start(threads: computing.threads, programs: scripts.permission())
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }

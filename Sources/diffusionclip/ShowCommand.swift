@@ -1,5 +1,6 @@
 import ArgumentParser
 import ArtifactStore
+import Escaping
 import Reporting
 
 struct ShowCommand: AsyncParsableCommand {
@@ -11,6 +12,9 @@ struct ShowCommand: AsyncParsableCommand {
   @Argument(help: ArgumentHelp("The stage, or one output of it.", valueName: "stage[.port]"))
   var name: String
 
+  @Flag(help: "Print what was said while it was made, such as the output of a `script`'s program.")
+  var log = false
+
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
 
@@ -19,6 +23,16 @@ struct ShowCommand: AsyncParsableCommand {
       let plan = try recipe.plan()
       let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
       let outputs = try inspection.outputs(called: name)
+      if log {
+        // The outputs of one stage were made together.
+        let lines = try inspection.stages(of: outputs).flatMap(inspection.log(ofStage:))
+        for (action, line) in lines {
+          output.json
+            ? printLine(["action": .string(action), "line": .string(line)])
+            : printText("\(Escape.onOneLine(action)): \(line)\n")
+        }
+        return
+      }
       if output.json {
         printLine(.array(try outputs.map(inspection.json(of:))))
       } else {

@@ -39,6 +39,7 @@ struct SubmitCommand: AsyncParsableCommand {
   var task: Double = 30
 
   @OptionGroup var machine: MachineOptions
+  @OptionGroup var scripts: ScriptOptions
 
   @Option(
     parsing: .unconditionalSingleValue,
@@ -64,12 +65,15 @@ struct SubmitCommand: AsyncParsableCommand {
       let plan = try recipe.plan()
       let store = try store.open(for: plan)
       let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      let submission = Submission(of: plan, in: store, program: program, runs: results.runs.map(absolute))
+      let permission = try scripts.permission()
+      let submission = Submission(
+        of: plan, in: store, program: program, runs: results.runs.map(absolute), scripts: permission)
       if cancel { return try submission.cancel() }
       if !status {
         try submission.requireIdle()
         try submission.requireResultsFolder()
         let dryRun = try DryRun(of: plan, in: store)
+        try permission.require(for: dryRun.actions.lazy.filter { !$0.isCached }.map(\.stage))
         let cost = try machine.cost(of: dryRun, for: plan)
         let workflow = Workflow(
           cost,

@@ -4,14 +4,16 @@ import Testing
 /// Data flows one way: a module imports only modules further down this list, and a C module has one wrapper.
 struct ImportTests {
   private static let modules = [
-    "diffusionclip", "Serving", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages", "Planning",
-    "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Diffusion", "Metrics", "Networks", "Checkpoints",
+    "diffusionclip", "Serving", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages",
+    "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Processes", "Diffusion", "Metrics",
+    "Networks", "Checkpoints",
     "Imaging",
     "Portraits", "Tensors", "Kernels", "JSONSyntax", "FileSystem", "Hashing", "Escaping",
   ]
   private static let wrappers = [
     "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
-    "CCurl": "Transfers", "CFileFaults": "Checkpoints", "CZlib": "Checkpoints", "CSHA256": "Hashing",
+    "CCurl": "Transfers", "CProcesses": "Processes", "CFileFaults": "Checkpoints", "CZlib": "Checkpoints",
+    "CSHA256": "Hashing",
   ]
 
   /// Kernels hands the C functions on to Tensors, where each operation calls its own.

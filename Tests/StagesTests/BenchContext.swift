@@ -106,6 +106,7 @@ final class BenchContext: StageContext {
   func attach(_ item: Artifact.Item, to port: String) throws {
     written[port, default: []].append(("base", try read(item)))
   }
+  func programFolder() throws -> String { throw InputError("no programs here") }
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made { try make() }
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {}
   func log(_ message: String) { lines.append(message) }

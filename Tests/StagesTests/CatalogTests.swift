@@ -45,7 +45,10 @@ struct CatalogTests {
 
   @Test func timeAndMemoryAreAllThatDoesNotMatter() {
     let others = Catalog.kinds.flatMap(\.parameters).filter { !$0.isSemantic }.map(\.name)
-    #expect(Set(others) == ["activation_memory_mb", "checkpoint_every_s"])
+    #expect(
+      Set(others) == [
+        "activation_memory_mb", "attempts", "checkpoint_every_s", "environment", "memory_mb", "timeout_s",
+      ])
   }
 
   private static func key(of kind: StageKind, _ name: String, _ value: Value?) -> Digest {
@@ -62,6 +65,7 @@ struct CatalogTests {
     case .bool: [.bool(false), .bool(true)]
     case .int(let range): [.int(range.lowerBound), .int(range.lowerBound + 1)]
     case .double(let range): [.double(range.lowerBound), .double(range.lowerBound.nextUp)]
+    case .scalar: [.string("1"), .int(1), .double(1), .bool(true)]
     case .string: [.string(""), .string("a"), .string("a ")]
     case .choice(let words): words.map(Value.string)
     case .list(let element): [.list([]), .list(samples(of: element)), .list(samples(of: element).reversed())]

@@ -21,6 +21,7 @@ struct ExtremesTests {
     case .list(let element):
       samples(of: element).flatMap { ["[\($0)]", "[\(Array(repeating: $0, count: 40).joined(separator: ", "))]"] }
     case .map(let element): samples(of: element).map { "{a: \($0)}" }
+    case .scalar: numbers
     case .bool, .string, .choice, .path: []
     }
   }
@@ -33,7 +34,7 @@ struct ExtremesTests {
     "metric": "images: pictures, reference: pictures, measures: [mae, ssim]", "figure": "rows: [pictures]",
     "plot": "curves: [scores], x: step", "table": "rows: [scores]",
     "survey": "first: [pictures], second: [pictures], names: [a, b]",
-    "tally": "key: questions.key, votes: [questions.key]",
+    "tally": "key: questions.key, votes: [questions.key]", "script": "command: [sh], outputs: {t: table}",
   ]
 
   private static let others = """

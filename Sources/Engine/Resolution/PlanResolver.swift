@@ -30,7 +30,7 @@ struct PlanResolver {
     check: @Sendable () throws -> Void
   ) throws -> ResolvedStage {
     let (items, sources) = (items(of: stage), try sources(of: stage))
-    let bindings = stage.kind.inputs.compactMap { port in
+    let bindings = stage.ports.compactMap { port in
       stage.inputs[port.name].map { Binding(port: port, input: $0, stage: stage, resolver: self) }
     }
     @Sendable func resolved(_ number: Int) throws -> ResolvedAction {

@@ -78,7 +78,8 @@ package struct RunRecord: Sendable {
         plan.stages.map { stage in
           [
             "id": .string(stage.id), "name": .string(stage.name), "kind": .string(stage.kind.name),
-            "axes": stage.axesJSON, "makes": .array(stage.outputs.map { .string($0.type.rawValue) }), "needs": .array(stage.predecessors.map(JSON.string)),
+            "axes": stage.axesJSON, "makes": .array(stage.outputs.map { .string($0.type.rawValue) }),
+            "needs": .array(stage.predecessors.map(JSON.string)),
             "help": .string(stage.description ?? stage.kind.summary),
           ]
         }))

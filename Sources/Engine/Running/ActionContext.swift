@@ -11,7 +11,8 @@ final class ActionContext: StageContext {
   private let memo: LRUCache
   private let interruption: Interruption
   private let emit: @Sendable (RunEvent) -> Void
-  let threads: Int
+  private let environment: RunEnvironment
+  var threads: Int { environment.threads }
 
   private var written: [String: [Artifact.Item]] = [:]
   private(set) var lines: [String] = []
@@ -21,7 +22,7 @@ final class ActionContext: StageContext {
 
   init(
     _ action: Action, store: Store, attempt: StagingTransaction, memo: LRUCache, interruption: Interruption,
-    threads: Int,
+    environment: RunEnvironment,
     emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.action = action
@@ -29,7 +30,7 @@ final class ActionContext: StageContext {
     self.attempt = attempt
     self.memo = memo
     self.interruption = interruption
-    self.threads = threads
+    self.environment = environment
     self.emit = emit
   }
 
@@ -43,7 +44,11 @@ final class ActionContext: StageContext {
   }
 
   func inputs(_ port: String) -> [LabeledArtifact] {
-    if case .list(let members) = action.preimage.inputs[port] { members } else { [] }
+    if case .list(let members) = action.preimage.inputs[port] { return members }
+    return action.stage.ports.compactMap { member in
+      guard let label = Port.label(of: member.name, at: port), let artifact = input(member.name) else { return nil }
+      return LabeledArtifact(label: label, artifact: artifact)
+    }
   }
 
   func mixture(_ port: String) -> Mixture<Artifact>? {
@@ -116,6 +121,11 @@ final class ActionContext: StageContext {
   }
 
   // MARK: Everything else
+
+  func programFolder() throws -> String {
+    try environment.programs.require(for: [action.stage])
+    return try attempt.makeFolder()
+  }
 
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made {
     try memo.value(key, make: make)

@@ -89,8 +89,8 @@ struct ActionRunner: Sendable {
         .fetch(for: action)
       let attempt = try store.attempt()
       let context = ActionContext(
-        action, store: store, attempt: attempt, memo: memo, interruption: interruption, threads: environment.threads,
-        emit: emit)
+        action, store: store, attempt: attempt, memo: memo, interruption: interruption,
+        environment: environment, emit: emit)
       return (action: action, attempt: attempt, context: context)
     }
     let kind = actions[0].stage.kind

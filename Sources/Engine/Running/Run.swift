@@ -63,6 +63,11 @@ public struct Run: Sendable {
       let history = History(of: store)
       let dryRun = try DryRun(of: plan, in: store, history: history)
       if let problems = problemsAhead(dryRun) { throw problems }
+      // What a shared cache has needs no permission, and what it has turns out on the way.
+      if cache == nil {
+        try environment.programs.require(
+          for: dryRun.actions.lazy.filter { !$0.isCached || options.forced.contains($0.stage.id) }.map(\.stage))
+      }
       let cached = dryRun.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
       emit(.planned(actions: dryRun.actions.count, cached: cached))
       let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)

@@ -10,17 +10,20 @@ public struct RunEnvironment: Sendable {
   public let blas: String
   /// How many threads an action may use.
   public let threads: Int
+  /// Whether stages may start programs of the user's.
+  public let programs: ProgramPermission
   /// Seconds after which a silent server is given up, where the user says so.
   package let patience: Int?
 
   /// - Throws: `InputError` where the environment says something that makes no sense.
   public init(
-    program: String, blas: String, threads: Int,
+    program: String, blas: String, threads: Int, programs: ProgramPermission = .denied,
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws {
     self.program = program
     self.blas = blas
     self.threads = threads
+    self.programs = programs
     patience = try Self.patience(environment)
   }
 

@@ -115,7 +115,7 @@ package final class Scheduler {
       if let cache = policy.cache, !cache.isAway, tasks[0].reason != .forced {
         ask(cache, for: tasks)
       } else {
-        execute(tasks, of: number)
+        try execute(tasks, of: number)
       }
     }
   }
@@ -195,7 +195,7 @@ package final class Scheduler {
   private func memory(of batch: ReadyQueue.Batch) -> Int {
     let items = batch.flatMap(\.action.inputItems)
     let sizes = Dictionary(items.map { ($0.object, $0.size) }) { first, _ in first }
-    return batch[0].action.stage.kind.memory.bytes(forInputs: sizes.values.reduce(0, +))
+    return batch[0].action.stage.memory.bytes(forInputs: sizes.values.reduce(0, +))
   }
 
   // MARK: The cache
@@ -208,13 +208,13 @@ package final class Scheduler {
         let records = try await cache.fetch(tasks.map(\.action), into: store) { action in
           if news.contains(action.id) { emit(.cached(action.id)) }
         }
-        arrivals.put { $0.take(tasks, records) }
+        arrivals.put { try $0.take(tasks, records) }
       } catch { arrivals.put { _ in throw error } }
     }
   }
 
   /// Takes note of what came from the cache; the rest is to be executed, or stays missing.
-  private func take(_ tasks: [ReadyQueue.Task], _ records: [FinishedAction?]) {
+  private func take(_ tasks: [ReadyQueue.Task], _ records: [FinishedAction?]) throws {
     var left: [ReadyQueue.Task] = []
     for (task, record) in zip(tasks, records) {
       if let record {
@@ -223,13 +223,14 @@ package final class Scheduler {
         left.append(task)
       }
     }
-    execute(left, of: tasks[0].stage)
+    try execute(left, of: tasks[0].stage)
   }
 
   /// Has tasks of a stage executed, in batches that their kind can do at once; of one task each where it cannot, and small
   /// enough for all jobs to have some.
-  private func execute(_ tasks: [ReadyQueue.Task], of stage: Int) {
+  private func execute(_ tasks: [ReadyQueue.Task], of stage: Int) throws {
     if let runner = policy.runner {
+      if !tasks.isEmpty { try runner.environment.programs.require(for: [plan.stages[stage]]) }
       let share = (tasks.count + policy.options.jobs - 1) / policy.options.jobs
       // The size is told from an item's bytes: no use reading them where there is nothing to put together.
       let size = share > 1 ? min(runner.batchSize(like: tasks[0].action), share) : 1

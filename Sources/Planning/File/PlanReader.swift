@@ -85,15 +85,15 @@ struct PlanReader {
     else { throw fail("parameters") }
     let parameters = Parameters(values)
     let inputs = try members("inputs") { try $0.input() }
-    let ports = Dictionary(uniqueKeysWithValues: kind.inputs.map { ($0.name, $0) })
+    let ports = Dictionary(uniqueKeysWithValues: kind.ports(parameters, given: inputs.keys).map { ($0.name, $0) })
     let sources = try members("sources") { try $0.source() }
     let expectations = try parts("expectations").map { try $0.expectation() }
     let draft = StageDraft(
       parameters, inputs: inputs, members: items.members, sources: sources, expectations: expectations)
     guard inputs.allSatisfy({ ports[$0.key]?.takes($0.value) ?? false }),
-      kind.inputs.allSatisfy({ !$0.arity.isRequired || inputs[$0.name] != nil }), kind.check(draft).isEmpty
+      ports.values.allSatisfy({ !$0.arity.isRequired || inputs[$0.name] != nil }), kind.check(draft).isEmpty
     else { throw fail("inputs") }
-    let mapping = kind.mapping(over: sources)
+    let mapping = kind.mapping(parameters, over: sources)
     guard try string("mapping") == mapping.text, kind.pathParameters(in: parameters) == Set(sources.keys) else {
       throw fail("sources")
     }

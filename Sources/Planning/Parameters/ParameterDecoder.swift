@@ -42,6 +42,9 @@ struct ParameterDecoder {
     case .string:
       if let value = scalar?.value.string { return .string(value) }
       return fail(hint: scalar.map { "to mean it as text, put it in quotes: \"\($0.text)\"" })
+    case .scalar:
+      if let value = scalar?.value, value.isScalar, value.double?.isFinite ?? true { return value }
+      return fail()
     case .choice(let choices):
       if let text = scalar?.text, choices.contains(text) { return .string(text) }
       return fail(suggestion: scalar.flatMap { Suggestion.nearest(to: $0.text, in: choices) })
@@ -65,7 +68,7 @@ struct ParameterDecoder {
       let isFit: Bool =
         if let nodes = node.sequence {
           // Several downloads are what a folder would hold.
-          form == .files || form == .fileOrFolder && !nodes.isEmpty && nodes.allSatisfy { $0.mapping != nil }
+          form.takesPatterns || form == .fileOrFolder && !nodes.isEmpty && nodes.allSatisfy { $0.mapping != nil }
         } else {
           scalar?.value.string != nil || node.mapping != nil
         }
@@ -141,12 +144,14 @@ extension ParameterDeclaration.Kind {
           range.upperBound < .greatestFiniteMagnitude ? decimal(range.upperBound) : nil,
           isAboveZero: range.lowerBound == .leastNonzeroMagnitude)
     case .string: "a text"
+    case .scalar: "a text, a number, or true or false"
     case .choice(let choices): choices.count == 1 ? choices[0] : "one of " + choices.joined(separator: ", ")
     case .list(let element): "a list, each \(element.expectation)"
     case .map(let element): "a mapping from names, each to \(element.expectation)"
     case .path(.file): "the path of a file, or {url: …, sha256: …}"
     case .path(.fileOrFolder): "the path of a file or folder, or {url: …, sha256: …}"
-    case .path(.files): "a path, a glob such as faces/*.png, {url: …, sha256: …}, or a list of those"
+    case .path(.files), .path(.namedFiles):
+      "a path, a glob such as faces/*.png, {url: …, sha256: …}, or a list of those"
     }
   }
 
@@ -155,7 +160,7 @@ extension ParameterDeclaration.Kind {
     switch self {
     case .path: true
     case .list(let element), .map(let element): element.holdsPaths
-    case .bool, .int, .double, .string, .choice: false
+    case .bool, .int, .double, .string, .scalar, .choice: false
     }
   }
 

@@ -16,6 +16,8 @@ extension ReferenceResolver {
           resolve(value, in: place.scope, at: point, for: subject, into: &problems).map(PlannedInput.one)
         case .list, .optionalList: list(value, subject, place, into: &problems).map(PlannedInput.list)
         case .mixture: mixture(value, subject, place, of: outline, into: &problems).map(PlannedInput.mixture)
+        // There is a port for each of these.
+        case .named: nil
         }
     }
     return inputs

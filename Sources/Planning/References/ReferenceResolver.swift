@@ -149,7 +149,7 @@ struct ReferenceResolver {
   private static func references(in node: Node, _ port: Port) -> [Node] {
     switch port.arity {
     case .one, .optional: [node]
-    case .list, .optionalList: node.sequence ?? (node.mapping ?? []).map(\.value)
+    case .list, .optionalList, .named: node.sequence ?? (node.mapping ?? []).map(\.value)
     case .mixture: MixtureSyntax(node, subject: "", normalize: nil).segments.flatMap { $0.weights.map(\.name.node) }
     }
   }

@@ -100,6 +100,7 @@ extension Port.Arity {
     case .list: "list"
     case .optionalList: "optional list"
     case .mixture: "mixture"
+    case .named: "names to references"
     }
   }
 }
@@ -138,12 +139,13 @@ extension ParameterDeclaration.Kind {
     case .double(let range):
       "number" + Self.bounds(range, unbounded: -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude)
     case .string: "text"
+    case .scalar: "text|number|true|false"
     case .choice(let words): words.joined(separator: "|")
     case .list(let element): "list of \(element.text)"
     case .map(let element): "names to \(element.text)"
     case .path(.file): "file"
     case .path(.fileOrFolder): "file or folder"
-    case .path(.files): "files"
+    case .path(.files), .path(.namedFiles): "files"
     }
   }
 

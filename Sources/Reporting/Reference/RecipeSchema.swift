@@ -108,9 +108,12 @@ public struct RecipeSchema: Sendable {
       case .one, .optional: ["string", "null"]
       case .list: ["array", "object", "string"]
       case .optionalList, .mixture: ["array", "object", "string", "null"]
+      case .named: ["object", "null"]
       }
     let help = "\(port.help) (\(port.types.map(\.rawValue).joined(separator: " or ")))"
-    return ["description": .string(help), "type": types]
+    let members: [JSON.Member] =
+      port.arity == .named ? [.init("additionalProperties", ["type": ["string", "null"]])] : []
+    return .object([.init("description", .string(help)), .init("type", types)] + members)
   }
 
   private static func described(_ parameter: ParameterDeclaration) -> JSON {
@@ -132,12 +135,13 @@ public struct RecipeSchema: Sendable {
         "number", range.lowerBound > -most, range.upperBound < most, .double(range.lowerBound),
         .double(range.upperBound))
     case .string: return ["type": "string"]
+    case .scalar: return ["type": ["string", "number", "boolean"]]
     case .choice(let words): return ["enum": .array(words.map(JSON.string))]
     case .list(let element): return ["type": "array", "items": orExpression(schema(of: element))]
     case .map(let element): return ["type": "object", "additionalProperties": orExpression(schema(of: element))]
     case .path(.file): return ["anyOf": [["type": "string"], download]]
     case .path(.fileOrFolder): return ["anyOf": [["type": "string"], download, ["type": "array", "items": download]]]
-    case .path(.files):
+    case .path(.files), .path(.namedFiles):
       let one: JSON = ["anyOf": [["type": "string"], download]]
       return ["anyOf": [one, ["type": "array", "items": one]]]
     }

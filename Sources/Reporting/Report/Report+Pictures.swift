@@ -99,7 +99,7 @@ extension Report {
   private func measuredPictures(of metrics: Artifact) -> [String: Artifact.Item]? {
     let made = record.madeArtifacts.first { $0.artifact == metrics && $0.reference.type == .metrics }
     guard let stage = made.flatMap({ record.plan[$0.reference.stage] }) else { return nil }
-    let inputs = stage.kind.inputs.compactMap { stage.inputs[$0.name] }.flatMap(\.references)
+    let inputs = stage.ports.compactMap { stage.inputs[$0.name] }.flatMap(\.references)
     guard let images = inputs.first(where: { $0.type == .images }).flatMap({ record.artifacts[$0] }) else { return nil }
     return Dictionary(images.items.map { ($0.name, $0) }) { first, _ in first }
   }

@@ -91,7 +91,18 @@ public struct Inspection: Sendable {
     return text
   }
 
-  /// The same for programs.
+  /// The ids of the stages that outputs are of.
+  public func stages(of outputs: [Output]) -> [String] { outputs.map(\.reference.stage).uniqued }
+
+  /// What was said while the actions of a stage were done, by whichever run did them, line by line.
+  public func log(ofStage stage: String) throws -> [(action: String, line: String)] {
+    try (dryRun.known[stage]?.actions ?? []).flatMap { action in
+      let lines = try action.record.flatMap { try store.record(of: $0.key) }?.log ?? []
+      return lines.map { ("\(action.id)", $0) }
+    }
+  }
+
+  /// What an output is and holds, for programs.
   public func json(of output: Output) throws -> JSON {
     var members = [JSON.Member("stage", .string(output.reference.stage))]
     members += output.artifact.members(at: output.reference.port)

@@ -91,7 +91,7 @@ private func verify(_ files: [SourceFile], against pin: String) throws {
   }
 }
 
-private func checkLatent(_ data: Data, _ path: String) throws {
+func checkLatent(_ data: Data, _ path: String) throws {
   let file = try Safetensors.read(data, from: path)
   if file.tensors["noise"] != nil { _ = try Noise(file, name: path) }
   if file.tensors["noise"] == nil || file.tensors["latent"] != nil { _ = try Latent(file, name: path) }
