@@ -153,6 +153,7 @@ let package = Package(
     tests("Runs", ["EngineTestSupport", "Engine", "StageKit", "ArtifactStore", "JSONSyntax"]),
     tests("Costing", ["EngineTestSupport", "Engine", "Planning", "ArtifactStore"]),
     tests("Cluster", ["EngineTestSupport", "Costing", "Engine", "Planning", "ArtifactStore", "Escaping"]),
+    tests("Serving", ["Transfers"]),
     tests("Reporting", ["EngineTestSupport", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"]),
     // It runs the program, which `swift test` builds like everything else in the package.
     .testTarget(

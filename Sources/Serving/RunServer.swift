@@ -100,16 +100,21 @@ public final class RunServer: Sendable {
     return try history.runs(of: recipe).first { $0.id.isSame(as: id) }
   }
 
-  /// The picture that an action made, by its key in the store.
+  /// A picture in the store: an object, or what an action made first, by its key.
   private func picture(_ request: HTTPListener.Request) throws -> HTTPListener.Answer {
-    guard let key = request["key"].flatMap({ Digest(hex: $0) }), let store = store(),
-      let record = try store.record(of: key)
-    else { return .missing("the store does not have it") }
-    guard let artifact = record.outputs.map(\.artifact).first(where: { $0.type == .images || $0.type == .figure }),
-      let item = artifact.items.first,
-      let file = try formats.exported([try store.read(item.object)], artifact.type, "picture", [:], [])
-        .first(where: { $0.name.utf8.reversed().starts(with: ".png".utf8.reversed()) })
-    else { return .missing("it is no picture") }
+    guard let store = store() else { return .missing("there is no store") }
+    let found: (type: ArtifactType, object: Digest)?
+    if let object = request["object"].flatMap({ Digest(hex: $0) }) {
+      found = (.images, object)
+    } else {
+      let artifacts = try request["key"].flatMap { Digest(hex: $0) }.flatMap { try store.record(of: $0) }?.outputs
+      found = artifacts?.map(\.artifact).first { $0.type == .images || $0.type == .figure }.flatMap { artifact in
+        artifact.items.first.map { (artifact.type, $0.object) }
+      }
+    }
+    guard let found, let data = try? store.read(found.object),
+      let file = try formats.exported([data], found.type, "picture", [:], []).first(where: { $0.name == "picture.png" })
+    else { return .missing("the store has no such picture") }
     return .found(file.data, type: "image/png")
   }
 

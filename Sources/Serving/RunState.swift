@@ -136,21 +136,27 @@ struct RunState {
     return .object(curves.map { JSON.Member($0.name, .array($0.points)) })
   }
 
-  /// The actions that are done, the newest first, each with the key under which the store has what it made.
+  /// What there is to see, the last stage first: of a run that has ended its pictures, by the objects that they are; of
+  /// one that goes on what its actions made, by the keys under which the store has it.
   private var pictures: [JSON] {
+    let artifacts = record["artifacts"]?.array ?? []
+    let sets = artifacts.reversed().filter { $0["type"] == "images" }
+    let made = sets.flatMap { artifact in
+      (artifact["items"]?.array ?? []).map { item -> JSON in
+        ["stage": artifact["stage"] ?? .null, "item": item["name"] ?? .null, "object": item["object"] ?? .null]
+      }
+    }
+    return Array((artifacts.isEmpty ? arriving : made).prefix(Self.mostPictures))
+  }
+
+  private var arriving: [JSON] {
     let stages = (record["stages"]?.array ?? []).filter { stage in
       (stage["makes"]?.array ?? []).contains { $0 == "images" || $0 == "figure" }
     }
     let showing = Set(stages.compactMap { $0["id"]?.string })
     return events.reversed().filter { event in
-      event["event"] == "done" && event["stage"]?.string.map(showing.contains) == true && event["key"]?.string != nil
-    }
-    .prefix(Self.mostPictures).map { event in
-      [
-        "stage": event["stage"] ?? .null, "item": event["item"] ?? .null, "key": event["key"] ?? .null,
-        "id": event["id"] ?? .null,
-      ]
-    }
+      event["event"] == "done" && event["stage"]?.string.map(showing.contains) == true
+    }.map { ["stage": $0["stage"] ?? .null, "item": $0["item"] ?? .null, "key": $0["key"] ?? .null] }
   }
 
   private var log: [JSON] {

@@ -167,7 +167,7 @@ async function showRun() {
     parts.push(make("h3", {}, "Pictures, the newest first"))
     parts.push(make("div", { class: "pictures" }, ...detail.pictures.map(picture => {
       const label = `${picture.stage} ${picture.item ?? ""}`
-      const figure = make("figure", {}, make("img", { src: `picture?key=${picture.key}`, alt: label, loading: "lazy",
+      const figure = make("figure", {}, make("img", { src: `picture?${picture.object ? `object=${picture.object}` : `key=${picture.key}`}`, alt: label, loading: "lazy",
         onerror: () => figure.remove() }), make("figcaption", { title: label }, picture.item ?? picture.stage))
       return figure
     })))
