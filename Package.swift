@@ -34,8 +34,8 @@ let package = Package(
     .executableTarget(
       name: "diffusionclip",
       dependencies: [
-        "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages", "Planning", "StageKit",
-        "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
+        "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages", "Planning",
+        "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
       ],
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
@@ -45,6 +45,12 @@ let package = Package(
             "-static-stdlib", "-lCoreFoundation", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
             "-lstdc++",
           ], .when(platforms: [.linux]))
+      ]),
+    module(
+      "Comparing",
+      [
+        "Reporting", "Runs", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Imaging",
+        "Escaping", collections,
       ]),
     module(
       "Reporting",
@@ -143,6 +149,7 @@ let package = Package(
         "EngineTestSupport", "Reporting", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax",
         "TestSupport",
       ]),
+    tests("Comparing"),
     tests("Runs", ["EngineTestSupport", "Engine", "StageKit", "ArtifactStore", "JSONSyntax"]),
     tests("Costing", ["EngineTestSupport", "Engine", "Planning", "ArtifactStore"]),
     tests("Cluster", ["EngineTestSupport", "Costing", "Engine", "Planning", "ArtifactStore", "Escaping"]),

@@ -60,7 +60,9 @@ enum RecipeReference {
       [
         "summary": .string(expect),
         "comparisons": .array(
-          (Expectation.forms + [Expectation.baselineForm]).map { ["text": .string($0.text), "meaning": .string($0.meaning)] }),
+          (Expectation.forms + [Expectation.baselineForm]).map {
+            ["text": .string($0.text), "meaning": .string($0.meaning)]
+          }),
       ]
     default: nil
     }
