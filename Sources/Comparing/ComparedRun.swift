@@ -9,6 +9,8 @@ import StageKit
 public struct ComparedRun: Sendable {
   /// What it is called in the comparison.
   public let label: String
+  /// The branch and the commit that it is of, where that is known.
+  let origin: String?
   public let run: KeptRun?
   /// Means by `stage.measure`.
   let measures: OrderedDictionary<String, Double>
@@ -28,6 +30,10 @@ public struct ComparedRun: Sendable {
   public init(_ run: KeptRun) throws {
     self.run = run
     label = "\(run.recipe)/\(run.id)" + (run.name.map { " (\($0))" } ?? "")
+    let git = run.facts["git"]
+    let commit = git?["commit"]?.string.map { String($0.prefix(12)) }
+    let parts = [git?["branch"]?.string, commit, git?["dirty"] == .bool(true) ? "with changes" : nil]
+    origin = commit == nil ? nil : parts.compactMap { $0 }.joined(separator: ", ")
     measures = OrderedDictionary(run.measures.map { ($0.name, $0.mean) }) { first, _ in first }
     numbers = run.numbers
     texts = run.texts
@@ -58,12 +64,16 @@ public struct ComparedRun: Sendable {
   /// Numbers that were checked in (``RunBaseline``).
   public init(_ baseline: RunBaseline, label: String) {
     self.label = label
+    origin = nil
     run = nil
     measures = baseline.measures
     numbers = baseline.numbers
     texts = nil
     (facts, parameters, expectations, artifacts, files) = ([:], [:], [:], [:], [:])
   }
+
+  /// With what it is of.
+  var fullLabel: String { label + (origin.map { ": \($0)" } ?? "") }
 
   /// Whether it knows no more than numbers.
   var isBaseline: Bool { run == nil }

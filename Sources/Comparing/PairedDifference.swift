@@ -10,6 +10,9 @@ public struct PairedDifference: Sendable, Hashable {
   /// items, or where a difference is no finite number.
   public let margin: Double?
 
+  /// Whether the interval does not hold zero: the runs differ by more than their items do.
+  package var isClear: Bool { margin.map { abs(mean) > $0 } ?? false }
+
   /// How the interval is made, for those who read it.
   package static let method = "95 % interval of the mean difference over the items of both runs (paired Student's t)"
 

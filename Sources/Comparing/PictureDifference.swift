@@ -73,21 +73,28 @@ struct PictureDifference: Sendable {
     }
   }
 
-  /// The pictures of all runs and their differences from the first, side by side; small ones enlarged.
+  /// The pictures of all runs and their differences from the first, side by side, wide ones one below the other; small
+  /// ones enlarged.
   var strip: Image? {
     let shown = images.compactMap { $0 } + differences.compactMap { $0?.image }
-    guard let height = shown.map(\.height).max() else { return nil }
-    let scale = max(1, min(4, 160 / height))
+    guard let tallest = shown.map(\.height).max(), let widest = shown.map(\.width).max() else { return nil }
+    let isStacked = shown.reduce(0) { $0 + $1.width } > 1200
+    let scale = max(1, min(4, 160 / max(tallest, widest)))
     let gap = 4
-    let width = shown.reduce(-gap) { $0 + $1.width * scale + gap }
-    guard width > 0, width * height * scale <= Image.maximumPixelCount / 4 else { return nil }
-    var strip = Image(width: width, height: height * scale, color: Color(red: 255, green: 255, blue: 255))
-    var left = 0
-    for image in shown {
+    let lengths = shown.map { (isStacked ? $0.height : $0.width) * scale }
+    let length = lengths.reduce(-gap) { $0 + $1 + gap }
+    let breadth = (isStacked ? widest : tallest) * scale
+    guard length * breadth <= Image.maximumPixelCount / 4 else { return nil }
+    var strip = Image(
+      width: isStacked ? breadth : length, height: isStacked ? length : breadth,
+      color: Color(red: 255, green: 255, blue: 255))
+    var start = 0
+    for (image, length) in zip(shown, lengths) {
+      let (left, top) = isStacked ? (0, start) : (start, 0)
       for y in 0..<image.height * scale {
-        for x in 0..<image.width * scale { strip[left + x, y] = image[x / scale, y / scale] }
+        for x in 0..<image.width * scale { strip[left + x, top + y] = image[x / scale, y / scale] }
       }
-      left += image.width * scale + gap
+      start += length + gap
     }
     return strip
   }

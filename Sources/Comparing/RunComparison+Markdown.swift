@@ -42,52 +42,66 @@ extension RunComparison {
       pictures.count > PictureDifference.most
       ? " The \(PictureDifference.most) of \(pictures.count) that differ most." : ""
     return
-      "From the left: \(runs.map { Escape.markdown($0.label) }.joined(separator: ", ")), and \(others) from the first, "
+      "From the left, or the top: \(columns.map(Escape.markdown).joined(separator: ", ")), and \(others) from the first, "
       + "×\(PictureDifference.gain).\(more)"
   }
 
   /// All but the pictures, for a pull request.
   var markdown: String {
-    let labels = runs.map(\.label)
-    var text = "## \(Escape.markdown(labels[0])) compared\n\n"
-    text += "Against it: \(labels.dropFirst().map(Escape.markdown).joined(separator: ", ")).\n"
+    var text = "## \(Escape.markdown(title))\n\n"
+    text += zip(columns, runs).map { "\(Escape.markdown($0)): \(Escape.markdown($1.fullLabel))\n" }.joined(
+      separator: "\n")
     if isEmpty { return text + "\nThe runs are the same.\n" }
     func section(_ title: String, _ header: [String], _ rows: [[String]]) {
       guard !rows.isEmpty else { return }
       func line(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
       text += "\n### \(title)\n\n" + line(header.map(Escape.markdown)) + line(header.map { _ in "---" })
-      text += rows.map { line($0.map(Escape.markdown)) }.joined()
+      text += rows.map(line).joined()
     }
+    func escaped(_ rows: [[String]]) -> [[String]] { rows.map { $0.map(Escape.markdown) } }
     func values(_ differences: [Difference]) -> [[String]] {
       differences.map { [$0.subject] + $0.values.map { $0 ?? "none" } }
     }
-    let columns = runs.count == 2 ? ["before", "after"] : labels
     section("Numbers", ["measure"] + columns + changes, numbers.filter { !$0.isSame }.map(row))
     let same = numbers.count(where: \.isSame)
     if same > 0 { text += "\n\(Readable.count(same, "number")) \(same == 1 ? "is" : "are") the same.\n" }
     if numbers.contains(where: { !$0.isSame && $0.differences.contains { $0?.margin != nil } }) {
-      text += "\n±: \(PairedDifference.method).\n"
+      text += "\n±: \(PairedDifference.method); bold where it does not hold zero.\n"
     }
-    section("Expectations", ["expectation"] + columns, values(expectations))
-    section("Parameters", ["parameter"] + columns, values(parameters))
+    section("Expectations", ["expectation"] + columns, escaped(values(expectations)))
+    section("Parameters", ["parameter"] + columns, escaped(values(parameters)))
     for edits in edits {
       section(
         runs.count == 2 ? "Literals" : "Literals of \(edits.label)", ["where", "literal", "before", "after"],
-        edits.edits.map { ["\($0.file):\($0.line)", $0.path, $0.before ?? "none", $0.after ?? "none"] })
+        escaped(
+          edits.edits.map { ["\($0.file):\($0.line)", $0.path, $0.before ?? "none", $0.after ?? "none"] }))
     }
     for table in tables {
       section(
         "Table \(table.file)", ["row", "column"] + columns,
-        table.cells.map { [$0.row, $0.column] + $0.values.map { $0 ?? "none" } })
+        escaped(table.cells.map { [$0.row, $0.column] + TableDifference.shown($0.values).map { $0 ?? "none" } }))
     }
-    section("Run", [""] + columns, values(facts))
+    section("Run", [""] + columns, escaped(values(facts)))
     return text
   }
+
+  /// What the comparison is called.
+  var title: String {
+    let recipes = runs.compactMap { $0.run?.recipeName }.uniqued
+    return "\(recipes.joined(separator: ", ")): \(Readable.count(runs.count, "run")) compared"
+  }
+
+  /// What the runs are called in tables.
+  var columns: [String] { runs.count == 2 ? ["before", "after"] : runs.map(\.label) }
 
   /// The headings of the differences from the first run.
   private var changes: [String] { runs.count == 2 ? ["difference"] : runs.dropFirst().map { "Δ \($0.label)" } }
 
   private func row(_ number: Number) -> [String] {
-    [number.name] + number.values.map { $0.map(Readable.number) ?? "none" } + number.differences.map(Self.shown)
+    ([number.name] + number.values.map { $0.map(Readable.number) ?? "none" }).map(Escape.markdown)
+      + number.differences.map { difference in
+        let words = Escape.markdown(Self.shown(difference))
+        return difference?.isClear ?? false ? "**\(words)**" : words
+      }
   }
 }

@@ -12,25 +12,29 @@ extension RunComparison {
   public var page: String {
     get throws {
       let labels = runs.map(\.label)
-      let columns = runs.count == 2 ? ["before", "after"] : labels
-      func table(_ header: [String], _ rows: [[String]], numbers: Int = 0) -> String {
-        guard !rows.isEmpty else { return "" }
-        let classes = header.indices.map { $0 >= header.count - numbers ? "number" : "" }
-        return HTML.table(header.map(Escape.markup), rows.map { $0.map(Escape.markup) }, classes: classes)
+      func table(_ header: [String], _ rows: [[String]]) -> String {
+        rows.isEmpty ? "" : HTML.table(header.map(Escape.markup), rows.map { $0.map(Escape.markup) })
       }
       func values(_ differences: [Difference]) -> [[String]] {
         differences.map { [$0.subject] + $0.values.map { $0 ?? "none" } }
       }
       let changes = runs.count == 2 ? ["difference"] : labels.dropFirst().map { "Δ \($0)" }
       let numberRows = numbers.map { number in
-        [number.name] + number.values.map { $0.map(Readable.number) ?? "none" } + number.differences.map(Self.shown)
+        ([number.name] + number.values.map { $0.map(Readable.number) ?? "none" }).map(Escape.markup)
+          + number.differences.map { difference in
+            let words = Escape.markup(Self.shown(difference))
+            return difference?.isClear ?? false ? "<b>\(words)</b>" : words
+          }
       }
       let sections: [(title: String, body: String)] = [
         (
           "Numbers",
-          table(["measure"] + columns + changes, numberRows, numbers: columns.count + changes.count)
+          HTML.table(
+            (["measure"] + columns + changes).map(Escape.markup), numberRows,
+            classes: [""] + (columns + changes).map { _ in "number" })
             + (numbers.contains { $0.differences.contains { $0?.margin != nil } }
-              ? "<p class=\"facts\">±: \(Escape.markup(PairedDifference.method))</p>\n" : "")
+              ? "<p class=\"facts\">±: \(Escape.markup(PairedDifference.method)); bold where it does not hold zero</p>\n"
+              : "")
         ),
         ("Expectations", table(["expectation"] + columns, values(expectations))),
         ("Parameters", table(["parameter"] + columns, values(parameters))),
@@ -56,8 +60,9 @@ extension RunComparison {
       let body = sections.filter { !$0.body.isEmpty }.map { section in
         "<section><h2>\(section.title)</h2>\n\(section.body)</section>\n"
       }
-      let title = Escape.markup("\(labels[0]) compared")
-      let lead = Escape.markup("Against it: " + labels.dropFirst().joined(separator: ", "))
+      let title = Escape.markup(self.title)
+      let lead = zip(columns, runs).map { "\(Escape.markup($0)): \(Escape.markup($1.fullLabel))" }.joined(
+        separator: "<br>")
       let same = isEmpty ? "<p>The runs are the same.</p>" : ""
       let style = Report.style + Self.style
       return """
@@ -88,10 +93,10 @@ extension RunComparison {
           + "<figcaption>\(Escape.markup(words))</figcaption></figure>\n"
       }
       guard !pictures.isEmpty else { return "" }
-      let labels = runs.map { Escape.markup($0.label) }.joined(separator: ", ")
+      let labels = columns.map(Escape.markup).joined(separator: ", ")
       let more = pictures.count > figures.count ? " \(figures.count) of \(pictures.count), those that differ most." : ""
       return
-        "<p class=\"facts\">From the left: \(labels), and what differs from the first, ×\(PictureDifference.gain).\(more)</p>\n"
+        "<p class=\"facts\">From the left, or the top: \(labels), and what differs from the first, ×\(PictureDifference.gain).\(more)</p>\n"
         + figures.joined()
     }
   }
@@ -103,7 +108,7 @@ extension RunComparison {
       [Escape.markup(row.name)]
         + row.cells.map { values in
           guard Set(values).count > 1 else { return Escape.markup((values.first ?? nil) ?? "") }
-          return "<span class=\"changed\">\(Escape.markup(arrows(values)))</span>"
+          return "<span class=\"changed\">\(Escape.markup(arrows(TableDifference.shown(values))))</span>"
         }
     }
     let rest = table.rows.count - most

@@ -33,7 +33,8 @@ extension RunComparison {
       text += "  (\(PairedDifference.method))\n"
     }
     for table in tables {
-      section("table \(table.file)", table.cells.map { ["\($0.row)", $0.column, Self.arrows($0.values)] })
+      section(
+        "table \(table.file)", table.cells.map { [$0.row, $0.column, Self.arrows(TableDifference.shown($0.values))] })
     }
     section("pictures", pictures.map { [$0.file, $0.remarks.joined(separator: "; ")] })
     section("expectations", rows(expectations))

@@ -28,6 +28,12 @@ struct TableDifference: Sendable {
     }
   }
 
+  /// Cells as people read them: numbers short, unless they would read the same.
+  static func shown(_ cells: [String?]) -> [String?] {
+    let short = cells.map { cell in cell.map { CSV.number($0).map(Readable.number) ?? $0 } }
+    return Set(short).count == Set(cells).count ? short : cells
+  }
+
   /// The tables that are not the same in all runs.
   /// - Throws: `StoreError`.
   static func all(_ runs: [ComparedRun]) throws -> [TableDifference] {

@@ -257,13 +257,10 @@ struct CompareTests {
     #expect(outcome.status == 0, "\(outcome)")
     let summary = try repository.text("comparison/summary.md")
     #expect(summary.contains("| recipe.yaml:5 | stages.q.synthesize.seed | \\${seed} | 7 |"), "\(summary)")
+    #expect(summary.hasPrefix("## small: 2 runs compared\n\nbefore: small/") && summary.contains(": main, "))
     #expect(summary.contains("### Numbers\n\n| measure | before | after | difference |"))
     let other = try repository.run("compare", "small", "--with", "0123456789")
     #expect(
       other.status == 2 && other.errors.contains("no run of 'small' with results at the commit 0123456789"), "\(other)")
-    if let kept = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_KEEP_COMPARISON"] {
-      try? FileManager.default.removeItem(atPath: kept)
-      try FileManager.default.copyItem(atPath: repository.folder, toPath: kept)
-    }
   }
 }
