@@ -34,8 +34,8 @@ let package = Package(
     .executableTarget(
       name: "diffusionclip",
       dependencies: [
-        "Serving", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages", "Planning", "StageKit",
-        "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
+        "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages", "Planning",
+        "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
       ],
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
@@ -47,8 +47,14 @@ let package = Package(
           ], .when(platforms: [.linux]))
       ]),
     module(
-      "Serving", ["Reporting", "Engine", "Runs", "StageKit", "ArtifactStore", "JSONSyntax", "Escaping"],
+      "Serving", ["Comparing", "Reporting", "Engine", "Runs", "StageKit", "ArtifactStore", "JSONSyntax", "Escaping"],
       resources: ["css", "html", "js"].map { .embedInCode("page.\($0)") }),
+    module(
+      "Comparing",
+      [
+        "Reporting", "Runs", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Imaging",
+        "Escaping", collections,
+      ]),
     module(
       "Reporting",
       [
@@ -150,6 +156,7 @@ let package = Package(
         "EngineTestSupport", "Reporting", "Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax",
         "TestSupport",
       ]),
+    tests("Comparing"),
     tests("Runs", ["EngineTestSupport", "Engine", "StageKit", "ArtifactStore", "JSONSyntax"]),
     tests("Costing", ["EngineTestSupport", "Engine", "Planning", "ArtifactStore"]),
     tests("Cluster", ["EngineTestSupport", "Costing", "Engine", "Planning", "ArtifactStore", "Escaping"]),

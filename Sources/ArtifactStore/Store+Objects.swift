@@ -39,6 +39,9 @@ extension Store {
     }
   }
 
+  /// Where an object is, or would be: for ``Files/share(_:as:holding:)``.
+  package func place(of digest: Digest) -> Place { objects[digest] }
+
   /// The size of an object in bytes; nil where it is missing. Does not look at the bytes.
   public func size(of digest: Digest) throws(StoreError) -> Int? {
     try objects.status(of: digest)?.size

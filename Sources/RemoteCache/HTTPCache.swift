@@ -250,6 +250,39 @@ public final class HTTPCache: SharedCache {
     }
   }
 
+  // MARK: Baselines
+
+  /// Keeps the numbers of a run under a name, for other machines to compare with.
+  /// - Returns: false where the server did not take them.
+  /// - Throws: `Cancelled`.
+  public func give(baseline: Data, of recipe: String, called name: String) throws -> Bool {
+    let entry = CacheEntry(record: baseline, signature: settings.signer?.signature(of: baseline))
+    let url = url(ofRecord: Self.key(ofBaseline: name, of: recipe))
+    return try giving { try client.put(entry.encoded(with: []), at: url, check: $0) }
+  }
+
+  /// The numbers that somebody keeps under a name; nil where the server has none that are to be believed.
+  /// - Throws: `Cancelled`.
+  public func baseline(of recipe: String, called name: String) throws -> Data? {
+    guard settings.trust != .none else { return nil }
+    let url = url(ofRecord: Self.key(ofBaseline: name, of: recipe))
+    guard let data = try asking(.record, { try client.get(url, limit: CacheEntry.limit, check: $0) }) else {
+      return nil
+    }
+    guard let entry = CacheEntry(data) else { return reject(url, "it is not a record") }
+    if settings.trust == .signed,
+      entry.signature.map({ settings.signer?.isValid($0, of: entry.record) ?? false }) != true
+    {
+      warn(.signature, "\(url) is not signed by the secret in DIFFUSIONCLIP_CACHE_KEY: not used")
+      return nil
+    }
+    return entry.record
+  }
+
+  private static func key(ofBaseline name: String, of recipe: String) -> Digest {
+    Digest(of: "baseline \(recipe.utf8.count):\(recipe) \(name.utf8.count):\(name)")
+  }
+
   // MARK: The server
 
   private func url(ofRecord key: Digest) -> String { "\(settings.url)/ac/\(key.hex)" }

@@ -48,9 +48,9 @@ package final class OpenRun: Sendable {
   /// In so many runs before this one a file of the same bytes is looked for.
   private static let memory = 8
 
-  /// Writes the run's files. One that an earlier run of the recipe has as well is not written again, but gets a second
-  /// name, and nobody may write into any: an editor would change two runs.
-  package func write(_ files: [(path: String, data: Data)]) throws(StoreError) {
+  /// Writes the run's files. One that the store or an earlier run of the recipe has as well is not written again, but
+  /// gets a second name, and nobody may write into any: an editor would change two things.
+  package func write(_ files: [(path: String, data: Data)], sharedWith store: Store) throws(StoreError) {
     var earlier = ((try? others.ids()) ?? []).filter { $0 < id }.suffix(Self.memory)
     var known: [String: Place] = [:]
     func sharable(_ digest: String) -> Place? {
@@ -67,11 +67,12 @@ package final class OpenRun: Sendable {
     }
     for file in files {
       let target = place[file.path]
-      let digest = Digest(of: file.data).hex
-      defer { written.withLock { $0[file.path] = digest } }
+      let digest = Digest(of: file.data)
+      defer { written.withLock { $0[file.path] = digest.hex } }
       if let parent = target.parent { try Files.makeFolder(parent) }
       if try Files.read(target) == file.data { continue }
-      if let source = sharable(digest), Files.share(source, as: target, holding: file.data) { continue }
+      if Files.share(store.place(of: digest), as: target, holding: file.data) { continue }
+      if let source = sharable(digest.hex), Files.share(source, as: target, holding: file.data) { continue }
       try Files.replace(target, with: file.data, mode: 0o444)
     }
   }

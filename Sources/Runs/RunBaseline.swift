@@ -17,9 +17,16 @@ public struct RunBaseline: Sendable {
     guard let data = try Files.read(path) else {
       throw InputError("there is no file of numbers \(path): write it with `diffusionclip runs baseline RUN`")
     }
+    try self.init(data, from: path)
+  }
+
+  /// - Parameter source: where `data` is from, for errors.
+  /// - Throws: `InputError` where it is no such file.
+  public init(_ data: Data, from source: String) throws {
     guard let baseline = Baseline(data) else {
       throw InputError(
-        "\(path) must be {\"measures\": {\"STAGE.MEASURE\": NUMBER}}: write it with `diffusionclip runs baseline RUN`")
+        "\(source) must be {\"measures\": {\"STAGE.MEASURE\": NUMBER}}: write it with `diffusionclip runs baseline RUN`"
+      )
     }
     measures = baseline.measures
     numbers = (try? JSON.member("items", of: data)).flatMap { RunNumbers(Data($0.bytes)) }

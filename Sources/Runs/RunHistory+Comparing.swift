@@ -40,12 +40,26 @@ extension RunHistory {
   }
 
   /// Where the numbers are checked in that a run is held against: beside its recipe.
-  /// - Throws: `InputError` where the run does not say which recipe it is of.
-  public func baselineFile(of run: KeptRun) throws -> String {
-    guard let file = run.facts["file"]?.string, FileName.isInside(file) else {
-      throw InputError("\(run.folder) does not say of which recipe it is: name the file of numbers")
+  /// - Throws: `InputError` where the run is of no recipe that is here.
+  public func baselineFile(of run: KeptRun) throws -> String { try baselinePlace(of: run).path }
+
+  /// Writes a run's numbers there.
+  /// - Returns: the path of the file.
+  /// - Throws: as ``baselineFile(of:)``; `StoreError`.
+  public func writeBaseline(of run: KeptRun, withItems: Bool) throws -> String {
+    let place = try baselinePlace(of: run)
+    try Files.replace(place, with: RunBaseline.data(of: run, withItems: withItems))
+    return place.path
+  }
+
+  /// The record may have come with a checkout: it names a recipe, and leads nowhere by a link.
+  private func baselinePlace(of run: KeptRun) throws -> Place {
+    let folder = try Folder(at: repository)
+    guard let file = run.facts["file"]?.string, FileName.isInside(file), try Files.status(of: folder[file]) != nil
+    else {
+      throw InputError("\(run.folder) is of no recipe that is in \(repository): name the file of numbers")
     }
-    return "\(repository)/\(Baseline.file(ofRecipe: file))"
+    return folder[Baseline.file(ofRecipe: file)]
   }
 }
 

@@ -24,7 +24,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
-      DiffCommand.self, RunsCommand.self, ServeCommand.self, GalleryCommand.self,
+      CompareCommand.self, RunsCommand.self, ServeCommand.self, GalleryCommand.self,
       DagCommand.self, KindsCommand.self, SchemaCommand.self, SubmitCommand.self, ExecCommand.self, DoctorCommand.self,
       PushCommand.self, PullCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
     ])
@@ -35,6 +35,10 @@ struct DiffusionCLIP: AsyncParsableCommand {
     let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
     let word = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
     guard let word, !word.begins(with: "-"), !names.contains(word) else { return }
+    // For the release after the one that renamed them.
+    if let successor = ["diff": "compare"][word] {
+      throw ValidationError("'\(word)' is now '\(successor)': see 'help \(successor)'")
+    }
     let meant = Suggestion.nearest(to: word, in: names).map { "; did you mean '\($0)'?" } ?? ""
     throw ValidationError("no such command '\(word.abridged)'\(meant)")
   }

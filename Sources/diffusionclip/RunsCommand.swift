@@ -3,6 +3,7 @@ import ArtifactStore
 import Engine
 import Foundation
 import JSONSyntax
+import RemoteCache
 import Reporting
 import Runs
 import StageKit
@@ -213,8 +214,22 @@ struct BaselineOfRun: AsyncParsableCommand {
   @Flag(help: "The numbers of single items as well, so that differences get intervals.")
   var items = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Instead, keep them in the shared cache under this name, for `compare --pushed` on other machines.",
+      valueName: "word"))
+  var push: String?
+
+  @OptionGroup var cache: CacheOptions
   @OptionGroup var history: HistoryOptions
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if push != nil {
+      guard file == nil else { throw ValidationError("Give one of --to and --push.") }
+      _ = try cache.neededSettings()
+    }
+  }
 
   func run() async throws {
     try await reportingErrors {
@@ -223,9 +238,24 @@ struct BaselineOfRun: AsyncParsableCommand {
       guard run.state.hasResults, !run.measures.isEmpty else {
         throw InputError("\(run.recipe)/\(run.id) has no numbers (\(run.state.rawValue)): name another run")
       }
-      let target = try file ?? history.baselineFile(of: run)
-      try OutputPlace.requireFile(target, option: "--to")
-      try Files.write(RunBaseline.data(of: run, withItems: items), to: target)
+      if let push {
+        let remote = HTTPCache(
+          try cache.neededSettings(), interruption: Interruption(), isOptional: false, say: warn)
+        let data = RunBaseline.data(of: run, withItems: true)
+        guard try remote.give(baseline: data, of: run.recipeName, called: push) else {
+          throw ExitCode(ExitStatus.stageFailed.rawValue)
+        }
+        if output.json { printLine(["pushed": .string(push)]) } else { printText("\(push)\n") }
+        return
+      }
+      let target: String
+      if let file {
+        try OutputPlace.requireFile(file, option: "--to")
+        try Files.write(RunBaseline.data(of: run, withItems: items), to: file)
+        target = file
+      } else {
+        target = try history.writeBaseline(of: run, withItems: items)
+      }
       if output.json {
         printLine(["file": .string(target), "numbers": .int(run.measures.count)])
       } else {

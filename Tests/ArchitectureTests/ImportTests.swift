@@ -4,11 +4,9 @@ import Testing
 /// Data flows one way: a module imports only modules further down this list, and a C module has one wrapper.
 struct ImportTests {
   private static let modules = [
-    "diffusionclip", "Serving", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages",
-    "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Processes", "Diffusion", "Metrics",
-    "Networks", "Checkpoints",
-    "Imaging",
-    "Portraits", "Tensors", "Kernels", "JSONSyntax", "FileSystem", "Hashing", "Escaping",
+    "diffusionclip", "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages",
+    "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Processes", "Diffusion", "Metrics", "Networks",
+    "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels", "JSONSyntax", "FileSystem", "Hashing", "Escaping",
   ]
   private static let wrappers = [
     "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",

@@ -85,15 +85,14 @@ struct CommandTests {
     let repository = try WholeRecipe.finishedCopy()
     let change = ["run", "recipe.yaml", "--runs", "other", "--set", "target=a clown"]
     try #require(try repository.run(change).status == 0)
-    #expect(
-      try repository.run("diff", "runs/whole", "\(repository.latest("whole"))/run.json").output
-        == "the runs are the same\n")
-    let text = try repository.run("diff", "runs/whole", "other/whole").output
-    #expect(text.hasPrefix("params\n  target  angry face → a clown\nmeasures\n  scores.mae"))
-    let json = try repository.run("diff", "runs/whole", "other/whole", "--json").lines[0]
+    let same = try repository.run("compare", "runs/whole", "\(repository.latest("whole"))/run.json")
+    #expect(same.output == "the runs are the same\n")
+    let text = try repository.run("compare", "runs/whole", "other/whole").output
+    #expect(text.contains("\nparams\n  target  angry face → a clown\nnumbers\n  scores.mae"))
+    let json = try repository.run("compare", "runs/whole", "other/whole", "--json").lines[0]
     let artifacts = json["artifacts"]?.array?.compactMap { $0["subject"]?.string } ?? []
     #expect(artifacts.contains("full.model") && !artifacts.contains("latents.latents"))
-    let wrong = try repository.run("diff", "runs/whole", "faces")
+    let wrong = try repository.run("compare", "runs/whole", "faces")
     #expect(wrong.status == 2)
     #expect(
       wrong.errors
@@ -120,8 +119,9 @@ struct CommandTests {
     for (seed, runs) in [(2, "one"), (3, "two")] {
       #expect(try repository.run("run", "recipe.yaml", "--runs", runs, "--set", "seed=\(seed)").status == 0)
     }
-    let json = try repository.run("diff", "one/r", "two/r", "--json").lines[0]
-    let subjects = json["measures"]?.array?.compactMap { $0["subject"]?.string }
+    let json = try repository.run("compare", "one/r", "two/r", "--json").lines[0]
+    let changed = json["numbers"]?.array?.filter { $0["differences"]?.array?[0]["of_means"] != .double(0) }
+    let subjects = changed?.compactMap { $0["name"]?.string }
     let trends = ["min_step", "min_margin", "max_margin"].map { "t.trend.mae.\($0)" }
     #expect(subjects == ["first.mae"] + trends, "\(json.text)")
   }

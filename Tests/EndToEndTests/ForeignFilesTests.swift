@@ -34,7 +34,8 @@ struct ForeignFilesTests {
 
   private static let commands = [
     ["plan", "recipe.yaml"], ["show", "recipe.yaml", "sheet"], ["verify"],
-    ["export", "recipe.yaml", "sheet", "--to", "exported"], ["diff", "runs/small", "small"],
+    ["export", "recipe.yaml", "sheet", "--to", "exported"],
+    ["compare", "runs/small", "small", "--page", "compared.html"],
     ["gallery", "runs/small", "--to", "page"], ["runs", "list"], ["runs", "show", "small", "--page", "page.html"],
     ["runs", "tag", "small", "seen"], ["run", "recipe.yaml"],
     ["exec", "--plan", "plan.json", "--action", "sheet"], ["exec", "--plan", "plan.json", "--finish"],
@@ -204,7 +205,7 @@ struct ForeignFilesTests {
     #expect(try repository.run("run", "recipe.yaml").status == 0, "a store keeps itself out of git")
     try git("add", "--force", ".", in: repository)
     try git("update-index", "--index-version", "\(version)", in: repository)
-    for command in Self.commands where !["diff", "gallery", "runs"].contains(command[0]) {
+    for command in Self.commands where !["compare", "gallery", "runs"].contains(command[0]) {
       let outcome = try repository.run(command)
       #expect(outcome.status == 2, "\(command): \(outcome)")
       #expect(
@@ -293,7 +294,7 @@ struct ForeignFilesTests {
     let id = "\(digits.prefix(8))-\(digits.suffix(6))-000"
     #expect(try repository.run("runs", "--json").lines[0].array?.map { $0["id"]?.string } == [id])
     #expect(try repository.run("runs", "show", "small").output.contains(id))
-    #expect(try repository.run("diff", "runs/small", id).output == "the runs are the same\n")
+    #expect(try repository.run("compare", "runs/small", id).output == "the runs are the same\n")
 
     #expect(try repository.run("run", "recipe.yaml").status == 0)
     #expect(repository.names(in: "runs/small").count == 3 && repository.names(in: "runs/small").contains("latest"))

@@ -130,7 +130,7 @@ struct InjectionTests {
       \\documentclass{article}
       \\usepackage{booktabs}
       \\begin{document}
-      \\input{../runs/hostile/few.tex}
+      \\input{../\(repository.latest("hostile"))/few.tex}
       \\end{document}
       """, to: "set/main.tex")
     let process = Process()
@@ -144,7 +144,8 @@ struct InjectionTests {
     #expect(process.terminationStatus == 0, "\(log.suffix(2000))")
     #expect(try repository.data("set/main.pdf").starts(with: Data("%PDF".utf8)))
     let files = try repository.text("set/main.fls").parts(at: "\n")
-    #expect(files.contains("INPUT ../runs/hostile/few.tex") && !files.contains { $0.contains("passwd") })
+    let input = "INPUT ../\(repository.latest("hostile"))/few.tex"
+    #expect(files.contains(input) && !files.contains { $0.contains("passwd") })
     #expect(Self.isUntouched(repository))
   }
 
@@ -353,7 +354,7 @@ struct InjectionTests {
     for folder in ["before", "after"] {
       #expect(try repository.run("run", "recipe.yaml", "--runs", folder).status == 0)
     }
-    let files = repository.names(in: "before/g")
+    let files = repository.names(in: repository.latest("g", in: "before"))
     #expect(files.count { $0.ends(with: ".svg") } == 3, "\(files)")
     #expect(files.contains("sheet@t=man_woman.svg") && files.contains("sheet@t=man+woman.svg"))
     let outcome = try repository.run("gallery", "before/g", "after/g", "--to", "gallery", "--json")

@@ -35,14 +35,14 @@ struct OddFilesTests {
     #expect(outcome.status == 2 && outcome.errors.contains("an entry of /proc or /sys"), "\(outcome)")
   }
 
-  @Test(arguments: [["run"], ["plan"], ["check"], ["exec", "--action", "x", "--plan"], ["inspect"], ["diff", "x"]])
+  @Test(arguments: [["run"], ["plan"], ["check"], ["exec", "--action", "x", "--plan"], ["inspect"], ["compare", "x"]])
   func whatIsReadIsNotWaitedFor(_ command: [String]) throws {
     let repository = try Repository(Self.recipe)
     try ForeignFilesTests.Plant.pipe.put(at: repository.path("pipe"), outside: "")
     try FileManager.default.createDirectory(atPath: repository.path("x"), withIntermediateDirectories: true)
     let outcome = try repository.start(command + ["pipe"]).outcome(within: 10)
     #expect(outcome.status == 2, "\(outcome)")
-    #expect(outcome.errors.contains("pipe") || command[0] == "diff", "\(outcome)")
+    #expect(outcome.errors.contains("pipe") || command[0] == "compare", "\(outcome)")
   }
 
   @Test(arguments: ["x", "-", "é", "./y"]) func outputsMayHaveShortNames(_ name: String) throws {

@@ -97,7 +97,7 @@ package struct RunRecord: Sendable {
     if !measured.isEmpty { files.append((RunNumbers.file, RunNumbers(measured).data)) }
     let texts = self.texts
     files.append((RecipeTexts.file, texts.data))
-    try opened.write(files)
+    try opened.write(files, sharedWith: run.store)
     try opened.write(page: Data(try run.formats.page(self).utf8))
     try opened.end(try json(measured, texts))
   }

@@ -79,7 +79,8 @@ struct CommandInterface: Sendable {
     let written = argument.value.map { name in
       // A path that is written to must not lead out of the place where this happens.
       let isWritten =
-        ["--to", "--out", "--store", "--runs", "--receipt", "--junit", "--plot", "--page"].contains(argument.flag)
+        ["--to", "--out", "--store", "--runs", "--receipt", "--junit", "--plot", "--page", "--markdown"].contains(
+          argument.flag)
         || (command == "doctor" && argument.flag == nil)
       let value =
         chance(0.1, &random) && !isWritten && argument.flag != "--with"

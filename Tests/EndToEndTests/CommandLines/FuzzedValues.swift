@@ -74,6 +74,8 @@ enum FuzzedValues {
       return bytes(chance(0.7, &random) ? runs : files, &random)
     case "comparison": return bytes(["psnr > 3", "mae == 0", "state != failed", "x", "== 1", "mae >", ""], &random)
     case "column", "columns", "measure": return bytes(["mae", "t.mae", "seed", "id,mae", "nothing", ""], &random)
+    case "condition": return bytes(["mae > 0.1", "psnr < -1", "x < 0", "mae", ""], &random)
+    case "revision": return bytes(["main", "HEAD", "0123456", "../x", ""], &random)
     case "tag", "word": return bytes(["kept", "a b", "2026", "latest", "--", "", "x/y"], &random)
     case "file": return bytes(chance(0.4, &random) ? ["plan.json"] : files, &random)
     case "url":
