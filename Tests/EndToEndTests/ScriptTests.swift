@@ -220,6 +220,32 @@ struct ScriptTests {
     }
   }
 
+  /// A bar that is drawn over and over is a line, as it was last.
+  @Test func barsAndOtherLineEnds() throws {
+    let repository = try Self.repository(
+      Self.recipe, ["copy.sh": Self.copy + "\nprintf 'one\\r\\ntwo\\n10 %%\\r90 %%\\r100 %%\\n\\nlast\\r'"])
+    try #require(try run(repository, "--only", "copied").status == 0)
+    let log = try repository.run("show", "recipe.yaml", "copied", "--log").output
+    #expect(
+      log.split(separator: "\n").filter { $0.hasPrefix("copied/bob") }
+        == ["copied/bob: one", "copied/bob: two", "copied/bob: 100 %", "copied/bob: ", "copied/bob: last"], "\(log)")
+  }
+
+  /// What nobody has measured is taken to need its time limit; then what it took counts.
+  @Test func costs() throws {
+    let repository = try Self.repository(
+      Self.recipe.replacing("each: [images, x]", with: "each: [images, x]\n      timeout_s: 90"))
+    func seconds(_ stage: String, _ more: String...) throws -> (seconds: Double?, megabytes: Double?) {
+      let plan = try repository.run(["plan", "recipe.yaml", "--cost", "--json"] + more).lines[0]
+      let found = plan["stages"]?.array?.first { $0["id"]?.string == stage }
+      return (found?["seconds"]?.double, found?["peak_megabytes"]?.double)
+    }
+    #expect(try seconds("copied").seconds == 90 && seconds("listed").seconds == 3600)
+    #expect(try (2064..<2100).contains(seconds("listed").megabytes ?? 0))
+    try #require(try run(repository).status == 0)
+    #expect(try seconds("copied", "--set", "strength=2").seconds ?? 90 < 20)
+  }
+
   // MARK: Permission
 
   @Test func nothingIsStartedWithoutPermission() throws {
