@@ -49,7 +49,9 @@ public struct Change: Sendable, Hashable, CustomStringConvertible {
     case "parameter": return "params.\(words.dropFirst().joined(separator: " ")): " + arrow(pairs[0]) { value($0) }
     case "kind" where words.count > 1: return "kind \(kind) revision " + arrow(pairs[0]) { $0 }
     case "input": return "\(group)" + members(pairs, of: count, sets: sets)
-    case "source": return count == 1 ? "\(group) changed" : "\(group): \(pairs.count) of \(count) files changed"
+    case "source":
+      if let names = named(pairs) { return "\(group): \(names)" }
+      return count == 1 ? "\(group) changed" : "\(group): \(pairs.count) of \(count) files changed"
     default: return "\(group) " + arrow(pairs[0]) { $0 }
     }
   }
@@ -68,6 +70,29 @@ public struct Change: Sendable, Hashable, CustomStringConvertible {
       text.append(escaped.map { $0 == "n" ? "\n" : $0 } ?? scalar)
     }
     return Value(canonical: String(text))?.text ?? fact
+  }
+
+  /// Which files changed, where the preimages have their names: `blur.py changed, lib.py new`; nil where they have none.
+  private static func named(_ pairs: [Pair]) -> String? {
+    func files(_ facts: [String]) -> OrderedDictionary<String, Substring>? {
+      var files: OrderedDictionary<String, Substring> = [:]
+      for fact in facts {
+        // `7:blur.py DIGEST`
+        guard let colon = fact.utf8.firstIndex(of: UInt8(ascii: ":")), let size = Int(fact[..<colon]),
+          let digest = fact.split(separator: " ").last
+        else { return nil }
+        files[String(decoding: fact.utf8[colon...].dropFirst().prefix(size), as: UTF8.self)] = digest
+      }
+      return files
+    }
+    guard let old = files(pairs.compactMap(\.old)), let new = files(pairs.compactMap(\.new)) else { return nil }
+    let changes = new.compactMap { name, digest in
+      old[name].map { $0 == digest ? nil : "\(name) changed" } ?? "\(name) new"
+    }
+    let gone = old.keys.filter { new[$0] == nil }.map { "\($0) gone" }
+    let all = changes + gone
+    return all.isEmpty
+      ? nil : all.prefix(5).joined(separator: ", ") + (all.count > 5 ? " and \(all.count - 5) more" : "")
   }
 
   /// What changed at a port: items, where both sets are known; else how many of what is bound to it.

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Comparing
 import Engine
 import Escaping
 import Foundation
@@ -49,6 +50,7 @@ public final class RunServer: Sendable {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
     + "base-uri 'none'; form-action 'none'"
   private static let text = "charset=utf-8"
+  private static let mostCompared = 8
 
   private func answer(_ request: HTTPListener.Request) -> HTTPListener.Answer {
     guard request.path.utf8.starts(with: "/\(token)/".utf8) else {
@@ -68,10 +70,14 @@ public final class RunServer: Sendable {
       case "picture": return try picture(request)
       case "report":
         guard let run = try run(request) else { return .missing("there is no such run any more") }
-        // The page has a policy of its own, and nothing in it can act for this one.
-        return .found(
-          try run.page(), type: "text/html; \(Self.text)",
-          policy: "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+        return page(try run.page())
+      case "compare":
+        let runs = try request.query.filter { $0.name == "run" }.prefix(Self.mostCompared).compactMap { entry in
+          let parts = entry.value.parts(at: "/", maxSplits: 1, omittingEmpty: false)
+          return parts.count == 2 ? try run(of: parts[0], parts[1]) : nil
+        }
+        guard runs.count > 1 else { return .missing("two runs are needed, and they are not there") }
+        return page(Data(try RunComparison(of: runs.map(ComparedRun.init)).page.utf8))
       default: return .missing("nothing is here")
       }
     } catch { return .refused("\(error)") }
@@ -88,15 +94,25 @@ public final class RunServer: Sendable {
     }
   }
 
+  /// A page that was made of what runs say: it has a policy of its own, and nothing in it can act for the page of runs.
+  private func page(_ html: Data) -> HTTPListener.Answer {
+    .found(
+      html, type: "text/html; \(Self.text)",
+      policy: "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+  }
+
   private func json(_ value: JSON) -> HTTPListener.Answer {
     .found(Data(value.text.utf8), type: "application/json; \(Self.text)")
   }
 
   /// The run that a request names by its recipe's folder and its ID; nothing else is looked at.
   private func run(_ request: HTTPListener.Request) throws -> KeptRun? {
-    guard let recipe = request["recipe"], let id = request["id"], FileName.isInside(recipe), !recipe.has("/") else {
-      return nil
-    }
+    guard let recipe = request["recipe"], let id = request["id"] else { return nil }
+    return try run(of: recipe, id)
+  }
+
+  private func run(of recipe: String, _ id: String) throws -> KeptRun? {
+    guard FileName.isInside(recipe), !recipe.has("/") else { return nil }
     return try history.runs(of: recipe).first { $0.id.isSame(as: id) }
   }
 

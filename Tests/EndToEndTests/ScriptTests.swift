@@ -1,5 +1,6 @@
 import Foundation
 import JSONSyntax
+import TestSupport
 import Testing
 
 /// `script`: programs of the user's as stages. They are of `sh` here.
@@ -85,6 +86,7 @@ struct ScriptTests {
     let repository = try Self.repository()
     try #require(try run(repository).status == 0)
     try repository.write(Self.list + "\n# changed\n", to: "list.sh")
+    #expect(try repository.run("why", "recipe.yaml", "listed").output.contains("listed: source files: list.sh changed"))
     // What it makes is the same, so that nothing follows.
     #expect(try run(repository).ran == ["listed"])
     try repository.write(Self.list.replacing("a,1", with: "a,2"), to: "list.sh")
@@ -181,6 +183,69 @@ struct ScriptTests {
     #expect(told[0]["values"]?["loss"]?.double == 0.25 && told[1]["values"]?.members == [])
   }
 
+  /// A model goes through a program and on to stages that know nothing of it.
+  @Test func networks() throws {
+    let recipe = """
+      recipe: nets
+      stages:
+        photos: { synthesize: { count: 2, size: 16 } }
+        base:
+          train: { network: diffusion, images: photos, steps: 1, batch_size: 1, warmup_steps: 1, channels: 8,
+                   multipliers: [1, 2], attention: [8], groups: 4 }
+        changed:
+          script:
+            command: [sh, change.sh]
+            files: [change.sh]
+            inputs: { model: base.model }
+            outputs: { model: diffusion }
+        noisy: { perturb: { images: photos } }
+        back: { sample: { latents: noisy, model: changed, steps: 2 } }
+      outputs: [changed, back]
+      """
+    let repository = try Self.repository(recipe, ["change.sh": "cp inputs/model.safetensors outputs/model.safetensors"])
+    #expect(try run(repository).status == 0)
+    let digests = try repository.digests("nets")
+    #expect(digests["changed.model"] == digests["base.model"] && digests["changed.model"] != nil)
+    for (program, message) in [
+      (
+        "head -c 2000 inputs/model.safetensors >outputs/model.safetensors",
+        "`sh change.sh`: outputs/model.safetensors: "
+      ),
+      ("echo no model >outputs/model.safetensors", "`sh change.sh`: outputs/model.safetensors: "),
+      ("true", "`sh change.sh`: there is no outputs/model.safetensors: the program has to write it"),
+    ] {
+      try repository.write(program, to: "change.sh")
+      let outcome = try run(repository)
+      #expect(outcome.status == 1 && outcome.errors.contains(message), "\(outcome.errors)")
+    }
+  }
+
+  /// A bar that is drawn over and over is a line, as it was last.
+  @Test func barsAndOtherLineEnds() throws {
+    let repository = try Self.repository(
+      Self.recipe, ["copy.sh": Self.copy + "\nprintf 'one\\r\\ntwo\\n10 %%\\r90 %%\\r100 %%\\n\\nlast\\r'"])
+    try #require(try run(repository, "--only", "copied").status == 0)
+    let log = try repository.run("show", "recipe.yaml", "copied", "--log").output
+    #expect(
+      log.split(separator: "\n").filter { $0.hasPrefix("copied/bob") }
+        == ["copied/bob: one", "copied/bob: two", "copied/bob: 100 %", "copied/bob: ", "copied/bob: last"], "\(log)")
+  }
+
+  /// What nobody has measured is taken to need its time limit; then what it took counts.
+  @Test func costs() throws {
+    let repository = try Self.repository(
+      Self.recipe.replacing("each: [images, x]", with: "each: [images, x]\n      timeout_s: 90"))
+    func seconds(_ stage: String, _ more: String...) throws -> (seconds: Double?, megabytes: Double?) {
+      let plan = try repository.run(["plan", "recipe.yaml", "--cost", "--json"] + more).lines[0]
+      let found = plan["stages"]?.array?.first { $0["id"]?.string == stage }
+      return (found?["seconds"]?.double, found?["peak_megabytes"]?.double)
+    }
+    #expect(try seconds("copied").seconds == 90 && seconds("listed").seconds == 3600)
+    #expect(try (2064..<2100).contains(seconds("listed").megabytes ?? 0))
+    try #require(try run(repository).status == 0)
+    #expect(try seconds("copied", "--set", "strength=2").seconds ?? 90 < 20)
+  }
+
   // MARK: Permission
 
   @Test func nothingIsStartedWithoutPermission() throws {
@@ -195,7 +260,7 @@ struct ScriptTests {
         the recipe would start 2 programs on this machine, which needs your permission; nothing was run:
           copied: sh copy.sh 0.5
           listed: sh list.sh
-        read these programs, and if you trust them, add --allow-scripts, or set DIFFUSIONCLIP_ALLOW_SCRIPTS=1
+        read these programs; if you trust them, give `run`, `exec` or `submit` --allow-scripts, or set DIFFUSIONCLIP_ALLOW_SCRIPTS=1
 
         """)
     #expect(repository.names(in: ".diffusionclip/actions").isEmpty, "not even what needs no program is done")
@@ -261,13 +326,29 @@ struct ScriptTests {
     #expect(try !repository.text(".diffusionclip/submissions/\(folder)/exec.sh").contains("allow"))
   }
 
+  /// What a shared cache has needs no permission; what it lacks does, once that is known.
+  @Test func whatIsFetchedNeedsNoPermission() throws {
+    let (first, second) = (try Self.repository(), try Self.repository())
+    let server = try CacheServer()
+    let made = try run(first, "--cache", server.url, "--cache-mode", "write")
+    try #require(made.status == 0, "\(made)")
+    let fetched = try second.run("run", "recipe.yaml", "--json", "--cache", server.url)
+    #expect(fetched.status == 0, "\(fetched)")
+    #expect(try fetched.ran == [] && second.digests("own") == first.digests("own"))
+    try second.write(Self.list + "\n# changed\n", to: "list.sh")
+    let refused = try second.run("run", "recipe.yaml", "--cache", server.url)
+    #expect(refused.status == 2 && refused.errors.contains("  listed: sh list.sh\n"), "\(refused)")
+    #expect(try second.run("pull", "recipe.yaml", "--cache", server.url).status == 0)
+  }
+
   // MARK: What is wrong with a recipe
 
   @Test(arguments: [
     ("command: [], outputs: { t: table }", "'command' is empty: give it at least one value"),
     ("command: [2], outputs: { t: table }", "'command' must start with the name of a program"),
     ("command: [sh], outputs: {}", "'outputs' is empty: name what the program makes"),
-    ("command: [sh], outputs: { m: diffusion }", "must be one of images, latents, metrics, table, figure"),
+    ("command: [sh], outputs: { p: page }", "must be one of images, latents, diffusion, clip, identity, "),
+    ("command: [sh], outputs: { m: clip }, inputs: { x: faces }, each: [x]", "'m' is a clip, but with 'each'"),
     ("command: [sh], outputs: { a.b: table }", "'a.b' cannot name an output"),
     ("command: [sh], outputs: { t: table }, inputs: { ../x: faces }", "'../x' cannot name an input"),
     ("command: [sh], outputs: { t: table }, inputs: { x: facs }", "did you mean 'faces'?"),

@@ -43,7 +43,8 @@ struct ProgramsNotAllowed: Error, CustomStringConvertible {
     return
       "the recipe would start \(Readable.count(stages.count, "program")) on this machine, which needs your permission; nothing was run:\n"
       + lines.joined() + (rest > 0 ? "  … and \(rest) more\n" : "")
-      + "read these programs, and if you trust them, add --allow-scripts, or set DIFFUSIONCLIP_ALLOW_SCRIPTS=1"
+      + "read these programs; if you trust them, give `run`, `exec` or `submit` --allow-scripts, or set "
+      + "DIFFUSIONCLIP_ALLOW_SCRIPTS=1"
   }
 }
 

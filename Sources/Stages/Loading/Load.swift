@@ -128,7 +128,7 @@ extension CSV {
 
 /// The bytes of a model: of a file that describes itself as they are, else what a published file holds, in the form of
 /// one that does. A CLIP gets its tokenizer's merges.
-private func modelData(
+func modelData(
   _ files: [SourceFile], _ type: ArtifactType, _ hints: PublishedHints, _ context: any StageContext
 ) throws -> Data {
   let (data, notes) = try readingInput { () throws -> (Data?, [String]) in

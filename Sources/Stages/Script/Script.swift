@@ -24,7 +24,7 @@ struct Script: Stage {
   var files: SourceFiles?
   @Parameter(
     help:
-      "What it makes, under names of your choice, such as {images: images, scores: metrics}. A reference is stage.NAME; the stage alone means pictures first, then latents, metrics, tables, figures."
+      "What it makes, under names of your choice, such as {images: images, scores: metrics}. A reference is stage.NAME; the stage alone means pictures first, then latents, networks, metrics, tables, figures."
   )
   var outputs: NamedValues<ScriptOutput>
   @Parameter(
@@ -190,23 +190,16 @@ struct Script: Stage {
 
 /// What a program can make.
 enum ScriptOutput: String, Choice {
-  case images, latents, metrics, table, figure
+  case images, latents, diffusion, clip, identity, segmenter, perceptual, classifier, metrics, table, figure
 
-  var type: ArtifactType {
-    switch self {
-    case .images: .images
-    case .latents: .latents
-    case .metrics: .metrics
-    case .table: .table
-    case .figure: .figure
-    }
-  }
+  /// They are called like the types.
+  var type: ArtifactType { ArtifactType(rawValue: rawValue) }
 
   /// How the names of its files end.
   var ending: String {
     switch self {
     case .images, .figure: ".png"
-    case .latents: ".safetensors"
+    case .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier: ".safetensors"
     case .metrics: ".json"
     case .table: ".csv"
     }

@@ -3,6 +3,7 @@ import Escaping
 import Foundation
 import Imaging
 import JSONSyntax
+import Networks
 import RecipeSyntax
 import StageKit
 
@@ -41,6 +42,8 @@ struct ScriptResults {
       case .images: return try pictures(name, set(base, output))
       case .latents: return try set(base, output).map { Made(output: name, item: $0.item, data: try latent($0)) }
       case .metrics: return try metrics(name)
+      case .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier:
+        return [Made(output: name, item: "", data: try network(base + output.ending, output.type))]
       case .table: return [Made(output: name, item: "", data: try table(base + output.ending))]
       case .figure:
         return [Made(output: name, item: "", data: try picture(base + output.ending).pngData())]
@@ -155,6 +158,15 @@ struct ScriptResults {
       try checkLatent(data, file.path)
       return data
     } catch let error as StoreError { throw error } catch { throw fail("\(error)") }
+  }
+
+  /// A network, as `load` takes it.
+  private func network(_ path: String, _ type: ArtifactType) throws -> Data {
+    let digest = Digest(of: try data(path))
+    let file = SourceFile(name: path.fileName, path: "\(folder.path)/\(path)", digest: digest)
+    do { return try modelData([file], type, PublishedHints(), folder.context) } catch let error as InputError {
+      throw fail("\(path): \(error)")
+    }
   }
 
   private func table(_ name: String) throws -> Data {

@@ -100,6 +100,8 @@ final class ScriptLog {
   private var line: [UInt8] = []
   /// Whether the line goes on beyond what is kept of it.
   private var isCut = false
+  /// Whether what comes next is drawn over it, unless it is the line's end.
+  private var isDrawnOver = false
   private var count = 0
   private var last: [String] = []
 
@@ -113,8 +115,10 @@ final class ScriptLog {
       switch byte {
       case UInt8(ascii: "\n"): endLine()
       // A progress bar is drawn over and over.
-      case UInt8(ascii: "\r"): startLine()
-      default: if line.count < Self.longest { line.append(byte) } else { isCut = true }
+      case UInt8(ascii: "\r"): isDrawnOver = true
+      default:
+        if isDrawnOver { startLine() }
+        if line.count < Self.longest { line.append(byte) } else { isCut = true }
       }
     }
   }
@@ -136,6 +140,7 @@ final class ScriptLog {
   private func startLine() {
     line.removeAll(keepingCapacity: true)
     isCut = false
+    isDrawnOver = false
   }
 
   private func endLine() {
