@@ -34,7 +34,8 @@ let package = Package(
     .executableTarget(
       name: "diffusionclip",
       dependencies: [
-        "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages", "Planning",
+        "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages",
+        "Planning",
         "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
       ],
       swiftSettings: strict,

@@ -258,7 +258,8 @@ public final class HTTPCache: SharedCache {
   public func give(baseline: Data, of recipe: String, called name: String) throws -> Bool {
     let entry = CacheEntry(record: baseline, signature: settings.signer?.signature(of: baseline))
     let url = url(ofRecord: Self.key(ofBaseline: name, of: recipe))
-    return try giving { try client.put(entry.encoded(with: []), at: url, check: $0) }
+    let message = entry.encoded(with: [])
+    return try giving { try client.put(message, sha256: Digest(of: message).hex, at: url, check: $0) }
   }
 
   /// The numbers that somebody keeps under a name; nil where the server has none that are to be believed.

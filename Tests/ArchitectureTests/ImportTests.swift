@@ -4,8 +4,10 @@ import Testing
 /// Data flows one way: a module imports only modules further down this list, and a C module has one wrapper.
 struct ImportTests {
   private static let modules = [
-    "diffusionclip", "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages",
-    "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Processes", "Diffusion", "Metrics", "Networks",
+    "diffusionclip", "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs",
+    "Stages",
+    "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "Processes", "Diffusion", "Metrics",
+    "Networks",
     "Checkpoints", "Imaging", "Portraits", "Tensors", "Kernels", "JSONSyntax", "FileSystem", "Hashing", "Escaping",
   ]
   private static let wrappers = [

@@ -52,9 +52,9 @@ struct HTTPListenerTests {
       default: .missing("nothing")
       }
     } _: { url in
-      #expect(try client.get(url + "/large", limit: 1 << 23, check: {}) == large)
+      let data = try client.get(url + "/large", limit: 1 << 23, check: {})
+      #expect(data == large)
       for (path, status) in [("/wrong", 400), ("/other", 404)] {
-        #expect(throws: TransferError.self) { try client.get(url + path, limit: 100, check: {}) }
         do { _ = try client.get(url + path, limit: 100, check: {}) } catch TransferError.refused(_, let found, _) {
           #expect(found == status)
         }
@@ -73,14 +73,16 @@ struct HTTPListenerTests {
       .events { rest.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
     } _: { url in
       let client = WebClient(connecting: 2, silence: 10)
-      #expect(try client.get(url + "/", limit: 1000, check: {}) == Data("data: 1\n\ndata: 2\n\n".utf8))
+      let news = try client.get(url + "/", limit: 1000, check: {})
+      #expect(news == Data("data: 1\n\ndata: 2\n\n".utf8))
     }
   }
 
   @Test func aPortThatIsTaken() throws {
     let listener = try HTTPListener(port: 0) { _ in .missing("") }
-    let error = #expect(throws: ListenError.self) { try HTTPListener(port: listener.port) { _ in .missing("") } }
-    let text = "\(try #require(error))"
-    #expect(text.hasSuffix("choose another port with --port"))
+    do {
+      _ = try HTTPListener(port: listener.port) { _ in .missing("") }
+      Issue.record("two listen at one port")
+    } catch { #expect("\(error)".hasSuffix("choose another port with --port")) }
   }
 }
