@@ -38,6 +38,8 @@ enum {
   OPTION_SEEKDATA = OPTION_POINTER + 168,
   OPTION_USERNAME = OPTION_POINTER + 173,
   OPTION_PASSWORD = OPTION_POINTER + 174,
+  OPTION_EXPECT_100_TIMEOUT_MS = OPTION_LONG + 227,
+  OPTION_AWS_SIGV4 = OPTION_POINTER + 305,
   OPTION_PROTOCOLS = OPTION_LONG + 181,
   OPTION_XFERINFOFUNCTION = OPTION_FUNCTION + 219,
   OPTION_XOAUTH2_BEARER = OPTION_POINTER + 220,
@@ -257,8 +259,7 @@ void ccurl_perform(ccurl_session *opened, const ccurl_request *request, ccurl_re
   session *s = opened;
   char details[256] = "";  // CURL_ERROR_SIZE
   char range[32];
-  // Servers that do not know this question leave it unanswered for a second.
-  headers no_question = {"Expect:", NULL};
+  headers list[4], *first = NULL;
   memset(result, 0, sizeof *result);
   transfer t = {.request = request, .handle = s->easy};
   clock_gettime(CLOCK_MONOTONIC, &t.last);
@@ -274,6 +275,14 @@ void ccurl_perform(ccurl_session *opened, const ccurl_request *request, ccurl_re
   if (request->token) {
     easy_setopt(t.handle, OPTION_HTTPAUTH, (long)AUTH_BEARER);
     easy_setopt(t.handle, OPTION_XOAUTH2_BEARER, request->token);
+  } else if (request->signing) {
+    if (easy_setopt(t.handle, OPTION_AWS_SIGV4, request->signing) != OK) {
+      result->outcome = CCURL_MISDIRECTED;
+      snprintf(result->message, sizeof result->message, "this libcurl cannot sign requests: S3 needs libcurl 7.75");
+      return;
+    }
+    easy_setopt(t.handle, OPTION_USERNAME, request->user);
+    easy_setopt(t.handle, OPTION_PASSWORD, request->password);
   } else if (request->user) {
     easy_setopt(t.handle, OPTION_HTTPAUTH, (long)AUTH_BASIC);
     easy_setopt(t.handle, OPTION_USERNAME, request->user);
@@ -281,6 +290,11 @@ void ccurl_perform(ccurl_session *opened, const ccurl_request *request, ccurl_re
   } else if (request->netrc) {
     easy_setopt(t.handle, OPTION_NETRC, (long)NETRC_OPTIONAL);
     easy_setopt(t.handle, OPTION_NETRC_FILE, request->netrc);
+  }
+  for (int i = 2; i >= 0; i--) {
+    if (!request->headers[i]) continue;
+    list[i] = (headers){request->headers[i], first};
+    first = &list[i];
   }
   switch (request->method) {
   case CCURL_GET:
@@ -293,13 +307,21 @@ void ccurl_perform(ccurl_session *opened, const ccurl_request *request, ccurl_re
   case CCURL_PUT:
     easy_setopt(t.handle, OPTION_UPLOAD, 1L);
     easy_setopt(t.handle, OPTION_INFILESIZE_LARGE, request->size);
-    easy_setopt(t.handle, OPTION_HTTPHEADER, &no_question);
+    // Servers that do not know the question whether to go on leave it unanswered for a second. A header that takes the
+    // question away would be signed by libcurl, though it is not sent.
+    if (request->signing) {
+      easy_setopt(t.handle, OPTION_EXPECT_100_TIMEOUT_MS, 1L);
+    } else {
+      list[3] = (headers){"Expect:", first};
+      first = &list[3];
+    }
     easy_setopt(t.handle, OPTION_READFUNCTION, on_demand);
     easy_setopt(t.handle, OPTION_READDATA, &t);
     easy_setopt(t.handle, OPTION_SEEKFUNCTION, on_rewind);
     easy_setopt(t.handle, OPTION_SEEKDATA, &t);
     break;
   }
+  if (first) easy_setopt(t.handle, OPTION_HTTPHEADER, first);
   easy_setopt(t.handle, OPTION_WRITEFUNCTION, on_bytes);
   easy_setopt(t.handle, OPTION_WRITEDATA, &t);
   easy_setopt(t.handle, OPTION_NOPROGRESS, 0L);

@@ -65,8 +65,8 @@ extension String {
 
   /// What stands behind the last point of a file's name, unless nothing stands before it; else "".
   package var fileExtension: String {
-    let name = Array(fileName.utf8)
-    guard let dot = name.lastIndex(of: UInt8(ascii: ".")), dot > 0 else { return "" }
-    return String(decoding: name[(dot + 1)...], as: UTF8.self)
+    let name = fileName
+    guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else { return "" }
+    return String(name.utf8[name.utf8.index(after: dot)...]) ?? ""
   }
 }

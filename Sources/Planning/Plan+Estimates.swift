@@ -12,17 +12,19 @@ extension Plan {
   /// Of pictures, models and tokenizers no more is read than that takes.
   /// - Parameter isMeant: the stages that it is about.
   public func problemsAhead(in isMeant: (PlannedStage) -> Bool = { _ in true }) -> Diagnostics? {
+    let meant = Set(stages.filter(isMeant).map(\.id))
+    guard !meant.isEmpty else { return nil }
     var outputs: [OutputReference: OutputEstimate] = [:]
     /// By message, at each place of the recipe. What is wrong at all places of a sweep is said once.
     var found: OrderedDictionary<Finding, [String]> = [:]
-    for stage in stages {
+    for stage in stages.needed(for: meant) {
       let count =
         if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
       let estimate = stage.estimate(inputs: outputs, actions: count)
       for output in stage.outputs {
         outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
       }
-      guard isMeant(stage) else { continue }
+      guard meant.contains(stage.id) else { continue }
       for issue in estimate.issues {
         found[Finding(location: stage.location, message: issue.message), default: []].append(stage.id)
       }

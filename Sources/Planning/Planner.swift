@@ -19,24 +19,49 @@ public enum Planner {
     try plan(recipeAt: path, kinds: kinds, setting: overlays.map(Overlay.written), profile: profile)
   }
 
+  /// Sees that a recipe is in order by itself, as far as that can be seen without what others give: its inputs, with and
+  /// without the optional ones, the parameters of a recipe with inputs that have no value, and, unless they are needed,
+  /// the files that it names.
+  /// - Returns: its plan, without what it lacks.
+  /// - Throws: everything that is wrong with it.
+  public static func check(
+    recipeAt path: String, kinds: [StageKind], overlays: [String] = [], profile: String? = nil, needsFiles: Bool = true
+  ) throws(Diagnostics) -> Plan {
+    let overlays = overlays.map(Overlay.written)
+    func plan(_ given: StandIns) throws(Diagnostics) -> Plan {
+      try self.plan(
+        recipeAt: path, kinds: kinds, setting: overlays, profile: profile, standIns: given, needsFiles: needsFiles)
+    }
+    _ = try plan(.required)
+    return try plan(.all)
+  }
+
   /// The same, with what the user or a record sets anew.
   public static func plan(
     recipeAt path: String, kinds: [StageKind], setting overlays: [Overlay], profile: String? = nil
   ) throws(Diagnostics) -> Plan {
+    try plan(
+      recipeAt: path, kinds: kinds, setting: overlays, profile: profile, standIns: .none, needsFiles: true)
+  }
+
+  private static func plan(
+    recipeAt path: String, kinds: [StageKind], setting overlays: [Overlay], profile: String?, standIns: StandIns,
+    needsFiles: Bool
+  ) throws(Diagnostics) -> Plan {
     let source = try SourceText.read(path)
-    var expansion = Expansion(of: source, overlays: overlays, profile: profile)
+    var expansion = Expansion(of: source, overlays: overlays, profile: profile, standIns: standIns)
     guard let root = expansion.scopes.first else {
       throw Diagnostics(expansion.problems.errors, sources: expansion.sources)
     }
     if expansion.isBroken { try expansion.problems.throwIfAny(sources: expansion.sources) }
-    let graph = Graph(&expansion, kinds: kinds)
+    let graph = Graph(&expansion, kinds: kinds + expansion.standIns, needsFiles: needsFiles)
     try expansion.problems.throwIfAny(sources: expansion.sources)
     let document = root.file.document
     return Plan(
       recipe: document.name, description: document.description, file: root.file.path,
       source: Digest(of: source.text), texts: expansion.recipes, parameters: root.parameters.values,
       overlays: root.parameters.overlays,
-      stages: graph.stages,
+      stages: graph.stages.filter { stage in !expansion.standIns.contains { $0.name == stage.kind.name } },
       outputs: graph.outputs)
   }
 }
@@ -46,7 +71,7 @@ private struct Graph {
   private(set) var stages: [PlannedStage] = []
   private(set) var outputs: [OutputReference] = []
 
-  init(_ expansion: inout Expansion, kinds: [StageKind]) {
+  init(_ expansion: inout Expansion, kinds: [StageKind], needsFiles: Bool) {
     guard let repeated = Self.repeated(&expansion, kinds: kinds) else { return }
     var resolver = ReferenceResolver(repeated, in: expansion)
     let sorted = StageOrder(dependencies: resolver.dependencies.map { $0.map(\.number) })
@@ -75,7 +100,7 @@ private struct Graph {
     let wanted = drafts.filter { scopes.contains($0.scope) || !$0.stage.expectations.isEmpty }.map(\.stage.id)
     stages = drafts.map(\.stage).needed(for: wanted + listed.map(\.stage))
     let ids = Set(stages.map(\.id))
-    for draft in drafts where ids.contains(draft.stage.id) {
+    for draft in drafts where needsFiles && ids.contains(draft.stage.id) {
       var found = Problems()
       for file in draft.missingFiles { found.report(file) }
       expansion.report(found, in: draft.scope)

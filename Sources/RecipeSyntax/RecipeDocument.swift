@@ -23,6 +23,13 @@ package struct StageSyntax: Sendable {
   package let expectations: [Entry]
   /// What stands there besides: the kind with its parameters, if the stage is right.
   package let contents: [Entry]
+
+  package init(name: Name, description: String? = nil, expectations: [Entry] = [], contents: [Entry]) {
+    self.name = name
+    self.description = description
+    self.expectations = expectations
+    self.contents = contents
+  }
 }
 
 extension RecipeDocument {

@@ -31,11 +31,13 @@ public struct CacheSettings: Sendable {
   /// Signs what is uploaded; nil without a secret.
   let signer: RecordSigner?
   let credentials: Credentials?
+  /// What to do about a server that refuses access.
+  let whereCredentialsBelong: String
   /// Seconds after which a silent server is given up.
   let patience: Int
 
   /// What is given, else what the environment says: `DIFFUSIONCLIP_CACHE`, `_MODE`, `_TRUST`, `_KEY`, `_TOKEN`, `_USER`
-  /// and `_PASSWORD`. Nil where no cache is named.
+  /// and `_PASSWORD`; of a bucket of S3, what ``S3Bucket`` finds. Nil where no cache is named.
   /// - Throws: `InputError` where something does not make sense.
   public init?(
     url: String? = nil, mode: Mode? = nil, trust: Trust? = nil,
@@ -56,14 +58,17 @@ public struct CacheSettings: Sendable {
     let (givenMode, givenTrust): (Mode?, Trust?) = (try choice("_MODE"), try choice("_TRUST"))
     patience = try RunEnvironment.patience(environment) ?? 10
     guard let url = url ?? variable(""), !url.isEmpty else { return nil }
-    self.url = try Self.checked(url)
+    let bucket = try S3Bucket(url, environment)
+    self.url = try bucket?.url ?? Self.checked(url)
     self.mode = mode ?? givenMode ?? .read
     self.trust = trust ?? givenTrust ?? .all
     signer = variable("_KEY").map { RecordSigner(secret: $0) }
     if self.trust == .signed, signer == nil {
       throw InputError("signed records need the secret that they are signed by, in DIFFUSIONCLIP_CACHE_KEY")
     }
-    credentials = try Self.credentials(variable, environment)
+    let isS3 = bucket != nil
+    whereCredentialsBelong = isS3 ? S3Bucket.whereCredentialsBelong : Self.whereCredentialsBelong
+    credentials = try isS3 ? bucket?.key.map(Credentials.s3) : Self.credentials(variable, environment)
   }
 
   /// What can be said of a URL that holds a password is said without it.
@@ -74,13 +79,16 @@ public struct CacheSettings: Sendable {
     }
     guard let parts = URLComponents(string: url), ["http", "https"].contains(parts.scheme?.lowercased()),
       parts.host?.isEmpty == false, parts.query == nil, parts.fragment == nil
-    else { throw InputError("'\(url)' is not the URL of a cache, such as https://cache.example.org/diffusionclip") }
+    else {
+      throw InputError(
+        "'\(url)' is not the URL of a cache, such as https://cache.example.org/diffusionclip or s3://bucket/folder")
+    }
     var url = url
     while url.hasSuffix("/") { url.removeLast() }
     return url
   }
 
-  static let whereCredentialsBelong =
+  private static let whereCredentialsBelong =
     "put a token into DIFFUSIONCLIP_CACHE_TOKEN, or a name and a password into DIFFUSIONCLIP_CACHE_USER and "
     + "DIFFUSIONCLIP_CACHE_PASSWORD, or into ~/.netrc"
 

@@ -5,8 +5,8 @@ import StageKit
 import Synchronization
 import Transfers
 
-/// A shared cache over HTTP, by the protocol of Bazel's remote cache: objects under `cas/<sha256>`, records of actions
-/// under `ac/<key>` (see ``CacheEntry``).
+/// A shared cache over HTTP, by the protocol of Bazel's remote cache, or in a bucket of S3: objects under
+/// `cas/<sha256>`, records of actions under `ac/<key>` (see ``CacheEntry``).
 ///
 /// A help, never a need: what the server does not have, or gives wrongly, is a miss, and a server that does not answer
 /// is put aside. Nothing that was not verified gets into the store.
@@ -194,7 +194,8 @@ public final class HTTPCache: SharedCache {
     let data = record.data
     let entry = CacheEntry(record: data, signature: settings.signer?.signature(of: data))
     let message = entry.encoded(with: record.objects)
-    return try giving({ try client.put(message, at: url(ofRecord: key), check: $0) }) ? upload : nil
+    return try giving({ try client.put(message, sha256: Digest(of: message).hex, at: url(ofRecord: key), check: $0) })
+      ? upload : nil
   }
 
   /// Sees to it that the server has an object. One that several actions name is uploaded once.
@@ -209,7 +210,9 @@ public final class HTTPCache: SharedCache {
       warn(.loss, "\(error)")
       return nil
     }
-    guard try giving({ try client.put(file: path, at: url(ofObject: digest), check: $0) }) else { return nil }
+    guard try giving({ try client.put(file: path, sha256: digest.hex, at: url(ofObject: digest), check: $0) }) else {
+      return nil
+    }
     state.withLock { _ = $0.known.insert(digest) }
     return true
   }
@@ -235,7 +238,7 @@ public final class HTTPCache: SharedCache {
     do { return try asking(.upload, request) != nil } catch TransferError.refused(_, let status, _) {
       switch status {
       case 401, 403, 405, 501:
-        let hint = status <= 403 ? "; \(CacheSettings.whereCredentialsBelong)" : ""
+        let hint = status <= 403 ? "; \(settings.whereCredentialsBelong)" : ""
         let isNews = state.withLock { state in
           defer { state.refusesUploads = true }
           return !state.refusesUploads
@@ -254,8 +257,9 @@ public final class HTTPCache: SharedCache {
   /// - Throws: `Cancelled`.
   public func give(baseline: Data, of recipe: String, called name: String) throws -> Bool {
     let entry = CacheEntry(record: baseline, signature: settings.signer?.signature(of: baseline))
+    let message = entry.encoded(with: [])
     let url = url(ofRecord: Self.key(ofBaseline: name, of: recipe))
-    return try giving { try client.put(entry.encoded(with: []), at: url, check: $0) }
+    return try giving { try client.put(message, sha256: Digest(of: message).hex, at: url, check: $0) }
   }
 
   /// The numbers that somebody keeps under a name; nil where the server has none that are to be believed.
@@ -307,7 +311,7 @@ public final class HTTPCache: SharedCache {
       where purpose == .upload && (status < 500 || status == 501) && status != 408 && status != 429:
         throw error
       case .refused(_, let status, _) where status == 401 || status == 403:
-        giveUp("refuses access (it answers \(status)); \(CacheSettings.whereCredentialsBelong)")
+        giveUp("refuses access (it answers \(status)); \(settings.whereCredentialsBelong)")
       case .wrongContent(let url, _, _), .tooLong(let url, _):
         warn(.object, "\(url) is not what it should be: not used")
       case .refused(_, let status, _): fail(purpose, "it answers \(status)")

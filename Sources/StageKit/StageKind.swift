@@ -44,6 +44,22 @@ public struct StageKind: Sendable {
     run = { try lazy.layout.stage($0.parameters, $0).run($0) }
     batching = Kind.batching
   }
+
+  /// Stands for what a recipe is given for an input of this type, where it is checked by itself: a stage that takes
+  /// nothing, and is never run.
+  public init(standingInFor type: ArtifactType) {
+    let output = OutputPort("given", type)
+    declaration = { StageDeclaration(outputs: [output]) }
+    name = "input \(type.rawValue)"
+    summary = "What a recipe is given."
+    revision = 1
+    outputs = { _ in [output] }
+    memory = MemoryNeed(megabytes: 0, perInputByte: 0)
+    check = { _ in [] }
+    estimate = { _ in StageEstimate(work: nil, outputs: [:]) }
+    run = { _ in throw InputError("an input of a recipe that is checked by itself cannot be computed") }
+    batching = nil
+  }
 }
 
 /// How a kind does several items of a stage at once. What it makes of each is the same, byte for byte, as alone.

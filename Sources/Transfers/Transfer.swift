@@ -7,8 +7,8 @@ struct Transfer {
     /// From where an earlier attempt left off: so many bytes are there already.
     case get(from: Int)
     case head
-    /// So many bytes.
-    case put(Int)
+    /// So many bytes, with this SHA-256 in hex.
+    case put(Int, sha256: String)
   }
 
   enum Outcome {
@@ -69,46 +69,61 @@ struct Transfer {
     with party: any Party
   ) -> Answer {
     let call = Call(party)
-    var result = ccurl_result()
-    withExtendedLifetime(call) {
-      Self.withStrings(url, credentials) { url, token, user, password, netrc in
-        var request = ccurl_request(
-          method: CCURL_GET, url: url, offset: 0, size: 0, connecting: client.connecting, patience: client.silence,
-          pace: client.pace,
-          token: token, user: user, password: password, netrc: netrc,
-          begin: { position, size, context in
-            Call.at(context).guarding(1) {
-              try $0.begin(at: Int(position), size: size < 0 ? nil : Int(size))
-              return 0
-            }
-          },
-          receive: { bytes, count, context in
-            Call.at(context).guarding(1) {
-              try $0.receive(UnsafeRawBufferPointer(start: bytes, count: count))
-              return 0
-            }
-          },
-          send: { position, buffer, count, context in
-            Call.at(context).guarding(-1) {
-              Int64(
-                try $0.send(from: Int(position), into: UnsafeMutableRawBufferPointer(start: buffer, count: count)))
-            }
-          },
-          check: { context in
-            Call.at(context).guarding(1) {
-              try $0.check()
-              return 0
-            }
-          },
-          context: Unmanaged.passUnretained(call).toOpaque())
-        switch method {
-        case .get(let offset): request.offset = Int64(offset)
-        case .head: request.method = CCURL_HEAD
-        case .put(let size): (request.method, request.size) = (CCURL_PUT, Int64(size))
-        }
-        ccurl_perform(session.handle, &request, &result)
+    let strings = CStrings()
+    var request = ccurl_request()
+    request.url = strings.keep(url)
+    request.connecting = client.connecting
+    request.patience = client.silence
+    request.pace = client.pace
+    request.begin = { position, size, context in
+      Call.at(context).guarding(1) {
+        try $0.begin(at: Int(position), size: size < 0 ? nil : Int(size))
+        return 0
       }
     }
+    request.receive = { bytes, count, context in
+      Call.at(context).guarding(1) {
+        try $0.receive(UnsafeRawBufferPointer(start: bytes, count: count))
+        return 0
+      }
+    }
+    request.send = { position, buffer, count, context in
+      Call.at(context).guarding(-1) {
+        Int64(try $0.send(from: Int(position), into: UnsafeMutableRawBufferPointer(start: buffer, count: count)))
+      }
+    }
+    request.check = { context in
+      Call.at(context).guarding(1) {
+        try $0.check()
+        return 0
+      }
+    }
+    request.context = Unmanaged.passUnretained(call).toOpaque()
+    var sha256 = Self.sha256OfNothing
+    switch method {
+    case .get(let offset): request.offset = Int64(offset)
+    case .head: request.method = CCURL_HEAD
+    case .put(let size, let digest):
+      request.method = CCURL_PUT
+      request.size = Int64(size)
+      sha256 = digest
+    }
+    switch credentials {
+    case nil: break
+    case .token(let token): request.token = strings.keep(token)
+    case .user(let name, let password):
+      request.user = strings.keep(name)
+      request.password = strings.keep(password)
+    case .netrc(let file): request.netrc = strings.keep(file)
+    case .s3(let key):
+      request.signing = strings.keep("aws:amz:\(key.region):s3")
+      request.user = strings.keep(key.access)
+      request.password = strings.keep(key.secret)
+      request.headers.0 = strings.keep("x-amz-content-sha256: \(sha256)")
+      if let session = key.session { request.headers.1 = strings.keep("x-amz-security-token: \(session)") }
+    }
+    var result = ccurl_result()
+    withExtendedLifetime((call, strings)) { ccurl_perform(session.handle, &request, &result) }
     let message = withUnsafeBytes(of: result.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     switch result.outcome {
     case CCURL_DONE: return .ended(.done)
@@ -121,22 +136,18 @@ struct Transfer {
     }
   }
 
-  /// The strings of a request as C has them; nil for those that do not count.
-  private static func withStrings(
-    _ url: String, _ credentials: Credentials?,
-    _ body: (
-      UnsafePointer<CChar>, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?
-    ) -> Void
-  ) {
-    url.withCString { url in
-      switch credentials {
-      case nil: body(url, nil, nil, nil, nil)
-      case .token(let token): token.withCString { body(url, $0, nil, nil, nil) }
-      case .user(let name, let password):
-        name.withCString { name in password.withCString { body(url, nil, name, $0, nil) } }
-      case .netrc(let file): file.withCString { body(url, nil, nil, nil, $0) }
-      }
+  private static let sha256OfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+  /// Strings as C has them, for as long as this lives.
+  private final class CStrings {
+    private var kept: [UnsafeMutablePointer<CChar>?] = []
+
+    func keep(_ string: String) -> UnsafePointer<CChar>? {
+      kept.append(strdup(string))
+      return kept.last.flatMap { $0.map { UnsafePointer($0) } }
     }
+
+    deinit { for string in kept { free(string) } }
   }
 
   /// A party on the other side of C, and the error with which it stopped.

@@ -12,6 +12,24 @@ public enum Credentials: Sendable, Hashable {
   case user(String, password: String)
   /// What the file at this path, in netrc's format, has for the server.
   case netrc(String)
+  /// Each request signed for S3 by AWS Signature Version 4; the secret is not sent.
+  case s3(S3Key)
+}
+
+/// Who asks an S3 server.
+public struct S3Key: Sendable, Hashable {
+  public let access: String
+  public let secret: String
+  /// Of temporary keys.
+  public let session: String?
+  public let region: String
+
+  public init(access: String, secret: String, session: String? = nil, region: String) {
+    self.access = access
+    self.secret = secret
+    self.session = session
+    self.region = region
+  }
 }
 
 /// Makes requests to http and https servers from any number of threads, and keeps connections for the next request.
@@ -69,19 +87,21 @@ public final class WebClient: Sendable {
   }
 
   /// Puts bytes at `url`.
+  /// - Parameter sha256: of these, in hex; a server that is told it takes no others.
   /// - Throws: ``TransferError``, or what `check` throws.
-  public func put(_ data: Data, at url: String, check: @escaping () throws -> Void) throws {
+  public func put(_ data: Data, sha256: String, at url: String, check: @escaping () throws -> Void) throws {
     let answer = Answer(url: url, checkpoint: check) { position, buffer in
       let rest = data.dropFirst(position).prefix(buffer.count)
       rest.copyBytes(to: buffer)
       return rest.count
     }
-    try perform(Transfer(method: .put(data.count), url: url), with: answer)
+    try perform(Transfer(method: .put(data.count, sha256: sha256), url: url), with: answer)
   }
 
   /// Puts the bytes of a plain file at `url`; a link is not followed.
+  /// - Parameter sha256: of its bytes, in hex; a server that is told it takes no others.
   /// - Throws: ``TransferError``, or what `check` throws.
-  public func put(file path: String, at url: String, check: @escaping () throws -> Void) throws {
+  public func put(file path: String, sha256: String, at url: String, check: @escaping () throws -> Void) throws {
     func failure() -> TransferError { .unreadable(path: path, reason: String(cString: strerror(errno))) }
     let (file, status): (Int32, stat)
     do { (file, status) = try InputFile.open(path, followsLinks: false) } catch {
@@ -96,7 +116,7 @@ public final class WebClient: Sendable {
         guard errno == EINTR else { throw failure() }
       }
     }
-    try perform(Transfer(method: .put(size), url: url), with: answer)
+    try perform(Transfer(method: .put(size, sha256: sha256), url: url), with: answer)
   }
 
   private func perform(_ transfer: Transfer, with answer: Answer) throws {

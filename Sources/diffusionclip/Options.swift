@@ -22,11 +22,18 @@ func address(_ text: String) throws -> String {
   return text
 }
 
-/// Which recipe, and what to change in it.
-struct RecipeOptions: ParsableArguments {
-  @Argument(help: "The recipe file.", completion: .file(extensions: ["yaml", "yml"]), transform: path)
-  var recipe: String
+/// A time on the command line, such as 90s, 45m or 2h: its seconds.
+func duration(_ text: String) throws -> Double {
+  let units = [("s", 1.0), ("m", 60), ("h", 3600)]
+  for (unit, seconds) in units where text.ends(with: unit) {
+    guard let number = Double(text.dropLast()), number > 0, number * seconds <= 1e8 else { break }
+    return number * seconds
+  }
+  throw ValidationError("'\(text)' is no time, such as 90s, 45m or 2h.")
+}
 
+/// What to change in a recipe.
+struct OverlayOptions: ParsableArguments {
   @Option(
     name: .customLong("set"), parsing: .singleValue,
     help: ArgumentHelp("Override a parameter of the recipe; may be given several times.", valueName: "name=value"))
@@ -34,6 +41,14 @@ struct RecipeOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("Take the values that the recipe's profile of this name gives.", valueName: "name"))
   var profile: String?
+}
+
+/// Which recipe, and what to change in it.
+struct RecipeOptions: ParsableArguments {
+  @Argument(help: "The recipe file.", completion: .file(extensions: ["yaml", "yml"]), transform: path)
+  var recipe: String
+
+  @OptionGroup var changes: OverlayOptions
 
   func plan() throws -> Plan { try plan(recipe) }
 
@@ -44,13 +59,10 @@ struct RecipeOptions: ParsableArguments {
     guard FileManager.default.fileExists(atPath: recipe, isDirectory: &isFolder), isFolder.boolValue else {
       return [try plan()]
     }
-    let names = try FileManager.default.contentsOfDirectory(atPath: recipe).sorted()
-      // Hidden files are what editors and file systems leave beside recipes: `.#a.yaml`, `._a.yaml`.
-      .filter { $0.utf8.first != UInt8(ascii: ".") && ["yaml", "yml"].contains($0.fileExtension) }
-    guard !names.isEmpty else { throw InputError("\(recipe): no recipe (a file that ends in .yaml) in this folder") }
+    let files = try RecipeFolder.files(in: recipe)
     var problems = Diagnostics([], sources: [])
-    let plans = names.compactMap { name -> Plan? in
-      do throws(Diagnostics) { return try plan(recipe.ends(with: "/") ? recipe + name : "\(recipe)/\(name)") } catch {
+    let plans = files.compactMap { file -> Plan? in
+      do throws(Diagnostics) { return try plan(file) } catch {
         problems = Diagnostics(problems.errors + error.errors, sources: problems.sources + error.sources)
         return nil
       }
@@ -60,7 +72,34 @@ struct RecipeOptions: ParsableArguments {
   }
 
   private func plan(_ file: String) throws(Diagnostics) -> Plan {
-    try Planner.plan(recipeAt: file, kinds: Program.kinds, overlays: overlays, profile: profile)
+    try Planner.plan(recipeAt: file, kinds: Program.kinds, overlays: changes.overlays, profile: changes.profile)
+  }
+}
+
+/// Recipes in a folder.
+enum RecipeFolder {
+  /// The recipe files in a folder, and, if asked for, in the folders in it, by name.
+  /// - Throws: `InputError` where there is none.
+  static func files(in folder: String, andBelow isDeep: Bool = false) throws -> [String] {
+    let files = try found(in: folder.ends(with: "/") ? String(folder.dropLast()) : folder, isDeep)
+    guard !files.isEmpty else { throw InputError("\(folder): no recipe (a file that ends in .yaml) in this folder") }
+    return files
+  }
+
+  private static func found(in folder: String, _ isDeep: Bool) throws -> [String] {
+    // Hidden files are what editors and file systems leave beside recipes: `.#a.yaml`, `._a.yaml`.
+    try Files.entries(in: folder).filter { $0.name.utf8.first != UInt8(ascii: ".") }.sorted { $0.name < $1.name }
+      .flatMap { entry -> [String] in
+        let path = "\(folder)/\(entry.name)"
+        if ["yaml", "yml"].contains(entry.name.fileExtension) { return [path] }
+        // A link to a folder is not followed: it may lead back.
+        guard isDeep, (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == nil else { return [] }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+          return []
+        }
+        return try found(in: path, isDeep)
+      }
   }
 }
 

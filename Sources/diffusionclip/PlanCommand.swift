@@ -55,9 +55,10 @@ struct PlanCommand: AsyncParsableCommand {
       if let file { try OutputPlace.requireFile(file, option: "--out") }
       if let plot { try OutputPlace.requireFile(plot, option: "--plot") }
       let plan = try recipe.plan()
-      if let problems = plan.problemsAhead() { throw problems }
       let store = try store.open(for: plan, access: .reading)
       let dryRun = try DryRun(of: plan, in: store)
+      let unfinished = dryRun.unfinished
+      if let problems = plan.problemsAhead(in: { unfinished.contains($0.id) }) { throw problems }
       if let file { try Files.write(PlanFile.data(of: plan), to: file) }
       guard cost else {
         return output.json ? printLine(dryRun.json) : printText(Summary.text(of: dryRun))

@@ -3,6 +3,7 @@ import ArtifactStore
 import Engine
 import Foundation
 import Planning
+import RecipeSyntax
 import RemoteCache
 import Reporting
 import Runs
@@ -43,6 +44,12 @@ struct RunCommand: AsyncParsableCommand {
     completion: .file(extensions: ["xml"]), transform: path)
   var junit: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Interrupt the run after this time: 90s, 45m or 2h. The same command goes on from there.",
+      valueName: "time"), transform: duration)
+  var timeout: Double?
+
   @Flag(help: "Finish what a failure does not touch.")
   var keepGoing = false
 
@@ -67,17 +74,30 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let plans = try recipe.plans()
+      if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
+      let plans: [Plan]
+      do { plans = try recipe.plans() } catch let errors as Diagnostics {
+        if output.json { JSONReporter.standardOutput().report(errors) }
+        if let junit { try Files.write(Data(JUnit(of: errors, in: recipe.recipe).xml.utf8), to: junit) }
+        throw errors
+      }
       guard plans.count == 1 || only.isEmpty && force.isEmpty else {
         throw InputError("\(recipe.recipe) has several recipes: run the one that --only and --force are about")
       }
-      if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
       let environment = try Program.start(threads: computing.threads)
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
 
       let report = reporter(json: output.json)
+      let timer = timeout.map { seconds in
+        Task {
+          try await Task.sleep(for: .seconds(seconds))
+          report(.notice("the time is over that --timeout gives"))
+          interruption.request()
+        }
+      }
+      defer { timer?.cancel() }
       let shared = try cache.settings(mode: cacheMode, trust: fetching.cacheTrust).map { settings in
         HTTPCache(settings, interruption: interruption, isOptional: true) { report(.notice($0)) }
       }

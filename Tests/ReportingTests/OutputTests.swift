@@ -4,6 +4,7 @@ import EngineTestSupport
 import Foundation
 import JSONSyntax
 import Reporting
+import Synchronization
 import Testing
 
 @Suite struct OutputTests {
@@ -38,6 +39,14 @@ import Testing
       last.members?.map(\.name)
         == ["event", "cached", "fetched", "ran", "failed", "skipped", "seconds", "run", "expectations"])
     #expect(last["run"]?.string == workshop.results)
+  }
+
+  @Test func eventsSayWhenTheyHappened() {
+    let written = Mutex("")
+    let reporter = JSONReporter(time: { 1_764_428_000.12345 }, output: { text in written.withLock { $0 += text } })
+    reporter.report(.planned(actions: 3, cached: 1))
+    #expect(
+      written.withLock { $0 } == #"{"event":"planned","actions":3,"cached":1,"run":2,"time":1764428000.123}"# + "\n")
   }
 
   @Test func resultsLandInTheRunFolder() async throws {

@@ -20,9 +20,9 @@ struct WebClientTests {
     try data.write(to: URL(filePath: path))
     defer { try? FileManager.default.removeItem(atPath: path) }
     #expect(status { try client.head(server.url + "/cas/a", check: {}) } == 404)
-    try client.put(data, at: server.url + "/cas/a", check: {})
-    try client.put(file: path, at: server.url + "/cas/b", check: {})
-    try client.put(Data(), at: server.url + "/cas/c", check: {})
+    try client.put(data, sha256: "", at: server.url + "/cas/a", check: {})
+    try client.put(file: path, sha256: "", at: server.url + "/cas/b", check: {})
+    try client.put(Data(), sha256: "", at: server.url + "/cas/c", check: {})
     try client.head(server.url + "/cas/a", check: {})
     for name in ["a", "b"] { #expect(try client.get("\(server.url)/cas/\(name)", limit: 300_000, check: {}) == data) }
     #expect(try client.get(server.url + "/cas/c", limit: 0, check: {}) == Data())
@@ -44,7 +44,7 @@ struct WebClientTests {
 
   @Test func refusalsAreTold() throws {
     let server = try CacheServer { .refuse($0.method == "PUT" ? "413 Too Large" : "503 Later") }
-    #expect(status { try client.put(Data(count: 1 << 20), at: server.url + "/cas/a", check: {}) } == 413)
+    #expect(status { try client.put(Data(count: 1 << 20), sha256: "", at: server.url + "/cas/a", check: {}) } == 413)
     #expect(status { _ = try client.get(server.url + "/cas/a", limit: 10, check: {}) } == 503)
     #expect(status { try client.head(server.url + "/cas/a", check: {}) } == 503)
   }
@@ -54,7 +54,7 @@ struct WebClientTests {
     let url = server.url + "/cas/a"
     let silence = TransferError.cut(url: url, received: 0, reason: "silent for 1 s")
     #expect(throws: silence) { try client.head(url, check: {}) }
-    #expect(throws: silence) { try client.put(Data(count: 9), at: url, check: {}) }
+    #expect(throws: silence) { try client.put(Data(count: 9), sha256: "", at: url, check: {}) }
   }
 
   // MARK: Credentials
@@ -71,22 +71,40 @@ struct WebClientTests {
     let client = WebClient(credentials: credentials, connecting: 1, silence: 1)
     try client.head(server.url + "/cas/a", check: {})
     #expect(try client.get(server.url + "/cas/a", limit: 3, check: {}) == Data([1, 2, 3]))
-    try client.put(Data([1]), at: server.url + "/cas/a", check: {})
+    try client.put(Data([1]), sha256: String(repeating: "0", count: 64), at: server.url + "/cas/a", check: {})
     #expect(server.requests.count == 6 && elsewhere.requests.count == 3)
     return (Set(server.requests.map(\.authorization)), Set(elsewhere.requests.map(\.authorization)))
   }
 
-  @Test(arguments: [0, 1, 2]) func credentialsStayAtTheirOrigin(number: Int) throws {
+  @Test(arguments: [0, 1, 2, 3]) func credentialsStayAtTheirOrigin(number: Int) throws {
     let file = NSTemporaryDirectory() + "netrc-\(UUID().uuidString)"
     try Data(Self.netrc.utf8).write(to: URL(filePath: file))
     defer { try? FileManager.default.removeItem(atPath: file) }
-    let credentials: [Credentials] = [.token("hush"), .user("me", password: "hush"), .netrc(file)]
+    let credentials: [Credentials] = [
+      .token("hush"), .user("me", password: "hush"), .netrc(file),
+      .s3(S3Key(access: "me", secret: "hush", session: "now", region: "us-east-1")),
+    ]
     // Another port of the same host, then another host.
     for host in ["127.0.0.1", "localhost", "me:hush@127.0.0.1"] {
       let seen = try authorizations(credentials[number]) { $0.url.replacing("127.0.0.1", with: host) }
-      #expect(seen.asked.count == 1 && seen.asked != [nil], "all of the origin's own requests have them")
+      #expect(!seen.asked.contains(nil), "all of the origin's own requests have them")
+      // Each request has a signature of its own.
+      #expect(number == 3 || seen.asked.count == 1)
       #expect(seen.elsewhere == [nil])
     }
+  }
+
+  /// What is signed is tried on a real S3 server by Tests/Cluster/s3-cache.sh.
+  @Test func s3RequestsAreSignedAndTheSecretStays() throws {
+    let server = try CacheServer(["/b/cas/a": [1]])
+    let key = S3Key(access: "AK", secret: "hush", session: "now", region: "eu-west-1")
+    let client = WebClient(credentials: .s3(key), connecting: 1, silence: 1)
+    _ = try client.get(server.url + "/b/cas/a", limit: 3, check: {})
+    let authorization = try #require(server.requests.first?.authorization)
+    #expect(authorization.hasPrefix("AWS4-HMAC-SHA256 Credential=AK/"), "\(authorization)")
+    #expect(authorization.contains("/eu-west-1/s3/aws4_request"))
+    #expect(authorization.contains("x-amz-content-sha256") && authorization.contains("x-amz-security-token"))
+    #expect(!authorization.contains("hush"))
   }
 
   @Test(arguments: [
@@ -123,7 +141,7 @@ struct WebClientTests {
     let elsewhere = try CacheServer()
     let server = try CacheServer { .redirect("\(elsewhere.url)\($0.path)") }
     let data = Data(repeating: 7, count: 200_000)
-    try client.put(data, at: server.url + "/cas/a", check: {})
+    try client.put(data, sha256: "", at: server.url + "/cas/a", check: {})
     #expect(elsewhere.files["/cas/a"] == Array(data))
   }
 }

@@ -26,6 +26,11 @@ typedef struct {
   const char *user;
   const char *password;
   const char *netrc;
+  /// Not NULL: the request is signed by AWS Signature Version 4, "aws:amz:REGION:s3", with `user` for the access key and
+  /// `password` for the secret; `headers` then have the hash of what is sent.
+  const char *signing;
+  /// Further headers, each "name: value", up to NULL.
+  const char *headers[3];
   /// Called once before the first byte of an answer that is no refusal: the position in the file that it has (0 if the
   /// server begins anew, or `offset`), and the file's size, -1 where that is not known. Returns 0 to go on.
   int (*begin)(int64_t position, int64_t size, void *context);

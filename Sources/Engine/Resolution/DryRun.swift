@@ -19,6 +19,9 @@ public struct DryRun: Sendable {
 
   public var cached: Int { actions.count(where: \.isCached) }
 
+  /// The ids of the stages of which something is to run.
+  public var unfinished: Set<String> { Set(actions.lazy.filter { !$0.isCached }.map(\.id.stage)) }
+
   /// Looks every action up in the store.
   /// - Throws: ``ExecutionError`` or `StoreError`.
   public init(of plan: Plan, in store: Store) throws { try self.init(of: plan, in: store, history: History(of: store)) }

@@ -97,8 +97,8 @@ public struct Run: Sendable {
   /// What is sure to go wrong with stages that are to run. What a file brings in by itself is said of its item, once
   /// that is loaded; and who asks to go on after failures has what they do not touch done.
   private func problemsAhead(_ dryRun: DryRun) -> (any Error)? {
-    guard dryRun.cached < dryRun.actions.count, !options.keepsGoing else { return nil }
-    let stages = Set(dryRun.actions.filter { !$0.isCached }.map(\.id.stage))
+    guard !options.keepsGoing else { return nil }
+    let stages = dryRun.unfinished
     return plan.problemsAhead { !$0.inputs.isEmpty && stages.contains($0.id) }
   }
 

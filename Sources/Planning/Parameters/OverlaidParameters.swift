@@ -21,6 +21,22 @@ struct OverlaidParameters {
     }
   }
 
+  /// Gives those that have no value one of their type.
+  mutating func standIn() {
+    for case var draft? in drafts.values where draft.isRequired {
+      let value: Value =
+        switch draft.sample {
+        case .string: .string("text")
+        case .int: .int(2)
+        case .double: .double(1)
+        default: draft.sample
+        }
+      draft.form = .one(
+        Definition(value: value, node: Node(value, at: draft.name.location), origin: draft.origin))
+      drafts[draft.name.text] = draft
+    }
+  }
+
   /// Sets what the command line says; `line` is the number of the option.
   mutating func set(
     _ overlay: Overlay, line: Int, into problems: inout Problems

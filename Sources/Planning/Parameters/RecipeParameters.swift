@@ -13,8 +13,9 @@ struct RecipeParameters {
 
   /// Who gives values for those in the recipe.
   enum ValueSource {
-    /// The command line or a record, and the name of a profile, which gives what these leave out.
-    case overlays([Overlay], profile: String?)
+    /// The command line or a record, and the name of a profile, which gives what these leave out. Where not all values
+    /// are needed, any of its type stands in for one that is missing.
+    case overlays([Overlay], profile: String?, needsAll: Bool)
     /// A stage of another recipe, with the names of parameters that it means to give by wrong names.
     case use(Name, [Argument], slips: Set<String>)
   }
@@ -65,12 +66,12 @@ struct RecipeParameters {
     for entry in document.parameters { drafts[entry.key.text] = ParameterDraft(entry, into: &problems) }
     var given: [String: Parameter?] = [:]
     switch giver {
-    case .overlays(let written, let profile):
+    case .overlays(let written, let profile, let needsAll):
       var overlaid = OverlaidParameters(drafts)
       overlaid.check(document.profiles, into: &problems)
       for (index, overlay) in written.enumerated() { overlaid.set(overlay, line: index + 1, into: &problems) }
       overlaid.take(profile, of: document.profiles, into: &problems)
-      overlaid.requireValues(into: &problems)
+      if needsAll { overlaid.requireValues(into: &problems) } else { overlaid.standIn() }
       drafts = overlaid.drafts
       overlays = overlaid.overlays
     case .use(let user, let arguments, let slips):

@@ -85,7 +85,7 @@ struct MixtureSyntax {
       let normalized = weights.map { (name: $0.name, weight: $0.weight / sum) }
       if abs(sum) <= tolerance || !normalized.allSatisfy(\.weight.isFinite) || !sum.isFinite {
         problems.report(
-          "the weights of \(subject) sum to \(abs(sum) <= tolerance ? 0 : sum) and cannot be normalized",
+          "the weights of \(subject) sum to \(abs(sum) <= tolerance ? "0" : "\(sum)") and cannot be normalized",
           at: node.location, notes: node.notes)
       }
       return normalized

@@ -2,6 +2,10 @@ import ArtifactStore
 import Escaping
 import Foundation
 import RecipeSyntax
+import StageKit
+
+/// For which inputs of a recipe stages stand in, where it is checked by itself.
+enum StandIns { case none, required, all }
 
 /// A recipe with every recipe that it uses put in its place: one list of stages, each in its scope.
 struct Expansion {
@@ -43,13 +47,32 @@ struct Expansion {
     let scope: Int
   }
 
-  init(of source: SourceText, overlays: [Overlay], profile: String?) {
+  /// The kinds of the stages that stand for inputs.
+  private(set) var standIns: [StageKind] = []
+  /// Whether the recipe is one that is run, and not one that others use and is checked by itself.
+  private let isToBeRun: Bool
+
+  init(of source: SourceText, overlays: [Overlay], profile: String?, standIns given: StandIns) {
+    isToBeRun = given == .none
     sources = [RecipeParameters.overlaySource(overlays), SourceText(file: "--profile", text: profile ?? ""), source]
     guard let file = RecipeFile(source, into: &problems) else { return }
     let parameters = RecipeParameters(
-      of: file.document, from: .overlays(overlays, profile: profile), sweeps: &sweeps, into: &problems)
+      of: file.document,
+      from: .overlays(overlays, profile: profile, needsAll: given == .none || file.inputs.isEmpty), sweeps: &sweeps,
+      into: &problems)
     var scope = Scope(prefix: "", file: file, parameters: parameters, users: [])
     for input in file.inputs {
+      if let type = input.type, given == .all || given == .required && !input.isOptional {
+        let kind = StageKind(standingInFor: type)
+        if !standIns.contains(where: { $0.name == kind.name }) { standIns.append(kind) }
+        let place = input.name.location
+        let entry = Entry(key: Name(kind.name, at: place), value: Node(.mapping([]), at: place))
+        scope.members[input.name.text] = .stage(stages.count)
+        stages.append(
+          ScopedStage(
+            syntax: StageSyntax(name: input.name, contents: [entry]), scope: 0, name: input.name.text))
+        continue
+      }
       scope.members[input.name.text] = input.isOptional ? .absent : .broken
       if !input.isOptional, input.type != nil {
         problems.report(
@@ -97,7 +120,8 @@ struct Expansion {
       }
     }
     // Nothing leads to an output that is not there.
-    for output in scope.file.document.outputs ?? [] where number == 0 || !scopes[number].isAbsent(output.value) {
+    for output in scope.file.document.outputs ?? []
+    where number == 0 && isToBeRun || !scopes[number].isAbsent(output.value) {
       scopes[number].add(output: output.key.text, link: links.count)
       links.append(
         Link(

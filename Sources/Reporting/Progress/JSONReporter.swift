@@ -1,17 +1,31 @@
 import Engine
 import Escaping
 import Foundation
+import JSONSyntax
+import RecipeSyntax
 import Synchronization
 
-/// Tells a program how a run goes: an event a line, of the progress of an action at most ten a second.
+/// Tells a program how a run goes: an event a line, with the time at which it happened; of the progress of an action at
+/// most ten a second.
 public final class JSONReporter: Sendable {
   private let output: @Sendable (String) -> Void
   private let drawn = Mutex<ContinuousClock.Instant?>(nil)
   /// Lines for actions that were cached: there may be thousands in a row, so they wait for what comes next.
   private let pending = Mutex("")
 
-  /// - Parameter output: takes text as it is, line ends included.
-  public init(output: @escaping @Sendable (String) -> Void) { self.output = output }
+  /// Seconds since 1970.
+  private let time: @Sendable () -> Double
+
+  /// - Parameters:
+  ///   - time: gives the seconds since 1970, of which every event has those at which it happened.
+  ///   - output: takes text as it is, line ends included.
+  public init(
+    time: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 },
+    output: @escaping @Sendable (String) -> Void
+  ) {
+    self.time = time
+    self.output = output
+  }
 
   /// A reporter on standard output.
   public static func standardOutput() -> JSONReporter {
@@ -21,9 +35,20 @@ public final class JSONReporter: Sendable {
   @Sendable public func report(_ event: RunEvent) {
     if case .progress = event, !isDue() { return }
     guard let json = event.json else { return }
+    let isInARow = if case .cached = event { true } else { false }
+    write(json, isInARow: isInARow)
+  }
+
+  /// Tells what is wrong with recipes that cannot be run: `{"event": "invalid", "errors": […]}`.
+  public func report(_ errors: Diagnostics) {
+    write(["event": "invalid", "errors": errors.json], isInARow: false)
+  }
+
+  private func write(_ event: JSON, isInARow: Bool) {
+    let timed = JSON.Member("time", .double((time() * 1000).rounded() / 1000))
     pending.withLock { pending in
-      pending += Escape.jsonOnTerminal(json.text) + "\n"
-      if case .cached = event, pending.utf8.count < 1 << 16 { return }
+      pending += Escape.jsonOnTerminal(JSON.object((event.members ?? []) + [timed]).text) + "\n"
+      if isInARow, pending.utf8.count < 1 << 16 { return }
       output(pending)
       pending = ""
     }

@@ -6,35 +6,62 @@ import StageKit
 
 /// What `check` says of a recipe.
 public struct Check: Sendable {
-  private let plan: Plan
+  /// As the user, or the folder, names it.
+  public let file: String
+  /// Nil where something is wrong.
+  private let plan: Plan?
+  /// What is wrong; nil where nothing is.
+  public let errors: Diagnostics?
 
-  public init(of plan: Plan) { self.plan = plan }
+  public init(of plan: Plan, at file: String) {
+    self.plan = plan
+    self.file = file
+    errors = nil
+  }
 
+  public init(of errors: Diagnostics, at file: String) {
+    plan = nil
+    self.file = file
+    self.errors = errors
+  }
+
+  /// Of a recipe that is in order.
   public var text: String {
-    "\(plan.recipe) is in order: \(Readable.count(plan.stages.count, "stage")), "
+    guard let plan else { return "" }
+    return "\(plan.recipe) is in order: \(Readable.count(plan.stages.count, "stage")), "
       + "\(Readable.count(plan.outputs.count, "output"))\n"
   }
 
-  /// `{"recipe", "stages", "outputs", "errors": []}`
+  /// How many of several recipes are in order.
+  public static func summary(of checks: [Check]) -> String {
+    let wrong = checks.count { $0.errors != nil }
+    let right = "\(Readable.count(checks.count - wrong, "recipe")) in order"
+    return wrong == 0 ? "\(right)\n" : "\(right), \(wrong) not\n"
+  }
+
+  /// `{"file", "recipe", "stages", "outputs", "errors": []}`, or, of a recipe that is not in order,
+  /// `{"file", "errors": [{"file", "line", "column", "message", "suggestion", "hint", "missing"}]}`.
   public var json: JSON {
-    [
-      "recipe": .string(plan.recipe), "stages": .array(plan.stages.map { .string($0.id) }),
+    if let errors { return ["file": .string(file), "errors": errors.json] }
+    guard let plan else { return ["file": .string(file), "errors": []] }
+    return [
+      "file": .string(file), "recipe": .string(plan.recipe), "stages": .array(plan.stages.map { .string($0.id) }),
       "outputs": .array(plan.outputs.map { .string(plan.name(of: $0)) }), "errors": [],
     ]
   }
+}
 
-  /// The same for a recipe that is not: `{"errors": [{"file", "line", "column", "message", "suggestion", "hint", "missing"}]}`
-  public static func json(of errors: Diagnostics) -> JSON {
-    [
-      "errors": .array(
-        errors.errors.map { error in
-          [
-            "file": .string(error.location.file), "line": .int(error.location.line),
-            "column": .int(error.location.column), "message": .string(error.message),
-            "suggestion": .optional(error.suggestion), "hint": .optional(error.hint),
-            "missing": .optional(error.missing?.path),
-          ]
-        })
-    ]
+extension Diagnostics {
+  /// What is wrong, for programs: `[{"file", "line", "column", "message", "suggestion", "hint", "missing"}]`.
+  package var json: JSON {
+    .array(
+      errors.map { error in
+        [
+          "file": .string(error.location.file), "line": .int(error.location.line),
+          "column": .int(error.location.column), "message": .string(error.message),
+          "suggestion": .optional(error.suggestion), "hint": .optional(error.hint),
+          "missing": .optional(error.missing?.path),
+        ]
+      })
   }
 }

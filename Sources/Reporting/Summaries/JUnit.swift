@@ -1,42 +1,100 @@
 import Engine
 import Escaping
+import RecipeSyntax
 
-/// What runs were expected to do and did not as a JUnit report, which CI dashboards show.
+/// What was checked, or expected of runs, as a JUnit report, which CI dashboards show.
 public struct JUnit: Sendable {
-  private let runs: [(recipe: String, outcome: RunOutcome)]
+  private struct Case {
+    enum Outcome {
+      case passed
+      /// What was expected is not so.
+      case failure(String)
+      /// It could not be told.
+      case error(String)
+      case skipped(String)
+    }
 
-  public init(of runs: [(recipe: String, outcome: RunOutcome)]) { self.runs = runs }
-
-  /// A suite for each run.
-  public var xml: String {
-    let suites = runs.map { Self.suite($0.recipe, $0.outcome) }.joined()
-    return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-      + (runs.count == 1 ? suites : "<testsuites>\n\(suites)</testsuites>\n")
+    let group: String
+    let name: String
+    let outcome: Outcome
   }
 
-  /// A case for each expectation, with an error for each action that failed, and for each that was skipped because of
-  /// that; a run that stopped for another reason is one case with an error.
-  private static func suite(_ recipe: String, _ outcome: RunOutcome) -> String {
-    let results = outcome.expectations
-    let failed = results.count { !$0.held }
-    var errors = outcome.failures.map { (stage: $0.action.stage, name: $0.action.description, message: $0.description) }
-    if errors.isEmpty, let error = outcome.error { errors = [(stage: "", name: "run", message: "\(error)")] }
-    let count = results.count + errors.count + outcome.skipped.count
-    var xml = "<testsuite name=\(quoted(recipe)) tests=\"\(count)\" failures=\"\(failed)\" "
-    xml += "errors=\"\(errors.count)\" skipped=\"\(outcome.skipped.count)\" time=\"\(outcome.seconds)\">\n"
-    for result in results {
-      let name = "\(result.expectation.measure) \(result.expectation.written)"
-      xml += "  <testcase classname=\(quoted("\(recipe).\(result.stage)")) name=\(quoted(name))"
-      xml += result.issue.map { "><failure message=\(quoted($0))/></testcase>\n" } ?? "/>\n"
+  private struct Suite {
+    let name: String
+    let cases: [Case]
+    let seconds: Double
+  }
+
+  private let suites: [Suite]
+
+  /// A suite for each run: a case for each expectation, with an error for each action that failed, and for each that was
+  /// skipped because of that; a run that stopped for another reason is one case with an error.
+  public init(of runs: [(recipe: String, outcome: RunOutcome)]) {
+    suites = runs.map { recipe, outcome in
+      let expectations = outcome.expectations.map { result in
+        Case(
+          group: "\(recipe).\(result.stage)", name: "\(result.expectation.measure) \(result.expectation.written)",
+          outcome: result.issue.map { .failure($0) } ?? .passed)
+      }
+      var errors = outcome.failures.map {
+        Case(
+          group: "\(recipe).\($0.action.stage)", name: $0.action.description, outcome: .error($0.description))
+      }
+      if errors.isEmpty, let error = outcome.error {
+        errors = [Case(group: recipe, name: "run", outcome: .error("\(error)"))]
+      }
+      let skipped = outcome.skipped.map { action in
+        Case(
+          group: "\(recipe).\(action.stage)", name: action.description, outcome: .skipped("what it needs failed"))
+      }
+      return Suite(name: recipe, cases: expectations + errors + skipped, seconds: outcome.seconds)
     }
-    for error in errors {
-      let name = error.stage.isEmpty ? recipe : "\(recipe).\(error.stage)"
-      xml += "  <testcase classname=\(quoted(name)) name=\(quoted(error.name))>"
-      xml += "<error message=\(quoted(error.message))/></testcase>\n"
+  }
+
+  /// A suite with a case for each recipe.
+  public init(of checks: [Check]) {
+    let cases = checks.map { check in
+      Case(group: "check", name: check.file, outcome: check.errors.map { .failure("\($0)") } ?? .passed)
     }
-    for action in outcome.skipped {
-      xml += "  <testcase classname=\(quoted("\(recipe).\(action.stage)")) name=\(quoted(action.description))>"
-      xml += "<skipped message=\"what it needs failed\"/></testcase>\n"
+    suites = [Suite(name: "check", cases: cases, seconds: 0)]
+  }
+
+  /// Recipes that cannot be run, because something is wrong with them.
+  /// - Parameter recipe: as the user names it.
+  public init(of errors: Diagnostics, in recipe: String) {
+    let cases = errors.errors.map { error in
+      Case(group: recipe, name: "\(error.location)", outcome: .error(error.message))
+    }
+    suites = [Suite(name: recipe, cases: cases, seconds: 0)]
+  }
+
+  /// Things that were looked at, each with what is wrong with it.
+  package init(called name: String, cases: [(group: String, name: String, failure: String?)]) {
+    let cases = cases.map { Case(group: $0.group, name: $0.name, outcome: $0.failure.map { .failure($0) } ?? .passed) }
+    suites = [Suite(name: name, cases: cases, seconds: 0)]
+  }
+
+  public var xml: String {
+    let suites = suites.map(Self.xml).joined()
+    return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      + (self.suites.count == 1 ? suites : "<testsuites>\n\(suites)</testsuites>\n")
+  }
+
+  private static func xml(_ suite: Suite) -> String {
+    func count(_ isMeant: (Case.Outcome) -> Bool) -> String { "\"\(suite.cases.count { isMeant($0.outcome) })\"" }
+    let failures = count { if case .failure = $0 { true } else { false } }
+    let errors = count { if case .error = $0 { true } else { false } }
+    let skipped = count { if case .skipped = $0 { true } else { false } }
+    var xml = "<testsuite name=\(quoted(suite.name)) tests=\"\(suite.cases.count)\" failures=\(failures) "
+    xml += "errors=\(errors) skipped=\(skipped) time=\"\(suite.seconds)\">\n"
+    for test in suite.cases {
+      xml += "  <testcase classname=\(quoted(test.group)) name=\(quoted(test.name))"
+      switch test.outcome {
+      case .passed: xml += "/>\n"
+      case .failure(let message): xml += "><failure message=\(quoted(message))/></testcase>\n"
+      case .error(let message): xml += "><error message=\(quoted(message))/></testcase>\n"
+      case .skipped(let message): xml += "><skipped message=\(quoted(message))/></testcase>\n"
+      }
     }
     return xml + "</testsuite>\n"
   }

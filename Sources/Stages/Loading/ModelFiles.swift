@@ -26,6 +26,14 @@ struct ModelFiles {
 
   private static let weightExtensions = ["safetensors", "bin", "pt", "pth", "ckpt", "npy"]
   private static let textLimit = 1 << 26
+  private static let configurations = ["config.json", "open_clip_config.json"]
+  private static let openAIMerges = "bpe_simple_vocab_16e6.txt"
+
+  /// Whether a file of this name may be a part of a model, by the end of the name.
+  private static func isPart(name: String) -> Bool { ends.contains { name.utf8.reversed().starts(with: $0) } }
+  private static let ends =
+    (weightExtensions.map { "." + $0 } + configurations
+    + ["merges.txt", openAIMerges, openAIMerges + ".gz", "vocab.json"]).map { Array($0.utf8.reversed()) }
 
   /// A file by the name that its authors gave it, wherever it is.
   typealias File = (name: String, path: String)
@@ -34,7 +42,10 @@ struct ModelFiles {
   /// - Parameter leniently: whether files are taken in which no model can be told from the rest.
   /// - Throws: ``InputError``, ``CheckpointError``.
   init(_ files: [File], leniently: Bool = false) throws {
-    func named(_ names: String...) -> String? {
+    let folder = files.first?.path.parentFolder ?? ""
+    // A folder may hold any number of files that are none of a model's.
+    let files = files.count == 1 ? files : files.filter { Self.isPart(name: $0.name) }
+    func named(_ names: [String]) -> String? {
       names.lazy.compactMap { name in files.first { $0.name == name }?.path }.first
     }
     func kind(_ file: File) -> String { file.name.fileExtension }
@@ -46,7 +57,6 @@ struct ModelFiles {
       weights = weights.filter { kind($0) != "bin" }
     }
     guard !weights.isEmpty else {
-      let folder = files.first?.path.parentFolder ?? ""
       throw InputError(
         "\(folder): no weights: expected a file that ends in \(Self.weightExtensions.map { ".\($0)" }.joined(separator: ", "))"
       )
@@ -72,13 +82,13 @@ struct ModelFiles {
     self.ambiguity = ambiguity
     self.weights = weights.map(\.path)
     state = states.count == 1 ? states[0] : try Self.joined(states)
-    configuration = try named("config.json", "open_clip_config.json").map(Self.text)
+    configuration = try named(Self.configurations).map(Self.text)
     merges =
-      try named("merges.txt", "bpe_simple_vocab_16e6.txt").map(Self.text)
-      ?? named("bpe_simple_vocab_16e6.txt.gz").map { path in
+      try named(["merges.txt", Self.openAIMerges]).map(Self.text)
+      ?? named([Self.openAIMerges + ".gz"]).map { path in
         String(decoding: try Gzip.content(of: Self.data(path), from: path, limit: Self.textLimit), as: UTF8.self)
       }
-    vocabulary = try named("vocab.json").map { path in
+    vocabulary = try named(["vocab.json"]).map { path in
       do { return try JSONDecoder().decode([String: Int].self, from: Self.data(path)) } catch {
         throw InputError("\(path): expected an object of tokens and their numbers")
       }

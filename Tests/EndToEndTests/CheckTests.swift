@@ -1,0 +1,126 @@
+import Foundation
+import JSONSyntax
+import Testing
+
+/// `check` of several recipes, of folders, of recipes by themselves, and where files are missing.
+struct CheckTests {
+  private static let good = """
+    recipe: good
+    stages: { faces: { load: { images: faces/*.png, size: 16 } } }
+    """
+  private static let bad = """
+    recipe: bad
+    stages: { faces: { load: { imagse: faces/*.png } } }
+    """
+
+  @Test func severalFilesAndFolders() throws {
+    let repository = try Repository(Self.good)
+    for folder in ["some/deep", "some/.hidden"] {
+      try FileManager.default.createDirectory(atPath: repository.path(folder), withIntermediateDirectories: true)
+    }
+    try repository.write(Self.good.replacing("faces/*", with: "../../faces/*"), to: "some/deep/a.yml")
+    try repository.write(Self.good, to: "some/.hidden/c.yaml")
+    try repository.write("no recipe", to: "some/notes.txt")
+    try repository.write(Self.good.replacing("faces/*", with: "../faces/*"), to: "some/b.yaml")
+    try FileManager.default.createSymbolicLink(
+      atPath: repository.path("some/loop"), withDestinationPath: repository.path("some"))
+    let all = try repository.run("check", "recipe.yaml", "some")
+    #expect(all.status == 0)
+    #expect(all.output == String(repeating: "good is in order: 1 stage, 1 output\n", count: 3) + "3 recipes in order\n")
+    try repository.write(Self.bad, to: "some/x.yaml")
+    let wrong = try repository.run("check", "some", "recipe.yaml", "--junit", "check.xml")
+    #expect(wrong.status == 2)
+    #expect(wrong.output.hasSuffix("\n3 recipes in order, 1 not\n"))
+    #expect(wrong.errors.hasPrefix("some/x.yaml:2:"))
+    let xml = try repository.text("check.xml")
+    #expect(xml.contains(#"<testsuite name="check" tests="4" failures="1" errors="0" skipped="0""#))
+    #expect(xml.contains(#"  <testcase classname="check" name="some/x.yaml"><failure message="some/x.yaml:2:"#))
+    #expect(xml.contains(#"  <testcase classname="check" name="recipe.yaml"/>"#))
+    let lines = try repository.run("check", "some", "recipe.yaml", "--json").lines
+    #expect(lines.map { $0["file"] } == ["some/b.yaml", "some/deep/a.yml", "some/x.yaml", "recipe.yaml"])
+    #expect(lines.map { $0["errors"]?.array?.count } == [0, 0, 1, 0])
+    let empty = try repository.run("check", "faces")
+    #expect(empty.errors == "faces: no recipe (a file that ends in .yaml) in this folder\n" && empty.status == 2)
+  }
+
+  @Test func withoutFiles() throws {
+    let repository = try Repository(
+      """
+      recipe: weights
+      stages:
+        base: { load: { diffusion: nowhere/model.safetensors } }
+        faces: { load: { images: photos/*.png, size: 64 } }
+        others: { load: { images: faces/*.png, size: 64 } }
+        latents: { invert: { images: faces, model: base, return_step: 300, steps: 4 } }
+        edited: { sample: { latents: latents, model: base, steps: 4 } }
+        scores: { metric: { images: edited, reference: faces, measures: [mae] }, expect: { mae: "< 1" } }
+      """)
+    #expect(try repository.run("check", "recipe.yaml").status == 2)
+    let outcome = try repository.run("check", "recipe.yaml", "--no-files")
+    #expect(outcome.output == "weights is in order: 6 stages, 2 outputs\n" && outcome.errors.isEmpty)
+    // What does not depend on files is found all the same.
+    let text = try repository.text("recipe.yaml")
+    for (old, new, message) in [
+      ("return_step: 300", "return_stp: 300", "'invert' takes no 'return_stp'"),
+      ("latents: latents, model", "latents: faces, model", "takes latents, but 'faces' gives images"),
+      ("mae: \"< 1\"", "mse: \"< 1\"", "'mse'"), ("steps: 4 } }\n  scores", "steps: 0 } }\n  scores", "'steps'"),
+    ] {
+      try repository.write(text.replacing(old, with: new), to: "recipe.yaml")
+      let outcome = try repository.run("check", "recipe.yaml", "--no-files")
+      #expect(outcome.status == 2 && outcome.errors.contains(message), "\(outcome)")
+    }
+  }
+
+  @Test func recipesOfALibraryByThemselves() throws {
+    let repository = try Repository(
+      """
+      recipe: library
+      inputs: { images: images, model: diffusion, identity: { type: identity, optional: true } }
+      params: { target: { type: text }, steps: { type: integer }, return_step: 300 }
+      stages:
+        latents: { invert: { images: images, model: model, return_step: "${return_step}", steps: "${steps}" } }
+        edited: { sample: { latents: latents, model: model, steps: "${steps}" } }
+        scores: { metric: { images: edited, reference: images, identity: identity, measures: [identity] } }
+      outputs: { result: edited, scores: scores }
+      """)
+    #expect(
+      try repository.run("check", "recipe.yaml").errors.hasPrefix(
+        "recipe.yaml:7:78: error: 'metric' of stage 'scores': 'identity' needs the input 'identity'"),
+      "without the optional input")
+    let text = try repository.text("recipe.yaml").replacing("measures: [identity]", with: "measures: [mae]")
+    try repository.write(text, to: "recipe.yaml")
+    #expect(try repository.run("check", "recipe.yaml").output == "library is in order: 3 stages, 2 outputs\n")
+    #expect(try repository.run("run", "recipe.yaml").errors.contains("runs only in a recipe that uses it"))
+    try repository.write(text.replacing("identity: identity,", with: "identity: model,"), to: "recipe.yaml")
+    #expect(try repository.run("check", "recipe.yaml").errors.contains("takes identity, but 'model' gives diffusion"))
+  }
+
+  /// A recipe that cannot be run is told to programs, too.
+  @Test func runsOfRecipesThatAreWrong() throws {
+    let repository = try Repository(Self.bad)
+    let outcome = try repository.run("run", "recipe.yaml", "--json", "--junit", "run.xml")
+    #expect(outcome.status == 2)
+    let event = try outcome.lines[0]
+    #expect(event["event"] == "invalid" && event["time"]?.double != nil)
+    #expect(event["errors"]?.array?.first?["line"] == 2)
+    #expect(try repository.text("run.xml").contains(#"classname="recipe.yaml" name="recipe.yaml:2:"#))
+  }
+
+  @Test func timeouts() throws {
+    let repository = try Repository(
+      """
+      recipe: slow
+      stages:
+        photos: { synthesize: { count: 3, size: 16 } }
+        base:
+          train: { network: diffusion, images: photos, steps: 100000, batch_size: 2, warmup_steps: 1, channels: 8,
+                   multipliers: [1, 2], attention: [8], groups: 4 }
+      """)
+    let outcome = try repository.run("run", "recipe.yaml", "--timeout", "1s")
+    #expect(outcome.status == 130)
+    #expect(outcome.errors.contains("the time is over that --timeout gives"))
+    for wrong in ["1", "0s", "-1m", "nans", "1e300h", "s"] {
+      #expect(try repository.run("run", "recipe.yaml", "--timeout", wrong).status == 64, "\(wrong)")
+    }
+  }
+}
