@@ -1,6 +1,7 @@
 import Escaping
 import Planning
 import RecipeSyntax
+import Reporting
 import StageKit
 
 /// What must not happen to a number between two runs: `s_dir < -0.01` for its difference, the later minus the first.
@@ -77,25 +78,15 @@ extension RunComparison {
   }
 
   /// The comparison as a JUnit report: a case for each number, and for each expectation that was met before and is not.
-  public func junit(_ failures: [FailureCondition.Failure]) -> String {
-    func quoted(_ text: String) -> String { "\"" + Escape.attribute(text) + "\"" }
+  public func junit(_ failures: [FailureCondition.Failure]) -> JUnit {
     let lost = expectations.filter { $0.values.first == "held" && $0.values.contains("failed") }
-    let failed = Set(failures.map(\.number)).count + lost.count
-    let name = runs.map(\.label).joined(separator: " → ")
-    var xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-    xml +=
-      "<testsuite name=\(quoted(name)) tests=\"\(numbers.count + lost.count)\" failures=\"\(failed)\" errors=\"0\">\n"
-    for number in numbers {
-      let mine = failures.filter { $0.number == number.name }
-      xml += "  <testcase classname=\(quoted(runs[0].label)) name=\(quoted(number.name))"
-      xml +=
-        mine.isEmpty
-        ? "/>\n" : "><failure message=\(quoted(mine.map(\.message).joined(separator: "; ")))/></testcase>\n"
+    let measured = numbers.map { number in
+      let mine = failures.filter { $0.number == number.name }.map(\.message)
+      return (group: runs[0].label, name: number.name, failure: mine.isEmpty ? nil : mine.joined(separator: "; "))
     }
-    for expectation in lost {
-      xml += "  <testcase classname=\(quoted(runs[0].label)) name=\(quoted(expectation.subject))>"
-      xml += "<failure message=\"held before, and does not now\"/></testcase>\n"
-    }
-    return xml + "</testsuite>\n"
+    return JUnit(
+      called: runs.map(\.label).joined(separator: " → "),
+      cases: measured
+        + lost.map { (group: runs[0].label, name: $0.subject, failure: "held before, and does not now") })
   }
 }

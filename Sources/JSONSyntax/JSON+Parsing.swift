@@ -24,11 +24,12 @@ extension JSON {
     return try parser.member(name)
   }
 
-  /// The members of the object that `data` holds up to the one called `name`, without a look at that and what follows.
+  /// The members of the object that `data` holds up to the first that has one of these names, without a look at that and
+  /// what follows.
   /// - Throws: ``SyntaxError``.
-  public static func members(of data: Data, before name: String) throws(SyntaxError) -> [JSON.Member] {
+  public static func members(of data: Data, before names: Set<String>) throws(SyntaxError) -> [JSON.Member] {
     var parser = Parser(bytes: [UInt8](data))
-    return try parser.members(before: name)
+    return try parser.members(before: names)
   }
 }
 
@@ -73,7 +74,7 @@ private struct Parser {
     return nil
   }
 
-  mutating func members(before end: String) throws(JSON.SyntaxError) -> [JSON.Member] {
+  mutating func members(before ends: Set<String>) throws(JSON.SyntaxError) -> [JSON.Member] {
     skipSpace()
     guard take("{") else { throw error("'{'") }
     var members: [JSON.Member] = []
@@ -84,7 +85,7 @@ private struct Parser {
       let name = try string()
       skipSpace()
       guard take(":") else { throw error("':'") }
-      if name.isSame(as: end) { return members }
+      if ends.contains(name) { return members }
       members.append(.init(name, try value(depth: 1)))
       skipSpace()
     } while take(",")

@@ -257,8 +257,8 @@ public final class HTTPCache: SharedCache {
   /// - Throws: `Cancelled`.
   public func give(baseline: Data, of recipe: String, called name: String) throws -> Bool {
     let entry = CacheEntry(record: baseline, signature: settings.signer?.signature(of: baseline))
-    let url = url(ofRecord: Self.key(ofBaseline: name, of: recipe))
     let message = entry.encoded(with: [])
+    let url = url(ofRecord: Self.key(ofBaseline: name, of: recipe))
     return try giving { try client.put(message, sha256: Digest(of: message).hex, at: url, check: $0) }
   }
 

@@ -8,7 +8,7 @@ extension KeptRun {
   /// Gives the run other labels.
   /// - Throws: `StoreError`, or `InputError` where its record cannot be changed.
   public func relabel(_ labels: RunLabels) throws {
-    guard state != .unreadable, let members = try wholeRecord().members, !members.isEmpty else {
+    guard state != .unreadable, let members = try ownRecord().members, !members.isEmpty else {
       throw InputError("\(folder)/\(Self.record) cannot be read, so nothing can be added to it")
     }
     let changed: [JSON.Member] = [

@@ -37,6 +37,8 @@ public struct KeptRun: Sendable {
 
   /// The record's file.
   package static let record = "run.json"
+  /// The file of every action; in records of earlier versions they are in the record itself.
+  package static let actions = "actions.json"
   /// The file with what happened, an event a line, from the run's beginning.
   package static let events = "events.jsonl"
 
@@ -66,7 +68,7 @@ public struct KeptRun: Sendable {
     self.recipe = recipe
     folder = content.path
     guard let data = try? Files.read(content[Self.record]),
-      let members = try? JSON.members(of: data, before: "actions")
+      let members = Self.facts(of: data)
     else {
       facts = .object([])
       // A run makes its folder first.
@@ -77,6 +79,15 @@ public struct KeptRun: Sendable {
     facts = .object(members)
     state = Self.state(by: facts, content)
     self.id = (id ?? facts["provenance"]?["date"]?.string.flatMap(RunID.init(date:)))?.text ?? content.path.fileName
+  }
+
+  /// What a record says but for its actions and artifacts; nil for what is none. Those of earlier versions have no ID, and
+  /// these in their midst.
+  private static func facts(of data: Data) -> [JSON.Member]? {
+    let long: Set = ["actions", "artifacts"]
+    guard let members = try? JSON.members(of: data, before: long) else { return nil }
+    if members.contains(where: { $0.name == "id" }) { return members }
+    return (try? JSON(parsing: data))?.members?.filter { !long.contains($0.name) } ?? members
   }
 
   private static func isMissing(_ file: Place) -> Bool {
@@ -137,6 +148,13 @@ public struct KeptRun: Sendable {
   /// The whole record, with every action and artifact.
   /// - Throws: `StoreError` or `JSON.SyntaxError`.
   public func wholeRecord() throws -> JSON {
+    let record = try ownRecord()
+    guard record["actions"] == nil, let data = try Files.read(content[Self.actions]) else { return record }
+    return .object((record.members ?? []) + (try JSON(parsing: data).members ?? []))
+  }
+
+  /// The record without what lies beside it.
+  func ownRecord() throws -> JSON {
     try Files.read(content[Self.record]).map { try JSON(parsing: $0) } ?? .object([])
   }
 

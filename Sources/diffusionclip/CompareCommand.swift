@@ -87,7 +87,7 @@ struct CompareCommand: AsyncParsableCommand {
       if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
       if let markdown { try OutputPlace.requireFolder(markdown, option: "--markdown") }
       if let page { try Files.write(Data(comparison.page.utf8), to: page) }
-      if let junit { try Files.write(Data(comparison.junit(failures).utf8), to: junit) }
+      if let junit { try Files.write(Data(comparison.junit(failures).xml.utf8), to: junit) }
       if let markdown { _ = try comparison.writeMarkdown(to: markdown) }
       if output.json { printLine(comparison.json) } else { printText(comparison.text) }
       for failure in failures { warn(failure.message) }

@@ -64,7 +64,9 @@ struct CacheTests {
     #expect(try second.digests("whole") == first.digests("whole"))
     #expect(try second.run("verify").status == 0)
     #expect(
-      try second.json("\(second.latest("whole"))/run.json")["actions"]?.array?.allSatisfy { $0["status"] == "cached" }
+      try second.json("\(second.latest("whole"))/actions.json")["actions"]?.array?.allSatisfy {
+        $0["status"] == "cached"
+      }
         == true)
   }
 

@@ -95,7 +95,7 @@ struct ForeignFilesTests {
       original.json("\(original.latest("small"))/run.json")["artifacts"]?.array?.last?["items"]?.array?.first)
     let digest = try #require(object["object"]?.string)
     let key = try #require(
-      original.json("\(original.latest("small"))/run.json")["actions"]?.array?.first?["key"]?.string)
+      original.json("\(original.latest("small"))/actions.json")["actions"]?.array?.first?["key"]?.string)
     // Every kind of thing where bytes are read, written and removed; elsewhere the harmful ones.
     let isFile = ["OBJECT", "downloads/OBJECTNAME.part", "RUNS/small/ID/sheet.png"].contains(place)
     for plant in isFile ? Plant.allCases : [.linkToFolder, .linkToFile, .pipe] {
@@ -287,20 +287,27 @@ struct ForeignFilesTests {
     for name in repository.names(in: run) {
       try files.moveItem(atPath: repository.path("\(run)/\(name)"), toPath: repository.path("runs/small/\(name)"))
     }
-    try repository.write(JSON.object(members).prettyText, to: "runs/small/run.json")
+    // In the order that they had.
+    let last: [JSON.Member] = [
+      .init("actions", []), .init("artifacts", record["artifacts"] ?? []),
+      .init("measures", [["stage": "s", "measure": "m", "mean": 1]]), .init("expectations", []),
+    ]
+    let old = members.filter { member in !last.contains { $0.name == member.name } } + last
+    try repository.write(JSON.object(old).prettyText, to: "runs/small/run.json")
     try files.removeItem(atPath: repository.path(run))
     try files.removeItem(atPath: repository.path("runs/small/latest"))
     let digits = (record["provenance"]?["date"]?.string ?? "").filter(\.isNumber)
     let id = "\(digits.prefix(8))-\(digits.suffix(6))-000"
     #expect(try repository.run("runs", "--json").lines[0].array?.map { $0["id"]?.string } == [id])
     #expect(try repository.run("runs", "show", "small").output.contains(id))
+    #expect(try repository.run("runs", "list", "--json").lines[0].array?[0]["measures"]?.members?.count == 1)
     #expect(try repository.run("compare", "runs/small", id).output == "the runs are the same\n")
 
     #expect(try repository.run("run", "recipe.yaml").status == 0)
     #expect(repository.names(in: "runs/small").count == 3 && repository.names(in: "runs/small").contains("latest"))
     #expect(
       repository.names(in: "runs/small/\(id)")
-        == ["faces", "recipe.json", "report.html", "run.json", "sheet.png", "sheet.svg"])
+        == ["actions.json", "faces", "recipe.json", "report.html", "run.json", "sheet.png", "sheet.svg"])
     #expect(try repository.run("runs", "--json").lines[0].array?.count == 2)
   }
 

@@ -126,6 +126,56 @@ struct HistoryCommandTests {
     #expect(try toRun(3) == 0 && toRun(2) != 0)
   }
 
+  /// Runs with other learning rates, and some with nothing to do: store and history, each file once, against the objects.
+  @Test func manyRunsCostWhatChanged() throws {
+    let repository = try Repository(
+      """
+      recipe: tiny
+      params: { learning_rate: 1.0e-4 }
+      stages:
+        base:    { load: { diffusion: Fixtures/models/portraits-ddpm.safetensors } }
+        clip:    { load: { clip: Fixtures/models/portraits-clip } }
+        faces:   { load: { images: faces/*.png, size: 64 } }
+        latents: { invert: { images: faces, model: base, return_step: 300, steps: 2 } }
+        tuned:
+          finetune: { model: base, latents: latents, clip: clip, source: face, target: angry face, steps: 2, epochs: 1,
+                      learning_rate: "${learning_rate}" }
+        edited:  { sample: { latents: latents, model: tuned, steps: 2 } }
+        scores:  { metric: { images: edited, reference: faces, measures: [mae, ssim] } }
+        sheet:   { figure: { rows: [faces, edited] } }
+      outputs: [sheet, scores, edited]
+      """, faces: ["ada"])
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    try FileManager.default.createSymbolicLink(
+      atPath: repository.path("Fixtures"), withDestinationPath: root.appending(path: "Fixtures").path)
+    /// Bytes on the disk of all files below some folders, each file once.
+    func allocated(_ folders: String...) throws -> Int {
+      var seen: Set<UInt64> = []
+      var bytes = 0
+      for folder in folders {
+        for name in try FileManager.default.subpathsOfDirectory(atPath: repository.path(folder)) + [""] {
+          var status = stat()
+          try #require(lstat(repository.path("\(folder)/\(name)"), &status) == 0)
+          if seen.insert(UInt64(status.st_ino)).inserted { bytes += Int(status.st_blocks) * 512 }
+        }
+      }
+      return bytes
+    }
+    for number in 1...6 {
+      let run = try repository.run("run", "recipe.yaml", "--set", "learning_rate=\(number)e-5")
+      try #require(run.status == 0, "\(run)")
+    }
+    let all = try allocated(".diffusionclip", "runs")
+    let objects = try allocated(".diffusionclip/objects")
+    #expect(Double(all) < 1.1 * Double(objects), "\(all) of \(objects)")
+    try #require(try repository.run("run", "recipe.yaml", "--set", "learning_rate=6e-5").status == 0)
+    let before = try allocated(".diffusionclip", "runs")
+    for _ in 0..<4 { try repository.run("run", "recipe.yaml", "--set", "learning_rate=6e-5") }
+    // A folder or two, a record, a page without pictures.
+    #expect(try allocated(".diffusionclip", "runs") - before < 4 * 40_000)
+  }
+
   /// An older page refers to the pictures beside it: a browser shows them.
   @Test(.enabled(if: Browser.isThere, Browser.absence)) func anOlderPageShowsItsPictures() throws {
     let repository = try Self.copy()

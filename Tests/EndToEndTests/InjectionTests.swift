@@ -386,7 +386,7 @@ struct InjectionTests {
     for title in titles {
       try repository.write(recipe(title), to: "recipe.yaml")
       #expect(try repository.run("run", "recipe.yaml", "--json").ran.contains("sheet"), "\(title.debugDescription)")
-      let actions = try repository.json("\(repository.latest("titles"))/run.json")["actions"]?.array ?? []
+      let actions = try repository.json("\(repository.latest("titles"))/actions.json")["actions"]?.array ?? []
       keys.insert(try #require(actions.first { $0["stage"] == "sheet" }?["key"]?.string))
     }
     #expect(keys.count == titles.count)

@@ -154,7 +154,8 @@ struct OddFilesTests {
     let digests = try repository.digests("small")
     let record = try repository.json("\(repository.latest("small"))/run.json")
     let object = try #require(record["artifacts"]?.array?.last?["items"]?.array?.first?["object"]?.string)
-    let key = try #require(record["actions"]?.array?.first?["key"]?.string)
+    let key = try #require(
+      repository.json("\(repository.latest("small"))/actions.json")["actions"]?.array?.first?["key"]?.string)
     for bad in ["/objects/\(object.prefix(2))/\(object)", "/actions/\(key.prefix(2))/\(key)"] {
       let broken = ["LD_PRELOAD": library, "BAD_SECTOR": bad]
       // Once the file is written anew, its sectors are good: a disk does so, and the library does not.

@@ -36,7 +36,10 @@ struct SurveyTests {
     let (repository, key) = try Self.repository()
     #expect(
       repository.names(in: repository.latest("study"))
-        == ["recipe.json", "report.html", "run.json", "study.html", "study.key.csv", "study.key.md", "study.key.tex"])
+        == [
+          "actions.json", "recipe.json", "report.html", "run.json", "study.html", "study.key.csv", "study.key.md",
+          "study.key.tex",
+        ])
     let page = try repository.text("\(repository.latest("study"))/study.html")
     #expect(page.hasPrefix("<!doctype html>") && !page.contains("http:") && !page.contains("https:"))
     #expect(!page.contains("ours") && !page.contains("theirs") && !page.contains("portrait"))

@@ -49,7 +49,7 @@ import Testing
     let (workshop, server) = (try Workshop(), try CacheServer())
     let cache = try cache(server, environment.merging(Self.writing) { $1 })
     #expect(try await workshop.run(cache: cache).ran.count == Self.actionCount)
-    let actions = try #require(workshop.json("\(workshop.latest("quick"))/run.json")["actions"]?.array)
+    let actions = try #require(workshop.json("\(workshop.latest("quick"))/actions.json")["actions"]?.array)
     let keys = actions.map { ($0["id"]?.string ?? "", $0["key"]?.string ?? "") }
     return Filled(
       files: server.files, keys: Dictionary(uniqueKeysWithValues: keys),

@@ -97,6 +97,7 @@ package struct RunRecord: Sendable {
     if !measured.isEmpty { files.append((RunNumbers.file, RunNumbers(measured).data)) }
     let texts = self.texts
     files.append((RecipeTexts.file, texts.data))
+    files.append((KeptRun.actions, try actionList.prettyData))
     try opened.write(files, sharedWith: run.store)
     try opened.write(page: Data(try run.formats.page(self).utf8))
     try opened.end(try json(measured, texts))
@@ -154,9 +155,22 @@ package struct RunRecord: Sendable {
     return ["since": .string(id.text), "literals": .array(edits.map(\.json)), "params": .object(params)]
   }
 
-  /// What is told of single actions and artifacts comes last: who wants to know the rest need not read it.
+  /// Every action, in a file of its own: that is the same for runs that found everything done, and theirs is stored once.
+  private var actionList: JSON {
+    get throws {
+      let machines = actions.compactMap { $0.provenance.map(Machine.init) }.uniqued
+      return [
+        "machines": .array(machines.map(\.json)),
+        "actions": .array(
+          try actions.concurrentMap { action in
+            .written(action.json(machine: action.provenance.flatMap { machines.firstIndex(of: Machine($0)) }).bytes)
+          }),
+      ]
+    }
+  }
+
+  /// What is told of single artifacts comes last: who wants to know the rest need not read it.
   private func json(_ measured: [(stage: String, numbers: Measurements)], _ texts: RecipeTexts) throws -> JSON {
-    let machines = actions.compactMap { $0.provenance.map(Machine.init) }.uniqued
     let files = opened.files
     let measures = measured.flatMap { stage, numbers in
       numbers.measures.map { measure -> JSON in
@@ -175,13 +189,7 @@ package struct RunRecord: Sendable {
         "provenance", run.environment.provenance(seconds: seconds, megabytes: ProcessMemory.highestMegabytes).json),
       .init("measures", .array(measures)), .init("expectations", .array(expectations.map(\.json))),
       .init("skipped", .array(outcome.skipped.map { .string($0.description) })),
-      .init("machines", .array(machines.map(\.json))), graph,
-      .init(
-        "actions",
-        .array(
-          try actions.concurrentMap { action in
-            .written(action.json(machine: action.provenance.flatMap { machines.firstIndex(of: Machine($0)) }).bytes)
-          })),
+      graph,
       .init(
         "artifacts",
         .array(

@@ -68,6 +68,12 @@ public struct JUnit: Sendable {
     suites = [Suite(name: recipe, cases: cases, seconds: 0)]
   }
 
+  /// Things that were looked at, each with what is wrong with it.
+  package init(called name: String, cases: [(group: String, name: String, failure: String?)]) {
+    let cases = cases.map { Case(group: $0.group, name: $0.name, outcome: $0.failure.map { .failure($0) } ?? .passed) }
+    suites = [Suite(name: name, cases: cases, seconds: 0)]
+  }
+
   public var xml: String {
     let suites = suites.map(Self.xml).joined()
     return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
