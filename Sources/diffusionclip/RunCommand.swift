@@ -100,6 +100,7 @@ struct RunCommand: AsyncParsableCommand {
       }
       let runs = try plans.map { try self.run(of: $0, environment, shared, interruption) }
       try Run.requireDistinct(runs)
+      if runs.count > 1 { for run in runs { try run.requirePermission() } }
       for run in runs { try run.requireFolder() }
       var outcomes: [(recipe: String, outcome: RunOutcome)] = []
       for run in runs where !interruption.isRequested {
