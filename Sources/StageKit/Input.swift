@@ -169,7 +169,7 @@ extension Labeled: ListMember {
 }
 
 /// Artifacts under names that the recipe chooses, in the order of the names' bytes. Which of them the stage goes over item
-/// by item is for ``Stage/itemwise`` to say.
+/// by item is for ``AdaptiveStage/itemwise`` to say.
 public struct Named<Content: ArtifactContent>: PortValue {
   public let members: [Labeled<Content>]
 

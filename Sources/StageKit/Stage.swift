@@ -31,19 +31,14 @@ public protocol Stage: SendableMetatype {
   static var seesItemNames: Bool { get }
   /// How several items are done at once; nil but for a ``BatchedStage``.
   static var batching: Batching? { get }
+  /// What depends on the parameters besides the outputs; nil but for an ``AdaptiveStage``.
+  static var adaptation: Adaptation? { get }
 
   init()
 
   /// What a stage with these parameters makes; the first is what a bare reference `stage` means. Nil, unless a kind says
   /// otherwise: all outputs that are declared.
   var made: [OutputPort]? { get }
-  /// The ports that a stage with these parameters goes over item by item: it has an action for each item of the first, and
-  /// sees that of the same name at the others. Nil, unless a kind says otherwise: those that are declared so.
-  var itemwise: [String]? { get }
-  /// Another need of memory than the kind's.
-  var memoryNeed: MemoryNeed? { get }
-  /// The program of the user's that an action starts, with its arguments; nil, unless a kind says otherwise.
-  var program: [String]? { get }
   /// Rules that reach over several parameters or inputs: messages, each about the one that it names.
   func check(_ draft: StageDraft) -> [ValidationIssue]
   /// What can be told of a stage before it runs: how much work an action is, how many items there will be.
@@ -56,12 +51,25 @@ extension Stage {
   public static var memory: MemoryNeed { MemoryNeed(megabytes: 64, perInputByte: 2) }
   public static var seesItemNames: Bool { false }
   public static var batching: Batching? { nil }
+  public static var adaptation: Adaptation? { nil }
   public var made: [OutputPort]? { nil }
-  public var itemwise: [String]? { nil }
-  public var memoryNeed: MemoryNeed? { nil }
-  public var program: [String]? { nil }
   public func check(_ draft: StageDraft) -> [ValidationIssue] { [] }
   public func estimate(_ input: EstimateInput) -> StageEstimate { input.estimate() }
+}
+
+/// A kind of stage of which more than the outputs depends on the parameters.
+public protocol AdaptiveStage: Stage {
+  /// The ports that a stage with these parameters goes over item by item: it has an action for each item of the first, and
+  /// sees that of the same name at the others. Nil: those that are declared so.
+  var itemwise: [String]? { get }
+  /// How much memory an action takes.
+  var memoryNeed: MemoryNeed { get }
+  /// The program of the user's that an action starts, with its arguments; nil for none.
+  var program: [String]? { get }
+}
+
+extension AdaptiveStage {
+  public static var adaptation: Adaptation? { Adaptation(Self.self) }
 }
 
 /// A kind of stage that does several of its items at once, where that is faster. What it makes of each is the same, byte

@@ -18,14 +18,10 @@ public struct StageKind: Sendable {
   public let outputs: @Sendable (Parameters) -> [OutputPort]
   /// How a stage of this kind falls apart into actions, where its parameters say nothing else.
   public var mapping: Mapping { declaration().mapping }
-  /// The ports that a stage goes over item by item, where its parameters say which (see ``Stage/itemwise``).
-  public let itemwise: @Sendable (Parameters) -> [String]?
   /// Whether actions see what their items are called, so that the names belong into their keys.
   public let seesItemNames: Bool
-  /// How much memory an action takes, so that not too many run side by side.
-  public let memory: @Sendable (Parameters) -> MemoryNeed
-  /// The program of the user's that an action starts, with its arguments, if it does.
-  public let program: @Sendable (Parameters) -> [String]?
+  private let memory: MemoryNeed
+  private let adaptation: Adaptation?
   /// Rules that reach over several parameters or ports: messages, each about the parameter it names.
   public let check: @Sendable (StageDraft) -> [ValidationIssue]
   /// Does the work of one action. Synchronous; calls `context.checkCancellation()` between steps.
@@ -44,10 +40,9 @@ public struct StageKind: Sendable {
     summary = Kind.summary
     revision = Kind.revision
     outputs = { lazy.layout.stage(checking: $0).made ?? lazy.layout.declaration.outputs }
-    itemwise = { lazy.layout.stage(checking: $0).itemwise }
     seesItemNames = Kind.seesItemNames
-    memory = { lazy.layout.stage(checking: $0).memoryNeed ?? Kind.memory }
-    program = { lazy.layout.stage(checking: $0).program }
+    memory = Kind.memory
+    adaptation = Kind.adaptation
     check = { lazy.layout.stage(checking: $0.parameters).check($0) }
     estimate = { lazy.layout.stage(checking: $0.parameters).estimate($0) }
     run = { try lazy.layout.stage($0.parameters, $0).run($0) }
@@ -63,10 +58,9 @@ public struct StageKind: Sendable {
     summary = "What a recipe is given."
     revision = 1
     outputs = { _ in [output] }
-    itemwise = { _ in nil }
     seesItemNames = false
-    memory = { _ in MemoryNeed(megabytes: 0, perInputByte: 0) }
-    program = { _ in nil }
+    memory = MemoryNeed(megabytes: 0, perInputByte: 0)
+    adaptation = nil
     check = { _ in [] }
     estimate = { _ in StageEstimate(work: nil, outputs: [:]) }
     run = { _ in throw InputError("an input of a recipe that is checked by itself cannot be computed") }
@@ -75,9 +69,19 @@ public struct StageKind: Sendable {
 }
 
 extension StageKind {
+  /// The ports that a stage goes over item by item, where its parameters say which (see ``AdaptiveStage/itemwise``).
+  public func itemwise(_ parameters: Parameters) -> [String]? { adaptation?.itemwise(parameters) }
+
+  /// How much memory an action of a stage takes, so that not too many run side by side.
+  public func memory(_ parameters: Parameters) -> MemoryNeed { adaptation?.memory(parameters) ?? memory }
+
+  /// The program of the user's that an action of a stage starts, with its arguments, if it does.
+  public func program(_ parameters: Parameters) -> [String]? { adaptation?.program(parameters) }
+
   /// The ports of a stage: in the place of one of arity `named`, one for each of its references.
   /// - Parameter given: the names of the ports at which the stage has something.
   public func ports(_ parameters: Parameters, given: some Sequence<String>) -> [Port] {
+    let inputs = inputs
     guard inputs.contains(where: { $0.arity == .named }) else { return inputs }
     let aligned = itemwise(parameters)?.dropFirst() ?? []
     return inputs.flatMap { port -> [Port] in
@@ -87,6 +91,20 @@ extension StageKind {
         port.member(label, isAligned: aligned.contains(Port.name(ofMember: label, at: port.name)))
       }
     }
+  }
+}
+
+/// What depends on a stage's parameters besides its outputs: see ``AdaptiveStage``.
+public struct Adaptation: Sendable {
+  let itemwise: @Sendable (Parameters) -> [String]?
+  let memory: @Sendable (Parameters) -> MemoryNeed
+  let program: @Sendable (Parameters) -> [String]?
+
+  init<Kind: AdaptiveStage>(_ kind: Kind.Type) {
+    let lazy = LazyLayout<Kind>()
+    itemwise = { lazy.layout.stage(checking: $0).itemwise }
+    memory = { lazy.layout.stage(checking: $0).memoryNeed }
+    program = { lazy.layout.stage(checking: $0).program }
   }
 }
 

@@ -110,6 +110,7 @@ struct RunCommand: AsyncParsableCommand {
       }
       let runs = try plans.map { try self.run(of: $0, environment, shared, interruption) }
       try Run.requireDistinct(runs)
+      if runs.count > 1 { for run in runs { try run.requirePermission() } }
       for run in runs { try run.requireFolder() }
       let server = serve ? try self.server(of: runs[0]) : nil
       defer { server?.stop() }

@@ -271,6 +271,17 @@ struct ScriptTests {
     #expect(try repository.run("run", "recipe.yaml", "--force", "listed").errors.contains("  listed: sh list.sh\n"))
   }
 
+  /// Of several recipes none begins where one would start what is not allowed.
+  @Test func foldersOfRecipes() throws {
+    let repository = try Self.repository()
+    try repository.write("recipe: plain\nstages: { p: { synthesize: { count: 1, size: 16 } } }", to: "a.yaml")
+    let refused = try repository.run("run", ".")
+    #expect(refused.status == 2 && refused.errors.contains("  copied: sh copy.sh 0.5\n"), "\(refused)")
+    #expect(repository.names(in: "runs").isEmpty)
+    #expect(try repository.run("run", ".", "--allow-scripts").status == 0)
+    #expect(try repository.run("run", ".").status == 0)
+  }
+
   /// No text of a recipe can add a line to the list of commands.
   @Test func commandsAreShownAsTheyAre() throws {
     let repository = try Self.repository(

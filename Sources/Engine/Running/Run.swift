@@ -63,11 +63,7 @@ public struct Run: Sendable {
       let history = History(of: store)
       let dryRun = try DryRun(of: plan, in: store, history: history)
       if let problems = problemsAhead(dryRun) { throw problems }
-      // What a shared cache has needs no permission, and what it has turns out on the way.
-      if cache == nil {
-        try environment.programs.require(
-          for: dryRun.actions.lazy.filter { !$0.isCached || options.forced.contains($0.stage.id) }.map(\.stage))
-      }
+      try requirePermission(for: dryRun)
       let cached = dryRun.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
       emit(.planned(actions: dryRun.actions.count, cached: cached))
       let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
@@ -105,6 +101,22 @@ public struct Run: Sendable {
     if outcome.folder == nil { outcome.unnoted = note(outcome, in: begun) }
     emit(.finished(outcome.summary))
     return outcome
+  }
+
+  /// Sees that the user allows the programs that the run would start, for several runs before the first of them begins.
+  /// - Throws: what lists the programs; `StoreError`.
+  package func requirePermission() throws {
+    guard environment.programs == .denied, plan.stages.contains(where: { $0.kind.program($0.parameters) != nil }) else {
+      return
+    }
+    try requirePermission(for: DryRun(of: plan, in: store))
+  }
+
+  /// What a shared cache has needs no permission, and what it has turns out on the way.
+  private func requirePermission(for dryRun: DryRun) throws {
+    guard cache == nil else { return }
+    try environment.programs.require(
+      for: dryRun.actions.lazy.filter { !$0.isCached || options.forced.contains($0.stage.id) }.map(\.stage))
   }
 
   /// What is sure to go wrong with stages that are to run. What a file brings in by itself is said of its item, once

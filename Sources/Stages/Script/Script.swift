@@ -5,7 +5,7 @@ import RecipeSyntax
 import StageKit
 
 /// `script`: a program of the user's own, in any language. How it and this program talk is in Documentation/scripts.md.
-struct Script: Stage {
+struct Script: AdaptiveStage {
   static let name = "script"
   static let summary =
     "Runs a program of your own on files of its inputs, and takes what it makes. Needs --allow-scripts."
@@ -70,7 +70,7 @@ struct Script: Stage {
 
   var itemwise: [String]? { each.map { $0.map { Port.name(ofMember: $0, at: $inputs.name) } } }
 
-  var memoryNeed: MemoryNeed? { MemoryNeed(megabytes: 64 + memoryMegabytes, perInputByte: 2) }
+  var memoryNeed: MemoryNeed { MemoryNeed(megabytes: 64 + memoryMegabytes, perInputByte: 2) }
 
   var program: [String]? { command.map(\.value.text) }
 
