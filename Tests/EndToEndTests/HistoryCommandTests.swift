@@ -40,6 +40,9 @@ struct HistoryCommandTests {
     #expect(rows[0] == ["id", "state", "name", "tag", "seed", "scores.mae", "psnr", "back.mae"])
     #expect(rows.count == 4 && rows[1][2] == "3" && rows[2][2...4] == ["second", "baseline", "2"])
     #expect(try repository.run("runs").output == table.output)
+    // Of one run nothing is told apart.
+    let one = try repository.run("runs", "list", "--limit", "1", "--csv").output
+    #expect(one.hasPrefix("id,state,scores.mae,psnr,back.mae\n"), "\(one)")
 
     let best = try repository.run("runs", "list", "--where", "scores.mae > 0", "--best", "psnr", "--json").lines[0]
     let all = try repository.run("runs", "list", "--json").lines[0].array ?? []

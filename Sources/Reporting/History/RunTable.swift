@@ -99,14 +99,30 @@ public struct RunTable: Sendable {
     names += parameters.filter { name in
       Set(runs.map { run in run.parameters.first { $0.name == name }?.value.text ?? "" }).count > 1
     }
-    let measures = OrderedSet(runs.flatMap { $0.measures.map(\.name) })
-    names += measures.map { measure in
+    names += measures(of: runs).map { measure in
       let last = measure.parts(at: ".").last ?? measure
       let isAlone = runs.allSatisfy { run in run.measures.count { $0.name.ends(with: "." + last) } <= 1 }
       return isAlone && !RunColumn.facts.contains(last) && !parameters.contains(last) ? last : measure
     }.uniqued.prefix(12)
     names += [choice.order, choice.best].compactMap { $0 } + choice.filters.map(\.subject)
     return names.uniqued.map(RunColumn.init)
+  }
+
+  /// What was measured, where it is not the same in all runs; what is worked out of other measures (`mae.min_step`) aside.
+  private static func measures(of runs: [KeptRun]) -> [String] {
+    let derived = Set(
+      runs.flatMap { run in
+        (run.facts["measures"]?.array ?? []).compactMap { measure in
+          guard let stage = measure["stage"]?.string, let name = measure["measure"]?.string, name.has(".") else {
+            return nil as String?
+          }
+          return "\(stage).\(name)"
+        }
+      })
+    let all = runs.map { run in OrderedDictionary(run.measures.map { ($0.name, $0.mean) }) { first, _ in first } }
+    let names = OrderedSet(all.flatMap(\.keys)).filter { !derived.contains($0) }
+    let telling = names.filter { name in Set(all.map { $0[name].map(CSV.cell) }).count > 1 }
+    return Array(telling.isEmpty ? names : telling)
   }
 
   // MARK: As text
