@@ -166,7 +166,7 @@ stages:
     browser.key("Enter", 13, "\r")
     wait(lambda: browser.value("!run.hidden && run.querySelectorAll('svg.graph .node').length") == 3)
     # Its pictures come from the store.
-    wait(lambda: browser.value("[...document.querySelectorAll('.pictures img')].filter(one => one.naturalWidth == 16).length") == 4)
+    wait(lambda: browser.value("[...document.querySelectorAll('.pictures img')].filter(one => one.naturalWidth == 16).length") == 8)
     assert "A <b>tiny</b> recipe." in browser.value("run.textContent"), "text from outside is text"
     for place in [0, 1]:
         browser.value(f"document.querySelectorAll('#runs input')[{place}].focus()")

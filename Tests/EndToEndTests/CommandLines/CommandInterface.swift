@@ -60,7 +60,8 @@ struct CommandInterface: Sendable {
     if command.name == "bench" { line.words.append(Array("--list".utf8)) }
     if chance(0.03, &random) { line.words.append(FuzzedValues.any(using: &random)) }
     if chance(0.03, &random) { line.words.swapAt(0, line.words.indices.randomElement(using: &random) ?? 0) }
-    if chance(0.12, &random) {
+    // A server goes on until it is told to stop.
+    if command.name == "serve" || chance(0.12, &random) {
       line.signal = [SIGINT, SIGINT, SIGTERM, SIGKILL, SIGHUP].randomElement(using: &random)
       line.microseconds = UInt32.random(in: 0..<(chance(0.5, &random) ? 20_000 : 300_000), using: &random)
     }
