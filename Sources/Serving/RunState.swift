@@ -64,7 +64,7 @@ struct RunState {
 
     func note(_ state: KeptRun.State) -> String {
       if failed > 0 { return "\(failed) failed" }
-      if running > 0, state == .running { return "\(done) done, \(running) now" }
+      if running > 0, state == .running { return done > 0 ? "\(done) done, \(running) now" : "\(running) now" }
       if done > 0 { return "\(done) ran" }
       return cached > 0 ? "\(cached) cached" : state == .running ? "waits" : "not made"
     }

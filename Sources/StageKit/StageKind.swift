@@ -52,7 +52,7 @@ public struct StageKind: Sendable {
   /// Stands for what a recipe is given for an input of this type, where it is checked by itself: a stage that takes
   /// nothing, and is never run.
   public init(standingInFor type: ArtifactType) {
-    let output = OutputPort("given", type)
+    let output = OutputPort(type.rawValue, type)
     declaration = { StageDeclaration(outputs: [output]) }
     name = "input \(type.rawValue)"
     summary = "What a recipe is given."

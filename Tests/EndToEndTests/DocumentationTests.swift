@@ -104,6 +104,8 @@ struct DocumentationTests {
       let verb = try #require(arguments.first, "\(document): a command without a verb")
       if working.contains(verb) { arguments += ["--set", "parameter_of_no_recipe=1"] }
       if verb == "bench" { arguments.append("--list") }
+      // It would go on.
+      if verb == "serve" { arguments.append("--help") }
       let outcome = try repository.run(arguments)
       #expect(outcome.status != 64, "\(document): \(command.joined(separator: " ")): \(outcome.errors)")
       if working.contains(verb) { #expect(outcome.status == 2, "\(document): \(command): \(outcome.errors)") }

@@ -284,6 +284,7 @@ struct ForeignFilesTests {
     let record = try repository.json("\(run)/run.json")
     // Such a record knows no ID, and its folder is that of the recipe.
     let members = (record.members ?? []).filter { !["id", "started", "host", "git", "changed"].contains($0.name) }
+    try files.removeItem(atPath: repository.path("\(run)/events.jsonl"))
     for name in repository.names(in: run) {
       try files.moveItem(atPath: repository.path("\(run)/\(name)"), toPath: repository.path("runs/small/\(name)"))
     }

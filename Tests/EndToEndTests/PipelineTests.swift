@@ -16,7 +16,8 @@ struct PipelineTests {
     #expect(
       repository.names(in: repository.latest("whole"))
         == [
-          "actions.json", "curves.png", "curves.svg", "edited", "numbers.json", "recipe.json", "report.html",
+          "actions.json", "curves.png", "curves.svg", "edited", "events.jsonl", "numbers.json", "recipe.json",
+          "report.html",
           "run.json", "scores.csv",
           "sheet.png", "sheet.svg",
           "summary.csv", "summary.md", "summary.tex",

@@ -35,9 +35,9 @@ struct ScriptInputTests {
       """)
     let outcome = try run(repository)
     #expect(outcome.status == 0, "\(outcome)")
-    #expect(try repository.text("runs/swept/counted@method=all.csv") == "name,count\nthese,3\n")
-    #expect(try repository.text("runs/swept/counted@method=some.csv") == "name,count\nthese,2\n")
-    #expect(try repository.text("runs/swept/both.csv") == "name,count\nx,3\ny,2\n")
+    #expect(try repository.text("\(repository.latest("swept"))/counted@method=all.csv") == "name,count\nthese,3\n")
+    #expect(try repository.text("\(repository.latest("swept"))/counted@method=some.csv") == "name,count\nthese,2\n")
+    #expect(try repository.text("\(repository.latest("swept"))/both.csv") == "name,count\nx,3\ny,2\n")
     // Their order is none; another name is another input.
     let text = try repository.text("recipe.yaml")
     try repository.write(text.replacing("{ x: all, y: some }", with: "{ y: some, x: all }"), to: "recipe.yaml")
@@ -77,8 +77,8 @@ struct ScriptInputTests {
     try repository.write(library, to: "library/library.yaml")
     let outcome = try run(repository)
     #expect(outcome.status == 0, "\(outcome)")
-    #expect(try repository.text("runs/using/one.counted.csv") == "name,count\nfirst,3\n")
-    #expect(try repository.text("runs/using/two.counted.csv") == "name,count\nfirst,3\nsecond,3\n")
+    #expect(try repository.text("\(repository.latest("using"))/one.counted.csv") == "name,count\nfirst,3\n")
+    #expect(try repository.text("\(repository.latest("using"))/two.counted.csv") == "name,count\nfirst,3\nsecond,3\n")
   }
 
   /// An item's name is something that a program sees: pictures of the same bytes are two items.
@@ -104,7 +104,7 @@ struct ScriptInputTests {
     try repository.write(repository.data("faces/ada.png"), to: "faces/a longer one.png")
     let outcome = try run(repository)
     #expect(outcome.status == 0, "\(outcome)")
-    let table = try repository.text("runs/names/named.csv")
+    let table = try repository.text("\(repository.latest("names"))/named.csv")
     #expect(table.contains("\nada,3.0\n") && table.contains("a longer one,12.0\n"), "\(table)")
   }
 

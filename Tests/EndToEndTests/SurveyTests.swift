@@ -37,8 +37,8 @@ struct SurveyTests {
     #expect(
       repository.names(in: repository.latest("study"))
         == [
-          "actions.json", "recipe.json", "report.html", "run.json", "study.html", "study.key.csv", "study.key.md",
-          "study.key.tex",
+          "actions.json", "events.jsonl", "recipe.json", "report.html", "run.json", "study.html", "study.key.csv",
+          "study.key.md", "study.key.tex",
         ])
     let page = try repository.text("\(repository.latest("study"))/study.html")
     #expect(page.hasPrefix("<!doctype html>") && !page.contains("http:") && !page.contains("https:"))

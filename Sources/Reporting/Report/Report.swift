@@ -62,6 +62,10 @@ package struct Report {
     if record.state != .done { facts.insert("<b class=\"failed\">\(record.state.rawValue)</b>", at: 0) }
     if !record.expectations.isEmpty { facts.insert("\(held) of \(record.expectations.count) expectations held", at: 0) }
     let description = plan.description.map { "<p>\(Escape.markup($0))</p>" } ?? ""
+    if let git = record.opened.git {
+      let changed = git.isDirty == true ? ", changed since" : ""
+      facts.append("commit \(Escape.markup(String(git.commit.prefix(10))))\(changed)")
+    }
     if let profile = plan.profile { facts.append("profile <b>\(Escape.markup(profile))</b>") }
     facts += changes.map { "<b>\(Escape.markup($0))</b>" }
     return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
