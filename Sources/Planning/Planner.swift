@@ -28,12 +28,12 @@ public enum Planner {
     recipeAt path: String, kinds: [StageKind], overlays: [String] = [], profile: String? = nil, needsFiles: Bool = true
   ) throws(Diagnostics) -> Plan {
     let overlays = overlays.map(Overlay.written)
-    func plan(_ given: StandIns) throws(Diagnostics) -> Plan {
+    func plan(_ given: StandIns) throws(Diagnostics) -> (plan: Plan, hasOptionalInputs: Bool) {
       try self.plan(
         recipeAt: path, kinds: kinds, setting: overlays, profile: profile, standIns: given, needsFiles: needsFiles)
     }
-    _ = try plan(.required)
-    return try plan(.all)
+    let (plain, hasOptionalInputs) = try plan(.required)
+    return hasOptionalInputs ? try plan(.all).plan : plain
   }
 
   /// The same, with what the user or a record sets anew.
@@ -41,13 +41,14 @@ public enum Planner {
     recipeAt path: String, kinds: [StageKind], setting overlays: [Overlay], profile: String? = nil
   ) throws(Diagnostics) -> Plan {
     try plan(
-      recipeAt: path, kinds: kinds, setting: overlays, profile: profile, standIns: .none, needsFiles: true)
+      recipeAt: path, kinds: kinds, setting: overlays, profile: profile, standIns: .none, needsFiles: true
+    ).plan
   }
 
   private static func plan(
     recipeAt path: String, kinds: [StageKind], setting overlays: [Overlay], profile: String?, standIns: StandIns,
     needsFiles: Bool
-  ) throws(Diagnostics) -> Plan {
+  ) throws(Diagnostics) -> (plan: Plan, hasOptionalInputs: Bool) {
     let source = try SourceText.read(path)
     var expansion = Expansion(of: source, overlays: overlays, profile: profile, standIns: standIns)
     guard let root = expansion.scopes.first else {
@@ -57,12 +58,13 @@ public enum Planner {
     let graph = Graph(&expansion, kinds: kinds + expansion.standIns, needsFiles: needsFiles)
     try expansion.problems.throwIfAny(sources: expansion.sources)
     let document = root.file.document
-    return Plan(
+    let plan = Plan(
       recipe: document.name, description: document.description, file: root.file.path,
       source: Digest(of: source.text), texts: expansion.recipes, parameters: root.parameters.values,
       overlays: root.parameters.overlays, profile: profile,
       stages: graph.stages.filter { stage in !expansion.standIns.contains { $0.name == stage.kind.name } },
       outputs: graph.outputs)
+    return (plan, expansion.hasOptionalInputs)
   }
 }
 

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 import StageKit
 import Transfers
@@ -91,14 +92,17 @@ struct S3Bucket {
   private static func profile(_ name: String, in text: String) -> [String: String]? {
     var found: [String: String]?
     var isMeant = false
-    for line in text.split(whereSeparator: \.isNewline) {
+    for line in text.components(separatedBy: .newlines) {
       let line = line.trimmingCharacters(in: .whitespaces)
-      if line.hasPrefix("["), line.hasSuffix("]") {
-        isMeant = line.dropFirst().dropLast().trimmingCharacters(in: .whitespaces) == name
+      let sides = line.parts(at: "=", maxSplits: 1, omittingEmpty: false).map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
+      if line.begins(with: "["), line.ends(with: "]") {
+        let title = String(decoding: line.utf8.dropFirst().dropLast(), as: UTF8.self)
+        isMeant = title.trimmingCharacters(in: .whitespaces).isSame(as: name)
         if isMeant { found = found ?? [:] }
-      } else if isMeant, let sign = line.firstIndex(of: "=") {
-        found?[line[..<sign].trimmingCharacters(in: .whitespaces).lowercased()] =
-          line[line.index(after: sign)...].trimmingCharacters(in: .whitespaces)
+      } else if isMeant, sides.count == 2 {
+        found?[sides[0].lowercased()] = sides[1]
       }
     }
     return found

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 import Synchronization
 
@@ -151,14 +152,14 @@ final class HTTPListener: Sendable {
   static func request(_ head: [UInt8]) -> (method: String, request: Request, host: String?)? {
     guard let text = String(validating: head, as: UTF8.self) else { return nil }
     let lines = text.components(separatedBy: "\r\n")
-    let words = lines[0].split(separator: " ", omittingEmptySubsequences: false)
-    guard words.count == 3, words[2].hasPrefix("HTTP/1."), words[1].hasPrefix("/") else { return nil }
-    let parts = words[1].split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let path = String(parts[0]).removingPercentEncoding, !path.utf8.contains(0) else { return nil }
+    let words = lines[0].parts(at: " ", omittingEmpty: false)
+    guard words.count == 3, words[2].begins(with: "HTTP/1."), words[1].begins(with: "/") else { return nil }
+    let parts = words[1].parts(at: "?", maxSplits: 1, omittingEmpty: false)
+    guard let path = parts[0].removingPercentEncoding, !path.utf8.contains(0) else { return nil }
     var query: [(name: String, value: String)] = []
-    for pair in (parts.count > 1 ? parts[1] : "").split(separator: "&") {
-      let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
-        String($0).replacing("+", with: " ").removingPercentEncoding
+    for pair in (parts.count > 1 ? parts[1] : "").parts(at: "&") {
+      let sides = pair.parts(at: "=", maxSplits: 1, omittingEmpty: false).map {
+        $0.replacingScalar("+", with: " ").removingPercentEncoding
       }
       guard let name = sides[0], let value = sides.count > 1 ? sides[1] : "" else { return nil }
       query.append((name, value))
@@ -167,7 +168,7 @@ final class HTTPListener: Sendable {
       guard line.lowercased().hasPrefix("host:") else { return nil }
       return line.dropFirst("host:".count).trimmingCharacters(in: .whitespaces).lowercased()
     }.first
-    return (String(words[0]), Request(path: path, query: query), host)
+    return (words[0], Request(path: path, query: query), host)
   }
 
   private func send(_ connection: Int32, _ status: String, _ type: String, _ data: Data, policy: String? = nil) {

@@ -15,8 +15,9 @@ import Synchronization
 /// Its address has a secret in it, which other programs and other people's pages do not know.
 public final class RunServer: Sendable {
   private let history: RunHistory
-  /// Nil where there is none yet.
-  private let store: @Sendable () -> Store?
+  /// Opens the store; nil where there is none yet.
+  private let open: @Sendable () -> Store?
+  private let opened = Mutex<Store?>(nil)
   private let formats: ArtifactFormats
   private let token: String
   private let isOver = Mutex(false)
@@ -24,7 +25,7 @@ public final class RunServer: Sendable {
   /// - Parameter store: the store of the runs' recipes.
   public init(_ history: RunHistory, store: @escaping @Sendable () -> Store?, formats: ArtifactFormats) {
     self.history = history
-    self.store = store
+    open = store
     self.formats = formats
     var random = SystemRandomNumberGenerator()
     token = (0..<2).map { _ in String(format: "%016lx", random.next()) }.joined()
@@ -118,7 +119,11 @@ public final class RunServer: Sendable {
 
   /// A picture in the store: an object, or what an action made first, by its key.
   private func picture(_ request: HTTPListener.Request) throws -> HTTPListener.Answer {
-    guard let store = store() else { return .missing("there is no store") }
+    let store = opened.withLock { opened in
+      opened = opened ?? open()
+      return opened
+    }
+    guard let store else { return .missing("there is no store") }
     let found: (type: ArtifactType, object: Digest)?
     if let object = request["object"].flatMap({ Digest(hex: $0) }) {
       found = (.images, object)

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import JSONSyntax
 import Reporting
@@ -42,7 +43,7 @@ struct RunState {
       "changed": run.facts["changed"] ?? .null, "host": .optional(run.host),
       "expectations": run.facts["expectations"] ?? .array([]), "graph": .string(drawing.svg),
       "progress": .array(progress), "curves": curves, "pictures": .array(pictures), "log": .array(log),
-      "report": .bool(((try? run.file("report.html")) ?? nil) != nil),
+      "report": .bool(run.files.contains(FileName.report)),
     ]
   }
 

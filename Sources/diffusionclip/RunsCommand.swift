@@ -1,6 +1,7 @@
 import ArgumentParser
 import ArtifactStore
 import Engine
+import Escaping
 import Foundation
 import JSONSyntax
 import RemoteCache
@@ -100,7 +101,7 @@ struct ListRuns: AsyncParsableCommand {
       choice.isDescending = descending
       choice.best = best
       choice.limit = limit
-      choice.columns = (columns ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      choice.columns = (columns ?? "").parts(at: ",").map { $0.trimmingCharacters(in: .whitespaces) }
       let table = try RunTable(of: runs, choice)
       if output.json {
         printLine(table.json)

@@ -15,7 +15,8 @@ struct ServeCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
-      let server = try serving.server(of: history.history(), store)
+      let server = RunServer(
+        try history.history(), store: { try? store.openHere(access: .reading) }, formats: Program.formats)
       let signals = SignalWatch { server.stop() }
       defer { signals.cancel() }
       try server.run(port: serving.port) { address in printText("\(address)\n") }
@@ -27,8 +28,4 @@ struct ServeCommand: AsyncParsableCommand {
 struct ServingOptions: ParsableArguments {
   @Option(help: "The port to listen at; any that is free by default.")
   var port: UInt16 = 0
-
-  func server(of history: RunHistory, _ store: StoreOptions) -> RunServer {
-    RunServer(history, store: { try? store.openHere(access: .reading) }, formats: Program.formats)
-  }
 }

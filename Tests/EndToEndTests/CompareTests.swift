@@ -227,29 +227,19 @@ struct CompareTests {
   @Test func aPullRequest() throws {
     let repository = try Repository(Self.recipe)
     try FileManager.default.removeItem(atPath: repository.path(".git"))
-    func git(_ arguments: String...) throws {
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = ["git", "-c", "user.name=x", "-c", "user.email=x@x"] + arguments
-      process.currentDirectoryURL = URL(filePath: repository.folder)
-      (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
-      try process.run()
-      process.waitUntilExit()
-      try #require(process.terminationStatus == 0, "git \(arguments)")
-    }
-    try git("init", "-b", "main")
+    try repository.git("init", "-b", "main")
     try repository.write("runs/\n.diffusionclip/\n", to: ".gitignore")
-    try git("add", ".")
-    try git("commit", "-m", "the recipe")
+    try repository.git("add", ".")
+    try repository.git("commit", "-m", "the recipe")
     try #require(try repository.run("run", "recipe.yaml").status == 0)
-    try git("checkout", "-b", "smoother")
+    try repository.git("checkout", "-b", "smoother")
     let edited = Self.recipe.replacing("count: 4, size: 16, seed: \"${seed}\"", with: "count: 4, size: 16, seed: 7")
     try repository.write(edited, to: "recipe.yaml")
     #expect(try repository.run("run", "recipe.yaml").status == 0)
     #expect(
       try repository.run("runs", "list", "--columns", "branch,dirty", "--csv").output
         == "branch,dirty\nsmoother,true\nmain,false\n")
-    try git("commit", "-am", "other pictures")
+    try repository.git("commit", "-am", "other pictures")
     try #require(try repository.run("run", "recipe.yaml").status == 0)
 
     let outcome = try repository.run(

@@ -180,18 +180,6 @@ struct ForeignFilesTests {
 
   // MARK: Whose store it is
 
-  /// Runs git in a repository, as somebody who has it.
-  private func git(_ arguments: String..., in repository: Repository) throws {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["git", "-c", "user.name=x", "-c", "user.email=x@x"] + arguments
-    process.currentDirectoryURL = URL(filePath: repository.folder)
-    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
-    try process.run()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0, "git \(arguments)")
-  }
-
   @Test(arguments: ["sha1", "sha256"], [2, 4]) func aStoreThatGitTracksIsNotBelieved(
     _ format: String, _ version: Int
   )
@@ -199,12 +187,12 @@ struct ForeignFilesTests {
   {
     let repository = try Self.finishedCopy()
     try FileManager.default.removeItem(atPath: repository.path(".git"))
-    try git("init", "--object-format=\(format)", in: repository)
-    try git("add", ".", in: repository)
-    try git("update-index", "--index-version", "\(version)", in: repository)
+    try repository.git("init", "--object-format=\(format)")
+    try repository.git("add", ".")
+    try repository.git("update-index", "--index-version", "\(version)")
     #expect(try repository.run("run", "recipe.yaml").status == 0, "a store keeps itself out of git")
-    try git("add", "--force", ".", in: repository)
-    try git("update-index", "--index-version", "\(version)", in: repository)
+    try repository.git("add", "--force", ".")
+    try repository.git("update-index", "--index-version", "\(version)")
     for command in Self.commands where !["compare", "gallery", "runs"].contains(command[0]) {
       let outcome = try repository.run(command)
       #expect(outcome.status == 2, "\(command): \(outcome)")
@@ -222,11 +210,11 @@ struct ForeignFilesTests {
   @Test func aStoreThatGitTracksInAnIndexOfAnotherKind() throws {
     let repository = try Self.finishedCopy()
     try FileManager.default.removeItem(atPath: repository.path(".git"))
-    try git("init", in: repository)
-    try git("add", "--force", ".", in: repository)
-    try git("update-index", "--split-index", in: repository)
+    try repository.git("init")
+    try repository.git("add", "--force", ".")
+    try repository.git("update-index", "--split-index")
     try repository.write("x", to: "more")
-    try git("add", "more", in: repository)
+    try repository.git("add", "more")
     #expect(repository.names(in: ".git").contains { $0.begins(with: "sharedindex.") })
     let split = try repository.run("run", "recipe.yaml")
     #expect(split.status == 2 && split.errors.contains("git tracks it"), "\(split)")
@@ -316,8 +304,8 @@ struct ForeignFilesTests {
   @Test(arguments: ["git", "\u{301}git", "git\u{600}"]) func aRepositoryWhoseIndexLiesElsewhere(_ name: String) throws {
     let repository = try Self.finishedCopy()
     try FileManager.default.removeItem(atPath: repository.path(".git"))
-    try git("init", in: repository)
-    try git("add", "--force", ".", in: repository)
+    try repository.git("init")
+    try repository.git("add", "--force", ".")
     try FileManager.default.moveItem(atPath: repository.path(".git"), toPath: repository.path(name))
     try repository.write("gitdir: \(name)\n", to: ".git")
     let outcome = try repository.run("run", "recipe.yaml")

@@ -84,6 +84,18 @@ struct Repository: Sendable {
       })
   }
 
+  /// Runs git in it, as somebody who has it.
+  func git(_ arguments: String...) throws {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["git", "-c", "user.name=x", "-c", "user.email=x@x"] + arguments
+    process.currentDirectoryURL = URL(filePath: folder)
+    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0, "git \(arguments)")
+  }
+
   // MARK: The program
 
   /// Runs the program to its end.

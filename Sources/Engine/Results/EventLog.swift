@@ -29,8 +29,7 @@ final class EventLog: Sendable {
   func note(_ event: RunEvent) {
     state.withLock { state in
       guard let file = state.file, state.isWorthNoting(event), let json = event.json else { return }
-      let time = JSON.Member("time", .double((Date().timeIntervalSince1970 * 1000).rounded() / 1000))
-      let line = Data((JSON.object((json.members ?? []) + [time]).text + "\n").utf8)
+      let line = Data((json.happening(at: Date().timeIntervalSince1970).text + "\n").utf8)
       state.size += line.count
       if state.size > Self.limit || !file.append(line) { state.file = nil }
     }

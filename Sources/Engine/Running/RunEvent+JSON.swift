@@ -1,6 +1,13 @@
 import ArtifactStore
 import JSONSyntax
 
+extension JSON {
+  /// An event with the time at which it happened, in seconds since 1970, to the millisecond.
+  package func happening(at seconds: Double) -> JSON {
+    .object((members ?? []) + [.init("time", .double((seconds * 1000).rounded() / 1000))])
+  }
+}
+
 extension RunEvent {
   /// The event as `run --json` prints it; nil for what only a person watching wants to know.
   public var json: JSON? {

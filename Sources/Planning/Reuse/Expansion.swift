@@ -49,6 +49,8 @@ struct Expansion {
 
   /// The kinds of the stages that stand for inputs.
   private(set) var standIns: [StageKind] = []
+  /// Whether the recipe has inputs that may be left out.
+  private(set) var hasOptionalInputs = false
   /// Whether the recipe is one that is run, and not one that others use and is checked by itself.
   private let isToBeRun: Bool
 
@@ -61,6 +63,7 @@ struct Expansion {
       from: .overlays(overlays, profile: profile, needsAll: given == .none || file.inputs.isEmpty), sweeps: &sweeps,
       into: &problems)
     var scope = Scope(prefix: "", file: file, parameters: parameters, users: [])
+    hasOptionalInputs = file.inputs.contains(where: \.isOptional)
     for input in file.inputs {
       if let type = input.type, given == .all || given == .required && !input.isOptional {
         let kind = StageKind(standingInFor: type)

@@ -45,9 +45,9 @@ public final class JSONReporter: Sendable {
   }
 
   private func write(_ event: JSON, isInARow: Bool) {
-    let timed = JSON.Member("time", .double((time() * 1000).rounded() / 1000))
+    let line = Escape.jsonOnTerminal(event.happening(at: time()).text) + "\n"
     pending.withLock { pending in
-      pending += Escape.jsonOnTerminal(JSON.object((event.members ?? []) + [timed]).text) + "\n"
+      pending += line
       if isInARow, pending.utf8.count < 1 << 16 { return }
       output(pending)
       pending = ""
