@@ -87,12 +87,4 @@ public struct DDPM: Sendable {
     case (_, nil): throw .noLearnedVariance
     }
   }
-
-  /// The training loss E ‖w − ε_θ(x_t, t)‖² (paper eq. 2), as a mean over elements, with a time and noise
-  /// per image drawn from `random`.
-  public func loss(_ images: Tensor, with model: any NoisePredictor, random: inout RandomSource) -> Tensor {
-    let times = (0..<images.shape[0]).map { _ in Int(random.uniform() * Double(schedule.count)) }
-    let noise = random.normal(images.shape)
-    return (model.predict(perturb(images, noise: noise, at: times), timesteps: times).noise - noise).square().mean()
-  }
 }

@@ -96,10 +96,34 @@ import Testing
   @Test func trainingLossAgrees() {
     var random = RandomSource(seed: 13)
     let model = oracle.model("base", .float32)
-    let loss = ddpm.loss(oracle["image"], with: model, random: &random)
+    let loss = DenoisingLoss(process: ddpm, weighting: .uniform)(oracle["image"], with: model, random: &random)
     oracle.expect(loss, "training-loss", within: single)
     loss.backward()
     #expect(model.parameters.allSatisfy { $0.gradient != nil })
+  }
+
+  /// With weights of 1/ᾱ the loss is that of the velocity √ᾱ ε − √(1 − ᾱ) x₀ which the prediction stands for.
+  @Test func weightedLossIsThatOfVelocity() {
+    let (image, noise) = (Tensor([0.5, -0.25, 1, -1], shape: [1, 2, 2, 1]), Tensor(repeating: 0, shape: [1, 2, 2, 1]))
+    let model = Told(noise: noise, variance: nil)
+    for seed in 0..<8 as Range<UInt64> {
+      var (first, second, third) = (RandomSource(seed: seed), RandomSource(seed: seed), RandomSource(seed: seed))
+      let t = Int(first.uniform() * 1000)
+      let drawn = first.normal([1, 2, 2, 1])
+      let alpha = ddpm.schedule.alphaCumprod(t)
+      let state = ddpm.perturb(image, noise: drawn, at: t)
+      let predicted = DDIM(schedule: ddpm.schedule).predictedX0(state, predictedNoise: noise, at: t)
+      let velocities = [(drawn, image), (noise, predicted)]
+        .map { noise, image in noise * alpha.squareRoot() - image * (1 - alpha).squareRoot() }
+      let expected = (velocities[1] - velocities[0]).square().mean().item
+      let loss = DenoisingLoss(process: ddpm, weighting: .velocity)(image, with: model, random: &second).item
+      let plain = DenoisingLoss(process: ddpm, weighting: .uniform)(image, with: model, random: &third).item
+      if 1 / alpha < DenoisingLoss.largestWeight {
+        #expect(abs(loss - expected) < 1e-5 * expected)
+      } else {
+        #expect(loss < expected && abs(loss - DenoisingLoss.largestWeight * plain) < 1e-5 * loss)
+      }
+    }
   }
 }
 

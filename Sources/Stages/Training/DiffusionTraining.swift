@@ -12,6 +12,11 @@ final class DiffusionTraining: StagePart {
   @Parameter(1...4096, help: "Resolutions at which the diffusion U-Net has attention; 8 unless given.") var attention:
     [Int]?
   @Parameter(1...64, help: "Groups of the diffusion U-Net's normalizations; 8 unless given.") var groups: Int?
+  @Parameter(
+    help:
+      "How much a diffusion model's errors count by time. uniform, unless given: alike (paper eq. 2). velocity: by 1/ᾱ, at most 100, so that pictures generated from noise alone get their brightness and color right."
+  )
+  var lossWeighting: DenoisingLoss.Weighting?
 
   /// The network that a training begins with, for pictures of so many pixels on a side.
   func configuration(side: Int) -> DDPMUNet.Configuration {
@@ -75,14 +80,16 @@ extension DiffusionModels {
     }
     try requireSize([1, set.side, set.side, 3], of: network, context)
     network.parameters.setRequiresGradient(true)
-    let process = DDPM(schedule: noiseSchedule)
+    let loss = DenoisingLoss(process: DDPM(schedule: noiseSchedule), weighting: stage.unet.lossWeighting ?? .uniform)
     let batch = stage.batchSize
     return TrainingTask(
       learned: network.parameters.tensors,
       loss: { random, _ in
         let pictures = set.pictures(set.draw(batch, &random))
-        return process.loss(pictures, with: network, random: &random)
+        return loss(pictures, with: network, random: &random)
       },
       checkpoint: { try network.checkpoint() }, work: .learning(batch, of: network.flopPerEvaluation))
   }
 }
+
+extension DenoisingLoss.Weighting: Choice {}
