@@ -277,13 +277,6 @@ package enum Files {
     }
   }
 
-  /// Lets the owner of a folder of the program's own list and change it.
-  static func openToOwner(_ place: Place) throws(StoreError) {
-    _ = try place.reach { (folder, name) throws(StoreError) in
-      guard fchmodat(folder, name, S_IRWXU, 0) == 0 else { throw .last("remove", place.path) }
-    }
-  }
-
   /// Removes a folder if it is there and nothing is in it.
   /// - Returns: whether it is gone.
   @discardableResult

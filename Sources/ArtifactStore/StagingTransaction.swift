@@ -108,7 +108,7 @@ public final class StagingTransaction {
   }
 
   /// Removes the folder of an attempt that is over.
-  static func remove(_ lock: FileLock) throws(StoreError) { try FileTree(opening: lock.place)?.remove() }
+  static func remove(_ lock: FileLock) throws(StoreError) { try Files.removeTree(lock.place) }
 }
 
 extension Store {

@@ -33,9 +33,9 @@ public enum RateSchedule: Sendable, Hashable {
   /// A step_size of so many iterations (paper: gamma 1.2 every 50).
   case perIterations(Double, every: Int)
 
-  func factor(iteration: Int, imagesPerEpoch: Int) -> Double {
+  func factor(iteration: Int, iterationsPerEpoch: Int) -> Double {
     switch self {
-    case .perEpoch(let factor): pow(factor, Double(iteration / imagesPerEpoch))
+    case .perEpoch(let factor): pow(factor, Double(iteration / iterationsPerEpoch))
     case .perIterations(let factor, let every): pow(factor, Double(iteration / every))
     }
   }
@@ -53,15 +53,33 @@ public protocol Adaptation {
 
 /// Fine-tuning of a diffusion model so that what it generates follows the objective (paper Sec. 3.1, eq. 10).
 public struct FineTuning {
-  public enum Gradient: String, Sendable, CaseIterable {
-    /// One Adam step per image, with the gradient through all generation steps.
+  /// What an update follows: the slope of the objective, or a cheaper stand-in for it.
+  public enum Gradient: Sendable, Hashable {
+    /// Through all generation steps.
     case full
-    /// One Adam step at every generation step, on the image predicted there (the official `edit_one_image_eff`'s
+    /// Through the last steps alone; what comes before them counts as a constant (DRaFT-K of Clark et al. 2024,
+    /// "Directly fine-tuning diffusion models on differentiable rewards", sec. 4). With more than one sample, which is
+    /// for the last step alone, that step is taken from so many states made anew from the generated image and noise, and
+    /// the objective is that of the images it leads to, together (their low-variance form, DRaFT-LV).
+    case last(Int, samples: Int = 1)
+    /// Through steps drawn for each iteration; the noise predicted in the others counts as a constant (Prabhudesai et
+    /// al. 2023, "Aligning text-to-image diffusion models with reward backpropagation", which draws where to begin).
+    case random(Int)
+    /// An update at every generation step, on the image predicted there (the official `edit_one_image_eff`'s
     /// training). Cheaper, and further from the objective.
-    case perStep = "per_step"
+    case perStep
     /// The same as the official code has it, where the identity loss looks at the next state instead of the image, and
     /// has no gradient.
-    case perStepOfficial = "per_step_official"
+    case perStepOfficial
+
+    /// Network evaluations for an image that is generated in so many steps: those without and those with a gradient.
+    public func evaluations(steps: Int) -> (plain: Int, differentiated: Int) {
+      switch self {
+      case .full, .perStep, .perStepOfficial: (0, steps)
+      case .last(_, let samples) where samples > 1: (steps, samples)
+      case .last(let count, _), .random(let count): (steps - count, count)
+      }
+    }
   }
 
   public struct Example {
@@ -74,21 +92,48 @@ public struct FineTuning {
       self.latent = latent
       self.image = image
     }
+
+    /// Several as one, [N, H, W, C].
+    init(together examples: [Example]) {
+      guard examples.count > 1 else {
+        self = examples[0]
+        return
+      }
+      latent = Tensor.concatenated(examples.map(\.latent), axis: 0)
+      image = Tensor.concatenated(examples.map(\.image), axis: 0)
+    }
   }
 
   public struct Settings: Sendable {
     public var gradient: Gradient
+    /// Images per iteration.
+    public var batchSize: Int
     public var learningRate: Double
     public var schedule: RateSchedule
+    /// Of what a gradient draws: steps, or the noise of samples.
+    public var seed: UInt64
 
-    public init(gradient: Gradient, learningRate: Double, schedule: RateSchedule) {
+    public init(
+      gradient: Gradient, batchSize: Int = 1, learningRate: Double, schedule: RateSchedule, seed: UInt64 = 0
+    ) {
       self.gradient = gradient
+      self.batchSize = batchSize
       self.learningRate = learningRate
       self.schedule = schedule
+      self.seed = seed
+    }
+
+    /// How many iterations it takes to see so many images once.
+    public func iterations(perEpochOf images: Int) -> Int { (images + batchSize - 1) / batchSize }
+
+    /// How many images are seen in iterations over sets of `count`, whose last batch may be smaller.
+    public func images(in iterations: Int, of count: Int) -> Int {
+      let (epochs, rest) = iterations.quotientAndRemainder(dividingBy: self.iterations(perEpochOf: count))
+      return epochs * count + min(rest * batchSize, count)
     }
   }
 
-  /// What one iteration, that is one image, reports.
+  /// What one iteration, that is one batch of images, reports.
   public struct Report: Sendable {
     public let iteration: Int
     public let rate: Double
@@ -101,7 +146,7 @@ public struct FineTuning {
   private let parameters: [Tensor]
   private let adaptation: (any Adaptation)?
   private let objective: Objective
-  /// Images seen so far.
+  /// Iterations done so far.
   public private(set) var iteration: Int
   public private(set) var optimizer: Adam
 
@@ -124,15 +169,22 @@ public struct FineTuning {
     self.optimizer = optimizer
   }
 
-  /// One iteration on the example whose turn it is. `examples` are in the order of training.
+  /// One iteration on the examples whose turn it is. `examples` are in the order of training.
   /// - Throws: ``Divergence`` at the first loss or gradient that is not finite, before anything changes by it.
   public mutating func iterate(over examples: [Example]) throws(Divergence) -> Report {
-    let example = examples[iteration % examples.count]
-    let rate = settings.learningRate * settings.schedule.factor(iteration: iteration, imagesPerEpoch: examples.count)
+    let iterationsPerEpoch = settings.iterations(perEpochOf: examples.count)
+    let first = iteration % iterationsPerEpoch * settings.batchSize
+    let example = Example(together: Array(examples[first..<min(first + settings.batchSize, examples.count)]))
+    let factor = settings.schedule.factor(iteration: iteration, iterationsPerEpoch: iterationsPerEpoch)
+    let rate = settings.learningRate * factor
     let terms =
       switch settings.gradient {
-      case .full: try fullStep(example, rate: rate)
-      case .perStep, .perStepOfficial: try stepwise(example, rate: rate)
+      case .full: try update(on: example, differentiating: Set(trajectory.steps.indices), rate: rate)
+      case .last(let count, samples: 1):
+        try update(on: example, differentiating: Set(trajectory.steps.indices.suffix(count)), rate: rate)
+      case .last(_, let samples): try resample(example, samples, rate: rate)
+      case .random(let count): try update(on: example, differentiating: drawnSteps(count), rate: rate)
+      case .perStep, .perStepOfficial: try updateAtEveryStep(on: example, rate: rate)
       }
     iteration += 1
     return Report(iteration: iteration, rate: rate, terms: terms)
@@ -154,21 +206,50 @@ public struct FineTuning {
     Divergence(iteration: iteration + 1, problem, isIntact: isIntact)
   }
 
-  private mutating func fullStep(
-    _ example: Example, rate: Double
+  /// What is drawn in this iteration.
+  private var random: RandomSource { RandomSource(seed: settings.seed, name: "gradient \(iteration)") }
+
+  private func drawnSteps(_ count: Int) -> Set<Int> {
+    var random = random
+    return Set(trajectory.steps.indices.shuffled(using: &random).prefix(count))
+  }
+
+  private mutating func update(
+    on example: Example, differentiating chosen: Set<Int>, rate: Double
   ) throws(Divergence) -> [(name: String, value: Double)] {
     let states = trajectory.states(from: example.latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
     let loss = objective(generated, example.image, generated)
     if let problem = loss.problem { throw divergence(problem, isIntact: true) }
     loss.total.backward()
-    if let gradient = generated.gradient { _ = trajectory.backward(gradient, through: states, with: model) }
+    if let gradient = generated.gradient {
+      trajectory.backward(gradient, through: states, with: model, differentiating: chosen)
+    }
     try update(rate: rate)
     return loss.terms
   }
 
-  private mutating func stepwise(
-    _ example: Example, rate: Double
+  /// The last step, from `samples` states for each image that were made from the image which it leads to, and noise.
+  private mutating func resample(
+    _ example: Example, _ samples: Int, rate: Double
+  ) throws(Divergence) -> [(name: String, value: Double)] {
+    let states = trajectory.states(from: example.latent, with: model)
+    let step = trajectory.steps[trajectory.steps.count - 1]
+    let generated = Tensor.concatenated(Array(repeating: states[states.count - 1], count: samples), axis: 0)
+    let original = Tensor.concatenated(Array(repeating: example.image, count: samples), axis: 0)
+    var random = random
+    let noise = random.normal(generated.shape).converted(to: generated.type)
+    let start = DDPM(schedule: trajectory.ddim.schedule).perturb(generated, noise: noise, at: step.t)
+    let images = trajectory.next(start, step, model)
+    let loss = objective(images, original, images)
+    if let problem = loss.problem { throw divergence(problem, isIntact: true) }
+    loss.total.backward()
+    try update(rate: rate)
+    return loss.terms
+  }
+
+  private mutating func updateAtEveryStep(
+    on example: Example, rate: Double
   ) throws(Divergence) -> [(name: String, value: Double)] {
     var x = example.latent.detached
     var sums: [(name: String, value: Double)] = []

@@ -26,18 +26,32 @@ public struct Trajectory {
 
   /// Adds ∂image/∂parameters · `gradient` to the gradients of the model's parameters, and returns the gradient with
   /// respect to the latent. `states` are those of ``states(from:with:)`` with the same parameters.
-  public func backward(_ gradient: Tensor, through states: [Tensor], with model: any NoisePredictor) -> Tensor {
+  ///
+  /// - Parameter chosen: the places of the steps whose predicted noise is differentiated; all unless given. That of the
+  ///   others counts as a constant, so that they are not evaluated again, and those before the first of `chosen` are not
+  ///   looked at: the gradient that is returned is with respect to the state from which that one starts.
+  @discardableResult
+  public func backward(
+    _ gradient: Tensor, through states: [Tensor], with model: any NoisePredictor,
+    differentiating chosen: Set<Int>? = nil
+  ) -> Tensor {
+    let chosen = chosen ?? Set(steps.indices)
     var outputGradient = gradient
-    for (step, state) in zip(steps, states).reversed() {
-      let x = state.parameterCopy()
-      next(x, step, model).backward(outputGradient)
+    for place in steps.indices.reversed() where place >= chosen.min() ?? steps.count {
+      guard chosen.contains(place) else {
+        outputGradient = outputGradient * ddim.coefficients(of: steps[place]).scale
+        continue
+      }
+      let x = states[place].parameterCopy()
+      next(x, steps[place], model).backward(outputGradient)
       guard let gradient = x.gradient else { preconditionFailure("a step depends on its state") }
       outputGradient = gradient
     }
     return outputGradient
   }
 
-  private func next(_ x: Tensor, _ step: Step, _ model: any NoisePredictor) -> Tensor {
+  /// The state that follows x by one step.
+  func next(_ x: Tensor, _ step: Step, _ model: any NoisePredictor) -> Tensor {
     ddim.step(x, predictedNoise: model.predictNoise(x, at: step.t), by: step)
   }
 }

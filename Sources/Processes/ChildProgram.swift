@@ -100,8 +100,8 @@ public struct ChildProgram: Sendable {
     }
     let took = ContinuousClock.now - start
     child.end()
-    // Nobody is left to write more.
-    while pipes[0].read(into: buffer, output) || pipes[1].read(into: buffer, progress) {}
+    // What is in the pipes, which is less than is read at once; who got away may go on writing for ever.
+    read()
     if let stop { throw stop }
     return Result(
       end: isOutOfTime ? .outOfTime : child.status, seconds: took / .seconds(1), megabytes: child.megabytes,

@@ -70,10 +70,16 @@ extension KeptRun {
 
   // MARK: What it used
 
+  /// Whether it has a tag, or a record that does not tell.
+  public var mayBeTagged: Bool { state == .unreadable || !tags.isEmpty }
+
   /// The keys of the actions whose results it used.
-  /// - Throws: `StoreError` or `JSON.SyntaxError`.
+  /// - Throws: `StoreError`, `JSON.SyntaxError`, or `InputError` where its actions are not listed.
   public func keys() throws -> [Digest] {
-    (try wholeRecord()["actions"]?.array ?? []).compactMap { $0["key"]?.string.flatMap { Digest(hex: $0) } }
+    guard let actions = try wholeRecord()["actions"]?.array else {
+      throw InputError("no list of its actions is in \(Self.actions) or \(Self.record)")
+    }
+    return actions.compactMap { $0["key"]?.string.flatMap { Digest(hex: $0) } }
   }
 
   /// Its recipes as they were written; nil where they are not kept.
@@ -104,7 +110,8 @@ extension RunHistory {
         try Files.remove(runs["latest"])
       }
     }
-    _ = try? Files.removeFolder(runs.place)
+    // The folder of the recipe's runs, where that is one of the history.
+    if runs.folder === folder { _ = try? Files.removeFolder(runs.place) }
     return left
   }
 }

@@ -37,6 +37,8 @@ public struct KeptRun: Sendable {
 
   /// The record's file.
   package static let record = "run.json"
+  /// A file of more bytes is no record: one with a million items has a hundred million.
+  private static let largestRecord = 1 << 28
   /// The file of every action; in records of earlier versions they are in the record itself.
   package static let actions = "actions.json"
   /// The file with what happened, an event a line, from the run's beginning.
@@ -67,8 +69,8 @@ public struct KeptRun: Sendable {
     self.content = content
     self.recipe = recipe
     folder = content.path
-    guard let data = try? Files.read(content[Self.record]),
-      let members = Self.facts(of: data)
+    guard let status = try? Files.status(of: content[Self.record]), status.size < Self.largestRecord,
+      let data = try? Files.read(content[Self.record]), let members = Self.facts(of: data)
     else {
       facts = .object([])
       // A run makes its folder first.

@@ -73,18 +73,22 @@ final class HTTPListener: Sendable {
       var waiting = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
       guard poll(&waiting, 1, 200) > 0 else { continue }
       let connection = accept(socket, nil, nil)
-      guard connection >= 0 else { continue }
+      guard connection >= 0 else {
+        // Where it has no file left for another connection, the next moment may be better.
+        usleep(50_000)
+        continue
+      }
       _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
       let isWelcome = count.withLock { count in
-        if count < Self.connectionLimit { count += 1 }
-        return count <= Self.connectionLimit
+        guard count < Self.connectionLimit else { return false }
+        count += 1
+        return true
       }
-      let thread = isWelcome ? Thread { [self] in serve(connection) } : nil
-      guard let thread else {
+      guard isWelcome else {
         close(connection)
         continue
       }
-      thread.start()
+      Thread { [self] in serve(connection) }.start()
     }
   }
 
@@ -134,11 +138,12 @@ final class HTTPListener: Sendable {
     }
   }
 
-  /// What stands before the empty line; nil where that does not come.
+  /// What stands before the empty line; nil where that does not come in time.
   private func head(of connection: Int32) -> [UInt8]? {
     var bytes: [UInt8] = []
     let end = Array("\r\n\r\n".utf8)
-    while bytes.count < Self.headLimit {
+    let deadline = ContinuousClock.now + .seconds(Self.patience)
+    while bytes.count < Self.headLimit, ContinuousClock.now < deadline {
       var piece = [UInt8](repeating: 0, count: 4096)
       let count = recv(connection, &piece, piece.count, 0)
       guard count > 0 else { return nil }

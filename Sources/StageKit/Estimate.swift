@@ -21,6 +21,21 @@ public struct Work: Sendable, Hashable {
     Work(evaluations: evaluations, flop: Double(evaluations) * each)
   }
 
+  /// Forward passes, of which some are differentiated.
+  /// - Parameters:
+  ///   - passes: for each of `count` pictures.
+  ///   - each: FLOP of one forward pass.
+  public static func generating(
+    _ count: Int, _ passes: (plain: Int, differentiated: Int), of each: Double
+  ) -> Work {
+    let work = (
+      forward: Work.forward(count * passes.plain, of: each),
+      learning: Work.learning(count * passes.differentiated, of: each)
+    )
+    return Work(
+      evaluations: work.forward.evaluations + work.learning.evaluations, flop: work.forward.flop + work.learning.flop)
+  }
+
   /// Forward passes and their gradients.
   /// - Parameter each: FLOP of one forward pass.
   public static func learning(_ evaluations: Int, of each: Double) -> Work {

@@ -175,6 +175,18 @@ public struct ScalarValue: ParameterValue {
   }
 }
 
+/// A word of a command, as it is written: `1.10` is that, and no number.
+public struct Word: ParameterValue {
+  public let text: String
+
+  public static func kind(_ bounds: Void) -> ParameterDeclaration.Kind { .word }
+  public init?(_ value: Value) {
+    guard let text = value.string else { return nil }
+    self.text = text
+  }
+  public var value: Value { .string(text) }
+}
+
 extension Optional: ParameterValue where Wrapped: ParameterValue {
   public static func kind(_ bounds: Wrapped.Bounds) -> ParameterDeclaration.Kind { Wrapped.kind(bounds) }
   public static var absent: Wrapped?? { .some(nil) }

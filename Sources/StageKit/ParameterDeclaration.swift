@@ -7,6 +7,8 @@ public struct ParameterDeclaration: Sendable {
     case string
     /// A text, a number, or true or false, whichever the recipe says.
     case scalar
+    /// A text, also one that is written like a number: as it is written.
+    case word
     case choice([String])
     case list(Kind)
     /// Names to values of one kind: `{l1: 0.3}`.

@@ -14,7 +14,7 @@ package enum Readable {
 
   /// `0.4 s`, `12 s`, `3:05 min`, `1:02:09 h`
   package static func duration(_ seconds: Double) -> String {
-    guard seconds.isFinite, seconds < 1e7 else { return "?" }
+    guard abs(seconds) < 1e7 else { return "?" }
     let whole = Int(seconds.rounded())
     func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
     if seconds < 9.95 { return String(format: "%.1f s", seconds) }

@@ -44,11 +44,20 @@ struct GCCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let store = try store.openHere(access: .alone)
-      let runs = try tagged ? history.history().runs().filter { !$0.tags.isEmpty } : []
-      let keys = Set(runs.flatMap { (try? $0.keys()) ?? [] })
+      let runs = try tagged ? history.history().runs() : []
+      let keys = Set(try runs.filter(\.mayBeTagged).flatMap { try needed(by: $0) })
       let garbage = try store.collect(
         keeping: keep, others: keepFailed, keys: keys, grace: grace * 3600, isDry: dryRun)
       if output.json { printLine(garbage.json) } else { printText(Summary.text(of: garbage, isDry: dryRun)) }
+    }
+  }
+
+  /// The actions whose results a run with a tag used. What cannot be read might need anything.
+  private func needed(by run: KeptRun) throws -> [Digest] {
+    do { return try run.keys() } catch {
+      throw InputError(
+        "\(run.folder): what this run used cannot be told (\(error)); remove the folder, or have nothing kept for runs with "
+          + "tags by --no-tagged")
     }
   }
 }

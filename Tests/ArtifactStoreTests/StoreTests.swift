@@ -72,6 +72,39 @@ final class Shelf {
     #expect(shelf.files("attempts").isEmpty && shelf.files("objects").isEmpty)
   }
 
+  /// What a program leaves in its folder goes with the attempt: folders in folders beyond any path, closed to everybody,
+  /// names that are no text, and links, of which none is followed.
+  @Test func anythingAProgramLeavesIsRemoved() throws {
+    let shelf = try Shelf()
+    let kept = shelf.folder + "/kept"
+    try "kept".write(toFile: kept, atomically: false, encoding: .utf8)
+    let start = ContinuousClock.now
+    do {
+      let attempt = try shelf.store.attempt()
+      let folder = try attempt.makeFolder()
+      #expect(symlink(shelf.folder, folder + "/link") == 0)
+      #expect(mkdir(folder + "/closed", 0o700) == 0 && creat(folder + "/closed/file", 0o600) >= 0)
+      #expect(mkdir(folder + "/closed/inner", 0) == 0 && chmod(folder + "/closed", 0) == 0)
+      [CChar](arrayLiteral: 47, -1, -2, 0).withUnsafeBufferPointer { name in
+        let path = folder.utf8CString.dropLast() + name
+        #expect(path.withUnsafeBufferPointer { mkdir($0.baseAddress!, 0o700) } == 0)
+      }
+      var deepest = open(folder, O_RDONLY | O_DIRECTORY)
+      for depth in 0..<5000 {
+        guard mkdirat(deepest, "d", 0o700) == 0 else {
+          Issue.record("no folder at \(depth)")
+          break
+        }
+        let next = openat(deepest, "d", O_RDONLY | O_DIRECTORY)
+        close(deepest)
+        deepest = next
+      }
+      close(deepest)
+    }
+    #expect(shelf.files("attempts").isEmpty && FileManager.default.fileExists(atPath: kept))
+    #expect(ContinuousClock.now - start < .seconds(10))
+  }
+
   @Test func damagedBytesAreNeverServed() throws {
     let shelf = try Shelf()
     let digest = Digest(of: "bytes")

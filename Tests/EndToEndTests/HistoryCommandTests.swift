@@ -125,6 +125,16 @@ struct HistoryCommandTests {
     }
     #expect(try repository.run("gc", "--keep", "1", "--grace", "0").status == 0)
     #expect(try toRun(3) == 0 && toRun(2) == 0 && toRun(1) != 0)
+    // What cannot be told is not taken for nothing.
+    for name in repository.names(in: "runs/small") where name != "latest" {
+      let actions = "\(repository.folder)/runs/small/\(name)/actions.json"
+      guard rename(actions, actions + ".away") == 0 else { continue }
+      defer { rename(actions + ".away", actions) }
+      let outcome = try repository.run("gc", "--keep", "1", "--grace", "0")
+      let isTagged = try repository.text("runs/small/\(name)/run.json").contains("\"baseline\"")
+      #expect(outcome.status == (isTagged ? 2 : 0) && (!isTagged || outcome.errors.contains(name)), "\(outcome)")
+    }
+    #expect(try toRun(2) == 0)
     #expect(try repository.run("gc", "--keep", "1", "--grace", "0", "--no-tagged").status == 0)
     #expect(try toRun(3) == 0 && toRun(2) != 0)
   }

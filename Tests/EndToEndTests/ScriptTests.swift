@@ -118,6 +118,26 @@ struct ScriptTests {
     #expect(outcome.errors.contains("copied[strength=x y]/ada: said x y\n"), "\(outcome.errors)")
   }
 
+  /// Words of a command arrive as they are written.
+  @Test func wordsAreAsWritten() throws {
+    let repository = try Self.repository(
+      """
+      recipe: words
+      params: { version: 3.10 }
+      stages:
+        faces: { load: { images: faces/a*.png } }
+        words:
+          script:
+            command: [sh, -c, 'echo "word" >outputs/words.csv; echo "$*" >>outputs/words.csv', x, 1.10, 007, 1e3, yes, 1_000, true, "${version}"]
+            inputs: { images: faces }
+            outputs: { words: table }
+      outputs: [words]
+      """)
+    #expect(try run(repository).status == 0)
+    #expect(
+      try repository.text("\(repository.latest("words"))/words.csv") == "word\n1.10 007 1e3 yes 1_000 true 3.10\n")
+  }
+
   @Test func theProgramSeesWhatIsNamed() throws {
     let repository = try Self.repository(
       """

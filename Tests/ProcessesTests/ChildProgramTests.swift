@@ -84,6 +84,17 @@ struct ChildProgramTests {
     #expect(!isRunning("sleep 780") && !isRunning("sleep 781"))
   }
 
+  /// One that cannot be found again, and goes on writing, holds nobody up.
+  @Test func whoGotAwayIsNotWaitedFor() throws {
+    let start = ContinuousClock.now
+    let heard = Heard()
+    let result = try ChildProgram(
+      path: "/bin/sh", arguments: ["sh", "-c", "setsid env -i /usr/bin/timeout 6 /usr/bin/yes & sleep 0.3"],
+      environment: ["PATH": "/usr/bin:/bin"], folder: "/", memory: 1 << 30, fileSize: 1 << 20, seconds: 3
+    ).run(output: { _ in heard.output = "some" }, progress: { _ in }, check: {})
+    #expect(result.end == .exited(0) && heard.output == "some" && ContinuousClock.now - start < .seconds(3))
+  }
+
   @Test func limits() throws {
     let tooLarge = try run(
       "dd if=/dev/zero of=/dev/shm/limits-\(getpid()) bs=1k count=2000 2>/dev/null; rm /dev/shm/limits-\(getpid()); kill -XFSZ $$"

@@ -78,6 +78,45 @@ struct HTTPListenerTests {
     }
   }
 
+  /// Whoever opens connections and says nothing takes neither threads nor files without end, nor the page from others.
+  @Test func noMoreConnectionsThanItTakes() throws {
+    try serving { _ in
+      .missing("nothing")
+    } _: { url in
+      let port = try #require(URL(string: url)?.port.flatMap { UInt16(exactly: $0) })
+      func files() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count }
+      let before = try files()
+      let silent = (0..<200).map { _ in connected(to: port) }
+      defer { for socket in silent { close(socket) } }
+      #expect(!silent.contains { $0 < 0 })
+      Thread.sleep(forTimeInterval: 0.5)
+      // On both sides, and what other tests have open.
+      #expect(try files() - before < 200 + 64 + 40)
+      for socket in silent.prefix(100) { shutdown(socket, Int32(SHUT_RDWR)) }
+      Thread.sleep(forTimeInterval: 0.5)
+      do {
+        _ = try WebClient(connecting: 2, silence: 5).get(url + "/", limit: 100, check: {})
+      } catch TransferError
+        .refused(_, let status, _)
+      {
+        #expect(status == 404)
+      }
+    }
+  }
+
+  private func connected(to port: UInt16) -> Int32 {
+    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, size) }
+    }
+    return code == 0 && send(socket, "G", 1, Int32(MSG_NOSIGNAL)) == 1 ? socket : -1
+  }
+
   @Test func aPortThatIsTaken() throws {
     let listener = try HTTPListener(port: 0) { _ in .missing("") }
     do {

@@ -66,7 +66,7 @@ public enum Doctor {
     }
 
     func remove() {
-      try? FileTree(at: Place(folder))?.remove()
+      try? Files.removeTree(Place(folder))
       for folder in made.reversed() { rmdir(folder) }
     }
   }
@@ -76,7 +76,7 @@ public enum Doctor {
     // Out of reach first: the examination is still making files, by the folder's name.
     let (reachable, gone) = (scratch(token, in: folder), scratch(token, in: folder) + ".gone")
     rename(reachable, gone)
-    for path in [gone, reachable] { try? FileTree(at: Place(path))?.remove() }
+    for path in [gone, reachable] { try? Files.removeTree(Place(path)) }
   }
 
   /// Where two machines find each other.

@@ -9,6 +9,7 @@ extension ParameterDeclaration.Kind {
     case .double(let range): if case .double(let number) = value { range.contains(number) } else { false }
     case .string: value.string != nil
     case .scalar: value.isScalar
+    case .word: value.string != nil
     case .choice(let choices): value.string.map(choices.contains) ?? false
     case .list(let element): value.list?.allSatisfy(element.holds) ?? false
     case .map(let element): value.entries?.allSatisfy { element.holds($0.value) } ?? false
@@ -39,7 +40,7 @@ extension StageKind {
       case .list(let element):
         (value.list ?? []).enumerated().flatMap { paths(element, $1, "\(name).\($0)") }
       case .map(let element): (value.entries ?? []).flatMap { paths(element, $0.value, "\(name).\($0.key)") }
-      case .bool, .int, .double, .string, .scalar, .choice: []
+      case .bool, .int, .double, .string, .scalar, .word, .choice: []
       }
     }
     return Set(

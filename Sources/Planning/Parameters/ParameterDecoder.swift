@@ -45,6 +45,9 @@ struct ParameterDecoder {
     case .scalar:
       if let value = scalar?.value, value.isScalar, value.double?.isFinite ?? true { return value }
       return fail()
+    case .word:
+      if let scalar, scalar.value.isScalar { return .string(scalar.text) }
+      return fail()
     case .choice(let choices):
       if let text = scalar?.text, choices.contains(text) { return .string(text) }
       return fail(suggestion: scalar.flatMap { Suggestion.nearest(to: $0.text, in: choices) })
@@ -144,7 +147,7 @@ extension ParameterDeclaration.Kind {
           range.upperBound < .greatestFiniteMagnitude ? decimal(range.upperBound) : nil,
           isAboveZero: range.lowerBound == .leastNonzeroMagnitude)
     case .string: "a text"
-    case .scalar: "a text, a number, or true or false"
+    case .scalar, .word: "a text, a number, or true or false"
     case .choice(let choices): choices.count == 1 ? choices[0] : "one of " + choices.joined(separator: ", ")
     case .list(let element): "a list, each \(element.expectation)"
     case .map(let element): "a mapping from names, each to \(element.expectation)"
@@ -160,7 +163,7 @@ extension ParameterDeclaration.Kind {
     switch self {
     case .path: true
     case .list(let element), .map(let element): element.holdsPaths
-    case .bool, .int, .double, .string, .scalar, .choice: false
+    case .bool, .int, .double, .string, .scalar, .word, .choice: false
     }
   }
 

@@ -139,7 +139,7 @@ extension ParameterDeclaration.Kind {
     case .double(let range):
       "number" + Self.bounds(range, unbounded: -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude)
     case .string: "text"
-    case .scalar: "text|number|true|false"
+    case .scalar, .word: "text|number|true|false"
     case .choice(let words): words.joined(separator: "|")
     case .list(let element): "list of \(element.text)"
     case .map(let element): "names to \(element.text)"

@@ -135,7 +135,7 @@ public struct RecipeSchema: Sendable {
         "number", range.lowerBound > -most, range.upperBound < most, .double(range.lowerBound),
         .double(range.upperBound))
     case .string: return ["type": "string"]
-    case .scalar: return ["type": ["string", "number", "boolean"]]
+    case .scalar, .word: return ["type": ["string", "number", "boolean"]]
     case .choice(let words): return ["enum": .array(words.map(JSON.string))]
     case .list(let element): return ["type": "array", "items": orExpression(schema(of: element))]
     case .map(let element): return ["type": "object", "additionalProperties": orExpression(schema(of: element))]

@@ -72,7 +72,10 @@ public struct GitState: Sendable {
   /// Of references that git put into one file.
   private static func packed(_ reference: String, in folders: [String]) -> String? {
     for folder in folders {
-      guard let data = try? Files.read(folder + "/packed-refs") else { continue }
+      let file = folder + "/packed-refs"
+      guard let status = try? Files.status(of: file), status.size < 1 << 26, let data = try? Files.read(file) else {
+        continue
+      }
       let lines = data.split(separator: UInt8(ascii: "\n"))
       for (number, line) in lines.enumerated() where line.count > 41 {
         let parts = String(decoding: line, as: UTF8.self).parts(at: " ", maxSplits: 1)

@@ -25,11 +25,7 @@ struct Finetune: Stage {
       "model: optimize the model. latent: optimize each latent, and leave the model as it is (officially at a learning rate of 0.02 with the global CLIP loss)."
   )
   var method = Method.model
-  @Parameter(
-    help:
-      "How the method `model` computes gradients. full, unless given: exact, through all steps. per_step: an update at every step, on the predicted x₀. per_step_official: the same without a gradient of the identity loss."
-  )
-  var gradient: FineTuning.Gradient?
+  let differentiation = GradientOptions()
   let adaptation = AdapterOptions()
   @Parameter(
     1...1000,
@@ -82,20 +78,18 @@ struct Finetune: Stage {
   var made: [OutputPort]? { [method == .latent ? optimized.port : tuned.port, losses.port] }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
-    guard method == .latent else { return [] }
-    let unused: [(StageProperty, isGiven: Bool)] = [
-      (adaptation.$adapter, adaptation.adapter == .lora), ($gradient, gradient != nil),
-    ]
-    return unused.filter(\.isGiven).map { property, _ in
+    guard method == .latent else { return differentiation.issues(steps: steps) }
+    let given = differentiation.given + (adaptation.adapter == .lora ? [adaptation.$adapter as StageProperty] : [])
+    return given.map { property in
       ValidationIssue(about: property, "the method latent changes no model: leave '\(property.name)' out")
     }
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
-    let evaluations = (input[$latents]?.items ?? 0) * epochs * steps
+    let images = (input[$latents]?.items ?? 0) * epochs
     let flop = input[$model]?.flopPerEvaluation
     return input.estimate(
-      work: flop.map { .learning(evaluations, of: $0) },
+      work: flop.map { .generating(images, passes, of: $0) },
       bytes: (method == .latent ? input[$latents] : input[$model])?.bytes, flopPerEvaluation: flop
     ).reporting(
       input.issues(aboutSizesAt: $latents, takenBy: input.all(at: $model))
@@ -110,6 +104,9 @@ struct Finetune: Stage {
     case .latent: try optimizeLatents(context)
     }
   }
+
+  /// Network evaluations for each picture that it learns from.
+  private var passes: (plain: Int, differentiated: Int) { differentiation.chosen.evaluations(steps: steps) }
 
   /// What the global CLIP loss asks CLIP about (official code).
   var globalPrompt: String { "a \(target)" }
@@ -129,7 +126,6 @@ final class AdapterOptions: StagePart {
   enum Adapter: String, Choice { case none, lora }
 }
 
-extension FineTuning.Gradient: Choice {}
 extension CLIPLoss.Form: Choice {}
 
 extension Finetune {
@@ -142,12 +138,14 @@ extension Finetune {
     for layer in change?.adapter.layers ?? [] { layer.weight.setRequiresGradient(true) }
     var state = try SavedTuning(context)
 
-    let schedule: RateSchedule = lrStepSize.map { .perIterations(lrGamma, every: $0) } ?? .perEpoch(lrGamma)
+    let settings = FineTuning.Settings(
+      gradient: differentiation.chosen, batchSize: differentiation.batchSize ?? 1, learningRate: learningRate,
+      schedule: lrStepSize.map { .perIterations(lrGamma, every: $0) } ?? .perEpoch(lrGamma), seed: UInt64(seed))
     var tuning = FineTuning(
       model, parameters: model.parameters.tensors, adaptation: change?.adapter,
       trajectory: Trajectory(
         ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps)),
-      settings: FineTuning.Settings(gradient: gradient ?? .full, learningRate: learningRate, schedule: schedule),
+      settings: settings,
       objective: try objective(context, for: items[0].image), iteration: state?.iteration ?? 0,
       optimizer: state?.optimizer ?? Adam())
     var losses = state?.losses ?? LossTable()
@@ -158,8 +156,8 @@ extension Finetune {
     var random = RandomSource(seed: UInt64(seed), name: "order of the images")
     let examples = items.shuffled(using: &random).map { FineTuning.Example(latent: $0.latent, image: $0.image) }
     for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
-    let total = epochs * examples.count
-    let evaluations = (total - tuning.iteration) * steps
+    let total = epochs * settings.iterations(perEpochOf: examples.count)
+    let imagesBefore = settings.images(in: tuning.iteration, of: examples.count)
     var timer = SaveTimer(saving)
     while tuning.iteration < total {
       try SavedState.checkCancellation(context) {
@@ -174,10 +172,12 @@ extension Finetune {
       }
       losses.add(report.iteration, report.terms + [("learning_rate", report.rate)])
       context.progress(
-        report.iteration, of: total, unit: "image", values: report.terms.map { ProgressValue($0.name, $0.value) })
+        settings.images(in: report.iteration, of: examples.count), of: epochs * examples.count, unit: "image",
+        values: report.terms.map { ProgressValue($0.name, $0.value) })
       if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, losses, context) }
     }
-    context.count(.learning(evaluations, of: model.flopPerEvaluation))
+    context.count(
+      .generating(epochs * examples.count - imagesBefore, passes, of: model.flopPerEvaluation))
     let note = "fine-tuned from '\(source)' to '\(target)'"
     if let change {
       let base = self.model.artifact.items

@@ -15,7 +15,7 @@ struct Script: AdaptiveStage {
   @Input(help: "What the program reads, under names of your choice, such as {images: faces}.")
   var inputs: Named<AnyArtifact>
   @Parameter(help: "The program and its arguments, such as [python3, blur.py, --radius, 2]; no shell reads them.")
-  var command: [ScalarValue]
+  var command: [Word]
   @Parameter(
     .namedFiles,
     help:
@@ -72,7 +72,7 @@ struct Script: AdaptiveStage {
 
   var memoryNeed: MemoryNeed { MemoryNeed(megabytes: 64 + memoryMegabytes, perInputByte: 2) }
 
-  var program: [String]? { command.map(\.value.text) }
+  var program: [String]? { command.map(\.text) }
 
   // MARK: Before it runs
 
@@ -86,7 +86,7 @@ struct Script: AdaptiveStage {
     if first.value.string?.isEmpty ?? true {
       return [ValidationIssue(about: $command, "'command' must start with the name of a program")]
     }
-    return command.contains { $0.value.text.utf8.contains(0) }
+    return command.contains { $0.text.utf8.contains(0) }
       ? [ValidationIssue(about: $command, "'command' has a NUL character in it: no program can be told that")] : []
   }
 

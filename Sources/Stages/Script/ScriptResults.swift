@@ -100,8 +100,11 @@ struct ScriptResults {
   private func data(_ path: String) throws -> Data {
     let status = try plainly { try Files.status(of: folder[path]) }
     guard let status else { throw fail("there is no \(path): the program has to write it") }
-    guard status.size <= ScriptRun.largestFile else {
-      throw fail("\(path) has \(Readable.size(status.size)), more than \(Readable.size(ScriptRun.largestFile))")
+    let most = min(ScriptRun.largestFile, script.memoryMegabytes << 20)
+    guard status.size <= most else {
+      throw fail(
+        "\(path) has \(Readable.size(status.size)), more than the \(Readable.size(most)) that it may have: raise `memory_mb`"
+      )
     }
     guard let data = try plainly({ try Files.read(folder[path]) }), !data.isEmpty else {
       throw fail("\(path) is empty")

@@ -20,7 +20,7 @@ struct ScriptRun {
   /// What the program made, all of it as it should be.
   /// - Throws: `ResultError` where it failed or made something else; `InputError` where there is no such program.
   func perform() throws -> [ScriptResults.Made] {
-    let words = script.command.map(\.value.text)
+    let words = script.command.map(\.text)
     let spoken = "`\(words.map { Escape.shell(Escape.onOneLine($0)) }.joined(separator: " ").abridged)`"
     let folder = try ScriptFolder(script, context)
     let environment = environment(in: folder)
@@ -59,7 +59,7 @@ struct ScriptRun {
     let advice =
       switch code {
       case ENOEXEC:
-        ": it is no program; start it by the one that reads it, such as [sh, \(script.command[0].value.text)]"
+        ": it is no program; start it by the one that reads it, such as [sh, \(script.command[0].text)]"
       case EACCES: ": make the file executable, or start it by the program that reads it"
       case E2BIG: ": give it shorter arguments; it finds its items in stage.json"
       default: ""
@@ -103,7 +103,7 @@ final class ScriptLog {
   /// Whether what comes next is drawn over it, unless it is the line's end.
   private var isDrawnOver = false
   private var count = 0
-  private var last: [String] = []
+  private var last: [(bytes: [UInt8], isCut: Bool)] = []
 
   /// Bytes of a line, lines of a log, and lines of an error.
   private static let (longest, most, lastCount) = (500, 200, 20)
@@ -129,12 +129,17 @@ final class ScriptLog {
     guard count > Self.most else { return }
     let rest = min(last.count, count - Self.most)
     if count > Self.most + rest { context.log("… \(count - Self.most - rest) more lines …") }
-    for line in last.suffix(rest) { context.log(line) }
+    for line in last.suffix(rest) { context.log(Self.text(line)) }
   }
 
   /// For an error.
   var lastWords: String {
-    last.isEmpty ? "; it printed nothing" : "; its last words:\n" + last.map { "  " + $0 }.joined(separator: "\n")
+    last.isEmpty
+      ? "; it printed nothing" : "; its last words:\n" + last.map { "  " + Self.text($0) }.joined(separator: "\n")
+  }
+
+  private static func text(_ line: (bytes: [UInt8], isCut: Bool)) -> String {
+    Escape.onOneLine(String(decoding: line.bytes, as: UTF8.self)) + (line.isCut ? " …" : "")
   }
 
   private func startLine() {
@@ -144,11 +149,10 @@ final class ScriptLog {
   }
 
   private func endLine() {
-    let text = Escape.onOneLine(String(decoding: line, as: UTF8.self)) + (isCut ? " …" : "")
-    startLine()
     count += 1
     if last.count == Self.lastCount { last.removeFirst() }
-    last.append(text)
-    if count <= Self.most { context.log(text) }
+    last.append((line, isCut))
+    if count <= Self.most { context.log(Self.text((line, isCut))) }
+    startLine()
   }
 }
