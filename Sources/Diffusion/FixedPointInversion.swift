@@ -2,6 +2,15 @@ import Foundation
 import Networks
 import Tensors
 
+/// How an inversion that solves for steps of a generation went.
+public struct InversionReport: Sendable {
+  public internal(set) var evaluations = 0
+  /// The root mean square by which each step misses the state that it must lead to, in the order of inversion.
+  public internal(set) var residuals: [Double] = []
+  /// Steps whose residual is still above the tolerance.
+  public internal(set) var unconverged = 0
+}
+
 /// Inversion of the very steps by which a latent is generated from, the last one to the clean image included.
 ///
 /// A step from x at t to y at t' is y = a x + b ε(x, t). DDIM inversion takes ε at (y, t') instead; here x is the fixed
@@ -15,15 +24,6 @@ public struct FixedPointInversion: Sendable {
   /// The residual, as a root mean square over the elements of a picture in [−1, 1], at which a step is done.
   public let tolerance: Double
 
-  /// How an inversion went.
-  public struct Report: Sendable {
-    public fileprivate(set) var evaluations = 0
-    /// The root mean square of a x + b ε(x, t) − y for each step, in the order of inversion.
-    public fileprivate(set) var residuals: [Double] = []
-    /// Steps whose residual is still above the tolerance.
-    public fileprivate(set) var unconverged = 0
-  }
-
   public init(ddim: DDIM, iterations: Int, tolerance: Double) {
     precondition(iterations > 0)
     self.ddim = ddim
@@ -36,8 +36,8 @@ public struct FixedPointInversion: Sendable {
   public func invert(
     _ image: Tensor, with model: any NoisePredictor, through steps: [Step],
     afterEach progress: (_ step: Int, _ residual: Double) throws -> Void = { _, _ in }
-  ) rethrows -> (latent: Tensor, report: Report) {
-    var report = Report()
+  ) rethrows -> (latent: Tensor, report: InversionReport) {
+    var report = InversionReport()
     var x = image
     for step in steps.reversed() {
       let (solution, residual) = solve(x, step, model, &report)
@@ -51,7 +51,7 @@ public struct FixedPointInversion: Sendable {
 
   /// The x that the step brings to y: of all iterates, the one with the smallest residual.
   private func solve(
-    _ y: Tensor, _ step: Step, _ model: any NoisePredictor, _ report: inout Report
+    _ y: Tensor, _ step: Step, _ model: any NoisePredictor, _ report: inout InversionReport
   ) -> (Tensor, Double) {
     let (scale, shift) = ddim.coefficients(of: step)
     var (x, best, least) = (y, y, Double.infinity)

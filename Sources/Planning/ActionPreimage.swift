@@ -58,7 +58,9 @@ public struct ActionPreimage: Sendable, Hashable {
         }
       facts.add("source \(name)", files, isNamed: isNamed)
     }
-    if let item, stage.kind.seesItemNames { facts.add("item", item) }
+    // An item that is a number is made of nothing else.
+    let isNumber = if case .numbers = stage.mapping { true } else { false }
+    if let item, isNumber || stage.kind.seesItemNames { facts.add("item", item) }
     for (name, input) in self.inputs.sorted(by: { precedes($0.key, $1.key) }) {
       let isAligned = stage.ports.contains { $0.name == name && $0.isAligned }
       facts.add("input \(name)", input, isItem: item != nil && (isAligned || stage.mapping == .items(of: name)))

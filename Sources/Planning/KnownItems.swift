@@ -15,7 +15,7 @@ struct KnownItems {
       switch stage.mapping {
       case .items(let port):
         if case .one(let input) = stage.inputs[port] { items[reference] = items[input] }
-      case .files(let parameter): items[reference] = stage.sources[parameter]?.files.map(\.name)
+      case .files, .numbers: items[reference] = stage.ownItems
       // A set that is called like the parameter with its files is made of these.
       case .whole: items[reference] = stage.sources[output.name]?.files.map(\.name)
       }

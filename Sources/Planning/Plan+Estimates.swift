@@ -18,9 +18,7 @@ extension Plan {
     /// By message, at each place of the recipe. What is wrong at all places of a sweep is said once.
     var found: OrderedDictionary<Finding, [String]> = [:]
     for stage in stages.needed(for: meant) {
-      let count =
-        if case .files(let parameter) = stage.mapping { stage.sources[parameter]?.files.count ?? 1 } else { 1 }
-      let estimate = stage.estimate(inputs: outputs, actions: count)
+      let estimate = stage.estimate(inputs: outputs, actions: stage.ownItems?.count ?? 1)
       for output in stage.outputs {
         outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
       }

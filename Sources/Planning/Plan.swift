@@ -105,6 +105,15 @@ public final class PlannedStage: Sendable {
     preimage = ActionPreimage.common(kind, parameters)
   }
 
+  /// The names of its items, where they follow from what the recipe says; nil where inputs have to tell.
+  public var ownItems: [String]? {
+    switch mapping {
+    case .whole, .items: nil
+    case .files(let parameter): sources[parameter]?.files.map(\.name)
+    case .numbers(let parameter): parameters[parameter]?.int.map(Mapping.names)
+    }
+  }
+
   /// The ids of the stages that it takes something from, each once, in the order of the inputs.
   public var predecessors: [String] {
     ports.compactMap { inputs[$0.name] }.flatMap { $0.references.map(\.stage) }.uniqued

@@ -4,6 +4,7 @@ extension StageKind {
   /// How a stage of this kind falls apart into actions: a single file is one action.
   func mapping(_ parameters: Parameters, over sources: [String: PlannedSource]) -> Mapping {
     if let port = itemwise(parameters)?.first { return .items(of: port) }
+    if let numbering, parameters[numbering] != nil { return .numbers(to: numbering) }
     if case .files(let parameter) = mapping, sources[parameter]?.form != .several { return .whole }
     return mapping
   }

@@ -21,7 +21,8 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
   ///   - isSemantic: whether results depend on it, so that it belongs into the key.
   ///   - endings: how the names of files end that a path can mean, in small letters: for help with folders, not a rule.
   ///   - isMapped: of files: whether there is an action for each of them, where a glob or a list names them. The item is
-  ///     called like the file without its extension.
+  ///     called like the file without its extension. Of a number: whether, where it is given, there is an action for each
+  ///     number up to it; the item is called like its number, and depends on no other.
   private init(
     _ initial: Content?, _ bounds: Content.Bounds, _ name: String?, isSemantic: Bool, endings: [String],
     isMapped: Bool, help: @escaping () -> String
@@ -67,7 +68,8 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
     declaration.parameters.append(
       ParameterDeclaration(
         name, Content.kind(bounds), presence, isSemantic: isSemantic, endings: endings, help: help()))
-    if isMapped { declaration.mapping = .files(of: name) }
+    guard isMapped else { return }
+    if case .path = Content.kind(bounds) { declaration.mapping = .files(of: name) } else { declaration.numbering = name }
   }
 
   public override func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {

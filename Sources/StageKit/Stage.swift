@@ -77,6 +77,8 @@ extension AdaptiveStage {
 public protocol BatchedStage: Stage {
   /// How many items like the one with these bytes are worth doing at once; no more than memory for one action allows.
   static func batchSize(for item: Data) throws -> Int
+  /// The same of a stage whose items are numbers, for which there are no bytes.
+  var batchSize: Int { get }
   /// Does the work of several actions that differ in nothing but their items. Where one of them fails, all do: they
   /// are done again one by one then, so that the failure is that item's alone.
   static func run(_ batch: [StageAction<Self>]) throws
@@ -84,6 +86,7 @@ public protocol BatchedStage: Stage {
 
 extension BatchedStage {
   public static var batching: Batching? { Batching(Self.self) }
+  public var batchSize: Int { 1 }
   public func run(_ context: any StageContext) throws { try Self.run([StageAction(stage: self, context: context)]) }
 }
 
@@ -132,6 +135,8 @@ public struct StageDeclaration: Sendable {
   public var outputs: [OutputPort] = []
   /// How a stage falls apart into actions.
   public var mapping = Mapping.whole
+  /// The parameter that says how many items there are, in a stage that is given it.
+  public var numbering: String?
 }
 
 /// What is the same for all stages of a kind: the names of its properties, and what they declare.

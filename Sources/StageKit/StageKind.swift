@@ -18,6 +18,8 @@ public struct StageKind: Sendable {
   public let outputs: @Sendable (Parameters) -> [OutputPort]
   /// How a stage of this kind falls apart into actions, where its parameters say nothing else.
   public var mapping: Mapping { declaration().mapping }
+  /// The parameter that says how many items there are, in a stage that is given it.
+  public var numbering: String? { declaration().numbering }
   /// Whether actions see what their items are called, so that the names belong into their keys.
   public let seesItemNames: Bool
   private let memory: MemoryNeed
@@ -112,6 +114,8 @@ public struct Adaptation: Sendable {
 public struct Batching: Sendable {
   /// How many items like the one with these bytes are worth doing at once; no more than memory for one action allows.
   public let size: @Sendable (Data) throws -> Int
+  /// The same of a stage whose items are numbers.
+  public let numberedSize: @Sendable (Parameters) -> Int
   /// Does the work of several actions that differ in nothing but their items. Where one of them fails, all do: they
   /// are done again one by one then, so that the failure is that item's alone.
   public let run: @Sendable ([any StageContext]) throws -> Void
@@ -119,6 +123,7 @@ public struct Batching: Sendable {
   init<Kind: BatchedStage>(_ kind: Kind.Type) {
     let lazy = LazyLayout<Kind>()
     size = { try Kind.batchSize(for: $0) }
+    numberedSize = { lazy.layout.stage(checking: $0).batchSize }
     run = { try Kind.run($0.map { StageAction(stage: try lazy.layout.stage($0.parameters, $0), context: $0) }) }
   }
 }
@@ -146,4 +151,15 @@ public enum Mapping: Sendable, Equatable {
   /// One action for each file that this path parameter names, when it is given and is a glob or a list; the item is
   /// called like the file without its extension. Any other source of such a kind is one action.
   case files(of: String)
+  /// One action for each number from 1 to the value of this parameter; the items are called by their numbers.
+  case numbers(to: String)
+
+  /// The names of items that are numbers, up to `count`: `0001`, `0002`, … What a number is called never depends on how
+  /// many there are.
+  public static func names(to count: Int) -> [String] {
+    (1...max(1, count)).map { number in
+      let digits = String(number)
+      return String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+    }
+  }
 }

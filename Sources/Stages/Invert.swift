@@ -129,7 +129,9 @@ struct Invert: BatchedStage {
       return latents(states.latent, evaluations: steps) { .coupled(second: seconds[$0], steps: steps) }
     case .editFriendly:
       let noise = try actions.together {
-        try $0.stage.noise.steps(images[0].shape, count: steps, seed: stage.seed, for: $0.stage.images.item, $0.context)
+        try $0.stage.noise.steps(
+          images[0].shape, count: steps, seed: stage.seed, for: $0.stage.images.item.object.hex,
+          $0.context)
       }
       let inversion = StochasticInversion(ddim: ddim, steps: sequence)
       let (x, additions) = try inversion.invert(batch, with: model, noise: noise) { try contexts.tell($0, of: steps) }
@@ -172,7 +174,7 @@ private struct InversionStats {
     residual = 0
   }
 
-  init(_ report: FixedPointInversion.Report) {
+  init(_ report: InversionReport) {
     evaluations = report.evaluations
     residual = report.residuals.max() ?? 0
     let values: [JSON] = [.int(report.evaluations), .double(residual), .int(report.unconverged)]

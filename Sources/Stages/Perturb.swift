@@ -27,7 +27,7 @@ struct Perturb: Stage {
 
   func run(_ context: any StageContext) throws {
     let image = try context.picture(images)
-    let epsilon = try noise.steps(image.shape, count: 1, seed: seed, for: images.item, context)(0)
+    let epsilon = try noise.steps(image.shape, count: 1, seed: seed, for: images.item.object.hex, context)(0)
     let time = level == .official ? max(0, start.returnStep - 1) : start.returnStep
     let latent = DDPM(schedule: noiseSchedule).perturb(image, noise: epsilon, at: time)
     try context.write(

@@ -8,15 +8,24 @@ import Tensors
 /// `sample`: pictures from latents, by one model or by several whose noise is combined.
 struct Sample: BatchedStage {
   static let name = "sample"
-  static let summary = "Generates pictures from latents by a model, or by several models mixed (paper eqs. 13 and 14)."
+  static let summary =
+    "Generates pictures from latents, or from noise, by a model or by several models mixed (paper eqs. 13 and 14)."
   static let revision = 1
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 4)
 
-  @Input(help: "From `invert` or `perturb`; they carry their return step.") var latents: Each<Latents>
+  @Input(help: "From `invert` or `perturb`; they carry their return step. Or give `count`.") var latents: Each<Latents>?
   @Input(help: "The model, usually a fine-tuned one.") var model: Whole<DiffusionModels>?
   @Input(help: "Several models with weights that sum to 1, constant or by time; instead of `model`.")
   var models: Mixture<Whole<DiffusionModels>>?
   let noise = NoiseOptions()
+  @Parameter(
+    1...100_000, isSemantic: false, isMapped: true,
+    help: "Instead of `latents`: how many pictures to generate from noise, called 0001, 0002 and so on.")
+  var count: Int?
+  @Parameter(8...8192, help: "With `count`: side of the pictures in pixels, the model's.") var size: Int?
+  @Parameter(
+    1...999, help: "With `count`: the time that the noise stands for, of 1000; the last, 999, unless given.")
+  var returnStep: Int?
   @Parameter(1...1000, help: "S_gen: network evaluations (official --n_test_step).") var steps = 40
   @Parameter(
     help:
@@ -29,7 +38,9 @@ struct Sample: BatchedStage {
   )
   var variance: DDPM.Variance?
   @Parameter(0...1, help: "η: 0 is deterministic, 1 as noisy as DDPM (official --eta).") var eta = 0.0
-  @Parameter(0...Int.max, help: "Seed of the noise that the sampler draws, where it draws any.") var seed = 0
+  @Parameter(
+    0...Int.max, help: "Seed of the noise that the sampler draws, where it draws any, and of that to begin with.")
+  var seed = 0
   @Parameter(help: "Divide the weights by their sum, instead of requiring that they sum to 1.") var normalize = false
 
   let images = Output<Pictures>()
@@ -38,24 +49,54 @@ struct Sample: BatchedStage {
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     let given = ([$model, $models] as [StageProperty]).filter(draft.has).map(\.name)
-    return given.count == 1 ? [] : [ValidationIssue(about: given.last, "sample takes either `model` or `models`")]
+    let choice =
+      given.count == 1 ? [] : [ValidationIssue(about: given.last, "sample takes either `model` or `models`")]
+    return choice + beginningIssues(hasLatents: draft.has($latents), hasNoise: draft.has(noise.$noise))
+  }
+
+  /// What is wrong with what it generates from: latents, or noise for so many pictures of a size.
+  private func beginningIssues(hasLatents: Bool, hasNoise: Bool) -> [ValidationIssue] {
+    guard count != nil else {
+      guard hasLatents else { return [ValidationIssue("sample takes either `latents` or `count`")] }
+      let unused: [(StageProperty, isGiven: Bool)] = [($size, size != nil), ($returnStep, returnStep != nil)]
+      return unused.filter(\.isGiven).map { property, _ in
+        ValidationIssue(about: property, "latents have a '\(property.name)' of their own: leave it out")
+      }
+    }
+    if hasLatents { return [ValidationIssue(about: $count, "sample takes either `latents` or `count`")] }
+    if hasNoise {
+      return [ValidationIssue(about: noise.$noise, "`noise` is for `latents`: leave it out, or give `seed`")]
+    }
+    return size == nil
+      ? [ValidationIssue(about: $count, "`count` needs `size`: the side of the model's pictures in pixels")] : []
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
     let models = input.all(at: $model) + input.all(at: $models)
     let flop = models.reduce(0.0) { $0 + ($1.flopPerEvaluation ?? .nan) }
-    return input.estimate(
-      work: flop.isNaN || models.isEmpty ? nil : .forward(steps * models.count, of: flop / Double(models.count)),
-      bytes: input[$latents].map { $0.bytes / latentBytes(ofPicture: 1) }
-    ).reporting(input.issues(aboutSizesAt: $latents, takenBy: models))
+    let work: Work? =
+      flop.isNaN || models.isEmpty ? nil : .forward(steps * models.count, of: flop / Double(models.count))
+    guard let count, let size else {
+      return input.estimate(work: work, bytes: input[$latents].map { $0.bytes / latentBytes(ofPicture: 1) })
+        .reporting(input.issues(aboutSizesAt: $latents, takenBy: models))
+    }
+    let misfit = models.lazy.compactMap(\.resolution).first { $0 != size }.map { side in
+      ValidationIssue(
+        about: $size,
+        "the pictures would be \(size)×\(size), but the diffusion model makes \(side)×\(side): set `size: \(side)`")
+    }
+    return input.estimate(work: work, items: count, bytes: 4 * pictureBytes(side: size), side: size)
+      .reporting(misfit.map { [$0] } ?? [])
   }
+
+  var batchSize: Int { size.map { Stages.batchSize(for: [1, $0, $0, 3]) } ?? 1 }
 
   static func batchSize(for item: Data) throws -> Int {
     Stages.batchSize(for: try Latent(item, name: "latents").latent.shape)
   }
 
   static func run(_ batch: [StageAction<Sample>]) throws {
-    let items = try batch.map { action in (action: action, latent: try action.context.latent(action.stage.latents)) }
+    let items = try batch.map { action in (action: action, latent: try action.stage.beginning(action.context)) }
     // Latents from outside may differ in their return steps.
     for alike in Dictionary(grouping: items, by: \.latent.way).values {
       let actions = alike.map(\.action)
@@ -65,10 +106,24 @@ struct Sample: BatchedStage {
       let flop = members.reduce(0) { $0 + $1.flopPerEvaluation } / Double(members.count)
       for (action, image) in zip(actions, images.each) {
         action.context.count(.forward(stage.steps * members.count, of: flop))
-        try action.context.write(
-          Picture.data(image, name: action.stage.latents.item.name), to: action.stage.images)
+        try action.context.write(Picture.data(image, name: action.context.item ?? ""), to: action.stage.images)
       }
     }
+  }
+
+  /// What the picture is generated from: its latent, or noise drawn for its number.
+  private func beginning(_ context: any StageContext) throws -> Latent {
+    if let latents { return try context.latent(latents) }
+    guard let size else { throw InputError("sample takes either `latents`, or `count` and `size`") }
+    var random = RandomSource(seed: UInt64(seed), name: "latent \(context.item ?? "")")
+    let x = random.normal([1, size, size, 3])
+    // There is no picture that it belongs to.
+    return Latent(latent: x, image: x, returnStep: returnStep ?? noiseSchedule.count - 1)
+  }
+
+  /// By what the noise that a sampler draws for a picture is known besides the seed.
+  private func subject(_ context: any StageContext) -> String {
+    latents?.item.object.hex ?? "picture \(context.item ?? "")"
   }
 
   /// The pictures, by the scheme that their latents were made for, where there is one, else by the sampler asked for.
@@ -100,7 +155,7 @@ struct Sample: BatchedStage {
     case .free:
       let noise = try actions.together {
         try $0.stage.noise.steps(
-          [1] + x.shape.dropFirst(), count: steps, seed: seed, for: $0.stage.latents.item, $0.context)
+          [1] + x.shape.dropFirst(), count: steps, seed: seed, for: $0.stage.subject($0.context), $0.context)
       }
       guard sampler != .ddim else {
         return try ddim.generate(

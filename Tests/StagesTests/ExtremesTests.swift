@@ -21,7 +21,7 @@ struct ExtremesTests {
     case .list(let element):
       samples(of: element).flatMap { ["[\($0)]", "[\(Array(repeating: $0, count: 40).joined(separator: ", "))]"] }
     case .map(let element): samples(of: element).map { "{a: \($0)}" }
-    case .scalar: numbers
+    case .scalar, .word: numbers
     case .bool, .string, .choice, .path: []
     }
   }

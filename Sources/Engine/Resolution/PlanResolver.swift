@@ -64,7 +64,7 @@ struct PlanResolver {
   private func items(of stage: PlannedStage) -> [String?] {
     switch stage.mapping {
     case .whole: return [nil]
-    case .files(let parameter): return stage.sources[parameter]?.files.map(\.name) ?? [nil]
+    case .files, .numbers: return stage.ownItems ?? [nil]
     case .items(let port):
       guard case .one(let reference) = stage.inputs[port], let entries = self[reference].entries else { return [nil] }
       return entries.map(\.name)

@@ -30,7 +30,9 @@ struct ActionRunner: Sendable {
 
   /// How many actions of a stage are worth executing at once, by what its kind says of one of them.
   func batchSize(like action: Action) -> Int {
-    guard let batching = action.stage.kind.batching, let item = action.mappedItem else { return 1 }
+    guard let batching = action.stage.kind.batching else { return 1 }
+    if case .numbers = action.stage.mapping { return batching.numberedSize(action.stage.parameters) }
+    guard let item = action.mappedItem else { return 1 }
     // What cannot be read fails where it is used.
     return (try? batching.size(store.read(item.object))) ?? 1
   }

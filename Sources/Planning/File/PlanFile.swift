@@ -81,6 +81,7 @@ extension Mapping {
     case .whole: "whole"
     case .items(let port): "items \(port)"
     case .files(let parameter): "files \(parameter)"
+    case .numbers(let parameter): "numbers \(parameter)"
     }
   }
 }

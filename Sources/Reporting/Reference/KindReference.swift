@@ -42,7 +42,9 @@ public struct KindReference: Sendable {
     case .whole: break
     case .items(let port): text += "One action for each item of '\(port)'.\n"
     case .files(let parameter): text += "One action for each file of '\(parameter)'.\n"
+    case .numbers(let parameter): text += "One action for each number up to '\(parameter)'.\n"
     }
+    if let numbering = kind.numbering { text += "Where '\(numbering)' is given: one for each number up to it.\n" }
     if !kind.inputs.isEmpty {
       text += "\nInputs\n"
       text += AlignedText.rows(

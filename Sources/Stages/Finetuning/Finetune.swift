@@ -15,10 +15,7 @@ struct Finetune: Stage {
 
   @Input(help: "The model that the latents were inverted with.") var model: Whole<DiffusionModels>
   @Input(help: "Latents with their images: the training data.") var latents: Whole<Latents>
-  @Input(help: "The CLIP that guides.") var clip: Whole<CLIPs>
-  @Input(help: "A face recognition network, for the identity loss.") var identity: Whole<IdentityNetworks>?
-  @Parameter(help: "Text for what the images show (official --src_txts).") var source = "face"
-  @Parameter(help: "Text for what the images should show (official --trg_txts).") var target: String
+  let objective = ObjectiveOptions(of: Finetune.name)
   @Parameter(1...200, help: "S_gen while training: network evaluations per image.") var steps = 6
   @Parameter(
     help:
@@ -42,21 +39,6 @@ struct Finetune: Stage {
     help: "Iterations between two changes of the learning rate; those of an epoch unless given (paper: 1.2 every 50).")
   var lrStepSize: Int?
   @Parameter(
-    help: "Which CLIP loss. directional: of directions (paper eq. 9). global: of the image with the text (paper eq. 8)."
-  )
-  var clipLoss = ChosenLoss.directional
-  @Parameter(help: "log: −log((2 − L)/2), as the official code. cosine: L itself, as the paper.")
-  var clipLossForm = CLIPLoss.Form.log
-  let looking = CLIPOptions()
-  @Parameter(0...1000, help: "Weight of the CLIP loss (official --clip_loss_w).") var clipWeight = 3.0
-  @Parameter(0...1000, help: "Weight of the L1 loss, mean |x₀ − x̂₀| (official --l1_loss_w).") var l1Weight = 1.0
-  @Parameter(
-    0...1000,
-    help:
-      "Weight of the identity loss, 1 − cos of the faces' embeddings, where `identity` is given (official --id_loss_w)."
-  )
-  var identityWeight = 1.0
-  @Parameter(
     0...Int.max,
     help: "Seed of the images' order, which is the same in every epoch, and of lora's first values.")
   var seed = 0
@@ -73,7 +55,6 @@ struct Finetune: Stage {
   let losses = Output<Tables>()
 
   enum Method: String, Choice { case model, latent }
-  enum ChosenLoss: String, Choice { case directional, global }
 
   var made: [OutputPort]? { [method == .latent ? optimized.port : tuned.port, losses.port] }
 
@@ -93,9 +74,7 @@ struct Finetune: Stage {
       bytes: (method == .latent ? input[$latents] : input[$model])?.bytes, flopPerEvaluation: flop
     ).reporting(
       input.issues(aboutSizesAt: $latents, takenBy: input.all(at: $model))
-        + (clipLoss == .global
-          ? input.issues(about: [($target, [globalPrompt])], takenBy: $clip)
-          : input.issues(aboutDirection: $source, $target, takenBy: $clip)))
+        + objective.issues(input))
   }
 
   func run(_ context: any StageContext) throws {
@@ -107,9 +86,6 @@ struct Finetune: Stage {
 
   /// Network evaluations for each picture that it learns from.
   private var passes: (plain: Int, differentiated: Int) { differentiation.chosen.evaluations(steps: steps) }
-
-  /// What the global CLIP loss asks CLIP about (official code).
-  var globalPrompt: String { "a \(target)" }
 }
 
 /// Which weights a fine-tuning changes, and how.
@@ -125,8 +101,6 @@ final class AdapterOptions: StagePart {
 
   enum Adapter: String, Choice { case none, lora }
 }
-
-extension CLIPLoss.Form: Choice {}
 
 extension Finetune {
   private func tuneModel(_ context: any StageContext) throws {
@@ -178,7 +152,7 @@ extension Finetune {
     }
     context.count(
       .generating(epochs * examples.count - imagesBefore, passes, of: model.flopPerEvaluation))
-    let note = "fine-tuned from '\(source)' to '\(target)'"
+    let note = "fine-tuned from '\(objective.source)' to '\(objective.target)'"
     if let change {
       let base = self.model.artifact.items
       try context.write(change.data(to: model, base: base[0].object, description: note), to: tuned)

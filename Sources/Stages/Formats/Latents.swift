@@ -206,13 +206,13 @@ final class NoiseOptions: StagePart {
   @Input(help: "Noise to take instead of drawing it: loaded latents with a tensor 'noise' [steps, H, W, 3].")
   var noise: Matching<Latents>?
 
-  /// Standard normal noise [1, H, W, 3] for each of `steps` steps: the one that is given, else drawn from `seed` and the
-  /// content of `item`, so that it depends on nothing else.
+  /// Standard normal noise [1, H, W, 3] for each of `steps` steps: the one that is given, else drawn from `seed` and
+  /// `subject`, the content of an item or its number, so that it depends on nothing else.
   func steps(
-    _ shape: [Int], count: Int, seed: Int, for item: Artifact.Item, _ context: any StageContext
+    _ shape: [Int], count: Int, seed: Int, for subject: String, _ context: any StageContext
   ) throws -> (_ step: Int) throws -> Tensor {
     guard let given = noise?.item else {
-      var random = RandomSource(seed: UInt64(seed), name: item.object.hex)
+      var random = RandomSource(seed: UInt64(seed), name: subject)
       return { _ in random.normal(shape) }
     }
     let noise = try Noise(Safetensors.read(context.read(given), from: given.name), name: given.name).steps
