@@ -12,7 +12,7 @@ public struct RunHistory: Sendable {
   public let path: String
   /// The repository of the recipes.
   public let repository: String
-  private let folder: Folder
+  let folder: Folder
   /// The place of the recipes' folders in it.
   private let prefix: String
 
