@@ -103,7 +103,11 @@ struct FinetuneTests {
   }
 
   @Test(
-    arguments: [[:], ["adapter": .string("lora")], ["gradient": .string("per_step_official")]] as [[String: Value]])
+    arguments: [
+      [:], ["adapter": .string("lora")], ["gradient": .string("per_step_official")],
+      ["gradient": .string("random"), "gradient_steps": .int(2)],
+      ["gradient": .string("last"), "gradient_samples": .int(2)],
+    ] as [[String: Value]])
   func goesOnWithTheSameBytes(_ values: [String: Value]) throws {
     let whole = try tuned(values)
     let first = try tuning(values)
@@ -158,6 +162,35 @@ struct FinetuneTests {
       try tuning(lora.merging(["method": .string("latent")]) { $1 }).issues()
         == ["the method latent changes no model: leave 'adapter' out"])
     #expect(try tuning(["method": .string("latent")]).issues() == [] && tuning(lora).issues() == [])
+  }
+
+  @Test func stepsOfTheGradientMustFit() throws {
+    func issues(_ values: [String: Value]) throws -> [String] { try tuning(values).issues() }
+    let random: [String: Value] = ["gradient": .string("random"), "gradient_steps": .int(4)]
+    #expect(try issues(random) == ["4 are more than the 3 `steps`: give at most these"])
+    #expect(
+      try issues(["gradient_steps": .int(1)]) == ["the gradient full goes through no choice of steps: leave it out"])
+    #expect(
+      try issues(["gradient": .string("random"), "gradient_samples": .int(2)])
+        == ["several samples are for `gradient: last` through one step: leave it out"])
+    let latent: [String: Value] = ["method": .string("latent"), "batch_size": .int(2), "gradient": .string("last")]
+    #expect(
+      try issues(latent)
+        == ["gradient", "batch_size"].map { "the method latent changes no model: leave '\($0)' out" })
+    #expect(
+      try issues(["gradient": .string("last"), "gradient_samples": .int(2), "gradient_steps": .int(1)]).isEmpty)
+  }
+
+  /// Cheaper gradients change other weights, and a batch those of both its pictures at once.
+  @Test func gradientsAndBatchesDiffer() throws {
+    let cheap: [[String: Value]] = [
+      [:], ["gradient": .string("last")], ["gradient": .string("last"), "gradient_samples": .int(3)],
+      ["gradient": .string("random")], ["gradient": .string("per_step")],
+    ]
+    let models = try cheap.map { try tuned($0.merging(["epochs": .int(1)]) { $1 }) }
+    #expect(Set(models).count == models.count)
+    #expect(try tuned(["gradient": .string("last"), "gradient_steps": .int(3), "epochs": .int(1)]) == models[0])
+    #expect(try tuned(["batch_size": .int(2), "epochs": .int(1)]) == models[0], "there is one picture")
   }
 
   @Test func clipSeesPicturesAsItIsTold() throws {
