@@ -28,6 +28,16 @@ public struct TextDirection {
   }
 }
 
+extension CLIPModel {
+  /// The unit vector of a text, [1, embedDim]: that of the mean over prompt templates of its embeddings (Radford et al.
+  /// 2021, section 3.1.4).
+  /// - Throws: where a prompt has more tokens than CLIP takes.
+  public func embedding(ofText text: String, in templates: [String]) throws(NetworkError) -> Tensor {
+    let prompts = try embedding(ofTexts: templates.map { PromptTemplates.fill($0, with: text) })
+    return templates.count == 1 ? prompts : prompts.mean([0]).normalizedRows(eps: 1e-14)
+  }
+}
+
 /// The losses of fine-tuning that look through CLIP.
 public enum CLIPLoss {
   /// How a loss L = 1 − cos in [0, 2] enters the objective.

@@ -40,7 +40,7 @@ final class ObjectiveOptions: StagePart {
   func issues(_ input: EstimateInput) -> [ValidationIssue] {
     clipLoss == .global
       ? input.issues(about: [($target, [globalPrompt])], takenBy: $clip)
-      : input.issues(aboutDirection: $source, $target, takenBy: $clip)
+      : input.issues(aboutDirection: $source, $target, in: PromptTemplates.imageNet, takenBy: $clip)
   }
 
   /// The weighted sum of the CLIP loss, the L1 loss and the identity loss (paper eqs. 10 and 11), for pictures of the
@@ -56,10 +56,10 @@ final class ObjectiveOptions: StagePart {
     let clipTerm: (Tensor, Tensor) -> Tensor
     switch clipLoss {
     case .global:
-      let text = try context.textEmbedding(globalPrompt, clip)
+      let text = try context.textEmbedding(globalPrompt, in: ["{}"], by: clip, at: self.clip)
       clipTerm = { generated, _ in CLIPLoss.global(generated, text, by: clip, form: form) }
     case .directional:
-      let direction = try context.textDirection(from: source, to: target, by: clip, at: self.clip)
+      let direction = try context.textDirection(from: source, to: target, in: PromptTemplates.imageNet, by: clip, at: self.clip)
       clipTerm = { CLIPLoss.directional($0, $1, direction, by: clip, form: form) }
     }
     return { generated, original, seen in
