@@ -2,6 +2,7 @@ import ArgumentParser
 import ArtifactStore
 import Reporting
 import Runs
+import StageKit
 
 struct GCCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
