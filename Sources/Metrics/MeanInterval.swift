@@ -133,7 +133,9 @@ public enum PairedTest: String, CaseIterable, Sendable {
     let most = count * (count + 1) / 2
     var ways = [Double](repeating: 0, count: most + 1)
     ways[0] = 1
-    for rank in 1...count { for total in stride(from: most, through: rank, by: -1) { ways[total] += ways[total - rank] } }
+    for rank in 1...count {
+      for total in stride(from: most, through: rank, by: -1) { ways[total] += ways[total - rank] }
+    }
     let rarer = ways[...min(sum, most - sum)].reduce(0, +)
     return min(1, 2 * rarer / ways.reduce(0, +))
   }

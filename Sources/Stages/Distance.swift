@@ -17,7 +17,10 @@ struct Distance: Stage {
   @Input(help: "The pictures to measure.") var images: Whole<Pictures>
   @Input(help: "What their distribution should be: other pictures of the same size, as many or not.")
   var reference: Whole<Pictures>
-  @Input(help: "In whose features the sets are compared: the last layer's, averaged over each picture.")
+  @Input(
+    help:
+      "In whose features the sets are compared: the last layer's, of unit length at each pixel as LPIPS has them, averaged over each picture."
+  )
   var perceptual: Whole<PerceptualNetworks>
   @Parameter(0.5...0.999, help: "Confidence of the interval from 'kid_low' to 'kid_high', by the jackknife.")
   var confidence = 0.95
@@ -38,6 +41,8 @@ struct Distance: Stage {
       "'\(input.name)' has \(Readable.count(count, "picture")): a distribution needs at least three, and many to tell something"
     )
   }
+
+  func estimate(_ input: EstimateInput) -> StageEstimate { input.estimate(items: 1) }
 
   func run(_ context: any StageContext) throws {
     let network = try context.network(perceptual)

@@ -16,7 +16,7 @@ struct Metric: Stage {
   @Input(help: "The pictures to measure.") var images: Each<Pictures>
   @Input(help: "What to compare them with, picture by picture.") var reference: Matching<Pictures>?
   @Input(help: "For diversity: the set that the pictures belong to.") var population: Whole<Pictures>?
-  @Input(help: "For s_dir and clip_similarity.") var clip: Whole<CLIPs>?
+  @Input(for: .measuring, help: "For s_dir and clip_similarity.") var clip: Whole<CLIPs>?
   @Input(help: "For identity.") var identity: Whole<IdentityNetworks>?
   @Input(help: "For sc.") var segmenter: Whole<Segmenters>?
   @Input(help: "For perceptual and diversity.") var perceptual: Whole<PerceptualNetworks>?

@@ -58,7 +58,9 @@ func averaged(_ rows: [TableRow], over name: String) throws -> [TableRow] {
 private func averagedNumbers(_ rows: [TableRow], along axis: String) throws -> [String: [String: Double]] {
   try rows.flatMap(\.numbers.keys).uniqued.reduce(into: [:]) { averaged, measure in
     let measured = rows.filter { $0.numbers[measure] != nil }
-    let sets = measured.map { (label: Axis.placed($0.label, $0.axes), items: Set($0.numbers[measure, default: [:]].keys)) }
+    let sets = measured.map {
+      (label: Axis.placed($0.label, $0.axes), items: Set($0.numbers[measure, default: [:]].keys))
+    }
     if let difference = ComparedItems.difference(sets) {
       throw InputError(
         "intervals of '\(measure)' averaged over '\(axis)' need the same items at each place: \(difference)")

@@ -16,7 +16,9 @@ import Testing
     let kid: [Sets]
   }
 
-  private func tensor(_ rows: [[Double]]) -> Tensor { Tensor(rows.flatMap(\.self), shape: [rows.count, rows[0].count]) }
+  private func tensor(_ rows: [[Double]]) -> Tensor {
+    Tensor(rows.flatMap(\.self), shape: [rows.count, rows[0].count])
+  }
 
   @Test func agrees() throws {
     let data = try Data(contentsOf: URL(filePath: fixture("statistics/statistics.json")))

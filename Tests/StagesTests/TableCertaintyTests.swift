@@ -1,6 +1,7 @@
 import ArtifactStore
 import Foundation
 import JSONSyntax
+import Planning
 import StageKit
 import Stages
 import Testing
@@ -122,5 +123,35 @@ struct TableCertaintyTests {
         "'confidence' is about intervals: give `intervals`, t or bootstrap, or leave it out",
         "'paired' is about intervals: give `intervals`, t or bootstrap, or leave it out",
       ])
+  }
+
+  /// Bounds can be expected of a table that has intervals.
+  @Test func boundsCanBeExpected() throws {
+    func errors(_ options: String) throws -> String {
+      let folder = NSTemporaryDirectory() + "certainty-\(UUID().uuidString)"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      let recipe = """
+        recipe: r
+        stages:
+          p: { synthesize: { count: 3 } }
+          q: { synthesize: { count: 3, seed: 2 } }
+          one: { metric: { images: p, reference: q, measures: [mae] } }
+          two: { metric: { images: q, reference: q, measures: [mae] } }
+          t: { table: { rows: [two, one]\(options) }, expect: { mae.upper_margin: "< 0", mae.lower_margin: "> -1" } }
+        """
+      try recipe.write(toFile: "\(folder)/r.yaml", atomically: false, encoding: .utf8)
+      do {
+        _ = try Planner.plan(recipeAt: "\(folder)/r.yaml", kinds: Catalog.kinds)
+        return ""
+      } catch { return "\(error)" }
+    }
+    #expect(try errors(", intervals: t") == "")
+    #expect(try errors(", intervals: bootstrap, measures: [mae]") == "")
+    let found = try errors("")
+    #expect(
+      found.contains("'mae.upper_margin' is the bound of an interval: give the table `intervals`, t or bootstrap")
+        && found.contains("r.yaml:7:"), "\(found)")
+    #expect(try errors(", measures: [mae]").contains("'t' has no measure 'mae.upper_margin'"))
   }
 }

@@ -42,10 +42,12 @@ public protocol PerceptualModel: PictureNetwork {
 }
 
 extension PerceptualModel {
-  /// What a whole picture is known by, [N, C]: the means over its pixels of the last layer's features.
+  /// What a whole picture is known by, [N, C]: the means over its pixels of the last layer's features, of one length at
+  /// each pixel, as LPIPS compares them: √C, so that a channel's mean square is 1 whatever the network's scale.
   public func embedding(_ x: Tensor) -> Tensor {
     let features = features(x)
-    return features[features.count - 1].averagedOverPixels.reshaped([x.shape[0], -1])
+    let last = features[features.count - 1].normalizedRows(eps: 1e-10)
+    return last.averagedOverPixels.reshaped([x.shape[0], -1]) * Double(last.size(-1)).squareRoot()
   }
 }
 

@@ -86,7 +86,7 @@ package struct Report {
   /// Metrics with their means, and tables that are not curves.
   private var numbers: String {
     get throws {
-      try record.shownOutputs.map { name, artifact in
+      let tables = try record.shownOutputs.map { name, artifact -> String in
         switch artifact.type {
         case .metrics:
           guard let measured = try Measurements(of: artifact, stage: name, in: record.run.store) else { return "" }
@@ -97,6 +97,8 @@ package struct Report {
         default: return ""
         }
       }.joined()
+      let notes = plan.notes.map { "<p class=\"facts\">Note: \(Escape.markup($0.message))</p>\n" }.joined()
+      return tables.isEmpty ? "" : notes + tables
     }
   }
 

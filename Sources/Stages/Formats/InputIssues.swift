@@ -35,11 +35,11 @@ extension EstimateInput {
   /// Issues about texts that the CLIP at `clip` does not take.
   /// - Parameter prompts: what becomes of each parameter's text.
   func issues<Bound>(
-    about prompts: [(parameter: Parameter<String>, texts: [String])], takenBy clip: Input<Bound>
+    about prompts: [(parameter: StageProperty, texts: [String])], takenBy clip: Input<Bound>
   ) -> [ValidationIssue] {
-    guard let requirement = self[clip]?.texts else { return [] }
+    let requirements = all(at: clip).compactMap(\.texts)
     return prompts.compactMap { prompt in
-      prompt.texts.lazy.compactMap(requirement.problem).first.map {
+      requirements.lazy.compactMap { prompt.texts.lazy.compactMap($0.problem).first }.first.map {
         ValidationIssue(about: prompt.parameter, "'\(prompt.parameter.name)': \($0)")
       }
     }

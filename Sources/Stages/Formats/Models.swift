@@ -94,7 +94,9 @@ extension StageContext {
   ) throws -> TextDirection {
     try shared("direction \(input.identity) \(([source, target] + templates).counted)") {
       Box(
-        try explained { try Gradients.off { try TextDirection(from: source, to: target, by: clip, templates: templates) } }
+        try explained {
+          try Gradients.off { try TextDirection(from: source, to: target, by: clip, templates: templates) }
+        }
       )
     }.value
   }
