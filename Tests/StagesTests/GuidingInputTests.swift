@@ -70,7 +70,7 @@ final class GuidingInputTests {
     ("[]", "r.yaml:9:51: error: 'clip' of 'finetune' lists no stage"),
     ("[a, a]", "r.yaml:9:55: error: 'clip' of 'finetune' lists 'a' twice"),
     ("{ a: 1, b: 0 }", "r.yaml:9:62: error: the weight of 'b' in 'clip' of 'finetune' must be above 0, not 0"),
-    ("{ a: much }", "r.yaml:9:56: error: the weight of 'a' in 'clip' of 'finetune' must be a number, not the text 'much'"),
+    ("{ a: much }", "r.yaml:9:56: error: the weight of 'a' in 'clip' of 'finetune' must be a number, not the text"),
     ("[a, base]", "r.yaml:9:55: error: 'clip' of 'finetune' takes clip, but 'base' gives diffusion"),
     ("[a, c]", "r.yaml:9:55: error: unknown stage 'c' in 'clip'"),
   ]) func wrongOnes(_ clip: String, _ expected: String) {
