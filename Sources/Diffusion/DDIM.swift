@@ -15,6 +15,12 @@ public struct DDIM: Sendable {
     return (x - epsilon * (1 - alpha).squareRoot()) * (1 / alpha.squareRoot())
   }
 
+  /// ε = (x − √ᾱ_t x₀) / √(1 − ᾱ_t): the noise by which an image becomes x, for t ≥ 0.
+  func noise(from image: Tensor, to x: Tensor, at t: Int) -> Tensor {
+    let alpha = schedule.alphaCumprod(t)
+    return (x - image * alpha.squareRoot()) * (1 / (1 - alpha).squareRoot())
+  }
+
   /// A step with η = 0: √ᾱ' f + √(1 − ᾱ') ε (paper eqs. 12 and 13). `next` is earlier than t when sampling, later when
   /// inverting.
   public func step(_ x: Tensor, predictedNoise epsilon: Tensor, by step: Step) -> Tensor {
@@ -42,14 +48,16 @@ public struct DDIM: Sendable {
   }
 
   /// The latent x_{t₀} that the model turns back into the image (paper eq. 12): the steps of generation upwards, each
-  /// evaluated at the time it comes from. The image counts as x at time 0, so that the step to it is left out.
+  /// evaluated at the time it comes from. The image counts as x at time 0, so that a step from there to it is left out, and
+  /// one from a later time is evaluated at time 0.
   public func invert(
     _ image: Tensor, with model: any NoisePredictor, through steps: [Step],
     afterEach progress: (Int) throws -> Void = { _ in }
   ) rethrows -> Tensor {
     var x = image
-    for (index, step) in steps.dropLast().reversed().map(\.reversed).enumerated() {
-      let epsilon = Gradients.off { model.predictNoise(x, at: step.t) }
+    let upwards = (steps.last?.t == 0 ? steps.dropLast() : steps).reversed().map(\.reversed)
+    for (index, step) in upwards.enumerated() {
+      let epsilon = Gradients.off { model.predictNoise(x, at: max(0, step.t)) }
       x = self.step(x, predictedNoise: epsilon, by: step)
       try progress(index + 1)
     }

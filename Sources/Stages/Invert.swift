@@ -26,9 +26,14 @@ struct Invert: BatchedStage {
   var steps = 40
   @Parameter(help: InversionMethod.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
   var method = InversionMethod.ddim
-  @Parameter(1...1000, help: "The most network evaluations for one step of fixed_point.") var iterations = 20
+  let timing = SpacingOptions()
+  @Parameter(1...1000, help: "The most network evaluations for one step of fixed_point and dpm_solver.")
+  var iterations = 20
   @Parameter(
-    0...1, help: "For fixed_point: the largest root mean square by which a step may miss the state that it leads to.")
+    0...1,
+    help:
+      "For fixed_point and dpm_solver: the largest root mean square by which a step may miss the state that it leads to."
+  )
   var tolerance = 1e-5
   @Parameter(0...Int.max, help: "Seed of edit_friendly's noise.") var seed = 0
 
@@ -36,13 +41,13 @@ struct Invert: BatchedStage {
   let stats = Output<Measurements>()
 
   var made: [OutputPort]? {
-    let measures = method == .fixedPoint ? InversionStats.convergence : []
+    let measures = [.fixedPoint, .dpmSolver].contains(method) ? InversionStats.convergence : []
     return [latents.port, stats.port(measures: [InversionStats.evaluations] + measures)]
   }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     guard method == .belm else { return [] }
-    let sequence = Step.sequence(returnStep: start.returnStep, steps: steps)
+    let sequence = timing.sequence(returnStep: start.returnStep, steps: steps)
     do { _ = try CoupledTrajectory(schedule: noiseSchedule, steps: sequence) } catch {
       return [ValidationIssue(about: $steps, "\(error)")]
     }
@@ -59,8 +64,9 @@ struct Invert: BatchedStage {
   /// Network evaluations for a picture; of `fixed_point`, which iterates as long as it has to, those of common models.
   private var expectedEvaluations: Int {
     switch method {
-    case .ddim: steps - 1
+    case .ddim: timing.chosen == .official ? steps - 1 : steps
     case .fixedPoint: steps * min(iterations, 5)
+    case .dpmSolver: steps * min(iterations, 10)
     case .belm, .editFriendly: steps
     }
   }
@@ -90,7 +96,8 @@ struct Invert: BatchedStage {
     let stage = actions[0].stage
     let contexts = actions.map(\.context)
     let (steps, returnStep) = (stage.steps, stage.start.returnStep)
-    let sequence = Step.sequence(returnStep: returnStep, steps: steps)
+    let sequence = stage.timing.sequence(returnStep: returnStep, steps: steps)
+    let course = Latent.Course(steps: steps, spacing: stage.timing.chosen)
     let ddim = DDIM(schedule: noiseSchedule)
     let batch = Tensor.concatenated(images, axis: 0)
     func latents(
@@ -101,32 +108,47 @@ struct Invert: BatchedStage {
         return (latent, InversionStats(evaluations: evaluations))
       }
     }
-    switch stage.method {
-    case .ddim:
-      let x = try ddim.invert(batch, with: model, through: sequence) {
-        try contexts.tell($0, of: steps - 1)
-      }
-      return latents(x, evaluations: steps - 1)
-    case .fixedPoint:
-      let inversion = FixedPointInversion(
-        ddim: ddim, iterations: stage.iterations, tolerance: stage.tolerance)
-      // Each takes as many iterations as it needs.
-      return try zip(images, contexts).map { image, context in
-        let (x, report) = try inversion.invert(image, with: model, through: sequence) {
-          try [context].tell($0, of: steps, [ProgressValue("residual", $1)])
-        }
+    /// Each by itself, which takes as many iterations as it needs.
+    func solved(
+      scheme: Latent.Scheme = .free, by invert: (Tensor, any StageContext) throws -> (Tensor, InversionReport)
+    ) throws -> [(Latent, InversionStats)] {
+      try zip(images, contexts).map { image, context in
+        let (x, report) = try invert(image, context)
         let stats = InversionStats(report)
         if report.unconverged > 0 {
           context.log(
             "\(report.unconverged) of \(steps) steps are not within the tolerance, the farthest by \(stats.residual)")
         }
-        return (Latent(latent: x, image: image, returnStep: returnStep), stats)
+        return (Latent(latent: x, image: image, returnStep: returnStep, scheme: scheme), stats)
+      }
+    }
+    switch stage.method {
+    case .ddim:
+      let evaluations = stage.expectedEvaluations
+      let x = try ddim.invert(batch, with: model, through: sequence) { try contexts.tell($0, of: evaluations) }
+      return latents(x, evaluations: evaluations)
+    case .fixedPoint:
+      let inversion = FixedPointInversion(
+        ddim: ddim, iterations: stage.iterations, tolerance: stage.tolerance)
+      return try solved { image, context in
+        try inversion.invert(image, with: model, through: sequence) {
+          try [context].tell($0, of: steps, [ProgressValue("residual", $1)])
+        }
+      }
+    case .dpmSolver:
+      let solver = DPMSolver(schedule: noiseSchedule)
+      return try solved(scheme: .multistep(course)) { image, context in
+        try solver.invert(
+          image, with: model, through: sequence, iterations: stage.iterations, tolerance: stage.tolerance
+        ) {
+          try [context].tell($0, of: stage.iterations, [ProgressValue("residual", $1)])
+        }
       }
     case .belm:
       let trajectory = try CoupledTrajectory(schedule: noiseSchedule, steps: sequence)
       let states = try trajectory.invert(batch, with: model) { try contexts.tell($0, of: steps) }
       let seconds = states.second.each
-      return latents(states.latent, evaluations: steps) { .coupled(second: seconds[$0], steps: steps) }
+      return latents(states.latent, evaluations: steps) { .coupled(second: seconds[$0], course) }
     case .editFriendly:
       let noise = try actions.together {
         try $0.stage.noise.steps(
@@ -136,7 +158,7 @@ struct Invert: BatchedStage {
       let inversion = StochasticInversion(ddim: ddim, steps: sequence)
       let (x, additions) = try inversion.invert(batch, with: model, noise: noise) { try contexts.tell($0, of: steps) }
       let kept = additions.map(\.each)
-      return latents(x, evaluations: steps) { place in .stochastic(additions: kept.map { $0[place] }) }
+      return latents(x, evaluations: steps) { place in .stochastic(additions: kept.map { $0[place] }, course) }
     }
   }
 }
@@ -147,12 +169,15 @@ enum InversionMethod: String, Choice {
   case fixedPoint = "fixed_point"
   case belm
   case editFriendly = "edit_friendly"
+  case dpmSolver = "dpm_solver"
 
   var help: String {
     switch self {
     case .ddim: "DDIM backwards, approximately, as the paper."
     case .fixedPoint: "solves for the steps of a DDIM generation of as many `steps`, the last one included."
     case .belm: "two coupled states (O-BELM), exact; `sample` goes back in the same number of steps."
+    case .dpmSolver:
+      "solves for all steps of a generation by DPM-Solver++ of as many `steps` at once; `sample` goes back by it. Better with `spacing: trailing`."
     case .editFriendly: "stochastic, exact: keeps the noise of each of `steps` steps, which `sample` adds again."
     }
   }

@@ -35,6 +35,23 @@ struct Perturb: Stage {
   }
 }
 
+/// Where the times of steps lie, for every stage that goes through some.
+final class SpacingOptions: StagePart {
+  @Parameter(
+    help:
+      "Where the times of the steps lie. official, unless given: from t₀ to 0, as the official code. trailing: equal parts of the whole way to the clean picture, as diffusers' trailing; better with few steps."
+  )
+  var spacing: Step.Spacing?
+
+  var chosen: Step.Spacing { spacing ?? .official }
+
+  func sequence(returnStep: Int, steps: Int) -> [Step] {
+    Step.sequence(returnStep: returnStep, steps: steps, spacing: chosen)
+  }
+}
+
+extension Step.Spacing: Choice {}
+
 /// t₀, for every stage that makes latents.
 final class ReturnStepOptions: StagePart {
   @Parameter(

@@ -27,9 +27,10 @@ struct Sample: BatchedStage {
     1...999, help: "With `count`: the time that the noise stands for, of 1000; the last, 999, unless given.")
   var returnStep: Int?
   @Parameter(1...1000, help: "S_gen: network evaluations (official --n_test_step).") var steps = 40
+  let timing = SpacingOptions()
   @Parameter(
     help:
-      "ddim follows η. ddpm is ancestral sampling as the official code has it, right only for steps = return step + 1. respaced: the same with the variance of the step that is taken."
+      "ddim follows η. dpm_solver: DPM-Solver++(2M), deterministic, of second order, for few steps. ddpm is ancestral sampling as the official code has it, right only for steps = return step + 1. respaced: the same with the variance of the step that is taken."
   )
   var sampler = Sampler.ddim
   @Parameter(
@@ -41,17 +42,25 @@ struct Sample: BatchedStage {
   @Parameter(
     0...Int.max, help: "Seed of the noise that the sampler draws, where it draws any, and of that to begin with.")
   var seed = 0
+  let clipping = ClippingOptions()
   @Parameter(help: "Divide the weights by their sum, instead of requiring that they sum to 1.") var normalize = false
 
   let images = Output<Pictures>()
 
-  enum Sampler: String, Choice { case ddim, ddpm, respaced }
+  enum Sampler: String, Choice {
+    case ddim
+    case dpmSolver = "dpm_solver"
+    case ddpm, respaced
+  }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     let given = ([$model, $models] as [StageProperty]).filter(draft.has).map(\.name)
     let choice =
       given.count == 1 ? [] : [ValidationIssue(about: given.last, "sample takes either `model` or `models`")]
+    let isNoisy: [(StageProperty, isGiven: Bool)] = [($eta, eta != 0), (noise.$noise, draft.has(noise.$noise))]
+    let unused = sampler == .dpmSolver ? isNoisy.filter(\.isGiven).map(\.0) : []
     return choice + beginningIssues(hasLatents: draft.has($latents), hasNoise: draft.has(noise.$noise))
+      + unused.map { ValidationIssue(about: $0, "dpm_solver draws no noise: leave '\($0.name)' out") } + clipping.issues
   }
 
   /// What is wrong with what it generates from: latents, or noise for so many pictures of a size.
@@ -101,7 +110,8 @@ struct Sample: BatchedStage {
     for alike in Dictionary(grouping: items, by: \.latent.way).values {
       let actions = alike.map(\.action)
       let stage = actions[0].stage
-      let (model, members) = try stage.predictor(actions[0].context, shape: alike[0].latent.latent.shape)
+      let (plain, members) = try stage.predictor(actions[0].context, shape: alike[0].latent.latent.shape)
+      let model = stage.clipping.chosen.map { ClippedPredictor(plain, $0, schedule: noiseSchedule) } ?? plain
       let images = try stage.generated(Latent(together: alike.map(\.latent)), with: model, actions)
       let flop = members.reduce(0) { $0 + $1.flopPerEvaluation } / Double(members.count)
       for (action, image) in zip(actions, images.each) {
@@ -132,26 +142,39 @@ struct Sample: BatchedStage {
   ) throws -> Tensor {
     let contexts = actions.map(\.context)
     let afterEach = { (step: Int) throws in try contexts.tell(step, of: steps) }
-    func require(_ taken: Int, _ scheme: String) throws {
-      guard sampler == .ddim, eta == 0, noise.noise == nil else {
+    func require(_ taken: Latent.Course, _ scheme: String, _ allowed: Sampler = .ddim) throws {
+      guard [.ddim, allowed].contains(sampler), eta == 0, noise.noise == nil else {
         throw InputError("the latents were made to be sampled \(scheme): leave `sampler`, `eta` and `noise` out")
       }
-      guard steps == taken else {
-        throw InputError("the latents were made to be sampled \(scheme) in \(taken) steps: set `steps: \(taken)`")
+      guard steps == taken.steps else {
+        throw InputError(
+          "the latents were made to be sampled \(scheme) in \(taken.steps) steps: set `steps: \(taken.steps)`")
+      }
+      guard timing.chosen == taken.spacing else {
+        throw InputError(
+          "the latents were made to be sampled \(scheme) in \(taken.spacing.rawValue) steps: set `spacing: \(taken.spacing.rawValue)`"
+        )
       }
     }
     let (x, returnStep) = (latent.latent, latent.returnStep)
     let ddim = DDIM(schedule: noiseSchedule)
-    let sequence = Step.sequence(returnStep: returnStep, steps: steps)
+    let sequence = timing.sequence(returnStep: returnStep, steps: steps)
+    func solved() throws -> Tensor {
+      try DPMSolver(schedule: noiseSchedule).generate(x, with: model, through: sequence, afterEach: afterEach)
+    }
     switch latent.scheme {
     case .coupled(let second, let taken):
       try require(taken, "by coupled states")
       let trajectory = try explained { try CoupledTrajectory(schedule: noiseSchedule, steps: sequence) }
       return try trajectory.generate(.init(latent: x, second: second), with: model, afterEach: afterEach)
-    case .stochastic(let additions):
-      try require(additions.count, "with the noise that was kept")
+    case .stochastic(let additions, let taken):
+      try require(taken, "with the noise that was kept")
       return try StochasticInversion(ddim: ddim, steps: sequence)
         .generate(x, adding: additions, with: model, afterEach: afterEach)
+    case .multistep(let taken):
+      try require(taken, "by dpm_solver", .dpmSolver)
+      return try solved()
+    case .free where sampler == .dpmSolver: return try solved()
     case .free:
       let noise = try actions.together {
         try $0.stage.noise.steps(
@@ -199,6 +222,33 @@ struct Sample: BatchedStage {
 }
 
 extension DDPM.Variance: Choice {}
+
+/// What is done to predicted x₀ out of range.
+final class ClippingOptions: StagePart {
+  @Parameter(
+    help:
+      "What becomes of a predicted x₀ out of [−1, 1], at every step. none, unless given. clamp: it is clamped. dynamic: it is clamped to a percentile of its own and divided by it (Saharia et al. 2022)."
+  )
+  var clipX0: Choices?
+  @Parameter(
+    0...1, help: "For `clip_x0: dynamic`: which part of the absolute values stays as it is; 0.995 unless given.")
+  var clipPercentile: Double?
+
+  enum Choices: String, Choice { case none, clamp, dynamic }
+
+  var chosen: X0Clipping? {
+    switch clipX0 {
+    case nil, .some(.none): nil
+    case .clamp: .clamp
+    case .dynamic: .dynamic(percentile: clipPercentile ?? 0.995)
+    }
+  }
+
+  var issues: [ValidationIssue] {
+    guard clipPercentile != nil, clipX0 != .dynamic else { return [] }
+    return [ValidationIssue(about: $clipPercentile, "`clip_percentile` is for `clip_x0: dynamic`: leave it out")]
+  }
+}
 
 /// What a diffusion process cannot do is the user's to mend.
 private func explained<Result>(_ work: () throws -> Result) throws -> Result {

@@ -376,7 +376,7 @@ struct ScriptTests {
 
   @Test(arguments: [
     ("command: [], outputs: { t: table }", "'command' is empty: give it at least one value"),
-    ("command: [2], outputs: { t: table }", "'command' must start with the name of a program"),
+    ("command: ['', a], outputs: { t: table }", "'command' must start with the name of a program"),
     ("command: [sh], outputs: {}", "'outputs' is empty: name what the program makes"),
     ("command: [sh], outputs: { p: page }", "must be one of images, latents, diffusion, clip, identity, "),
     ("command: [sh], outputs: { m: clip }, inputs: { x: faces }, each: [x]", "'m' is a clip, but with 'each'"),

@@ -584,4 +584,6 @@ if __name__ == "__main__":
     write_provenance(DIFFUSION, ["torch", "numpy", "open_clip_torch", "safetensors"], [
         f"`templates.txt`: CLIP's prompts for ImageNet; `merges.txt`: the first {MERGES} merges of CLIP's vocabulary;",
         "both from open_clip_torch (MIT License, Copyright (c) 2021 OpenAI).",
+        "`solver.safetensors` is made by `Tests/Fixtures/make_solver_fixtures.py` with torch 2.13.0, diffusers 0.42.1, numpy 2.4.6,",
+        "safetensors 0.8.0; seed 20221102.",
     ])

@@ -20,7 +20,7 @@ struct BatchTests {
     try contexts.map { try $0.run().mapValues { $0.map(\.data) } }
   }
 
-  @Test(arguments: ["ddim", "fixed_point", "belm", "edit_friendly"])
+  @Test(arguments: ["ddim", "fixed_point", "belm", "edit_friendly", "dpm_solver"])
   func inversions(_ method: String) throws {
     let values: [String: Value] = ["steps": .int(6), "method": .string(method), "iterations": .int(4)]
     func contexts() throws -> [BenchContext] {
@@ -34,6 +34,8 @@ struct BatchTests {
   @Test(
     arguments: [
       [:], ["eta": .double(0.5)], ["sampler": .string("ddpm")], ["sampler": .string("respaced"), "seed": .int(3)],
+      ["sampler": .string("dpm_solver"), "clip_x0": .string("clamp")],
+      ["spacing": .string("trailing"), "clip_x0": .string("dynamic"), "clip_percentile": .double(0.5)],
     ] as [[String: Value]])
   func samplings(_ values: [String: Value]) throws {
     let latents = try latents(["ddim", "ddim", "ddim"])
@@ -45,7 +47,7 @@ struct BatchTests {
 
   @Test func latentsOfDifferentKinds() throws {
     let latents = try latents(["edit_friendly", "ddim", "belm"], returnSteps: [500, 400, 500])
-    let more = try latents + self.latents(["belm", "edit_friendly", "ddim"])
+    let more = try latents + self.latents(["belm", "edit_friendly", "dpm_solver"])
     func contexts() throws -> [BenchContext] { try more.map { try world.sampling($0, ["steps": .int(6)]) } }
     #expect(try together(contexts()) == alone(contexts()))
   }

@@ -31,6 +31,7 @@ struct ExtremesTests {
     "load": "images: 'p.png'", "synthesize": "count: 1", "train": "images: pictures, network: diffusion, steps: 1",
     "perturb": "images: pictures", "invert": "images: pictures, model: base",
     "finetune": "model: base, latents: latents, clip: clip, target: x", "sample": "latents: latents, model: base",
+    "guide": "model: base, latents: latents, clip: clip, target: x",
     "metric": "images: pictures, reference: pictures, measures: [mae, ssim]",
     "distance": "images: pictures, reference: pictures, perceptual: perceptual", "figure": "rows: [pictures]",
     "plot": "curves: [scores], x: step", "table": "rows: [scores], intervals: t",

@@ -1,5 +1,6 @@
 import ArtifactStore
 import Checkpoints
+import Diffusion
 import Escaping
 import Foundation
 import StageKit
@@ -11,28 +12,46 @@ struct Latent {
   enum Scheme {
     /// By any sampler.
     case free
-    /// By two coupled states, in as many steps as it took; `second` belongs to the time before t₀.
-    case coupled(second: Tensor, steps: Int)
+    /// By two coupled states; `second` belongs to the time before t₀.
+    case coupled(second: Tensor, Course)
     /// By adding to each step of a stochastic generation what was kept of it.
-    case stochastic(additions: [Tensor])
+    case stochastic(additions: [Tensor], Course)
+    /// By DPM-Solver++.
+    case multistep(Course)
 
     /// What is kept beside the latent.
     fileprivate var kept: [Tensor] {
       switch self {
-      case .free: []
+      case .free, .multistep: []
       case .coupled(let second, _): [second]
-      case .stochastic(let additions): additions
+      case .stochastic(let additions, _): additions
       }
     }
 
     /// The same with other tensors.
     fileprivate func keeping(_ kept: [Tensor]) -> Scheme {
       switch self {
-      case .free: .free
-      case .coupled(_, let steps): .coupled(second: kept[0], steps: steps)
-      case .stochastic: .stochastic(additions: kept)
+      case .free, .multistep: self
+      case .coupled(_, let course): .coupled(second: kept[0], course)
+      case .stochastic(_, let course): .stochastic(additions: kept, course)
       }
     }
+
+    /// What a latent's file calls it, and the steps in which the image comes back.
+    fileprivate var course: (name: String, course: Course)? {
+      switch self {
+      case .free: nil
+      case .coupled(_, let course): (Latent.coupled, course)
+      case .stochastic(_, let course): (Latent.stochastic, course)
+      case .multistep(let course): (Latent.multistep, course)
+      }
+    }
+  }
+
+  /// The steps in which alone the image comes back.
+  struct Course: Hashable {
+    let steps: Int
+    let spacing: Step.Spacing
   }
 
   let latent: Tensor
@@ -48,7 +67,7 @@ struct Latent {
     self.scheme = scheme
   }
 
-  private static let (coupled, stochastic) = ("belm", "edit_friendly")
+  fileprivate static let (coupled, stochastic, multistep) = ("belm", "edit_friendly", "dpm_solver")
 
   /// In what latents have to be alike so that their images can be generated together.
   struct Way: Hashable {
@@ -56,17 +75,13 @@ struct Latent {
     let returnStep: Int
     /// The name of the scheme; empty where any sampler will do.
     let scheme: String
-    let steps: Int
+    /// Nil where any steps will do.
+    let course: Course?
   }
 
   var way: Way {
-    let (name, steps) =
-      switch scheme {
-      case .free: ("", 0)
-      case .coupled(_, let steps): (Self.coupled, steps)
-      case .stochastic(let additions): (Self.stochastic, additions.count)
-      }
-    return Way(shape: latent.shape, returnStep: returnStep, scheme: name, steps: steps)
+    let course = scheme.course
+    return Way(shape: latent.shape, returnStep: returnStep, scheme: course?.name ?? "", course: course?.course)
   }
 
   /// Latents of one way, at least one, together.
@@ -79,7 +94,8 @@ struct Latent {
   }
 
   /// Safetensors with `latent` and `image` [H, W, 3], and the return step in the metadata. Where only one scheme brings
-  /// the image back, also its name and steps in the metadata, and `second` [H, W, 3] or `additions` [steps, H, W, 3].
+  /// the image back, also its name, its steps and their spacing in the metadata, and `second` [H, W, 3] or `additions`
+  /// [steps, H, W, 3].
   /// - Throws: `ResultError` where a value is not finite; `name` is the item.
   func data(name: String) throws -> Data {
     for tensor in [latent, image] + scheme.kept {
@@ -92,13 +108,15 @@ struct Latent {
       tensors: ["latent": Self.picture(latent), "image": Self.picture(image)],
       metadata: ["return_step": "\(returnStep)"])
     switch scheme {
-    case .free: break
-    case .coupled(let second, let steps):
-      file.tensors["second"] = Self.picture(second)
-      file.metadata.merge(["method": Self.coupled, "steps": "\(steps)"]) { $1 }
-    case .stochastic(let additions):
-      file.tensors["additions"] = .concatenated(additions, axis: 0)
-      file.metadata.merge(["method": Self.stochastic, "steps": "\(additions.count)"]) { $1 }
+    case .free, .multistep: break
+    case .coupled(let second, _): file.tensors["second"] = Self.picture(second)
+    case .stochastic(let additions, _): file.tensors["additions"] = .concatenated(additions, axis: 0)
+    }
+    if let (name, course) = scheme.course {
+      file.metadata["method"] = name
+      file.metadata["steps"] = "\(course.steps)"
+      // The official one goes without saying, as in files that know no other.
+      if course.spacing != .official { file.metadata["spacing"] = course.spacing.rawValue }
     }
     return try Safetensors.data(of: file)
   }
@@ -118,9 +136,10 @@ struct Latent {
       return tensor
     }
     let scheme: Scheme =
-      switch outline.way.scheme {
-      case Self.coupled: .coupled(second: Self.batch(try part("second")), steps: outline.way.steps)
-      case Self.stochastic: .stochastic(additions: try part("additions").each)
+      switch (outline.way.scheme, outline.way.course) {
+      case (Self.coupled, let course?): .coupled(second: Self.batch(try part("second")), course)
+      case (Self.stochastic, let course?): .stochastic(additions: try part("additions").each, course)
+      case (Self.multistep, let course?): .multistep(course)
       default: .free
       }
     self.init(
@@ -159,6 +178,11 @@ struct Latent {
           throw InputError("\(name): expected \(what) beside the latent, as its metadata say")
         }
       }
+      let word = metadata["spacing"] ?? Step.Spacing.official.rawValue
+      guard let spacing = Step.Spacing(rawValue: word) else {
+        throw InputError(
+          "\(name): the spacing '\(word.abridged)' of this latent is not known: invert the picture again")
+      }
       let scheme = metadata["method"] ?? ""
       switch scheme {
       case "": break
@@ -166,11 +190,13 @@ struct Latent {
       case Latent.stochastic:
         let expected = [steps] + shape
         try require("additions", expected, "what each of its steps adds, 'additions' \(expected)")
+      case Latent.multistep: try require("latent", shape, "its 'steps', from 1 to 1000,")
       default:
         throw InputError(
           "\(name): the method '\(scheme.abridged)' of this latent is not known: invert the picture again")
       }
-      way = Way(shape: shape, returnStep: returnStep, scheme: scheme, steps: scheme.isEmpty ? 0 : steps)
+      let course = scheme.isEmpty ? nil : Course(steps: steps, spacing: spacing)
+      way = Way(shape: shape, returnStep: returnStep, scheme: scheme, course: course)
     }
   }
 

@@ -83,7 +83,7 @@ struct Script: AdaptiveStage {
 
   private var commandIssues: [ValidationIssue] {
     guard let first = command.first else { return $command.emptiness }
-    if first.value.string?.isEmpty ?? true {
+    if first.text.isEmpty {
       return [ValidationIssue(about: $command, "'command' must start with the name of a program")]
     }
     return command.contains { $0.text.utf8.contains(0) }

@@ -1,0 +1,91 @@
+import Networks
+import Tensors
+
+/// A generation that an objective steers, with a model as it is: manifold preserving guided diffusion (He et al. 2024,
+/// MPGD without a learned projection).
+///
+/// At a step the predicted x₀ is moved against the gradient of the objective with respect to it; the noise stays. There is
+/// no gradient of the diffusion model: what does not look like one of its pictures, the evaluations that follow take out
+/// again. So a state whose prediction was moved is looked at again at the same time, `rounds` times a step, and the last
+/// steps are left to the model.
+public struct Guidance {
+  public struct Settings: Sendable {
+    /// The root mean square by which a prediction moves at a time, of pixels in [−1, 1].
+    public var stepSize: Double
+    /// Evaluations for each step that is guided.
+    public var rounds: Int
+    /// The time below which a step is not guided.
+    public var until: Int
+
+    public init(stepSize: Double, rounds: Int, until: Int) {
+      self.stepSize = stepSize
+      self.rounds = rounds
+      self.until = until
+    }
+  }
+
+  public let ddim: DDIM
+  public let settings: Settings
+  private let objective: Objective
+
+  public init(ddim: DDIM, settings: Settings, objective: @escaping Objective) {
+    precondition(settings.rounds > 0)
+    self.ddim = ddim
+    self.settings = settings
+    self.objective = objective
+  }
+
+  /// How often the model is evaluated on the way.
+  public func evaluations(through steps: [Step]) -> Int { steps.reduce(0) { $0 + rounds(of: $1) } }
+
+  private func rounds(of step: Step) -> Int { isGuided(step) ? settings.rounds : 1 }
+
+  /// The step to the clean image is never guided: nothing would come after it.
+  private func isGuided(_ step: Step) -> Bool { step.t >= settings.until && step.next >= 0 }
+
+  /// The image that a latent [N, H, W, C] leads to.
+  /// - Parameters:
+  ///   - images: those that the latents belong to, [N, H, W, C].
+  ///   - progress: told the steps done, and each item's terms of the objective where it was guided.
+  /// - Throws: ``Divergence`` where an objective or a gradient is not finite, and what `progress` throws.
+  public func generate(
+    _ latent: Tensor, from images: Tensor, with model: any NoisePredictor, through steps: [Step],
+    afterEach progress: (_ step: Int, _ terms: [[(name: String, value: Double)]]) throws -> Void = { _, _ in }
+  ) throws -> Tensor {
+    var x = latent
+    for (index, step) in steps.enumerated() {
+      var terms: [[(name: String, value: Double)]] = []
+      for round in 1...rounds(of: step) {
+        let epsilon = Gradients.off { model.predictNoise(x, at: step.t) }
+        var predicted = ddim.predictedX0(x, predictedNoise: epsilon, at: step.t)
+        if isGuided(step) { (predicted, terms) = try moved(predicted, images, step: index + 1) }
+        let time = round < rounds(of: step) ? step.t : step.next
+        let alpha = ddim.schedule.alphaCumprod(time)
+        x = predicted * alpha.squareRoot() + epsilon * (1 - alpha).squareRoot()
+      }
+      try progress(index + 1, terms)
+    }
+    return x
+  }
+
+  /// Each prediction moved by itself, so that it does not depend on the others of its batch.
+  private func moved(
+    _ predictions: Tensor, _ images: Tensor, step: Int
+  ) throws(Divergence) -> (Tensor, [[(name: String, value: Double)]]) {
+    var results: [Tensor] = []
+    var terms: [[(name: String, value: Double)]] = []
+    for place in 0..<predictions.shape[0] {
+      let range = place..<place + 1
+      let (x, image) = (predictions.narrowed(0, range).parameterCopy(), images.narrowed(0, range))
+      let loss = objective(x, image, x)
+      if let problem = loss.problem { throw Divergence(iteration: step, problem, isIntact: true) }
+      loss.total.backward()
+      let gradient = x.gradient ?? .zeros(x.shape, type: x.type)
+      if let problem = Adam.problem(ofGradientsOf: [x]) { throw Divergence(iteration: step, problem, isIntact: true) }
+      let size = gradient.square().mean().item.squareRoot()
+      results.append(size > 0 ? x.detached - gradient * (settings.stepSize / size) : x.detached)
+      terms.append(loss.terms)
+    }
+    return (.concatenated(results, axis: 0), terms)
+  }
+}
