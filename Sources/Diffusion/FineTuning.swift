@@ -24,7 +24,9 @@ public struct LossValue {
 /// What fine-tuning minimizes: from generated images and the images they came from, [N, H, W, C] in [−1, 1].
 ///
 /// `seen` is what the identity loss looks at: the generated images, but for ``FineTuning/Gradient/perStepOfficial``.
-public typealias Objective = (_ generated: Tensor, _ original: Tensor, _ seen: Tensor) -> LossValue
+/// `draw` says what it draws at random, where it does: the number of the iteration or of the step, so that work which goes
+/// on after an interruption draws the same.
+public typealias Objective = (_ generated: Tensor, _ original: Tensor, _ seen: Tensor, _ draw: Int) -> LossValue
 
 /// How the learning rate changes: lr = lr₀ · gamma^⌊iteration / step_size⌋, as PyTorch's StepLR.
 public enum RateSchedule: Sendable, Hashable {
@@ -219,7 +221,7 @@ public struct FineTuning {
   ) throws(Divergence) -> [(name: String, value: Double)] {
     let states = trajectory.states(from: example.latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
-    let loss = objective(generated, example.image, generated)
+    let loss = objective(generated, example.image, generated, iteration)
     if let problem = loss.problem { throw divergence(problem, isIntact: true) }
     loss.total.backward()
     if let gradient = generated.gradient {
@@ -241,7 +243,7 @@ public struct FineTuning {
     let noise = random.normal(generated.shape).converted(to: generated.type)
     let start = DDPM(schedule: trajectory.ddim.schedule).perturb(generated, noise: noise, at: step.t)
     let images = trajectory.next(start, step, model)
-    let loss = objective(images, original, images)
+    let loss = objective(images, original, images, iteration)
     if let problem = loss.problem { throw divergence(problem, isIntact: true) }
     loss.total.backward()
     try update(rate: rate)
@@ -259,7 +261,7 @@ public struct FineTuning {
       let epsilon = model.predictNoise(x, at: step.t)
       let next = ddim.step(x, predictedNoise: epsilon.detached, by: step)
       let predicted = ddim.predictedX0(x, predictedNoise: epsilon, at: step.t)
-      let loss = objective(predicted, example.image, settings.gradient == .perStep ? predicted : next)
+      let loss = objective(predicted, example.image, settings.gradient == .perStep ? predicted : next, iteration)
       if let problem = loss.problem { throw divergence(problem, isIntact: sums.isEmpty) }
       loss.total.backward()
       try update(rate: rate, isFirst: sums.isEmpty)
@@ -301,7 +303,7 @@ public struct LatentOptimization {
     iteration += 1
     let states = trajectory.states(from: latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
-    let loss = objective(generated, image, generated)
+    let loss = objective(generated, image, generated, iteration)
     if let problem = loss.problem { throw Divergence(iteration: iteration, problem, isIntact: true) }
     loss.total.backward()
     if let gradient = generated.gradient {

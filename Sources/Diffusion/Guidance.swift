@@ -77,7 +77,7 @@ public struct Guidance {
     for place in 0..<predictions.shape[0] {
       let range = place..<place + 1
       let (x, image) = (predictions.narrowed(0, range).parameterCopy(), images.narrowed(0, range))
-      let loss = objective(x, image, x)
+      let loss = objective(x, image, x, step)
       if let problem = loss.problem { throw Divergence(iteration: step, problem, isIntact: true) }
       loss.total.backward()
       let gradient = x.gradient ?? .zeros(x.shape, type: x.type)

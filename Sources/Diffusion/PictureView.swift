@@ -31,9 +31,3 @@ public struct PictureView: Sendable, Hashable {
     return cropped * constant(gains) + constant(shifts)
   }
 }
-
-/// When an objective is asked, for what it draws at random: the iteration of a fine-tuning, or the step of a generation.
-/// An interrupted work that goes on draws the same.
-public enum ObjectiveMoment {
-  @TaskLocal public static var current = 0
-}

@@ -69,7 +69,11 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
       ParameterDeclaration(
         name, Content.kind(bounds), presence, isSemantic: isSemantic, endings: endings, help: help()))
     guard isMapped else { return }
-    if case .path = Content.kind(bounds) { declaration.mapping = .files(of: name) } else { declaration.numbering = name }
+    if case .path = Content.kind(bounds) {
+      declaration.mapping = .files(of: name)
+    } else {
+      declaration.numbering = name
+    }
   }
 
   public override func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {

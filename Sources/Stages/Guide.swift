@@ -28,6 +28,8 @@ struct Guide: BatchedStage {
 
   let images = Output<Pictures>()
 
+  func check(_ draft: StageDraft) -> [ValidationIssue] { objective.check(draft) }
+
   func estimate(_ input: EstimateInput) -> StageEstimate {
     input.estimate(
       // The return step is not known yet: as if every step were guided.

@@ -104,7 +104,9 @@ import Testing
 
   /// With weights of 1/ᾱ the loss is that of the velocity √ᾱ ε − √(1 − ᾱ) x₀ which the prediction stands for.
   @Test func weightedLossIsThatOfVelocity() {
-    let (image, noise) = (Tensor([0.5, -0.25, 1, -1], shape: [1, 2, 2, 1]), Tensor(repeating: 0, shape: [1, 2, 2, 1]))
+    let (image, noise) = (
+      Tensor([0.5, -0.25, 1, -1], shape: [1, 2, 2, 1]), Tensor(repeating: 0, shape: [1, 2, 2, 1])
+    )
     let model = Told(noise: noise, variance: nil)
     for seed in 0..<8 as Range<UInt64> {
       var (first, second, third) = (RandomSource(seed: seed), RandomSource(seed: seed), RandomSource(seed: seed))

@@ -18,7 +18,7 @@ import Testing
   }
 
   /// mean |x − x₀| + ½ mean tanh²(x + ½ x₀), what is seen counts for nothing
-  private func objective(_ generated: Tensor, _ original: Tensor, _ seen: Tensor) -> LossValue {
+  private func objective(_ generated: Tensor, _ original: Tensor, _ seen: Tensor, _ draw: Int) -> LossValue {
     let distance = (generated - original).absolute().mean()
     let total = distance + (generated + original * 0.5).tanh().square().mean() * 0.5
     return LossValue(total: total, terms: [("loss", total.item), ("l1", distance.item)])
@@ -109,8 +109,8 @@ import Testing
       settings.gradient = gradient
       var tuning = FineTuning(
         model, parameters: model.parameters, trajectory: trajectory, settings: settings,
-        objective: { generated, original, seen in
-          let total = objective(generated, original, seen).total + (seen - original).square().mean()
+        objective: { generated, original, seen, draw in
+          let total = objective(generated, original, seen, draw).total + (seen - original).square().mean()
           return LossValue(total: total, terms: [("loss", total.item)])
         })
       return (try (0..<5).map { _ in try tuning.iterate(over: examples).terms[0].value }, model)
@@ -195,7 +195,7 @@ import Testing
       return FineTuning(
         model, parameters: model.parameters, trajectory: trajectory,
         settings: .init(gradient: gradient, learningRate: 0.01, schedule: .perEpoch(1)),
-        objective: { generated, original, _ in
+        objective: { generated, original, _, _ in
           calls += 1
           let loss = (generated - original).square().mean() * factor(calls)
           return LossValue(total: loss, terms: [("loss", loss.item), ("l1", loss.item), ("clip", 0.5)])

@@ -21,7 +21,7 @@ import Testing
   }
 
   /// Different for each picture and pixel, and with a term in what the identity loss looks at.
-  private func objective(_ generated: Tensor, _ original: Tensor, _ seen: Tensor) -> LossValue {
+  private func objective(_ generated: Tensor, _ original: Tensor, _ seen: Tensor, _ draw: Int = 0) -> LossValue {
     let loss = ((generated - original * 0.5).square() * 0.5 + (generated * 0.7).exp() * 0.3 + seen.square() * 0.2)
       .mean()
     return LossValue(total: loss, terms: [("loss", loss.item)])
@@ -177,9 +177,9 @@ import Testing
     var tuning = FineTuning(
       model, parameters: model.parameters, trajectory: trajectory,
       settings: FineTuning.Settings(gradient: .full, batchSize: 2, learningRate: 1e-9, schedule: .perEpoch(1)),
-      objective: { generated, original, seen in
+      objective: { generated, original, seen, draw in
         sizes.append(generated.shape[0])
-        return self.objective(generated, original, seen)
+        return self.objective(generated, original, seen, draw)
       })
     for _ in 0..<5 { _ = try tuning.iterate(over: examples + examples.prefix(1)) }
     #expect(sizes == [2, 1, 2, 1, 2])

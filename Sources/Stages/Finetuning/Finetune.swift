@@ -140,8 +140,7 @@ extension Finetune {
         if tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
       }
       let report: FineTuning.Report
-      do { report = try at(tuning.iteration) { try tuning.iterate(over: examples) } } catch let divergence as Divergence
-      {
+      do { report = try limited { try tuning.iterate(over: examples) } } catch let divergence as Divergence {
         // What was learned before is kept, but where an update has spoiled it.
         if divergence.isIntact, tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
         throw ResultError(
@@ -169,11 +168,6 @@ extension Finetune {
   /// What to lower where a fine-tuning diverges.
   private var ratesToLower: String {
     "lower 'learning_rate' (it is \(learningRate))" + (lrGamma > 1 ? " or 'lr_gamma' (it is \(lrGamma))" : "")
-  }
-
-  /// Runs an iteration, in the memory that the stage allows.
-  func at<Result>(_ iteration: Int, _ body: () throws -> Result) rethrows -> Result {
-    try ObjectiveMoment.$current.withValue(iteration) { try limited(body) }
   }
 
   /// Runs `body` in the memory that the stage allows.

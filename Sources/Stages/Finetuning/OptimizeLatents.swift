@@ -27,7 +27,7 @@ extension Finetune {
       for epoch in 0..<epochs {
         try SavedState.checkCancellation(context, save: save)
         let terms: [(name: String, value: Double)]
-        do { terms = try at(epoch) { try run.iterate() } } catch let divergence as Divergence {
+        do { terms = try limited { try run.iterate() } } catch let divergence as Divergence {
           try save()
           throw ResultError(
             "latent '\(item.name)', \(divergence.description(of: epochs)); lower 'learning_rate' (it is \(learningRate))"

@@ -113,13 +113,13 @@ final class ObjectiveOptions: StagePart {
     if let identity { try context.require(identity, takes: image, for: kind) }
     let weights = (clip: clipWeight, l1: l1Weight, identity: identity == nil ? 0 : identityWeight)
     let views = views
-    func clipTerm(_ generated: Tensor, _ original: Tensor) -> Tensor {
-      let losses = views.seen(generated, original).flatMap { share, generated, original in
+    func clipTerm(_ generated: Tensor, _ original: Tensor, _ draw: Int) -> Tensor {
+      let losses = views.seen(generated, original, draw: draw).flatMap { share, generated, original in
         guides.map { $0.loss(generated, original) * (share * $0.weight) }
       }
       return losses.dropFirst().reduce(losses[0], +)
     }
-    return { generated, original, seen in
+    return { generated, original, seen, draw in
       var total = Tensor(repeating: 0, shape: [])
       var terms: [(name: String, value: Double)] = []
       func add(_ name: String, _ weight: Double, _ loss: () -> Tensor) {
@@ -128,7 +128,7 @@ final class ObjectiveOptions: StagePart {
         terms.append((name, value.item))
         total = total + value * weight
       }
-      add("clip", weights.clip) { clipTerm(generated, original) }
+      add("clip", weights.clip) { clipTerm(generated, original, draw) }
       add("l1", weights.l1) { (generated - original).absolute().mean() }
       if let identity {
         add("identity", weights.identity) {
@@ -235,9 +235,9 @@ final class ViewOptions: StagePart {
   }
 
   /// Two pictures as they are seen, each time with its share of the loss: as they are, unless there are views.
-  func seen(_ a: Tensor, _ b: Tensor) -> [(share: Double, Tensor, Tensor)] {
+  func seen(_ a: Tensor, _ b: Tensor, draw: Int) -> [(share: Double, Tensor, Tensor)] {
     guard let views else { return [(1, a, b)] }
-    var random = RandomSource(seed: UInt64(viewSeed ?? 0), name: "views \(ObjectiveMoment.current)")
+    var random = RandomSource(seed: UInt64(viewSeed ?? 0), name: "views \(draw)")
     return (0..<views).map { _ in
       let view = PictureView(&random, crop: viewCrop ?? 0.2, color: viewColor ?? 0.1)
       return (1 / Double(views), view(a), view(b))
