@@ -104,14 +104,13 @@ import Testing
 
   /// With weights of 1/ᾱ the loss is that of the velocity √ᾱ ε − √(1 − ᾱ) x₀ which the prediction stands for.
   @Test func weightedLossIsThatOfVelocity() {
-    let (image, noise) = (
-      Tensor([0.5, -0.25, 1, -1], shape: [1, 2, 2, 1]), Tensor(repeating: 0, shape: [1, 2, 2, 1])
-    )
+    let shape = [1, 2, 2, 1]
+    let (image, noise) = (Tensor([0.5, -0.25, 1, -1] as [Float], shape: shape), Tensor.zeros(shape))
     let model = Told(noise: noise, variance: nil)
     for seed in 0..<8 as Range<UInt64> {
       var (first, second, third) = (RandomSource(seed: seed), RandomSource(seed: seed), RandomSource(seed: seed))
       let t = Int(first.uniform() * 1000)
-      let drawn = first.normal([1, 2, 2, 1])
+      let drawn = first.normal(shape)
       let alpha = ddpm.schedule.alphaCumprod(t)
       let state = ddpm.perturb(image, noise: drawn, at: t)
       let predicted = DDIM(schedule: ddpm.schedule).predictedX0(state, predictedNoise: noise, at: t)

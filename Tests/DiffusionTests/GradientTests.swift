@@ -46,7 +46,7 @@ import Testing
     _ gradients: [Tensor], of model: SmallPredictor, _ height: () -> Tensor, location: SourceLocation = #_sourceLocation
   ) {
     var random = RandomSource(seed: 5)
-    let start = model.parameters.map(\.detached)
+    let start = model.parameters.map { $0.parameterCopy().detached }
     let directions = start.map { random.normal($0.shape).converted(to: .float64) }
     func value(at step: Double) -> Double {
       for (parameter, (value, direction)) in zip(model.parameters, zip(start, directions)) {
