@@ -13,7 +13,7 @@ package struct FileTree {
   package init?(at place: Place) throws(StoreError) { try self.init(at: place, isOpened: false) }
 
   /// The same of what is to be removed, in which a program may have closed folders to everybody: they are opened.
-  init?(opening place: Place) throws(StoreError) { try self.init(at: place, isOpened: true) }
+  package init?(opening place: Place) throws(StoreError) { try self.init(at: place, isOpened: true) }
 
   private init?(at place: Place, isOpened: Bool) throws(StoreError) {
     var unseen = [place]
