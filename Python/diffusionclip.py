@@ -2,8 +2,11 @@
 
     import diffusionclip
 
-    run = diffusionclip.Run("runs/quickstart")    # the recipe's latest run; or the folder of any run
+    run = diffusionclip.Run("runs/quickstart")    # the recipe's latest run with results; or the folder of any run
+    run = diffusionclip.Run("runs/quickstart/best")  # the run with this tag, name, ID or beginning of an ID
+    diffusionclip.runs("runs/quickstart")         # all its runs, the newest first; of all recipes: runs("runs")
     run.parameters                                # {'target': 'face with makeup', 'return_step': 500}
+    run.id, run.name, run.tags, run.note          # what it is called; run.status, run.error, run.expectations
     list(run)                                     # ['base', 'clip', ..., 'tuned.model', 'tuned.losses', 'edited']
     run["edited"]["portrait-0"]                   # a picture: float32 [H, W, 3], from -1 to 1
     run["latents"]["portrait-0"].latent           # float32 [H, W, 3]; .image is the picture that it belongs to
@@ -14,6 +17,8 @@
     run["before_after"]                           # a figure: uint8 [H, W, 3]
 
 A name is that of a stage, or `stage.port`, with its place in a sweep as the program shows it: `edited[steps=40]`.
+`run["edited"]` of a swept stage has what it made at each place, by the place: `run["edited"]["steps=40"]["portrait-0"]`.
+Of a stage of which items failed, those that were made are there.
 Everything is read from the store, and verified: bytes that are not those that the run made are an error.
 """
 
@@ -30,7 +35,7 @@ import zlib
 
 import numpy as np
 
-__all__ = ["Run", "ReadError", "Set", "Latent", "Weights"]
+__all__ = ["Run", "ReadError", "Set", "Latent", "Weights", "runs"]
 
 
 class ReadError(Exception):
@@ -77,7 +82,8 @@ class Weights(dict):
 class Run(collections.abc.Mapping):
     """What a run made.
 
-    `path` is the folder of a run, that of a recipe (then it is its latest run), or a `run.json`. `store` is the folder of
+    `path` is the folder of a run, that of a recipe (then it is its latest run with results), that with a run's tag, name,
+    ID or the beginning of an ID behind it, or a `run.json`. `store` is the folder of
     the store: else that in DIFFUSIONCLIP_STORE, else the folder `.diffusionclip` in the run's folder or one around it.
     """
 
@@ -87,10 +93,15 @@ class Run(collections.abc.Mapping):
         self.record = _json(file)
         try:
             artifacts = [(a["stage"], a["port"], a["type"], a["items"]) for a in self.record["artifacts"]]
+            artifacts += [(a["stage"], a["port"], a["type"], a["items"]) for a in self.record.get("unfinished", [])]
             self.parameters, self.status = self.record["params"], self.record["status"]
         except (TypeError, KeyError) as error:
             raise ReadError(f"{file}: it is not the record of a run: {error} is missing") from None
-        self._store = _store(self.folder, store)
+        self.id, self.recipe = self.record.get("id"), self.record.get("recipe")
+        self.name, self.note, self.tags = self.record.get("name"), self.record.get("note"), self.record.get("tags") or []
+        self.error, self.started = self.record.get("error"), self.record.get("started")
+        self.expectations = self.record.get("expectations") or []
+        self._given, self._found = store, None
         self._artifacts, first = {}, {}
         for stage, port, kind, items in artifacts:
             self._artifacts[f"{stage}.{port}"] = (kind, items)
@@ -102,14 +113,31 @@ class Run(collections.abc.Mapping):
         self._first = first
 
     def __iter__(self):
+        self._require_results()
         return iter(self._names)
 
     def __len__(self):
+        self._require_results()
         return len(self._names)
 
+    def _require_results(self):
+        if not self._artifacts:
+            error = (self.error or "").split("\n")[0]
+            raise ReadError(f"{self.folder}: the run has no results ({self.status}){': ' + error if error else ''}")
+
+    @property
+    def _store(self):
+        if self._found is None:
+            self._found = _store(self.folder, self._given)
+        return self._found
+
     def __getitem__(self, name):
+        self._require_results()
         address = name if name in self._artifacts else self._first.get(name)
         if address is None:
+            places = self._places(name)
+            if places:
+                return Set(name, places, self.__getitem__)
             raise KeyError(f"the run has no '{name}'; it has {', '.join(self)}")
         kind, items = self._artifacts[address]
         readers = {"images": _picture, "latents": lambda b, f: Latent(_safetensors(b, f)), "metrics": _metrics}
@@ -126,6 +154,16 @@ class Run(collections.abc.Mapping):
         for change, base in zip(weights, weights[1:]):
             change.base = base
         return weights[0]
+
+    def _places(self, name):
+        """The names of a swept stage, or of one of its outputs, by their places in the sweeps."""
+        places = {}
+        for address in list(self._first) + list(self._artifacts):
+            stage, bracket, rest = address.partition("[")
+            place, closed, port = rest.rpartition("]")
+            if bracket and closed and stage + port == name:
+                places.setdefault(place, address)
+        return places
 
     def mean(self, name, measure):
         """The mean of a measure over the items that have it."""
@@ -152,17 +190,65 @@ class Run(collections.abc.Mapping):
         return data, path
 
 
+_ID = r"\d{8}-\d{6}-\d{3}"
+
+
+def runs(path="runs", store=None):
+    """The runs in the folder of a recipe's runs, or in that of all recipes, the newest first; also those that failed."""
+    path = os.fspath(path)
+    folders = _runs(path) or [folder for name in _names(path) for folder in _runs(os.path.join(path, name))]
+    if not folders:
+        raise ReadError(f"{path}: no run is in this folder")
+    return [Run(folder, store) for folder in sorted(folders, key=os.path.basename, reverse=True)]
+
+
+def _names(path):
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+
+
+def _runs(path):
+    """The folders of a recipe's runs that have a record, the newest first."""
+    folders = [os.path.join(path, name) for name in reversed(_names(path)) if re.fullmatch(_ID, name)]
+    return [folder for folder in folders if os.path.isfile(os.path.join(folder, "run.json"))]
+
+
 def _run_folder(path):
     if os.path.basename(path) == "run.json":
         return os.path.dirname(path) or "."
-    latest = os.path.join(path, "latest")
-    if os.path.isfile(latest) and not os.path.isfile(os.path.join(path, "run.json")):
-        with open(latest, encoding="utf-8") as file:
+    if os.path.isfile(os.path.join(path, "run.json")):
+        return path
+    if os.path.isdir(path):
+        return _latest(path)
+    recipe, word = os.path.split(path)
+    folders = _runs(recipe or ".")
+    found = [folder for folder in folders if os.path.basename(folder).startswith(word)]
+    if not found:
+        records = [(folder, _json(os.path.join(folder, "run.json"))) for folder in folders]
+        found = [folder for folder, record in records if word in (record.get("tags") or [])]
+        found = found or [folder for folder, record in records if record.get("name") == word]
+        found = found[:1]
+    if len(found) > 1:
+        raise ReadError(f"{path}: {len(found)} runs begin so: {', '.join(map(os.path.basename, found[:5]))}")
+    return found[0] if found else path
+
+
+def _latest(path):
+    """The run that ended last if it has results, else the newest that has; else the former."""
+    last = None
+    if os.path.isfile(os.path.join(path, "latest")):
+        with open(os.path.join(path, "latest"), encoding="utf-8") as file:
             name = file.read(256).strip()
         if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]*", name):
-            raise ReadError(f"{latest}: it does not name a run")
-        return os.path.join(path, name)
-    return path
+            raise ReadError(f"{os.path.join(path, 'latest')}: it does not name a run")
+        last = os.path.join(path, name)
+    for folder in ([last] if last else []) + _runs(path):
+        record = os.path.join(folder, "run.json")
+        if os.path.isfile(record) and _json(record).get("status") in ("done", "missed", "partial"):
+            return folder
+    return last or path
 
 
 def _store(folder, given):

@@ -7,6 +7,8 @@ public struct ActionRecord: Sendable, Hashable {
   public let key: Digest
   /// The canonical description of all that the result depends on.
   public let preimage: String
+  /// The name of the recipe that it was first done for; "" where that is not known.
+  public let recipe: String
   /// The stage that it was first done for, as the recipe calls it.
   public let stage: String
   /// The item that it made, as it was called then; nil for one that did all of its stage.
@@ -31,11 +33,13 @@ public struct ActionRecord: Sendable, Hashable {
   }
 
   public init(
-    key: Digest, preimage: String, stage: String = "", item: String? = nil, kind: String, revision: Int,
+    key: Digest, preimage: String, recipe: String = "", stage: String = "", item: String? = nil, kind: String,
+    revision: Int,
     inputs: [Artifact] = [], outputs: [Output], provenance: Provenance, log: [String]
   ) {
     self.key = key
     self.preimage = preimage
+    self.recipe = recipe
     self.stage = stage
     self.item = item
     self.kind = kind
@@ -111,6 +115,7 @@ extension ActionRecord {
   private var json: JSON {
     [
       "key": .string(key.hex),
+      "recipe": .string(recipe),
       "stage": .string(stage),
       "item": .optional(item),
       "kind": .string(kind),
@@ -141,6 +146,7 @@ extension ActionRecord {
     self.kind = kind
     self.revision = revision
     self.preimage = preimage
+    recipe = json["recipe"]?.string ?? ""
     stage = json["stage"]?.string ?? ""
     item = json["item"]?.string
     self.provenance = provenance

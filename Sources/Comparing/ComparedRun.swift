@@ -9,6 +9,8 @@ import StageKit
 public struct ComparedRun: Sendable {
   /// What it is called in the comparison.
   public let label: String
+  /// The same in a few letters: its name, or its ID.
+  let word: String
   /// The branch and the commit that it is of, where that is known.
   let origin: String?
   public let run: KeptRun?
@@ -18,7 +20,8 @@ public struct ComparedRun: Sendable {
   let texts: RecipeTexts?
   /// Facts that need not be the same: by what they are called.
   let facts: OrderedDictionary<String, String>
-  let parameters: OrderedDictionary<String, String>
+  /// Nil where they are not known.
+  let parameters: OrderedDictionary<String, String>?
   /// Whether what a stage expects is met, by the expectation.
   let expectations: OrderedDictionary<String, String>
   /// Digests of artifacts, by `stage.port`.
@@ -30,6 +33,7 @@ public struct ComparedRun: Sendable {
   public init(_ run: KeptRun) throws {
     self.run = run
     label = "\(run.recipe)/\(run.id)" + (run.name.map { " (\($0))" } ?? "")
+    word = run.name ?? run.id
     let git = run.facts["git"]
     let commit = git?["commit"]?.string.map { String($0.prefix(12)) }
     let parts = [git?["branch"]?.string, commit, git?["dirty"] == .bool(true) ? "with changes" : nil]
@@ -46,7 +50,7 @@ public struct ComparedRun: Sendable {
       "program": text(record["provenance"]?["program"]), "device": text(record["provenance"]?["cpu"]),
       "kernels": text(record["provenance"]?["blas"]),
     ]
-    parameters = OrderedDictionary(run.parameters.map { ($0.name, text($0.value)) }) { first, _ in first }
+    parameters = Self.texts(of: run.parameters)
     expectations = OrderedDictionary(
       (record["expectations"]?.array ?? []).map { expectation in
         (
@@ -64,12 +68,24 @@ public struct ComparedRun: Sendable {
   /// Numbers that were checked in (``RunBaseline``).
   public init(_ baseline: RunBaseline, label: String) {
     self.label = label
+    word = label.fileName
     origin = nil
     run = nil
     measures = baseline.measures
     numbers = baseline.numbers
     texts = nil
-    (facts, parameters, expectations, artifacts, files) = ([:], [:], [:], [:], [:])
+    parameters = baseline.parameters.map { Self.texts(of: $0) }
+    (facts, expectations, artifacts, files) = ([:], [:], [:], [:])
+  }
+
+  private static func texts(of parameters: [JSON.Member]) -> OrderedDictionary<String, String> {
+    OrderedDictionary(
+      parameters.map { parameter in
+        let value = parameter.value
+        let swept = value["sweep"]?.array?.map { $0.string ?? $0.text }.joined(separator: ", ")
+        return (parameter.name, swept ?? value.string ?? (value == .null ? "" : value.text))
+      }
+    ) { first, _ in first }
   }
 
   /// With what it is of.

@@ -79,14 +79,15 @@ extension RunComparison {
 
   /// The comparison as a JUnit report: a case for each number, and for each expectation that was met before and is not.
   public func junit(_ failures: [FailureCondition.Failure]) -> JUnit {
+    let group = runs.compactMap { $0.run?.recipeName }.first ?? runs[0].label
     let lost = expectations.filter { $0.values.first == "held" && $0.values.contains("failed") }
     let measured = numbers.map { number in
       let mine = failures.filter { $0.number == number.name }.map(\.message)
-      return (group: runs[0].label, name: number.name, failure: mine.isEmpty ? nil : mine.joined(separator: "; "))
+      return (group: group, name: number.name, failure: mine.isEmpty ? nil : mine.joined(separator: "; "))
     }
     return JUnit(
       called: runs.map(\.label).joined(separator: " → "),
       cases: measured
-        + lost.map { (group: runs[0].label, name: $0.subject, failure: "held before, and does not now") })
+        + lost.map { (group: group, name: $0.subject, failure: "held before, and does not now") })
   }
 }

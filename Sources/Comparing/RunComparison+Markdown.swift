@@ -25,7 +25,8 @@ extension RunComparison {
     }
     let note = gallery.isEmpty ? "" : "\n### Pictures\n\n\(pictureLegend)\n\n" + gallery
     files.append(("comparison.md", Data((markdown + note).utf8)))
-    let counted = pictures.isEmpty ? "" : "\n\(Readable.count(pictures.count, "picture")) differ.\n"
+    let differ = pictures.count == 1 ? "differs" : "differ"
+    let counted = pictures.isEmpty ? "" : "\n\(Readable.count(pictures.count, "picture")) \(differ).\n"
     files.append(("summary.md", Data((markdown + counted).utf8)))
     for file in files { try Files.replace(target[file.name], with: file.data) }
     return files.map { folder + "/" + $0.name }
@@ -92,10 +93,15 @@ extension RunComparison {
   }
 
   /// What the runs are called in tables.
-  var columns: [String] { runs.count == 2 ? ["before", "after"] : runs.map(\.label) }
+  var columns: [String] {
+    if runs.count == 2 { return ["before", "after"] }
+    // Runs of several recipes may be called alike.
+    let words = runs.map(\.word)
+    return Set(words).count == words.count ? words : runs.map(\.label)
+  }
 
   /// The headings of the differences from the first run.
-  private var changes: [String] { runs.count == 2 ? ["difference"] : runs.dropFirst().map { "Δ \($0.label)" } }
+  var changes: [String] { runs.count == 2 ? ["difference"] : columns.dropFirst().map { "Δ \($0)" } }
 
   private func row(_ number: Number) -> [String] {
     ([number.name] + number.values.map { $0.map(Readable.number) ?? "none" }).map(Escape.markdown)

@@ -11,14 +11,12 @@ extension RunComparison {
   /// - Throws: `ImagingError`.
   public var page: String {
     get throws {
-      let labels = runs.map(\.label)
       func table(_ header: [String], _ rows: [[String]]) -> String {
         rows.isEmpty ? "" : HTML.table(header.map(Escape.markup), rows.map { $0.map(Escape.markup) })
       }
       func values(_ differences: [Difference]) -> [[String]] {
         differences.map { [$0.subject] + $0.values.map { $0 ?? "none" } }
       }
-      let changes = runs.count == 2 ? ["difference"] : labels.dropFirst().map { "Δ \($0)" }
       let numberRows = numbers.map { number in
         ([number.name] + number.values.map { $0.map(Readable.number) ?? "none" }).map(Escape.markup)
           + number.differences.map { difference in

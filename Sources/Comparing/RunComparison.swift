@@ -48,14 +48,17 @@ public struct RunComparison: Sendable {
     // Of numbers that were checked in nothing else is known.
     let whole = runs.allSatisfy { !$0.isBaseline } ? runs : []
     func compared(_ values: (ComparedRun) -> OrderedDictionary<String, String>) -> [Difference] {
-      let all = whole.map(values)
+      different(whole.map(values))
+    }
+    func different(_ all: [OrderedDictionary<String, String>]) -> [Difference] {
       return OrderedSet(all.flatMap(\.keys)).compactMap { subject in
         let found = all.map { $0[subject] }
         return Set(found).count > 1 ? Difference(subject: subject, values: found) : nil
       }
     }
     facts = compared(\.facts)
-    parameters = compared(\.parameters)
+    let known = runs.compactMap(\.parameters)
+    parameters = known.count == runs.count ? different(known) : []
     expectations = compared(\.expectations)
     artifacts = compared(\.artifacts)
     edits = whole.dropFirst().compactMap { run in

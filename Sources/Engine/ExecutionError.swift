@@ -18,8 +18,8 @@ public enum ExecutionError: Error, Sendable {
   case unknownStage(String, suggestion: String?, available: [String])
   /// A name on the command line that leads nowhere in the recipe: what is wrong with it, and what there is.
   case wrongAddress(String)
-  /// `show` or `export` of something that has not been made.
-  case notMade(String)
+  /// `show` or `export` of something that has not been made, or of which so many items are.
+  case notMade(String, made: Int = 0, of: Int = 0)
   case damagedTable(stage: String, problem: String)
 
   /// Whether the recipe or an input is to blame, not the program.
@@ -50,8 +50,11 @@ extension ExecutionError: CustomStringConvertible {
       "the recipe has no stage '\(name)'; "
         + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")
     case .wrongAddress(let message): message
-    case .notMade(let name):
-      "'\(name)' has not been made with these parameters and inputs; `run` the recipe first"
+    case .notMade(let name, let made, let count):
+      made == 0
+        ? "'\(name)' has not been made with these parameters and inputs; `run` the recipe first"
+        : "'\(name)' is not whole: \(made) of \(count) items are made; `run` the recipe again, and see what it says, or "
+          + "`show` it with --log"
     case .damagedTable(let stage, let problem): "the numbers of stage '\(stage)' cannot be read: \(problem)"
     }
   }

@@ -19,7 +19,7 @@ extension Escape {
       case "]" where after == "(" || after == "[" || after == ":", "[" where before == "!":
         escaped.append(contentsOf: ["\\", scalar])
       // A name, the number of an issue, an address: what stands between keeps them from calling somebody or leading there.
-      case "@" where after.isInWord, "#" where after.isInWord, ":" where after == "/":
+      case "@" where after.isInWord, "#" where "0"..."9" ~= after, ":" where after == "/":
         escaped.append(contentsOf: "\(scalar)<!-- -->".unicodeScalars)
       case "\n" where before == "\r": break
       case "\n", "\r": escaped.append(contentsOf: "<br>".unicodeScalars)

@@ -1,5 +1,6 @@
 import ArtifactStore
 import Escaping
+import Foundation
 import OrderedCollections
 import StageKit
 
@@ -95,10 +96,40 @@ public struct Change: Sendable, Hashable, CustomStringConvertible {
       ? nil : all.prefix(5).joined(separator: ", ") + (all.count > 5 ? " and \(all.count - 5) more" : "")
   }
 
+  /// How what is bound to a port is called otherwise: `axis strength → gain`, or its labels; nil where it is called the same.
+  private static func renamed(_ pairs: [Pair]) -> String? {
+    // `3:ada at 8:strength=f:1 images DIGEST`
+    func names(_ fact: String) -> (label: String, axes: [String]) {
+      let words = fact.parts(at: " ").dropLast(2).joined(separator: " ")
+      var parts = words.components(separatedBy: " at ")
+      let label = parts.removeFirst()
+      func counted(_ text: String) -> String {
+        let sides = text.parts(at: ":", maxSplits: 1, omittingEmpty: false)
+        guard sides.count == 2, let count = Int(sides[0]) else { return text }
+        return String(decoding: sides[1].utf8.prefix(count), as: UTF8.self)
+      }
+      return (counted(label), parts.map(counted))
+    }
+    for case (let old?, let new?) in pairs {
+      let (before, after) = (names(old), names(new))
+      if before.axes != after.axes {
+        func shown(_ axes: [String]) -> String { axes.isEmpty ? "none" : axes.joined(separator: ", ") }
+        return "axis \(shown(before.axes)) → \(shown(after.axes)), its content is the same"
+      }
+      if before.label != after.label { return "label \(before.label) → \(after.label), its content is the same" }
+    }
+    return nil
+  }
+
   /// What changed at a port: items, where both sets are known; else how many of what is bound to it.
   private static func members(_ pairs: [Pair], of count: Int, sets: [Digest: Artifact]) -> String {
     func set(_ fact: String?) -> Artifact? {
       fact?.split(separator: " ").last.flatMap { Digest(hex: $0) }.flatMap { sets[$0] }
+    }
+    if pairs.allSatisfy({ $0.old?.split(separator: " ").last == $0.new?.split(separator: " ").last }),
+      let names = renamed(pairs)
+    {
+      return ": \(names)"
     }
     let known = pairs.compactMap { pair in set(pair.old).flatMap { old in set(pair.new).map { (old, $0) } } }
     guard known.count == pairs.count else {

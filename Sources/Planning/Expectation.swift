@@ -31,28 +31,35 @@ public struct Expectation: Sendable, Hashable {
   package let written: String
   /// What `baseline` in it stands for.
   package let baseline: Double?
+  /// The parameters with which the baseline was made, where they are others than now: `gain=2.0`.
+  package let baselineParameters: String?
   public let location: SourceLocation
 
   public init(
-    measure: String, comparison: Comparison, text: String, location: SourceLocation, baseline: Double? = nil
+    measure: String, comparison: Comparison, text: String, location: SourceLocation, baseline: Double? = nil,
+    baselineParameters: String? = nil
   ) {
     self.measure = measure
     self.comparison = comparison
     written = text
     self.location = location
     self.baseline = baseline
+    self.baselineParameters = baselineParameters
   }
 
   /// As the recipe writes it, with the baseline's number behind it.
-  public var text: String { written + (baseline.map { " (baseline \(CSV.cell($0)))" } ?? "") }
+  public var text: String { written + (baseline.map { " (baseline \(Readable.number($0)))" } ?? "") }
 
   /// Whether it says `baseline`, which no number stands for yet.
   var needsBaseline: Bool { baseline == nil && Comparison(written) == nil }
 
   /// The same with a number for `baseline`.
-  func applying(_ baseline: Double) -> Expectation? {
+  /// - Parameter parameters: as ``baselineParameters``.
+  func applying(_ baseline: Double, of parameters: String?) -> Expectation? {
     Comparison(written, baseline: baseline).map {
-      Expectation(measure: measure, comparison: $0, text: written, location: location, baseline: baseline)
+      Expectation(
+        measure: measure, comparison: $0, text: written, location: location, baseline: baseline,
+        baselineParameters: parameters)
     }
   }
 

@@ -74,14 +74,15 @@ private struct Graph {
   private(set) var outputs: [OutputReference] = []
 
   init(_ expansion: inout Expansion, kinds: [StageKind], needsFiles: Bool) {
-    guard let repeated = Self.repeated(&expansion, kinds: kinds) else { return }
+    guard let repeated = Self.repeated(&expansion, kinds: kinds, needsFiles: needsFiles) else { return }
     var resolver = ReferenceResolver(repeated, in: expansion)
     let sorted = StageOrder(dependencies: resolver.dependencies.map { $0.map(\.number) })
     for circle in sorted.circles { Self.report(circle, of: resolver.dependencies, in: &expansion) }
     guard Self.settle(sorted.order, &resolver, repeated, &expansion) else { return }
     var drafts: [Draft] = []
     var known = KnownItems()
-    var baseline = BaselineFile(ofRecipe: expansion.scopes.first?.file.path ?? "")
+    let root = expansion.scopes.first
+    var baseline = BaselineFile(ofRecipe: root?.file.path ?? "", parameters: root?.parameters.values ?? [:])
     for number in sorted.order where number < repeated.count && !expansion.problems.isFull {
       var found = Problems()
       let made = Self.planned(
@@ -138,7 +139,9 @@ private struct Graph {
 
   /// The stages with their own sweeps; nil after reporting that these, or those of links, make too much of them, or too
   /// much else.
-  private static func repeated(_ expansion: inout Expansion, kinds: [StageKind]) -> [RepeatedStage]? {
+  private static func repeated(
+    _ expansion: inout Expansion, kinds: [StageKind], needsFiles: Bool
+  ) -> [RepeatedStage]? {
     var size = 0
     var repeated: [RepeatedStage] = []
     for stage in expansion.stages where !expansion.problems.isFull {
@@ -150,7 +153,7 @@ private struct Graph {
         expansion.reportTooLarge(at: stage.syntax.name.location, in: stage.scope)
         return nil
       }
-      made.decode(kinds: kinds, scope: scope, sweeps: expansion.sweeps, into: &found)
+      made.decode(kinds: kinds, scope: scope, sweeps: expansion.sweeps, needsFiles: needsFiles, into: &found)
       expansion.report(found, in: stage.scope)
       repeated.append(made)
     }
@@ -239,7 +242,7 @@ private struct Graph {
       }
       let axes = sweeps.axes(of: point)
       let expectations = baseline.applied(
-        to: outline.expectations, of: PlannedStage.id(repeated.stage.name, at: axes), into: &problems)
+        to: outline.expectations, of: PlannedStage.id(repeated.stage.name, at: axes), outputs, into: &problems)
       let stage = PlannedStage(
         name: repeated.stage.name, axes: axes, kind: kind, mapping: outline.mapping,
         description: outline.syntax.description, parameters: parameters, inputs: inputs, sources: outline.sources,
@@ -310,7 +313,9 @@ struct RepeatedStage {
   }
 
   /// Decodes it at every place.
-  mutating func decode(kinds: [StageKind], scope: Scope, sweeps: Sweeps, into problems: inout Problems) {
+  mutating func decode(
+    kinds: [StageKind], scope: Scope, sweeps: Sweeps, needsFiles: Bool, into problems: inout Problems
+  ) {
     guard let points = sweeps.points(along: self.sweeps) else {
       reportTooMany(into: &problems)
       return
@@ -318,7 +323,10 @@ struct RepeatedStage {
     for point in points where !problems.isFull {
       places[point] = outlines.count
       outlines.append(
-        (point, StageOutline(stage.syntax, kinds: kinds, scope: scope, at: point, into: &problems)))
+        (
+          point,
+          StageOutline(stage.syntax, kinds: kinds, scope: scope, at: point, needsFiles: needsFiles, into: &problems)
+        ))
     }
   }
 

@@ -237,11 +237,14 @@ struct SourceFinder {
     var parts = written.split(separator: "/", omittingEmptySubsequences: false).filter { $0 != "." }.map(String.init)
     let fromEnd = components.count - index
     var suggestion: String?
-    if let nearest, fromEnd <= parts.count, parts[parts.count - fromEnd] == components[index] {
+    // In the place of a folder only another folder can be meant.
+    let isLast = index == components.count - 1
+    if let nearest, isLast || Self.fileType("\(existing)/\(nearest)") == .folder, fromEnd <= parts.count,
+      parts[parts.count - fromEnd] == components[index]
+    {
       parts[parts.count - fromEnd] = nearest
       suggestion = parts.joined(separator: "/")
     }
-    let isLast = index == components.count - 1
     let place = existing == "/" ? "/\(components[index])" : "\(existing)/\(components[index])"
     let hint =
       if written.hasPrefix("~") {

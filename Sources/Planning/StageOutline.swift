@@ -27,7 +27,11 @@ struct StageOutline {
   /// - Parameters:
   ///   - scope: the recipe that it stands in.
   ///   - point: where the parameters of that recipe are looked at.
-  init(_ syntax: StageSyntax, kinds: [StageKind], scope: Scope, at point: Point, into problems: inout Problems) {
+  ///   - needsFiles: whether files that are not there are wrong.
+  init(
+    _ syntax: StageSyntax, kinds: [StageKind], scope: Scope, at point: Point, needsFiles: Bool,
+    into problems: inout Problems
+  ) {
     self.syntax = syntax
     kindName = syntax.name
     var own = Problems()
@@ -39,7 +43,7 @@ struct StageOutline {
     let errors = own.errors.map { $0.explaining(syntax.description) }
     isBroken = errors.contains { $0.missing == nil } || kind == nil
     if isBroken {
-      for error in errors { problems.report(error) }
+      for error in errors where needsFiles || error.missing == nil { problems.report(error) }
     } else {
       missingFiles = errors
     }

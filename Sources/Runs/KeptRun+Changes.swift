@@ -42,7 +42,10 @@ extension KeptRun {
       while !folder.isEmpty, (try? Files.removeFolder(content[folder])) == true { folder = folder.parentFolder }
     }
     // Nobody but the program calls a file so there.
-    if RunID(content.path.fileName) != nil { try Files.remove(content[Self.events]) }
+    if RunID(content.path.fileName) != nil {
+      try Files.remove(content[Self.events])
+      try Files.removeTree(content[Self.failedWork])
+    }
     // A folder of the old form is that of the recipe, in which there may be newer runs.
     if try Files.status(of: content[Self.record]) != nil { try Files.remove(content[Self.record]) }
     guard RunID(content.path.fileName) != nil, (try? Files.removeFolder(content.place)) != true else { return [] }

@@ -16,14 +16,17 @@ package final class OpenRun: Sendable {
   package let before: RunID?
   /// The commit that it began at.
   package let git: GitState?
+  /// Its recipes and programs as they were when it began.
+  package let texts: RecipeTexts
   /// The digests, in hex, of the files that were written so far, by their names.
   private let written = Mutex<OrderedDictionary<String, String>>([:])
   /// Tells everybody on this machine that the run goes on; nil where the file system has no locks.
   private let lock: FileLock?
 
-  init(_ id: RunID, in runs: RecipeRuns, at git: GitState?) {
+  init(_ id: RunID, in runs: RecipeRuns, at git: GitState?, _ texts: RecipeTexts) {
     self.id = id
     self.git = git
+    self.texts = texts
     place = runs.place[id.text]
     others = runs
     before = runs.latest
@@ -35,6 +38,9 @@ package final class OpenRun: Sendable {
 
   /// The files that were written so far.
   package var files: OrderedDictionary<String, String> { written.withLock { $0 } }
+
+  /// Where what programs leave that fail is kept.
+  package var failedWork: Place { place[KeptRun.failedWork] }
 
   /// What its record says as long as it goes on.
   package var signs: [JSON.Member] {
@@ -78,7 +84,7 @@ package final class OpenRun: Sendable {
   }
 
   /// What the run before this one had written in its recipes, and its parameters.
-  package var texts: (before: RecipeTexts?, params: [JSON.Member]) {
+  package var previous: (texts: RecipeTexts?, params: [JSON.Member]) {
     guard let before else { return (nil, []) }
     let folder = others.place[before.text]
     let record = (try? Files.read(folder[KeptRun.record])) ?? nil

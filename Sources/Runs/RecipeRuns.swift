@@ -34,13 +34,17 @@ package struct RecipeRuns: Sendable {
   // MARK: A new run
 
   /// Makes the folder of a run that begins now.
-  /// - Parameter git: the commit that it begins at.
-  package func begin(at git: GitState? = nil) throws(StoreError) -> OpenRun {
+  /// - Parameters:
+  ///   - git: the commit that it begins at.
+  ///   - texts: its recipes and programs.
+  package func begin(
+    at git: GitState? = nil, _ texts: RecipeTexts = RecipeTexts([])
+  ) throws(StoreError) -> OpenRun {
     try Files.makeFolder(place)
     var milliseconds = Int(Date.now.timeIntervalSince1970 * 1000)
     while true {
       let id = RunID(milliseconds: milliseconds)
-      if try Files.makeNewFolder(place[id.text]) { return OpenRun(id, in: self, at: git) }
+      if try Files.makeNewFolder(place[id.text]) { return OpenRun(id, in: self, at: git, texts) }
       milliseconds += 1
     }
   }

@@ -5,7 +5,8 @@ import JSONSyntax
 import OrderedCollections
 import RecipeSyntax
 
-/// The recipe of a run as it was written, with the recipes that it uses: what edits are found by.
+/// The recipe of a run as it was written, with the recipes that it uses and the files of the programs that it starts:
+/// what edits are found by.
 public struct RecipeTexts: Sendable, Hashable {
   /// The file of a run's folder in which they are.
   package static let file = "recipe.json"
@@ -23,19 +24,34 @@ public struct RecipeTexts: Sendable, Hashable {
     }
   }
 
-  package init(_ texts: [SourceFile]) { self.texts = texts }
+  /// Files of the programs that the recipe starts.
+  public let programs: [ProgramFile]
+
+  package init(_ texts: [SourceFile], programs: [ProgramFile] = []) {
+    self.texts = texts
+    self.programs = programs
+  }
 
   /// Nil where `data` is no list of them.
   package init?(_ data: Data) {
     guard let files = (try? JSON(parsing: data))?.array else { return nil }
-    texts = files.compactMap { file in
-      guard let name = file["file"]?.string, let text = file["text"]?.string else { return nil }
-      return SourceFile(file: name, text: text)
+    var (texts, programs): ([SourceFile], [ProgramFile]) = ([], [])
+    for file in files {
+      guard let name = file["file"]?.string else { continue }
+      if let digest = file["digest"]?.string {
+        programs.append(ProgramFile(file: name, digest: digest, text: file["text"]?.string))
+      } else if let text = file["text"]?.string {
+        texts.append(SourceFile(file: name, text: text))
+      }
     }
+    self.init(texts, programs: programs)
   }
 
   package var data: Data {
-    JSON.array(texts.map { ["file": .string($0.file), "text": .string($0.text)] }).prettyData
+    JSON.array(
+      texts.map { ["file": .string($0.file), "text": .string($0.text)] }
+        + programs.map { ["file": .string($0.file), "digest": .string($0.digest), "text": .optional($0.text)] }
+    ).prettyData
   }
 
   // MARK: Edits
@@ -66,7 +82,7 @@ public struct RecipeTexts: Sendable, Hashable {
         after: json["after"]?.string)
     }
 
-    fileprivate init(file: String, line: Int, path: String, before: String?, after: String?) {
+    init(file: String, line: Int, path: String, before: String?, after: String?) {
       self.file = file
       self.line = line
       self.path = path
@@ -87,7 +103,7 @@ public struct RecipeTexts: Sendable, Hashable {
     return changed
       + old.compactMap { key, literal in
         new[key] == nil ? literal.edit(key, before: literal.text, after: nil) : nil
-      }
+      } + ProgramFile.edits(from: earlier.programs, to: programs)
   }
 
   private struct Key: Hashable {

@@ -11,6 +11,10 @@ public struct RunBaseline: Sendable {
   public let measures: OrderedDictionary<String, Double>
   /// Of single items, where they are in the file as well.
   public let numbers: RunNumbers?
+  /// The parameters of the run; nil where the file does not say.
+  public let parameters: [JSON.Member]?
+  /// The ID of the run.
+  public let run: String?
 
   /// - Throws: `InputError` where there is no such file; `StoreError`.
   public init(readingFrom path: String) throws {
@@ -29,6 +33,8 @@ public struct RunBaseline: Sendable {
       )
     }
     measures = baseline.measures
+    parameters = baseline.parameters
+    run = (try? JSON.member("run", of: data))??.string
     numbers = (try? JSON.member("items", of: data)).flatMap { RunNumbers(Data($0.bytes)) }
   }
 
@@ -39,7 +45,7 @@ public struct RunBaseline: Sendable {
     return JSON.object(
       [
         .init("recipe", .string(run.recipeName)), .init("run", .string(run.id)),
-        .init("commit", run.facts["git"]?["commit"] ?? .null),
+        .init("commit", run.facts["git"]?["commit"] ?? .null), .init("params", .object(run.parameters)),
         .init("measures", .object(run.measures.map { .init($0.name, .double($0.mean)) })),
       ] + (items.map { [.init("items", $0)] } ?? [])
     ).prettyData

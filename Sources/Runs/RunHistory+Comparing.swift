@@ -30,11 +30,13 @@ extension RunHistory {
       run.id != other.id && run.state.hasResults && run.facts["git"]?["commit"]?.string?.begins(with: commit) ?? false
     }
     guard let run = runs.first(where: { $0.facts["git"]?["dirty"] == .bool(false) }) ?? runs.first else {
-      let known = try self.runs(of: recipe).compactMap { $0.facts["git"]?["commit"]?.string?.prefix(12) }.map(
-        String.init)
+      let others = try self.runs(of: recipe).filter { $0.id != other.id && $0.state.hasResults }
+      let known = others.compactMap { $0.facts["git"]?["commit"]?.string?.prefix(12) }.map(String.init)
       let list = known.uniqued.isEmpty ? "none" : known.uniqued.prefix(6).joined(separator: ", ")
+      let isOwn = other.facts["git"]?["commit"]?.string?.begins(with: commit) ?? false
       throw InputError(
-        "no run of '\(recipe)' with results at the commit \(commit) is in \(path); there are runs at: \(list)")
+        "no \(isOwn ? "other " : "")run of '\(recipe)' with results at the commit \(commit) is in \(path); there are others "
+          + "at: \(list)")
     }
     return run
   }

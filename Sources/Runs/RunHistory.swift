@@ -56,6 +56,28 @@ public struct RunHistory: Sendable {
   /// - Throws: `StoreError`.
   public func latest(of recipe: String) throws(StoreError) -> KeptRun? { try Self.latest(in: content(recipe), recipe) }
 
+  /// The latest run of a recipe that has results; where none has, the one that ended last.
+  private static func latestWithResults(
+    in content: KeptRun.Content, _ recipe: String
+  ) throws(StoreError) -> KeptRun? {
+    let last = try latest(in: content, recipe)
+    if last?.state.hasResults ?? true { return last }
+    return try runs(in: content, recipe).first { $0.state.hasResults } ?? last
+  }
+
+  /// Sees that no other run of a recipe is called `name`.
+  /// - Parameters:
+  ///   - recipe: the name of its folder.
+  ///   - run: the one that is to be called so; nil for a new one.
+  /// - Throws: `InputError`; `StoreError`.
+  public func requireFree(name: String, in recipe: String, for run: KeptRun? = nil) throws {
+    guard let other = try runs(of: recipe).first(where: { $0.name?.isSame(as: name) ?? false && $0.id != run?.id })
+    else { return }
+    throw InputError(
+      "\(other.recipe)/\(other.id) is called '\(name)' already: choose another name, or give that run another one with "
+        + "`diffusionclip runs tag \(other.recipe)/\(other.id) --name WORD`")
+  }
+
   /// What is in a recipe's folder: IDs, and nil for a run of the old form, which lies in the folder itself.
   private static func entries(of content: KeptRun.Content) throws(StoreError) -> [RunID?] {
     let names = try Files.names(in: content.place)
@@ -89,21 +111,24 @@ public struct RunHistory: Sendable {
 
   /// What people may call a run by, for help.
   public static let nameHelp =
-    "A run: its recipe (the latest run), RECIPE/previous, RECIPE/ID, its ID or the beginning of that, a tag, its name, or its folder."
+    "A run: its recipe (the latest run with results), RECIPE/latest (the run that ended last), RECIPE/previous, RECIPE/ID, its ID or the beginning of that, a tag, its name, or its folder."
 
   /// The run that somebody means.
   /// - Parameter name: a run's folder or the `run.json` in it, or the folder of a recipe's runs; a recipe, for its latest
-  ///   run; an ID or its beginning, a tag or a name, of which the newest run counts; or these behind `RECIPE/`.
+  ///   run with results; an ID or its beginning, a tag or a name, of which the newest run counts; or these behind `RECIPE/`.
   /// - Throws: `InputError` where that is none, or several; `StoreError`.
   public func run(called name: String) throws -> KeptRun {
     if let run = try Self.run(atPath: name) { return run }
     let parts = name.parts(at: "/", maxSplits: 1, omittingEmpty: false)
-    if hasRuns(folderName(of: name)), let run = try latest(of: folderName(of: name)) { return run }
+    let recipe = folderName(of: name)
+    if hasRuns(recipe), let run = try Self.latestWithResults(in: content(recipe), recipe) { return run }
     if parts.count == 2 {
       let folder = folderName(of: parts[0])
       if hasRuns(folder) {
         if parts[1] == "latest", let run = try latest(of: folder) { return run }
-        if parts[1] == "previous", let run = try latest(of: folder) { return try self.run(before: run) }
+        if parts[1] == "previous", let run = try Self.latestWithResults(in: content(folder), folder) {
+          return try self.run(before: run)
+        }
         if let run = try Self.chosen(parts[1], among: runs(of: folder)) { return run }
       }
     } else if let run = try Self.chosen(name, among: runs()) {
@@ -131,7 +156,7 @@ public struct RunHistory: Sendable {
       let run = KeptRun(at: content, recipe: recipe, id: id)
       return run.facts["recipe"] == nil && run.facts["artifacts"] == nil && id == nil ? nil : run
     }
-    return try latest(in: content, named.fileName)
+    return try latestWithResults(in: content, named.fileName)
   }
 
   private static func chosen(_ word: String, among runs: [KeptRun]) throws -> KeptRun? {

@@ -87,6 +87,14 @@ struct RunState {
       default: break
       }
     }
+    // Until the record lists the actions, the events tell how many are cached.
+    if record["actions"] == nil {
+      for event in events where event["event"] == "cached" {
+        for stage in event["stages"]?.members ?? [] {
+          stages[stage.name, default: Stage()].cached += stage.value.int ?? 0
+        }
+      }
+    }
     for (stage, actions) in running { stages[stage, default: Stage()].running = actions.count }
     for action in record["actions"]?.array ?? [] where action["status"] == "cached" {
       // The stage at its place in the sweeps is what the action's name begins with.
@@ -117,9 +125,9 @@ struct RunState {
     return order.compactMap { latest[$0] }
   }
 
-  /// By action and value: points of progress, `[[completed, value], …]`.
+  /// Of each action and value: `{"stage", "item", "value", "points": [[completed, value], …]}`.
   private var curves: JSON {
-    var curves: [(name: String, points: [JSON])] = []
+    var curves: [(facts: [JSON.Member], points: [JSON])] = []
     var places: [String: Int] = [:]
     for event in events where event["event"] == "progress" {
       guard let id = event["id"]?.string, let x = event["completed"]?.int else { continue }
@@ -128,13 +136,17 @@ struct RunState {
         let name = "\(id): \(value.name)"
         let place = places[name] ?? curves.count
         if place == curves.count {
-          curves.append((name, []))
+          let facts: [JSON.Member] = [
+            .init("stage", event["stage"] ?? .null), .init("item", event["item"] ?? .null),
+            .init("value", .string(value.name)),
+          ]
+          curves.append((facts, []))
           places[name] = place
         }
         curves[place].points.append([.int(x), .double(y)])
       }
     }
-    return .object(curves.map { JSON.Member($0.name, .array($0.points)) })
+    return .array(curves.map { .object($0.facts + [.init("points", .array($0.points))]) })
   }
 
   /// What there is to see, the last stage first: of a run that has ended its pictures, by the objects that they are; of

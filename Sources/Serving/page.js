@@ -16,6 +16,14 @@ function make(tag, attributes = {}, ...children) {
 }
 
 const name = run => `${run.recipe}/${run.id}`
+// When a run began, to the millisecond, as its ID tells it; of a run of the old form what its record says.
+const began = run => {
+  const parts = /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-(\d{3})$/.exec(run.id)
+  return parts ? `${parts[1]}-${parts[2]}-${parts[3]} ${parts[4]}:${parts[5]}:${parts[6]}.${parts[7]}`
+    : (run.date ?? run.id).replace("T", " ").replace("Z", "")
+}
+// A parameter as people write it; of one that is swept its values.
+const written = value => value?.sweep ? value.sweep.map(short).join(", ") : short(value)
 const short = value => typeof value === "number" ? Number(value.toPrecision(4)).toString()
   : typeof value === "string" ? value : value === null ? "" : JSON.stringify(value)
 
@@ -45,21 +53,33 @@ function columns(runs) {
   // A parameter that is the same in all runs tells nothing.
   const differing = [...parameters].filter(key => new Set(runs.map(run => JSON.stringify(run.params[key] ?? null))).size > 1)
   return [
-    { title: "run", key: "date", of: run => run.date ?? run.id },
+    { title: "run (UTC)", key: "date", of: began },
     { title: "state", key: "state", of: run => run.state },
     { title: "time", key: "seconds", of: run => run.seconds, show: run => duration(run.seconds), number: true },
     { title: "name", key: "name", of: run => run.name ?? "" },
     { title: "tags", key: "tags", of: run => run.tags.join(", ") },
-    ...differing.map(key => ({ title: key, key: `p:${key}`, of: run => run.params[key] ?? null })),
+    ...differing.map(key => ({ title: key, key: `p:${key}`, of: run => run.params[key] ?? null, show: run => written(run.params[key] ?? null) })),
     ...[...measures].slice(0, 12).map(key =>
       ({ title: key, key: `m:${key}`, of: run => run.measures[key] ?? null, number: true })),
   ]
 }
 
+// A word is looked for in all that a run is called by and in its parameters; NAME=VALUE is about one fact, tag or parameter.
 function matches(run, words) {
-  const params = Object.entries(run.params).map(([key, value]) => `${key}=${short(value)}`)
-  const text = [run.recipe, run.id, run.state, run.name ?? "", run.note ?? "", ...run.tags, ...params].join(" ").toLowerCase()
-  return words.every(word => text.includes(word))
+  const params = Object.entries(run.params).map(([key, value]) => [key, value?.sweep ? value.sweep.map(short) : [short(value)]])
+  const facts = new Map([["recipe", [run.recipe]], ["id", [run.id]], ["state", [run.state]], ["name", [run.name ?? ""]],
+    ["note", [run.note ?? ""]], ["tag", run.tags], ["commit", [run.commit ?? ""]], ...params])
+  const texts = [run.recipe, run.id, run.state, run.name ?? "", run.note ?? "", ...run.tags, ...params.flatMap(param => param[1])]
+  const all = texts.join(" ").toLowerCase()
+  return words.every(word => {
+    const place = word.indexOf("=")
+    if (place < 1) return all.includes(word)
+    const [key, value] = [word.slice(0, place), word.slice(place + 1)]
+    const found = [...facts].find(fact => fact[0].toLowerCase() === key)?.[1] ?? []
+    const isText = ["id", "note", "commit"].includes(key)
+    return found.some(one => isText ? one.toLowerCase().includes(value)
+      : one.toLowerCase() === value || (value !== "" && Number(one) === Number(value)))
+  })
 }
 
 function showList() {
@@ -95,7 +115,7 @@ function showList() {
     const cells = all.map(column => {
       if (column.key === "date") {
         return make("td", {}, make("button", { type: "button", class: "open", "data-run": key, onclick: () => choose(run) },
-          run.recipe), make("span", { class: "soft" }, ` ${(run.date ?? run.id).replace("T", " ").replace("Z", "")}`))
+          run.recipe), make("span", { class: "soft" }, ` ${began(run)}`))
       }
       const text = column.show ? column.show(run) : short(column.of(run))
       const kind = column.key === "state" ? run.state : column.number ? "number" : null
@@ -134,13 +154,13 @@ async function showRun() {
   try { detail = await get(`run?${query(run)}`) } catch (error) { $("link").textContent = error.message; return }
   if (mine !== state.wanted) return
   const { summary } = detail
-  const facts = [summary.id, duration(summary.seconds), detail.host, summary.commit?.slice(0, 10), summary.note]
-    .filter(fact => fact)
+  const facts = [summary.id, summary.name, summary.tags.join(", "), duration(summary.seconds), detail.host,
+    summary.commit?.slice(0, 10), summary.note].filter(fact => fact)
   const parts = [
     make("h2", {}, summary.recipe, " ", make("span", { class: summary.state }, summary.state)),
     make("p", { class: "soft" }, facts.join(" · ")),
     detail.description ? make("p", {}, detail.description) : null,
-    detail.error ? make("pre", { class: "failed" }, detail.error) : null,
+    detail.error ? make("pre", { class: "failed error" }, detail.error) : null,
     detail.report ? make("p", {}, make("a", { href: `report?${query(run)}`, target: "_blank", rel: "noreferrer" }, "The report")) : null,
   ]
   const set = Object.entries(detail.overlays).map(([key, value]) => `${key}=${short(value)}`)
@@ -155,7 +175,7 @@ async function showRun() {
     parts.push(make("h3", {}, "Expectations"), make("div", { class: "scroll" }, make("table", {}, make("tbody", {},
       ...detail.expectations.map(one => make("tr", {}, make("td", {}, one.stage), make("td", {}, one.measure),
         make("td", {}, one.expected), make("td", { class: "number" }, short(one.value)),
-        make("td", { class: one.held ? "held" : "failed" }, one.held ? "held" : "failed")))))))
+        make("td", { class: one.held ? "held" : "failed" }, one.held ? "held" : "missed")))))))
   }
   parts.push(make("h3", {}, "Stages"))
   const graph = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The graph of the stages" })
@@ -179,17 +199,18 @@ async function showRun() {
 
 const colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 
-// A plot for each action that told numbers on its way.
+// A plot for each stage that told numbers on its way, with a line for each of them; of a stage that goes item by item a
+// plot for each number, with a line for each item.
 function curves(all) {
   const groups = new Map()
-  for (const [title, points] of Object.entries(all)) {
-    const place = title.lastIndexOf(": ")
-    const [action, value] = [title.slice(0, place), title.slice(place + 2)]
-    if (points.length < 2) continue
-    if (!groups.has(action)) groups.set(action, [])
-    groups.get(action).push({ value, points })
+  const stages = new Set(all.filter(curve => curve.item !== null).map(curve => curve.stage))
+  for (const curve of all.filter(curve => curve.points.length > 1)) {
+    const isItemwise = stages.has(curve.stage)
+    const title = isItemwise ? `${curve.stage}: ${curve.value}` : curve.stage
+    if (!groups.has(title)) groups.set(title, [])
+    groups.get(title).push({ value: isItemwise ? curve.item : curve.value, points: curve.points })
   }
-  return [...groups].slice(0, 12).flatMap(([action, curves]) => [make("h3", {}, action), plot(curves)])
+  return [...groups].slice(0, 12).flatMap(([title, curves]) => [make("h3", {}, title), plot(curves)])
 }
 
 function plot(curves) {
@@ -217,10 +238,13 @@ function plot(curves) {
   curves.forEach((curve, place) => {
     const color = colors[place % colors.length]
     drawing.append(svg("polyline", { points: curve.points.map(point => `${x(point[0])},${y(point[1])}`).join(" "), stroke: color }))
-    const label = svg("text", { x: legend, y: 14 }, `— ${curve.value}`)
-    label.style.fill = color
+    drawing.lastChild.append(svg("title", {}, curve.value))
+    const isLast = legend + 60 + curve.value.length * 7 > width && place < curves.length - 1
+    if (legend === null || legend > width) return
+    const label = svg("text", { x: legend, y: 14 }, isLast ? `… ${curves.length - place} more` : `— ${curve.value}`)
+    if (!isLast) label.style.fill = color
     drawing.append(label)
-    legend += 26 + curve.value.length * 7
+    legend = isLast ? null : legend + 26 + curve.value.length * 7
   })
   return drawing
 }
@@ -246,7 +270,10 @@ function follow() {
 
 $("filter").addEventListener("input", showList)
 $("compare").addEventListener("click", () => {
-  const runs = [...state.checked].map(key => `run=${encodeURIComponent(key)}`).join("&")
+  // The oldest first, whatever was checked first: it is what the others are held against.
+  const age = new Map(state.runs.map(run => [name(run), run.id]))
+  const runs = [...state.checked].sort((a, b) => age.get(a) < age.get(b) ? -1 : 1)
+    .map(key => `run=${encodeURIComponent(key)}`).join("&")
   open(`compare?${runs}`, "_blank", "noreferrer")
 })
 addEventListener("hashchange", () => {

@@ -66,6 +66,8 @@ public protocol AdaptiveStage: Stage {
   var memoryNeed: MemoryNeed { get }
   /// The program of the user's that an action starts, with its arguments; nil for none.
   var program: [String]? { get }
+  /// Why that program cannot be started on this machine; nil where it can, or that cannot be told before.
+  var programIssue: String? { get }
 }
 
 extension AdaptiveStage {

@@ -80,6 +80,9 @@ extension StageKind {
   /// The program of the user's that an action of a stage starts, with its arguments, if it does.
   public func program(_ parameters: Parameters) -> [String]? { adaptation?.program(parameters) }
 
+  /// Why that program cannot be started on this machine; nil where it can, or that cannot be told before.
+  public func programIssue(_ parameters: Parameters) -> String? { adaptation?.programIssue(parameters) }
+
   /// The ports of a stage: in the place of one of arity `named`, one for each of its references.
   /// - Parameter given: the names of the ports at which the stage has something.
   public func ports(_ parameters: Parameters, given: some Sequence<String>) -> [Port] {
@@ -101,12 +104,14 @@ public struct Adaptation: Sendable {
   let itemwise: @Sendable (Parameters) -> [String]?
   let memory: @Sendable (Parameters) -> MemoryNeed
   let program: @Sendable (Parameters) -> [String]?
+  let programIssue: @Sendable (Parameters) -> String?
 
   init<Kind: AdaptiveStage>(_ kind: Kind.Type) {
     let lazy = LazyLayout<Kind>()
     itemwise = { lazy.layout.stage(checking: $0).itemwise }
     memory = { lazy.layout.stage(checking: $0).memoryNeed }
     program = { lazy.layout.stage(checking: $0).program }
+    programIssue = { lazy.layout.stage(checking: $0).programIssue }
   }
 }
 

@@ -10,7 +10,7 @@ struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Check recipes without running them: names, values, types, files.",
     discussion:
-      "For a folder: every recipe in it, and in the folders in it. A recipe with inputs is checked by itself, whatever it is given for them."
+      "For a folder: every recipe in it, and in the folders in it; other YAML files, without 'recipe:', are left out. A recipe with inputs is checked by itself, whatever it is given for them."
   )
 
   @Argument(
@@ -37,14 +37,15 @@ struct CheckCommand: AsyncParsableCommand {
         return isThere && isFolder.boolValue ? try RecipeFolder.files(in: recipe, andBelow: true) : [recipe]
       }
       var checks: [Check] = []
+      var missing: Set<String> = []
       for file in files {
         let check = check(file)
         if output.json {
           printLine(check.json)
-        } else if let errors = check.errors {
-          warn("\(errors)")
+        } else if let problems = check.problems(without: &missing) {
+          warn(problems)
         } else {
-          printText(check.text)
+          printText(check.text(isOneOfSeveral: files.count > 1))
         }
         checks.append(check)
       }

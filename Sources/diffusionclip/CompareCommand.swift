@@ -97,7 +97,16 @@ struct CompareCommand: AsyncParsableCommand {
 
   private func runs() throws -> [ComparedRun] {
     let history = try history.history()
-    if names.count > 1 { return try names.map { try Self.compared($0, in: history) } }
+    if names.count > 1 {
+      let runs = try names.map { try Self.compared($0, in: history) }
+      let folders = Set(
+        runs.map { run in run.run.map { URL(filePath: $0.folder).resolvingSymlinksInPath().path } ?? run.label })
+      guard folders.count > 1 else {
+        throw InputError(
+          "\(names.map { "'\($0)'" }.joined(separator: " and ")) are the same run \(runs[0].label): name another")
+      }
+      return runs
+    }
     let run = try history.run(called: names[0])
     if baseline {
       let file = try history.baselineFile(of: run)

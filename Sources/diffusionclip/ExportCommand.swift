@@ -1,6 +1,7 @@
 import ArgumentParser
 import ArtifactStore
 import Engine
+import Foundation
 import JSONSyntax
 import Reporting
 import Stages
@@ -31,11 +32,19 @@ struct ExportCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      let isNew = !FileManager.default.fileExists(atPath: folder)
       try OutputPlace.requireFolder(folder, option: "--to")
-      let plan = try recipe.plan()
-      let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
-      let files = try inspection.outputs(called: name).flatMap {
-        try inspection.export($0, to: folder, formats: Program.formats(format, half: half))
+      let files: [String]
+      do {
+        let plan = try recipe.plan()
+        let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
+        files = try inspection.outputs(called: name).flatMap {
+          try inspection.export($0, to: folder, formats: Program.formats(format, half: half))
+        }
+      } catch {
+        // Where there is nothing to write, no empty folder is left.
+        if isNew { rmdir(folder) }
+        throw error
       }
       if output.json {
         printLine(["files": .array(files.map(JSON.string))])

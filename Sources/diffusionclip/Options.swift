@@ -78,7 +78,7 @@ struct RecipeOptions: ParsableArguments {
 
 /// Recipes in a folder.
 enum RecipeFolder {
-  /// The recipe files in a folder, and, if asked for, in the folders in it, by name.
+  /// The recipe files in a folder, and, if asked for, in the folders in it, by name. Other YAML files are none of ours.
   /// - Throws: `InputError` where there is none.
   static func files(in folder: String, andBelow isDeep: Bool = false) throws -> [String] {
     let files = try found(in: folder.ends(with: "/") ? String(folder.dropLast()) : folder, isDeep)
@@ -86,12 +86,22 @@ enum RecipeFolder {
     return files
   }
 
+  /// Whether a file says that it is a recipe: `recipe` is the first word of one of its lines. One that cannot be read may be.
+  private static func isRecipe(_ path: String) -> Bool {
+    guard let data = (try? Files.read(path)) ?? nil else { return true }
+    return data.split(separator: UInt8(ascii: "\n")).contains { line in
+      let start = line.drop { " \t{\"'".utf8.contains($0) || $0 >= 0x80 }
+      return start.starts(with: "recipe".utf8)
+        && start.dropFirst(6).drop { " \"'".utf8.contains($0) }.first == UInt8(ascii: ":")
+    }
+  }
+
   private static func found(in folder: String, _ isDeep: Bool) throws -> [String] {
     // Hidden files are what editors and file systems leave beside recipes: `.#a.yaml`, `._a.yaml`.
     try Files.entries(in: folder).filter { $0.name.utf8.first != UInt8(ascii: ".") }.sorted { $0.name < $1.name }
       .flatMap { entry -> [String] in
         let path = "\(folder)/\(entry.name)"
-        if ["yaml", "yml"].contains(entry.name.fileExtension) { return [path] }
+        if ["yaml", "yml"].contains(entry.name.fileExtension) { return isRecipe(path) ? [path] : [] }
         // A link to a folder is not followed: it may lead back.
         guard isDeep, (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == nil else { return [] }
         var isFolder: ObjCBool = false

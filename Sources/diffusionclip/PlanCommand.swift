@@ -21,6 +21,11 @@ struct PlanCommand: AsyncParsableCommand {
     transform: path)
   var file: String?
 
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("Plan only this stage and what it needs; may be given several times.", valueName: "stage"))
+  var only: [String] = []
+
   @Flag(help: "Print the estimated cost instead: network evaluations, FLOP, time, memory, and time on some workers.")
   var cost = false
 
@@ -54,7 +59,8 @@ struct PlanCommand: AsyncParsableCommand {
     try await reportingErrors {
       if let file { try OutputPlace.requireFile(file, option: "--out") }
       if let plot { try OutputPlace.requireFile(plot, option: "--plot") }
-      let plan = try recipe.plan()
+      let whole = try recipe.plan()
+      let plan = only.isEmpty ? whole : whole.only(try only.flatMap { try whole.stages(called: $0) })
       let store = try store.open(for: plan, access: .reading)
       let dryRun = try DryRun(of: plan, in: store)
       let unfinished = dryRun.unfinished

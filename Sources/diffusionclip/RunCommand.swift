@@ -60,6 +60,9 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(help: "Finish what a failure does not touch.")
   var keepGoing = false
 
+  @Flag(help: "Keep the folder of a `script` that fails, in the folder of the run, to look at it.")
+  var keepFailedWork = false
+
   @Option(
     parsing: .singleValue,
     help: ArgumentHelp("Run only this stage and what it needs; may be given several times.", valueName: "stage"))
@@ -82,15 +85,6 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
-      let plans: [Plan]
-      do { plans = try recipe.plans() } catch let errors as Diagnostics {
-        if output.json { JSONReporter.standardOutput().report(errors) }
-        if let junit { try Files.write(Data(JUnit(of: errors, in: recipe.recipe).xml.utf8), to: junit) }
-        throw errors
-      }
-      guard plans.count == 1 || only.isEmpty && force.isEmpty else {
-        throw InputError("\(recipe.recipe) has several recipes: run the one that --only and --force are about")
-      }
       let environment = try Program.start(threads: computing.threads, programs: scripts.permission())
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
@@ -100,7 +94,7 @@ struct RunCommand: AsyncParsableCommand {
       let timer = timeout.map { seconds in
         Task {
           try await Task.sleep(for: .seconds(seconds))
-          report(.notice("the time is over that --timeout gives"))
+          report(.notice("--timeout: \(Readable.duration(seconds)) are over; the run is interrupted"))
           interruption.request()
         }
       }
@@ -108,10 +102,12 @@ struct RunCommand: AsyncParsableCommand {
       let shared = try cache.settings(mode: cacheMode, trust: fetching.cacheTrust).map { settings in
         HTTPCache(settings, interruption: interruption, isOptional: true) { report(.notice($0)) }
       }
-      let runs = try plans.map { try self.run(of: $0, environment, shared, interruption) }
-      try Run.requireDistinct(runs)
-      if runs.count > 1 { for run in runs { try run.requirePermission() } }
-      for run in runs { try run.requireFolder() }
+      let runs: [Run]
+      do { runs = try prepared(environment, shared, interruption) } catch {
+        if output.json, let errors = error as? Diagnostics { JSONReporter.standardOutput().report(errors) }
+        if let junit { try Files.write(Data(JUnit(of: error, in: recipe.recipe).xml.utf8), to: junit) }
+        throw error
+      }
       let server = serve ? try self.server(of: runs[0]) : nil
       defer { server?.stop() }
       var outcomes: [(recipe: String, outcome: RunOutcome)] = []
@@ -133,6 +129,21 @@ struct RunCommand: AsyncParsableCommand {
     }
   }
 
+  /// The runs of all recipes, of which nothing is known that would keep them from being done.
+  private func prepared(
+    _ environment: RunEnvironment, _ cache: HTTPCache?, _ interruption: Interruption
+  ) throws -> [Run] {
+    let plans = try recipe.plans()
+    guard plans.count == 1 || only.isEmpty && force.isEmpty else {
+      throw InputError("\(recipe.recipe) has several recipes: run the one that --only and --force are about")
+    }
+    let runs = try plans.map { try run(of: $0, environment, cache, interruption) }
+    try Run.requireDistinct(runs)
+    if runs.count > 1 { for run in runs { try run.requirePermission() } }
+    for run in runs { try run.requireFolder() }
+    return runs
+  }
+
   /// A server of the folder of a run, which runs beside it.
   private func server(of run: Run) throws -> RunServer {
     let history = try RunHistory(at: results.runs, repository: Store.repository(around: run.plan.file))
@@ -152,7 +163,9 @@ struct RunCommand: AsyncParsableCommand {
     return Run(
       of: plan, in: try store.open(for: plan, interruption: interruption), folder: results.runs,
       environment: environment,
-      options: RunOptions(jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced), only: only),
+      options: RunOptions(
+        jobs: jobs, memory: memory << 20, keepsGoing: keepGoing, forced: Set(forced), only: only,
+        keepsFailedWork: keepFailedWork),
       labels: try labeling.labels(), formats: Program.formats, cache: cache)
   }
 }

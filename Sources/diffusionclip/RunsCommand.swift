@@ -4,6 +4,7 @@ import Engine
 import Escaping
 import Foundation
 import JSONSyntax
+import RecipeSyntax
 import RemoteCache
 import Reporting
 import Runs
@@ -27,8 +28,8 @@ struct RunChoiceOptions: ParsableArguments {
     name: .customLong("where"), parsing: .singleValue,
     help: ArgumentHelp(
       """
-      Only runs for which this holds, such as "identity >= 0.7", "target == angry face", "state != failed" or \
-      "tag == baseline"; may be given several times.
+      Only runs for which this holds, such as "identity >= 0.7", "target == angry face", "state != failed", \
+      "tag == baseline", "note ~ a part of it" or "started >= 2026-11-29"; may be given several times.
       """, valueName: "comparison"))
   var filters: [String] = []
 
@@ -41,7 +42,10 @@ struct RunChoiceOptions: ParsableArguments {
     guard !recipes.isEmpty else { return (try history.runs(), filters) }
     let runs = try recipes.flatMap { name in
       let found = try history.runs(of: history.folderName(of: name))
-      if found.isEmpty { throw InputError("no run of a recipe '\(name)' is in \(history.path)") }
+      if found.isEmpty {
+        let meant = Suggestion.nearest(to: name, in: try history.recipes()).map { "; did you mean '\($0)'?" } ?? ""
+        throw InputError("no run of a recipe '\(name)' is in \(history.path)\(meant)")
+      }
       return found
     }
     return (runs, filters)
@@ -53,7 +57,8 @@ struct ListRuns: AsyncParsableCommand {
     commandName: "list", abstract: "List runs with what tells them apart: labels, parameters, measures.",
     discussion: """
       A column is a parameter, a measure, or one of \(RunColumn.facts.joined(separator: ", ")). A measure that several \
-      stages take is called stage.measure.
+      stages take is called stage.measure, at a place in a sweep stage[axis=value].measure; a parameter that is called like \
+      a fact is params.name.
       """)
 
   @OptionGroup var choice: RunChoiceOptions
@@ -101,7 +106,7 @@ struct ListRuns: AsyncParsableCommand {
       choice.isDescending = descending
       choice.best = best
       choice.limit = limit
-      choice.columns = (columns ?? "").parts(at: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      choice.columns = RunColumn.names(in: columns ?? "")
       let table = try RunTable(of: runs, choice)
       if output.json {
         printLine(table.json)
@@ -184,13 +189,17 @@ struct TagRun: AsyncParsableCommand {
         throw InputError(
           "\(found.recipe)/\(found.id) has no tag '\(tag)'; it has \(found.tags.joined(separator: ", "))")
       }
+      if let name { try history.requireFree(name: name, in: found.recipe, for: found) }
       try found.relabel(found.labels.adding(tags, removing: removed, name: name, note: note))
       let changed = try history.run(called: found.folder)
       if output.json {
         printLine(changed.json)
       } else {
-        printText(
-          "\(found.recipe)/\(found.id): \(changed.tags.isEmpty ? "no tags" : changed.tags.joined(separator: ", "))\n")
+        let rows = [
+          ["  name", changed.name ?? ""], ["  note", changed.note ?? ""],
+          ["  tags", changed.tags.isEmpty ? "none" : changed.tags.joined(separator: ", ")],
+        ]
+        printText("\(found.recipe)/\(found.id)\n" + AlignedText.rows(rows.filter { !$0[1].isEmpty }))
       }
     }
   }
@@ -249,84 +258,30 @@ struct BaselineOfRun: AsyncParsableCommand {
         if output.json { printLine(["pushed": .string(push)]) } else { printText("\(push)\n") }
         return
       }
-      let target: String
+      let target = try file ?? history.baselineFile(of: run)
+      let replaced = (try? RunBaseline(readingFrom: target))?.run
       if let file {
         try OutputPlace.requireFile(file, option: "--to")
         try Files.write(RunBaseline.data(of: run, withItems: items), to: file)
-        target = file
       } else {
-        target = try history.writeBaseline(of: run, withItems: items)
+        _ = try history.writeBaseline(of: run, withItems: items)
+      }
+      let instead = replaced.flatMap { $0 == run.id ? nil : ", in the place of those of the run \($0)" } ?? ""
+      let numbers = Readable.count(run.measures.count, "number")
+      warn("\(numbers) of \(run.recipe)/\(run.id)\(run.name.map { " (\($0))" } ?? "")\(instead)")
+      for expectation in run.facts["expectations"]?.array ?? [] where expectation["held"] == .bool(false) {
+        let measure = "\(expectation["stage"]?.string ?? "").\(expectation["measure"]?.string ?? "")"
+        let value = expectation["value"]?.double.map(Readable.number) ?? "nothing"
+        warn("this run missed an expectation: \(measure) \(value), expected \(expectation["expected"]?.string ?? "")")
       }
       if output.json {
-        printLine(["file": .string(target), "numbers": .int(run.measures.count)])
+        printLine([
+          "file": .string(target), "numbers": .int(run.measures.count), "run": .string(run.id),
+          "replaced": .optional(replaced),
+        ])
       } else {
         printText("\(target)\n")
       }
     }
-  }
-}
-
-struct RemoveRuns: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "remove", abstract: "Remove runs: the named ones, or those that need not be kept.",
-    discussion: """
-      A run's folder loses what the run wrote; what somebody added to it or changed in it stays. Runs that are not named \
-      are removed only where they have no tag. What runs made stays in the store until `gc`.
-      """)
-
-  @Argument(help: ArgumentHelp(RunHistory.nameHelp, valueName: "run"), completion: .directory, transform: path)
-  var names: [String] = []
-
-  @Option(help: ArgumentHelp("Remove all but the latest so many of each recipe.", valueName: "count"))
-  var keep: Int?
-
-  @Option(help: ArgumentHelp("Remove those that began before.", valueName: "days"))
-  var olderThan: Double?
-
-  @Flag(help: "Remove those that failed, or ended without results.")
-  var failed = false
-
-  @OptionGroup var choice: RunChoiceOptions
-
-  @Flag(help: "Only say what would be removed.")
-  var dryRun = false
-
-  @OptionGroup var output: OutputOptions
-
-  func validate() throws {
-    let isPolicy = keep != nil || olderThan != nil || failed || !choice.filters.isEmpty
-    guard names.isEmpty == isPolicy else {
-      throw ValidationError("Give the runs to remove, or one of --keep, --older-than, --failed and --where.")
-    }
-    if let keep { try require(keep, in: 0...Int(Int32.max), "--keep") }
-    if let olderThan { try require(olderThan, in: 0...1e6, "--older-than") }
-  }
-
-  func run() async throws {
-    try await reportingErrors {
-      let history = try choice.history.history()
-      let chosen = try names.isEmpty ? dispensable() : named(in: history)
-      var left: [String] = []
-      if !dryRun { left = try chosen.flatMap { try history.remove($0) } }
-      if output.json {
-        printLine(["removed": .array(chosen.map { .string($0.folder) }), "left": .array(left.map(JSON.string))])
-      } else {
-        for run in chosen { printText("\(dryRun ? "would remove" : "removed") \(run.recipe)/\(run.id)\n") }
-        if chosen.isEmpty { printText("no such runs\n") }
-      }
-      for path in left { warn("\(path) is not as the run wrote it, and stays") }
-    }
-  }
-
-  /// Each once.
-  private func named(in history: RunHistory) throws -> [KeptRun] {
-    var seen: Set<String> = []
-    return try names.map { try history.run(called: $0) }.filter { seen.insert($0.folder).inserted }
-  }
-
-  private func dispensable() throws -> [KeptRun] {
-    let (runs, filters) = try choice.runs()
-    let policy = Retention(count: keep, days: olderThan, onlySuccess: failed)
-    return try policy.dispensable(runs).filter { run in try filters.allSatisfy { try $0.holds(for: run) } }
   }
 }

@@ -3,6 +3,7 @@ import ArtifactStore
 import Foundation
 import Runs
 import Serving
+import StageKit
 
 struct ServeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -15,11 +16,19 @@ struct ServeCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      let history = try history.history()
+      // Where runs are kept by default, the first may be on its way.
+      guard self.history.runs == nil || FileManager.default.fileExists(atPath: history.path) else {
+        throw InputError("there is no folder \(history.path): name the one that runs are kept in")
+      }
       let server = RunServer(
-        try history.history(), store: { try? store.openHere(access: .reading) }, formats: Program.formats)
+        history, store: { try? store.openHere(access: .reading) }, formats: Program.formats)
       let signals = SignalWatch { server.stop() }
       defer { signals.cancel() }
-      try server.run(port: serving.port) { address in printText("\(address)\n") }
+      try server.run(port: serving.port) { address in
+        warn("the runs in \(history.path), until Ctrl-C:")
+        printText("\(address)\n")
+      }
     }
   }
 }

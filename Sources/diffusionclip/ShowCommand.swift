@@ -1,7 +1,9 @@
 import ArgumentParser
 import ArtifactStore
+import Engine
 import Escaping
 import Reporting
+import Runs
 
 struct ShowCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -15,6 +17,7 @@ struct ShowCommand: AsyncParsableCommand {
   @Flag(help: "Print what was said while it was made, such as the output of a `script`'s program.")
   var log = false
 
+  @OptionGroup var results: ResultOptions
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
 
@@ -22,10 +25,13 @@ struct ShowCommand: AsyncParsableCommand {
     try await reportingErrors {
       let plan = try recipe.plan()
       let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
-      let outputs = try inspection.outputs(called: name)
       if log {
-        // The outputs of one stage were made together.
-        let lines = try inspection.stages(of: outputs).flatMap(inspection.log(ofStage:))
+        let stages = try inspection.stages(called: name)
+        let history = try RunHistory(at: results.runs, repository: Store.repository(around: plan.file))
+        let lines =
+          try stages.flatMap(inspection.log(ofStage:)) + inspection.failures(of: stages, in: history)
+        // Where nothing was made or tried, that is to be said.
+        if lines.isEmpty { _ = try inspection.outputs(called: name) }
         for (action, line) in lines {
           output.json
             ? printLine(["action": .string(action), "line": .string(line)])
@@ -33,6 +39,7 @@ struct ShowCommand: AsyncParsableCommand {
         }
         return
       }
+      let outputs = try inspection.outputs(called: name)
       if output.json {
         printLine(.array(try outputs.map(inspection.json(of:))))
       } else {

@@ -26,11 +26,16 @@ struct CheckTests {
       atPath: repository.path("some/loop"), withDestinationPath: repository.path("some"))
     let all = try repository.run("check", "recipe.yaml", "some")
     #expect(all.status == 0)
-    #expect(all.output == String(repeating: "good is in order: 1 stage, 1 output\n", count: 3) + "3 recipes in order\n")
+    let told = ["recipe.yaml", "some/b.yaml", "some/deep/a.yml"].map { "\($0): good is in order: 1 stage, 1 output\n" }
+    #expect(all.output == told.joined() + "3 recipes in order\n")
+    // What is no recipe is none of ours, where a folder is checked.
+    try repository.write("services: {}\nversion: 3\n", to: "some/docker-compose.yaml")
+    #expect(try repository.run("check", "recipe.yaml", "some").output == all.output)
+    #expect(try repository.run("check", "some/docker-compose.yaml").status == 2)
     try repository.write(Self.bad, to: "some/x.yaml")
     let wrong = try repository.run("check", "some", "recipe.yaml", "--junit", "check.xml")
     #expect(wrong.status == 2)
-    #expect(wrong.output.hasSuffix("\n3 recipes in order, 1 not\n"))
+    #expect(wrong.output.hasSuffix("\n3 recipes in order, 1 not:\n  some/x.yaml\n"))
     #expect(wrong.errors.hasPrefix("some/x.yaml:2:"))
     let xml = try repository.text("check.xml")
     #expect(xml.contains(#"<testsuite name="check" tests="4" failures="1" errors="0" skipped="0""#))
@@ -89,12 +94,28 @@ struct CheckTests {
     for (old, new, message) in [
       ("return_step: 300", "return_stp: 300", "'invert' takes no 'return_stp'"),
       ("latents: latents, model", "latents: faces, model", "takes latents, but 'faces' gives images"),
-      ("mae: \"< 1\"", "mse: \"< 1\"", "'mse'"), ("steps: 4 } }\n  scores", "steps: 0 } }\n  scores", "'steps'"),
+      ("mae: \"< 1\"", "mse: \"< 1\"", "'mse'"), ("{ load: { images: ", "{ load: { sise: 3, images: ", "'sise'"),
+      ("steps: 4 } }\n  scores", "steps: 0 } }\n  scores", "'steps'"),
     ] {
       try repository.write(text.replacing(old, with: new), to: "recipe.yaml")
       let outcome = try repository.run("check", "recipe.yaml", "--no-files")
       #expect(outcome.status == 2 && outcome.errors.contains(message), "\(outcome)")
+      #expect(!outcome.errors.contains("no such file") && !outcome.errors.contains("no file matches"), "\(outcome)")
     }
+  }
+
+  /// The same file that is missing in several recipes is said once.
+  @Test func whatIsMissingIsSaidOnce() throws {
+    let repository = try Repository(Self.good.replacing("faces/*.png", with: "nowhere/x.png"))
+    try repository.write(repository.text("recipe.yaml"), to: "other.yaml")
+    let outcome = try repository.run("check", "recipe.yaml", "other.yaml")
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.components(separatedBy: "no such file").count == 2, "\(outcome)")
+    #expect(outcome.errors.hasSuffix("other.yaml: 1 file missing that is named above\n"), "\(outcome)")
+    #expect(
+      outcome.output
+        == "0 recipes in order, 2 not:\n  recipe.yaml\n  other.yaml\n"
+        + "--no-files checks them without the files that they name\n")
   }
 
   @Test func recipesOfALibraryByThemselves() throws {
@@ -144,7 +165,7 @@ struct CheckTests {
       """)
     let outcome = try repository.run("run", "recipe.yaml", "--timeout", "1s")
     #expect(outcome.status == 130)
-    #expect(outcome.errors.contains("the time is over that --timeout gives"))
+    #expect(outcome.errors.contains("--timeout: 1.0 s are over; the run is interrupted"))
     for wrong in ["1", "0s", "-1m", "nans", "1e300h", "s"] {
       #expect(try repository.run("run", "recipe.yaml", "--timeout", wrong).status == 64, "\(wrong)")
     }

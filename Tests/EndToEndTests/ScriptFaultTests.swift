@@ -64,10 +64,13 @@ struct ScriptFaultTests {
     ("rm -r outputs; ln -s HERE/faces outputs", "outputs is a symbolic link"),
     ("rm outputs/images/bob.png; mkfifo outputs/images/bob.png", "outputs/images/bob.png is a named pipe (FIFO)"),
     ("rm outputs/images/bob.png; mkdir outputs/images/bob.png", "outputs/images/bob.png"),
-    ("echo '{\"one\": NaN}' >outputs/scores/bob.json", "outputs/scores/bob.json is no JSON object {measure: number}"),
+    ("echo '{\"one\": NaN}' >outputs/scores/bob.json", "'one' in outputs/scores/bob.json is NaN: expected a finite"),
+    (
+      "echo '{\"\\\"NaN\": NaN' >outputs/scores/bob.json", "outputs/scores/bob.json is no JSON object {measure: number}"
+    ),
     (
       "echo '{\"one\": \"NaN\"}' >outputs/scores/bob.json",
-      "'one' in outputs/scores/bob.json is \"NaN\": expected a finite"
+      "'one' in outputs/scores/bob.json is NaN: expected a finite"
     ),
     ("echo '{\"one\": 1e999}' >outputs/scores/bob.json", "outputs/scores/bob.json"),
     (

@@ -7,6 +7,7 @@ Needs numpy; with Pillow, pictures are compared with what that reads.
 
 import csv
 import io
+import json
 import os
 import shutil
 import sys
@@ -30,6 +31,12 @@ for row in rows:
         assert abs(float(row[measure]) - value) <= 1e-6 * abs(value), (row, measure)
 for entry in run.record["measures"]:
     assert abs(run.mean(entry["stage"], entry["measure"]) - entry["mean"]) < 1e-12, entry
+
+# Its names, and those of runs.
+assert run.id == os.path.basename(run.folder) and run.recipe == "quickstart" and run.status in ("done", "missed")
+home = os.path.dirname(run.folder)
+assert diffusionclip.Run(os.path.join(home, run.id[:18])).id == run.id
+assert run.id in [other.id for other in diffusionclip.runs(home)]
 
 # Pictures, and what a latent belongs to.
 edited, faces, latents = run["edited"], run["portraits"], run["latents"]
@@ -76,6 +83,30 @@ with tempfile.TemporaryDirectory() as folder:
     with open(os.path.join(place, digest), "wb") as file:
         file.write(b"something else")
     assert "it is not what the run made" in message(lambda: other["edited"]["portrait-0"])
+# Sweeps, failed runs, items that were made though others failed; what a word stands for.
+with tempfile.TemporaryDirectory() as folder:
+    def record(ID, **facts):
+        os.makedirs(os.path.join(folder, "own", ID))
+        with open(os.path.join(folder, "own", ID, "run.json"), "w", encoding="utf-8") as file:
+            json.dump({"id": ID, "recipe": "own", "params": {}, "artifacts": [], **facts}, file)
+
+    figure = next(entry for entry in run.record["artifacts"] if entry["stage"] == "edited")
+    swept = [{**figure, "stage": f"edited[gain={gain}]"} for gain in (1, 2)]
+    record("20261129-100000-000", status="done", artifacts=swept, name="first", tags=["kept"])
+    record("20261129-110000-000", status="failed", error="it broke\nsomewhere")
+    record("20261129-120000-000", status="failed", unfinished=[{**figure, "items": figure["items"][:2]}])
+    with open(os.path.join(folder, "own", "latest"), "w", encoding="utf-8") as file:
+        file.write("20261129-120000-000\n")
+    own = diffusionclip.Run(os.path.join(folder, "own"), store=run._store)
+    assert own.name == "first" and list(own["edited"]) == ["gain=1", "gain=2"]
+    assert own["edited"]["gain=2"]["portrait-0"].shape == own["edited[gain=1]"]["portrait-0"].shape
+    for word in ["first", "kept", "20261129-100"]:
+        assert diffusionclip.Run(os.path.join(folder, "own", word)).id == own.id, word
+    failed = diffusionclip.Run(os.path.join(folder, "own", "20261129-11"))
+    assert "the run has no results (failed): it broke" in message(lambda: list(failed))
+    assert "3 runs begin so" in message(lambda: diffusionclip.Run(os.path.join(folder, "own", "20261129-1")))
+    assert len(diffusionclip.Run(os.path.join(folder, "own", "20261129-12"), store=run._store)["edited"]) == 2
+    assert [one.status for one in diffusionclip.runs(folder)] == ["failed", "failed", "done"]
 for damaged in [b"", b"\xff" * 20, (9).to_bytes(8, "little") + b'{"a": {}}']:
     assert "safetensors" in message(lambda: diffusionclip._safetensors(damaged, "x"))
 print(f"Python reads {run!r}: all is well")

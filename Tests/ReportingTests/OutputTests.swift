@@ -37,7 +37,7 @@ import Testing
     let last = try JSON(parsing: Data(try #require(log.lines.last).utf8))
     #expect(
       last.members?.map(\.name)
-        == ["event", "cached", "fetched", "ran", "failed", "skipped", "seconds", "run", "expectations"])
+        == ["event", "cached", "fetched", "ran", "failed", "skipped", "seconds", "run", "record", "expectations"])
     #expect(last["run"]?.string == workshop.results)
   }
 

@@ -200,7 +200,7 @@ import Testing
     try runs[3].relabel(runs[3].labels.adding(["kept"]))
     let now = try workshop.history().runs()
     func ids(_ retention: Retention, at date: Date = .now) -> [Int] {
-      let chosen = retention.dispensable(now, now: date).map(\.id)
+      let chosen = retention.dispensable(now, now: date).untagged.map(\.id)
       return now.indices.filter { chosen.contains(now[$0].id) }
     }
     #expect(ids(Retention(count: 1)) == [1, 2] && ids(Retention(onlySuccess: true)) == [2])

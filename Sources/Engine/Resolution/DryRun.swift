@@ -24,7 +24,9 @@ public struct DryRun: Sendable {
 
   /// Looks every action up in the store.
   /// - Throws: ``ExecutionError`` or `StoreError`.
-  public init(of plan: Plan, in store: Store) throws { try self.init(of: plan, in: store, history: History(of: store)) }
+  public init(of plan: Plan, in store: Store) throws {
+    try self.init(of: plan, in: store, history: History(of: store, recipe: plan.recipe))
+  }
 
   package init(of plan: Plan, in store: Store, history: History) throws {
     let scheduler = Scheduler(of: plan, in: store, missing: .report, history: history)

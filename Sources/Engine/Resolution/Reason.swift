@@ -9,8 +9,8 @@ public enum Reason: Sendable, Hashable, CustomStringConvertible {
   case neverRun
   /// It was done, and what it made is lost.
   case lost(Lookup.Miss)
-  /// What it differs in from the nearest earlier action of its stage.
-  case changed([Change])
+  /// What it differs in from the nearest earlier action of its stage, and the recipe that did that, where it is another.
+  case changed([Change], since: String? = nil)
   /// An input is not made yet: the port.
   case blocked(by: String)
   /// The user wants it done again.
@@ -20,7 +20,9 @@ public enum Reason: Sendable, Hashable, CustomStringConvertible {
     switch self {
     case .neverRun: "\(Lookup.Miss.neverDone)"
     case .lost(let miss): "\(miss)"
-    case .changed(let changes): changes.map(\.description).joined(separator: "; ")
+    case .changed(let changes, let recipe):
+      (recipe.map { "never run in this recipe; since '\($0)' did it: " } ?? "")
+        + changes.map(\.description).joined(separator: "; ")
     case .blocked(let port): "input '\(port)' will be recomputed"
     case .forced: "forced"
     }
@@ -36,9 +38,14 @@ package final class History: Sendable {
   }
 
   private let store: Store
+  private let recipe: String
   private let records = Mutex<[Place: [ActionRecord]]?>(nil)
 
-  package init(of store: Store) { self.store = store }
+  /// - Parameter recipe: the name of the recipe whose actions are to be told of.
+  package init(of store: Store, recipe: String) {
+    self.store = store
+    self.recipe = recipe
+  }
 
   /// Every record that can be read.
   package func all() throws -> [ActionRecord] { try grouped().values.flatMap(\.self) }
@@ -52,11 +59,14 @@ package final class History: Sendable {
       let sets = (record.inputs + inputs).map { ($0.digest, $0) }
       let changes = Change.changes(
         from: record.preimage, to: action.preimage.text, sets: Dictionary(sets) { first, _ in first })
-      return (changes: changes, date: record.provenance.date)
+      return (changes: changes, record: record)
     }
-    // The nearest; of equals, the latest.
-    let nearest = candidates.min { ($0.changes.count, $1.date) < ($1.changes.count, $0.date) }
-    return nearest.map { .changed($0.changes) } ?? .neverRun
+    // What another recipe calls so says less. Of the others the nearest; of equals, the latest.
+    let own = candidates.filter { ["", recipe].contains($0.record.recipe) }
+    let nearest = (own.isEmpty ? candidates : own).min { a, b in
+      (a.changes.count, b.record.provenance.date) < (b.changes.count, a.record.provenance.date)
+    }
+    return nearest.map { .changed($0.changes, since: own.isEmpty ? $0.record.recipe : nil) } ?? .neverRun
   }
 
   private func earlier(at place: Place) throws -> [ActionRecord] { try grouped()[place] ?? [] }

@@ -18,10 +18,13 @@ public struct Measurements: Sendable, Hashable {
   public let measures: OrderedSet<String>
   /// Those that are listed without a number: there was nothing to measure.
   public let untaken: Set<String>
+  /// Of how many items a measure could not be taken that is null there.
+  public let unmeasured: [String: Int]
 
-  package init(rows: [Row], untaken: Set<String> = []) {
+  package init(rows: [Row], untaken: Set<String> = [], unmeasured: [String: Int] = [:]) {
     self.rows = rows
     self.untaken = untaken
+    self.unmeasured = unmeasured
     measures = rows.reduce(into: []) { $0.formUnion($1.values.keys) }
   }
 
@@ -38,10 +41,13 @@ public struct Measurements: Sendable, Hashable {
     switch artifact.type {
     case .metrics:
       var untaken: Set<String> = []
+      var unmeasured: [String: Int] = [:]
       self.init(
         rows: try artifact.items.map { item in
-          Row(item: item.name, values: try Self.values(in: store.read(item.object), stage: stage, &untaken))
-        }, untaken: untaken)
+          Row(
+            item: item.name,
+            values: try Self.values(in: store.read(item.object), stage: stage, &untaken, &unmeasured))
+        }, untaken: untaken, unmeasured: unmeasured)
     case .table:
       guard let table = CSV(try store.read(artifact.items[0].object)),
         table.header.count == 2
@@ -54,9 +60,9 @@ public struct Measurements: Sendable, Hashable {
     }
   }
 
-  /// A flat object `{measure: number}`; a measure that is null was not taken.
+  /// A flat object `{measure: number}`; a measure that is null could not be taken.
   private static func values(
-    in data: Data, stage: String, _ untaken: inout Set<String>
+    in data: Data, stage: String, _ untaken: inout Set<String>, _ unmeasured: inout [String: Int]
   ) throws -> OrderedDictionary<String, Double> {
     let json: JSON
     do { json = try JSON(parsing: data) } catch {
@@ -66,6 +72,7 @@ public struct Measurements: Sendable, Hashable {
       throw ExecutionError.damagedTable(stage: stage, problem: "expected an object {measure: number}")
     }
     untaken.formUnion(members.filter { $0.value == .nothingToMeasure }.map(\.name))
+    for member in members where member.value == .null { unmeasured[member.name, default: 0] += 1 }
     var values: OrderedDictionary<String, Double> = [:]
     for member in members
     where member.value != .null && member.value != .nothingToMeasure

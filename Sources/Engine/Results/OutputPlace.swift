@@ -68,11 +68,13 @@ package struct ResultsFolder: Sendable {
   /// Below it no link is followed.
   private let root: String
   private let name: String
+  private let folder: String?
 
   /// - Parameter folder: where runs are kept; those of a recipe are in a folder in it that is called like the recipe. Nil
   ///   for `runs` in the recipe's repository.
   package init(of plan: Plan, in folder: String?) {
     self.plan = plan
+    self.folder = folder
     // A folder that somebody names may be a link; what lies in a repository may have come with it.
     let name = FileName.safe(plan.recipe)
     (root, self.name) = folder.map { ($0, name) } ?? (Store.repository(around: plan.file), "runs/\(name)")
@@ -84,11 +86,19 @@ package struct ResultsFolder: Sendable {
   package var place: Place { get throws { try Folder(making: root)[name] } }
 
   /// Begins a run. One of the old form that is here gets a folder of its own.
+  /// - Parameter texts: its recipes and programs.
   /// - Throws: `StoreError`.
-  package func begin() throws -> OpenRun {
+  package func begin(_ texts: RecipeTexts) throws -> OpenRun {
     let runs = RecipeRuns(at: try place)
     try runs.adopt()
-    return try runs.begin(at: GitState(of: Store.repository(around: plan.file)))
+    return try runs.begin(at: GitState(of: Store.repository(around: plan.file)), texts)
+  }
+
+  /// Sees that no other run of the recipe is called so.
+  /// - Throws: `InputError`; `StoreError`.
+  package func requireFree(name: String) throws {
+    try RunHistory(at: folder, repository: Store.repository(around: plan.file))
+      .requireFree(name: name, in: FileName.safe(plan.recipe))
   }
 
   /// Whether there is an earlier run, in whatever form.
@@ -128,9 +138,12 @@ package struct ResultsFolder: Sendable {
 }
 
 extension Run {
-  /// As ``ResultsFolder/require()``.
+  /// As ``ResultsFolder/require()``; and that no other run of the recipe has the name that this is to have.
   /// - Throws: `InputError`.
-  public func requireFolder() throws { try results.require() }
+  public func requireFolder() throws {
+    try results.require()
+    if let name = labels.name { try results.requireFree(name: name) }
+  }
 
   /// Sees that no two of several runs are kept in the same folder.
   /// - Throws: `InputError`.

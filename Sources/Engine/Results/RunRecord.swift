@@ -32,13 +32,16 @@ package struct RunRecord: Sendable {
     case done
     /// All that the user asked for is there, which is not all that the recipe does.
     case partial
+    /// All is there, but something is not as expected.
+    case missed
     case failed, interrupted
   }
 
   package var state: State {
     if outcome.error is Cancelled { return .interrupted }
     if outcome.error != nil { return .failed }
-    return run.options.only.isEmpty ? .done : .partial
+    if !run.options.only.isEmpty { return .partial }
+    return outcome.expectations.allSatisfy(\.held) ? .done : .missed
   }
 
   package var actions: [ActionResult] { outcome.actions }
@@ -95,27 +98,12 @@ package struct RunRecord: Sendable {
     }
     let measured = try self.measured
     if !measured.isEmpty { files.append((RunNumbers.file, RunNumbers(measured).data)) }
-    let texts = self.texts
+    let texts = opened.texts
     files.append((RecipeTexts.file, texts.data))
     files.append((KeptRun.actions, try actionList.prettyData))
     try opened.write(files, sharedWith: run.store)
     try opened.write(page: Data(try run.formats.page(self).utf8))
     try opened.end(try json(measured, texts))
-  }
-
-  /// The recipes as they are written. A plan from a file says where its recipe is, which may be any file: only what it
-  /// was made from is shown.
-  private var texts: RecipeTexts {
-    var texts = plan.texts
-    if texts.isEmpty, let text = try? SourceText.read(plan.file), Digest(of: text.text) == plan.source {
-      texts = [text]
-    }
-    let root = Store.repository(around: plan.file) + "/"
-    return RecipeTexts(
-      texts.enumerated().map { number, text in
-        let file = number == 0 ? plan.file : URL(filePath: text.file).absoluteURL.standardizedFileURL.path
-        return .init(file: file.begins(with: root) ? file.dropping(bytes: root.utf8.count) : file, text: text.text)
-      })
   }
 
   /// All that was measured, whether the recipe shows it or not.
@@ -124,6 +112,26 @@ package struct RunRecord: Sendable {
       try madeArtifacts.filter { $0.artifact.type == .metrics }.compactMap { reference, artifact in
         let name = plan.name(of: reference)
         return try Measurements(of: artifact, stage: name, in: run.store).map { (name, $0) }
+      }
+    }
+  }
+
+  /// Of stages of which items failed, those that were made.
+  private var unfinished: [JSON] {
+    let failed = Set(outcome.failures.map(\.action.stage))
+    return plan.stages.filter { failed.contains($0.id) }.flatMap { stage in
+      let mine = actions.filter { $0.stage.id == stage.id }
+      return stage.outputs.compactMap { output -> JSON? in
+        let items = mine.compactMap { action in
+          action.id.item.flatMap { item in
+            action.record?[port: output.name]?.items.first.map {
+              Artifact.Item(name: item, object: $0.object, size: $0.size)
+            }
+          }
+        }
+        guard !items.isEmpty else { return nil }
+        let artifact = Artifact(type: output.type, items: items)
+        return .object([.init("stage", .string(stage.id))] + artifact.members(at: output.name))
       }
     }
   }
@@ -145,8 +153,8 @@ package struct RunRecord: Sendable {
   /// What was changed since the run before this one.
   private func changes(to texts: RecipeTexts) -> JSON {
     guard let id = opened.before else { return .null }
-    let before = opened.texts
-    let edits = before.before.map { texts.edits(since: $0) } ?? []
+    let before = opened.previous
+    let edits = before.texts.map { texts.edits(since: $0) } ?? []
     let old = OrderedDictionary(before.params.map { ($0.name, $0.value) }) { first, _ in first }
     let params = plan.parameters.compactMap { name, value -> JSON.Member? in
       let (before, after) = (old[name] ?? .null, value.json)
@@ -189,7 +197,7 @@ package struct RunRecord: Sendable {
         "provenance", run.environment.provenance(seconds: seconds, megabytes: ProcessMemory.highestMegabytes).json),
       .init("measures", .array(measures)), .init("expectations", .array(expectations.map(\.json))),
       .init("skipped", .array(outcome.skipped.map { .string($0.description) })),
-      graph,
+      graph, .init("unfinished", .array(unfinished)),
       .init(
         "artifacts",
         .array(
@@ -243,12 +251,15 @@ extension ActionResult {
       case .ran(let reason): ("ran", reason)
       case .failed(let failure): ("failed", failure.message)
       }
-    return [
-      "id": .string(id.description), "stage": .string(stage.name), "kind": .string(stage.kind.name),
-      "item": .optional(id.item), "axes": stage.axesJSON, "key": .string(key.hex), "status": .string(word),
-      "reason": .optional(reason), "seconds": provenance.map { .double($0.seconds) } ?? .null,
-      "peak_megabytes": provenance?.knownPeak.map(JSON.double) ?? .null,
-      "date": .optional(provenance?.date), "machine": machine.map(JSON.int) ?? .null,
+    let log = failure?.log ?? []
+    let members: [JSON.Member] = [
+      .init("id", .string(id.description)), .init("stage", .string(stage.name)),
+      .init("kind", .string(stage.kind.name)), .init("item", .optional(id.item)), .init("axes", stage.axesJSON),
+      .init("key", .string(key.hex)), .init("status", .string(word)), .init("reason", .optional(reason)),
+      .init("seconds", provenance.map { .double($0.seconds) } ?? .null),
+      .init("peak_megabytes", provenance?.knownPeak.map(JSON.double) ?? .null),
+      .init("date", .optional(provenance?.date)), .init("machine", machine.map(JSON.int) ?? .null),
     ]
+    return .object(members + (log.isEmpty ? [] : [.init("log", .array(log.map(JSON.string)))]))
   }
 }

@@ -1,6 +1,8 @@
 import ArtifactStore
+import Escaping
 import Foundation
 import Planning
+import Runs
 import StageKit
 
 /// The world as one action sees it. Used by one thread, that of the action.
@@ -12,6 +14,9 @@ final class ActionContext: StageContext {
   private let interruption: Interruption
   private let emit: @Sendable (RunEvent) -> Void
   private let environment: RunEnvironment
+  /// Where folders of programs are that are kept if they fail; nil for nowhere.
+  private let failedWork: Place?
+  private var workFolders: [Place] = []
   var threads: Int { environment.threads }
 
   private var written: [String: [Artifact.Item]] = [:]
@@ -22,7 +27,7 @@ final class ActionContext: StageContext {
 
   init(
     _ action: Action, store: Store, attempt: StagingTransaction, memo: LRUCache, interruption: Interruption,
-    environment: RunEnvironment,
+    environment: RunEnvironment, failedWork: Place?,
     emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.action = action
@@ -31,6 +36,7 @@ final class ActionContext: StageContext {
     self.memo = memo
     self.interruption = interruption
     self.environment = environment
+    self.failedWork = failedWork
     self.emit = emit
   }
 
@@ -124,7 +130,23 @@ final class ActionContext: StageContext {
 
   func programFolder() throws -> String {
     try environment.programs.require(for: [action.stage])
-    return try attempt.makeFolder()
+    guard let failedWork else { return try attempt.makeFolder() }
+    let place = failedWork[FileName.safe("\(action.id)") + "-\(workFolders.count + 1)"]
+    try Files.makeFolder(place)
+    workFolders.append(place)
+    // A program changes its current folder at once.
+    return URL(filePath: place.path).absoluteURL.path
+  }
+
+  /// Removes the folders of programs that are not needed any more.
+  func removeWork() {
+    for place in workFolders { try? Files.removeTree(place) }
+    if !workFolders.isEmpty, let failedWork { _ = try? Files.removeFolder(failedWork) }
+  }
+
+  /// Says where the folders of a program that failed are.
+  func tellOfWork() {
+    for place in workFolders { emit(.notice("\(action.id): what its program left is in \(place.path)")) }
   }
 
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made {

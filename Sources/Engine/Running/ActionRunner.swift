@@ -6,16 +6,23 @@ import StageKit
 struct ActionRunner: Sendable {
   let store: Store
   let environment: RunEnvironment
+  /// The name of the recipe.
+  let recipe: String
+  /// Where the folders of programs that fail are kept; nil for nowhere.
+  let failedWork: Place?
   let interruption: Interruption
   let emit: @Sendable (RunEvent) -> Void
   private let memo = LRUCache()
   private let meter = MemoryMeter()
 
   init(
-    store: Store, environment: RunEnvironment, interruption: Interruption, emit: @escaping @Sendable (RunEvent) -> Void
+    store: Store, environment: RunEnvironment, recipe: String, failedWork: Place? = nil, interruption: Interruption,
+    emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.store = store
     self.environment = environment
+    self.recipe = recipe
+    self.failedWork = failedWork
     self.interruption = interruption
     self.emit = emit
   }
@@ -67,8 +74,9 @@ struct ActionRunner: Sendable {
   private func execute(_ tasks: [ReadyQueue.Task]) throws -> [FinishedAction] {
     for task in tasks where !task.isRestarted { emit(.started(task.action.id, reason: task.reason.description)) }
     let isForced = tasks.contains { $0.reason == .forced }
+    var log: [String] = []
     do {
-      return try execute(tasks.map(\.action), replacing: isForced)
+      return try execute(tasks.map(\.action), replacing: isForced, log: &log)
     } catch let error as Cancelled {
       throw error
     } catch let error as StoreError where error.lostObject != nil {
@@ -76,14 +84,18 @@ struct ActionRunner: Sendable {
     } catch {
       guard tasks.count == 1 else { throw BatchFailure() }
       let action = tasks[0].action
-      let failure = ActionFailure(action: action.id, location: action.stage.location, cause: error)
+      let failure = ActionFailure(action: action.id, location: action.stage.location, cause: error, log: log)
       emit(.failed(action.id, message: failure.message))
       throw failure
     }
   }
 
-  /// - Parameter isForced: whether what is made counts even where the store has it already.
-  private func execute(_ actions: [Action], replacing isForced: Bool) throws -> [FinishedAction] {
+  /// - Parameters:
+  ///   - isForced: whether what is made counts even where the store has it already.
+  ///   - log: takes what was said where one action fails.
+  private func execute(
+    _ actions: [Action], replacing isForced: Bool, log: inout [String]
+  ) throws -> [FinishedAction] {
     let clock = ContinuousClock()
     let start = clock.now
     let work = try actions.map { action in
@@ -92,7 +104,7 @@ struct ActionRunner: Sendable {
       let attempt = try store.attempt()
       let context = ActionContext(
         action, store: store, attempt: attempt, memo: memo, interruption: interruption,
-        environment: environment, emit: emit)
+        environment: environment, failedWork: failedWork, emit: emit)
       return (action: action, attempt: attempt, context: context)
     }
     let kind = actions[0].stage.kind
@@ -101,16 +113,23 @@ struct ActionRunner: Sendable {
       megabytes = try meter.measure {
         if let batching = kind.batching { try batching.run(work.map(\.context)) } else { try kind.run(work[0].context) }
       }.megabytes
-    } catch { throw work.compactMap(\.context.lost).first ?? error }
+    } catch {
+      for made in work {
+        log += made.context.lines
+        if error is Cancelled { made.context.removeWork() } else { made.context.tellOfWork() }
+      }
+      throw work.compactMap(\.context.lost).first ?? error
+    }
     // Each has its share of the time.
     let seconds = (clock.now - start).seconds / Double(actions.count)
     return try work.map { action, attempt, context in
       let record = ActionRecord(
-        key: action.key, preimage: action.preimage.text, stage: action.stage.name, item: action.id.item,
+        key: action.key, preimage: action.preimage.text, recipe: recipe, stage: action.stage.name, item: action.id.item,
         kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try context.outputs(),
         provenance: environment.provenance(seconds: seconds, megabytes: megabytes, work: context.work),
         log: context.lines)
       let published = try attempt.publish(record, replacing: isForced)
+      context.removeWork()
       emit(.done(action.id, seconds: seconds, key: action.key))
       return published
     }
@@ -133,6 +152,8 @@ public struct ActionFailure: Error, CustomStringConvertible {
   /// The stage's place in the recipe.
   public let location: SourceLocation
   public let cause: any Error
+  /// What was said before.
+  package let log: [String]
 
   /// What went wrong, without the place.
   package var message: String { String(describing: cause) }

@@ -35,7 +35,7 @@ public struct PlanCompletion: Sendable {
       }
     } catch {
       // Only an earlier run could be taken for this one.
-      if run.results.hasRuns, let problem = run.note(RunOutcome(error: error)) {
+      if run.results.hasRuns, let problem = run.note(RunOutcome(error: error)).problem {
         emit(.notice(problem))
       }
       throw error

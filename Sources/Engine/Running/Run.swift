@@ -56,17 +56,22 @@ public struct Run: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     var outcome = RunOutcome()
-    // Where that cannot be done now, it may be by the end: a full disk may have space again.
-    var begun = try? begin()
-    if let begun { log.begin(in: begun) }
+    var begun: OpenRun?
+    var isRefused = true
     do {
-      let history = History(of: store)
+      let history = History(of: store, recipe: plan.recipe)
       let dryRun = try DryRun(of: plan, in: store, history: history)
       if let problems = problemsAhead(dryRun) { throw problems }
       try requirePermission(for: dryRun)
+      isRefused = false
+      // Where that cannot be done now, it may be by the end: a full disk may have space again.
+      begun = try? begin()
+      if let begun { log.begin(in: begun) }
       let cached = dryRun.actions.count { $0.isCached && !options.forced.contains($0.stage.id) }
       emit(.planned(actions: dryRun.actions.count, cached: cached))
-      let runner = ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit)
+      let runner = ActionRunner(
+        store: store, environment: environment, recipe: plan.recipe,
+        failedWork: options.keepsFailedWork ? begun?.failedWork : nil, interruption: interruption, emit: emit)
       let scheduler = Scheduler(
         of: plan, in: store, missing: MissingPolicy(cache: cache, runner: runner, options: options),
         known: options.forced.isEmpty ? dryRun.known : [:], history: history, interruption: interruption, emit: emit)
@@ -82,6 +87,7 @@ public struct Run: Sendable {
           begun = opened
           try RunRecord(run: self, in: opened, outcome: outcome, artifacts: artifacts).write()
           outcome.folder = opened.place.path
+          outcome.record = outcome.folder
         }
       } catch {
         outcome.error = error
@@ -98,7 +104,9 @@ public struct Run: Sendable {
     } catch { outcome.error = error }
     if outcome.error as? StoreError == .interrupted { outcome.error = Cancelled() }
     outcome.seconds = (clock.now - start).seconds
-    if outcome.folder == nil { outcome.unnoted = note(outcome, in: begun) }
+    // Where nothing began because the recipe or an input is wrong, there is nothing to remember.
+    outcome.isRefused = isRefused && outcome.status == .wrongInput
+    if outcome.folder == nil, !outcome.isRefused { (outcome.record, outcome.unnoted) = note(outcome, in: begun) }
     emit(.finished(outcome.summary))
     return outcome
   }
@@ -112,11 +120,16 @@ public struct Run: Sendable {
     try requirePermission(for: DryRun(of: plan, in: store))
   }
 
-  /// What a shared cache has needs no permission, and what it has turns out on the way.
+  /// What a shared cache has needs neither permission nor program, and what it has turns out on the way.
   private func requirePermission(for dryRun: DryRun) throws {
     guard cache == nil else { return }
-    try environment.programs.require(
-      for: dryRun.actions.lazy.filter { !$0.isCached || options.forced.contains($0.stage.id) }.map(\.stage))
+    let stages = dryRun.actions.lazy.filter { !$0.isCached || options.forced.contains($0.stage.id) }.map(\.stage)
+    try environment.programs.require(for: stages)
+    guard !options.keepsGoing else { return }
+    let missing = stages.compactMap { stage in
+      stage.kind.programIssue(stage.parameters).map { "\(stage.location): error: stage '\(stage.name)': \($0)" }
+    }.uniqued
+    if !missing.isEmpty { throw InputError(missing.joined(separator: "\n")) }
   }
 
   /// What is sure to go wrong with stages that are to run. What a file brings in by itself is said of its item, once
@@ -128,8 +141,10 @@ public struct Run: Sendable {
   }
 
   /// Makes the run's folder, with a record that says that it goes on.
-  private func begin() throws -> OpenRun {
-    let opened = try results.begin()
+  /// - Parameter isSound: whether the files of its programs may be shown, as what depends on them is to be or was made. A
+  ///   plan from a file names whichever it likes.
+  private func begin(isSound: Bool = true) throws -> OpenRun {
+    let opened = try results.begin(texts(withPrograms: isSound))
     do { try RunRecord(run: self, in: opened).begin() } catch {
       opened.discardIfEmpty()
       throw error
@@ -138,15 +153,18 @@ public struct Run: Sendable {
   }
 
   /// Writes a run that has no results into a folder of its own, so that nobody takes an earlier run's page for its.
-  /// - Returns: what to say where that could not be done.
-  package func note(_ outcome: RunOutcome, in begun: OpenRun? = nil) -> String? {
+  /// - Returns: that folder, or what to say where that could not be done.
+  package func note(_ outcome: RunOutcome, in begun: OpenRun? = nil) -> (record: String?, problem: String?) {
     do {
-      try RunRecord(run: self, in: begun ?? begin(), outcome: outcome).write()
-      return nil
+      let opened = try begun ?? begin(isSound: !plan.texts.isEmpty)
+      try RunRecord(run: self, in: opened, outcome: outcome).write()
+      return (opened.place.path, nil)
     } catch {
       let problem = "the record of this failed run could not be written (\(error))"
       let hasEarlier = (try? RecipeRuns(at: results.place).latest) != nil
-      return hasEarlier ? "\(folder) has the results of an earlier run: \(problem)" : "\(folder): \(problem)"
+      return (
+        nil, hasEarlier ? "\(folder) has the results of an earlier run: \(problem)" : "\(folder): \(problem)"
+      )
     }
   }
 
@@ -187,6 +205,10 @@ public struct RunOutcome: Sendable {
   public var skipped: [ActionID] = []
   /// Where the results are; nil where the run stopped before it had any.
   public var folder: String?
+  /// Where its record and its page are, also where it has no results; nil where there are none.
+  public var record: String?
+  /// Whether nothing was begun, as the recipe or an input is wrong.
+  public package(set) var isRefused = false
   /// What stopped the run.
   public var error: (any Error)?
   /// Why its folder does not tell that it failed, where that could not be written.
@@ -225,8 +247,7 @@ public struct RunOutcome: Sendable {
     }
     return RunSummary(
       cached: cached + fetched, fetched: fetched, ran: ran, failed: failed, skipped: skipped.count, seconds: seconds,
-      run: folder,
-      expectations: expectations)
+      run: folder, record: record, expectations: expectations)
   }
 
   /// What a person has to know at the end, beyond the summary: why the run stopped, and what was not met.

@@ -31,6 +31,7 @@ extension RunEvent {
         "event": "finished", "cached": .int(summary.cached), "fetched": .int(summary.fetched),
         "ran": .int(summary.ran), "failed": .int(summary.failed), "skipped": .int(summary.skipped),
         "seconds": .double(summary.seconds), "run": .optional(summary.run),
+        "record": .optional(summary.record),
         "expectations": .array(summary.expectations.map(\.json)),
       ]
     case .log(let id, let line): Self.json("log", id, ["line": .string(line)])

@@ -48,5 +48,7 @@ public struct RunSummary: Sendable {
   public let seconds: Double
   /// The folder of the results; nil for a run that made none because it failed.
   public let run: String?
+  /// The folder of its record and its page; nil for a run that did not begin.
+  public let record: String?
   public let expectations: [ExpectationResult]
 }

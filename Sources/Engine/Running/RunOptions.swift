@@ -11,14 +11,18 @@ public struct RunOptions: Sendable {
   public var forced: Set<String>
   /// What the plan was reduced to, as the user said it; empty for all that the recipe asks for.
   public var only: [String]
+  /// Whether the folder of a program that failed is kept in the run's folder.
+  public var keepsFailedWork: Bool
 
   public init(
-    jobs: Int = 1, memory: Int = .max, keepsGoing: Bool = false, forced: Set<String> = [], only: [String] = []
+    jobs: Int = 1, memory: Int = .max, keepsGoing: Bool = false, forced: Set<String> = [], only: [String] = [],
+    keepsFailedWork: Bool = false
   ) {
     self.jobs = jobs
     self.memory = memory
     self.keepsGoing = keepsGoing
     self.forced = forced
     self.only = only
+    self.keepsFailedWork = keepsFailedWork
   }
 }

@@ -105,7 +105,8 @@ public struct StageExecution: Sendable {
     let clock = ContinuousClock()
     let start = clock.now
     let policy = MissingPolicy(
-      runner: ActionRunner(store: store, environment: environment, interruption: interruption, emit: emit),
+      runner: ActionRunner(
+        store: store, environment: environment, recipe: file.plan.recipe, interruption: interruption, emit: emit),
       options: RunOptions(keepsGoing: true), part: .init(stage: stage.id, choose: selected))
     let results = try interruption.looking(in: store, within: patience) { () -> Result<[ActionResult], any Error> in
       let scheduler = Scheduler(

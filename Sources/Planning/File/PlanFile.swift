@@ -68,7 +68,8 @@ extension PlannedStage {
             [
               .init("measure", .string(expectation.measure)), .init("text", .string(expectation.written)),
               .init("location", expectation.location.json),
-            ] + (expectation.baseline.map { [.init("baseline", .double($0))] } ?? []))
+            ] + (expectation.baseline.map { [.init("baseline", .double($0))] } ?? [])
+              + (expectation.baselineParameters.map { [.init("baseline_params", .string($0))] } ?? []))
         }),
       "location": location.json,
     ]

@@ -160,6 +160,7 @@ struct PlanReader {
     let baseline = json["baseline"]?.double
     return Expectation(
       measure: try string("measure"), comparison: try wanted(Expectation.Comparison(text, baseline: baseline), "text"),
-      text: text, location: try part("location").location(), baseline: baseline)
+      text: text, location: try part("location").location(), baseline: baseline,
+      baselineParameters: json["baseline_params"]?.string)
   }
 }

@@ -1,3 +1,4 @@
+import Escaping
 import RecipeSyntax
 import StageKit
 
@@ -13,6 +14,14 @@ struct ParameterDecoder {
   init(kind: String, finder: SourceFinder) {
     self.kind = kind
     self.finder = finder
+  }
+
+  /// What to write where a list is wanted.
+  private static func hint(aboutListFor text: String) -> String {
+    let words = text.parts(at: " ")
+    return words.count > 1
+      ? "write [\(words.joined(separator: ", "))], or [\"\(text)\"] for one with spaces in it"
+      : "for just one, write [\(text)]"
   }
 
   /// The value, or nil after reporting what is wrong. A file that is not there is reported, but what the recipe says of
@@ -52,7 +61,7 @@ struct ParameterDecoder {
       if let text = scalar?.text, choices.contains(text) { return .string(text) }
       return fail(suggestion: scalar.flatMap { Suggestion.nearest(to: $0.text, in: choices) })
     case .list(let element):
-      guard let nodes = node.sequence else { return fail(hint: scalar.map { "for just one, write [\($0.text)]" }) }
+      guard let nodes = node.sequence else { return fail(hint: scalar.map { Self.hint(aboutListFor: $0.text) }) }
       let values = nodes.enumerated().map { decode($1, as: element, path: path.element($0)) }
       return values.contains(nil) ? nil : .list(values.compactMap(\.self))
     case .map(let element):

@@ -18,8 +18,21 @@ public struct RunColumn: Sendable, Hashable {
 
   public init(_ name: String) { self.name = name }
 
+  /// The names in a list, separated by commas; those in the brackets of a place in sweeps are part of its name.
+  public static func names(in list: String) -> [String] {
+    var names = [String.UnicodeScalarView()]
+    var depth = 0
+    for scalar in list.unicodeScalars {
+      if scalar == "[" { depth += 1 }
+      if scalar == "]" { depth -= 1 }
+      if scalar == ",", depth <= 0 { names.append(.init()) } else { names[names.count - 1].append(scalar) }
+    }
+    return names.map { String($0).trimmed }.filter { !$0.isEmpty }
+  }
+
   public enum Value: Sendable, Hashable {
     case number(Double)
+    case whole(Int)
     case text(String)
     case list([String])
     case none
@@ -28,6 +41,7 @@ public struct RunColumn: Sendable, Hashable {
     var words: [String] {
       switch self {
       case .number(let number): [CSV.cell(number)]
+      case .whole(let number): [String(number)]
       case .text(let text): [text]
       case .list(let texts): texts
       case .none: []
@@ -38,8 +52,9 @@ public struct RunColumn: Sendable, Hashable {
     package var cell: String {
       switch self {
       case .number(let number): CSV.cell(number)
+      case .whole(let number): String(number)
       case .text(let text): text
-      case .list(let texts): texts.joined(separator: " ")
+      case .list(let texts): texts.joined(separator: ", ")
       case .none: ""
       }
     }
@@ -47,9 +62,19 @@ public struct RunColumn: Sendable, Hashable {
     /// As a person reads it.
     package var shown: String { if case .number(let number) = self { Readable.number(number) } else { cell } }
 
+    /// Nil for what is no number.
+    var number: Double? {
+      switch self {
+      case .number(let number): number
+      case .whole(let number): Double(number)
+      default: nil
+      }
+    }
+
     package var json: JSON {
       switch self {
       case .number(let number): .double(number)
+      case .whole(let number): .int(number)
       case .text(let text): .string(text)
       case .list(let texts): .array(texts.map(JSON.string))
       case .none: .null
@@ -92,7 +117,7 @@ public struct RunColumn: Sendable, Hashable {
     case "branch": return text(run.facts["git"]?["branch"]?.string)
     case "dirty": return Self.value(run.facts["git"]?["dirty"] ?? .null)
     case "file": return text(run.facts["file"]?.string)
-    case "edits": return .number(Double(run.edits.count))
+    case "edits": return .whole(run.edits.count)
     default: return nil
     }
   }
@@ -100,10 +125,16 @@ public struct RunColumn: Sendable, Hashable {
   private static func value(_ json: JSON) -> Value {
     switch json {
     case .null: .none
-    case .int(let value): .number(Double(value))
+    case .int(let value): .whole(value)
     case .double(let value): .number(value)
     case .string(let text): .text(text)
-    default: .text(json.text)
+    default:
+      // What is swept has each of its values.
+      if let values = json["sweep"]?.array {
+        .list(values.map { $0.string ?? $0.text })
+      } else {
+        .text(json.text)
+      }
     }
   }
 }

@@ -11,6 +11,10 @@ public struct RunTable: Sendable {
   public let runs: [KeptRun]
   private let columns: [RunColumn]
   private let values: [[RunColumn.Value]]
+  /// How many measures have no column, for want of space.
+  private let left: Int
+  /// Whether there was none to choose from.
+  private let isEmpty: Bool
 
   /// Measures of which less is better.
   private static let falling = ["mae", "perceptual", "residual", "loss", "seconds", "nfe"]
@@ -51,7 +55,10 @@ public struct RunTable: Sendable {
     }
     if let limit = choice.limit { chosen = Array(chosen.prefix(limit)) }
     runs = chosen
-    let columns = choice.columns.isEmpty ? Self.telling(chosen, choice) : choice.columns.map(RunColumn.init)
+    isEmpty = all.isEmpty
+    let telling = choice.columns.isEmpty ? Self.telling(chosen, of: all, choice) : nil
+    let columns = telling?.columns ?? choice.columns.map(RunColumn.init)
+    left = telling?.left ?? 0
     self.columns = columns
     values = try chosen.map { run in try columns.map { try $0.value(of: run) } }
   }
@@ -59,10 +66,11 @@ public struct RunTable: Sendable {
   /// Negative where `a` comes first.
   private static func order(_ a: RunColumn.Value, _ b: RunColumn.Value, _ isDescending: Bool) -> Int {
     func ordered<Key: Comparable>(_ a: Key, _ b: Key) -> Int { a == b ? 0 : (a < b) != isDescending ? -1 : 1 }
-    switch (a, b) {
-    case (.number(let a), .number(let b)):
+    if let a = a.number, let b = b.number {
       if a.isNaN || b.isNaN { return a.isNaN && b.isNaN ? 0 : a.isNaN ? 1 : -1 }
       return ordered(a, b)
+    }
+    switch (a, b) {
     case (.none, .none): return 0
     case (.none, _): return 1
     case (_, .none): return -1
@@ -86,8 +94,15 @@ public struct RunTable: Sendable {
         + " and " + RunColumn.facts.joined(separator: ", "))
   }
 
-  /// What tells runs apart: their labels, parameters that are not the same in all, and what was measured.
-  private static func telling(_ runs: [KeptRun], _ choice: Choice) -> [RunColumn] {
+  /// So many letters may stand above the columns of measures.
+  private static let breadth = 90
+
+  /// What tells runs apart: their labels, parameters that are not the same in all of their recipes, and what was measured.
+  private static func telling(
+    _ runs: [KeptRun], of all: [KeptRun], _ choice: Choice
+  ) -> (columns: [RunColumn], left: Int) {
+    let recipes = Set(runs.map(\.recipe))
+    let all = all.filter { recipes.contains($0.recipe) }
     var names = ["id"]
     if Set(runs.map(\.recipe)).count > 1 { names.append("recipe") }
     names.append("state")
@@ -95,20 +110,27 @@ public struct RunTable: Sendable {
     where runs.contains(where: { (try? RunColumn(fact).value(of: $0)) != RunColumn.Value.none }) {
       names.append(fact)
     }
-    let parameters = OrderedSet(runs.flatMap { $0.parameters.map(\.name) })
+    let parameters = OrderedSet(all.flatMap { $0.parameters.map(\.name) })
     names += parameters.filter { name in
-      Set(runs.map { run in run.parameters.first { $0.name == name }?.value.text ?? "" }).count > 1
-    }
-    names += measures(of: runs).map { measure in
+      Set(all.map { run in run.parameters.first { $0.name == name }?.value.text ?? "" }).count > 1
+    }.map { RunColumn.facts.contains($0) ? "params.\($0)" : $0 }
+    let measures = measures(of: all).map { measure in
       let last = measure.parts(at: ".").last ?? measure
-      let isAlone = runs.allSatisfy { run in run.measures.count { $0.name.ends(with: "." + last) } <= 1 }
+      let isAlone = all.allSatisfy { run in run.measures.count { $0.name.ends(with: "." + last) } <= 1 }
       return isAlone && !RunColumn.facts.contains(last) && !parameters.contains(last) ? last : measure
-    }.uniqued.prefix(12)
-    names += [choice.order, choice.best].compactMap { $0 } + choice.filters.map(\.subject)
-    return names.uniqued.map(RunColumn.init)
+    }.uniqued
+    let asked = [choice.order, choice.best].compactMap { $0 } + choice.filters.map(\.subject)
+    var room = breadth
+    let shown = measures.prefix { name in
+      room -= name.utf8.count
+      return room > 0
+    }
+    names += shown + asked
+    return (names.uniqued.map(RunColumn.init), measures.count { !names.contains($0) })
   }
 
-  /// What was measured, where it is not the same in all runs; what is worked out of other measures (`mae.min_step`) aside.
+  /// What was measured, where it is not the same in all runs, the first outputs of stages first; what is worked out of
+  /// other measures (`mae.min_step`) aside.
   private static func measures(of runs: [KeptRun]) -> [String] {
     let derived = Set(
       runs.flatMap { run in
@@ -120,22 +142,43 @@ public struct RunTable: Sendable {
         }
       })
     let all = runs.map { run in OrderedDictionary(run.measures.map { ($0.name, $0.mean) }) { first, _ in first } }
-    let names = OrderedSet(all.flatMap(\.keys)).filter { !derived.contains($0) }
-    let telling = names.filter { name in Set(all.map { $0[name].map(CSV.cell) }).count > 1 }
-    return Array(telling.isEmpty ? names : telling)
+    // What a stage tells beside what it is for, such as its evaluations, has the name of its output behind the stage's.
+    let stages = Set(runs.flatMap { ($0.facts["stages"]?.array ?? []).compactMap { $0["id"]?.string } })
+    let beside = Set(
+      runs.flatMap { run in
+        (run.facts["measures"]?.array ?? []).compactMap { measure in
+          measure["stage"]?.string.flatMap { stage in
+            stages.contains(stage) ? nil : "\(stage).\(measure["measure"]?.string ?? "")"
+          }
+        }
+      })
+    let names = Array(OrderedSet(all.flatMap(\.keys))).filter { !derived.contains($0) }
+    let ordered = names.filter { !beside.contains($0) } + names.filter { beside.contains($0) }
+    let telling = ordered.filter { name in Set(all.map { $0[name].map(CSV.cell) }).count > 1 }
+    return telling.isEmpty ? ordered : telling
   }
 
   // MARK: As text
 
   /// For a terminal.
   public var text: String {
-    guard !runs.isEmpty else { return "no such runs\n" }
-    return AlignedText.rows([columns.map(\.name)] + values.map { $0.map(\.shown) })
+    guard !runs.isEmpty else { return isEmpty ? "there are no runs\n" : "no run matches\n" }
+    let rest = left > 0 ? "and \(Readable.count(left, "measure")) more: name those that you want with --columns\n" : ""
+    return AlignedText.rows([columns.map(\.name)] + values.map { $0.map(\.shown) }) + rest
   }
 
   public var csv: CSV { CSV(header: columns.map(\.name), rows: values.map { $0.map(\.cell) }) }
 
-  public var markdown: String { PrintedTable(csv).markdown }
+  /// For a page that shows GitHub's Markdown.
+  public var markdown: String {
+    func line(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
+    let rules = columns.indices.map { place in
+      let found = values.map { $0[place] }.filter { $0 != RunColumn.Value.none }
+      return !found.isEmpty && found.allSatisfy { $0.number != nil } ? "---:" : "---"
+    }
+    return line(columns.map { Escape.markdown($0.name) }) + line(rules)
+      + values.map { row in line(row.map { Escape.markdown($0.shown) }) }.joined()
+  }
 
   /// A list of what is known of each run.
   public var json: JSON { .array(runs.map(\.json)) }

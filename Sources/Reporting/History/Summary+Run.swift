@@ -22,7 +22,12 @@ extension Summary {
       if !rows.isEmpty { text += title + "\n" + AlignedText.rows(rows.map { ["  " + $0[0]] + $0.dropFirst() }) }
     }
     if let error = run.error { text += "error\n" + error.parts(at: "\n").map { "  \($0)\n" }.joined() }
-    section("params", run.parameters.map { [$0.name, $0.value.string ?? $0.value.text] })
+    section(
+      "params",
+      run.parameters.map { parameter in
+        let value = try? RunColumn("params.\(parameter.name)").value(of: run)
+        return [parameter.name, (value ?? RunColumn.Value.none).cell]
+      })
     if let since = run.facts["changed"]?["since"]?.string {
       section(
         "changed since \(since)",

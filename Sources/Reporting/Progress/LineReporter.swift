@@ -52,9 +52,11 @@ public final class LineReporter: Sendable {
         redraw(id.stage, &board, atMostEvery: isTerminal ? .milliseconds(100) : .seconds(15))
       case .log(let id, let message): line("\(Escape.message("\(id)")): \(message)", &board)
       case .done(let id, _, _): board.stages[id.stage]?.finish(id)
-      case .failed(let id, _):
+      case .failed(let id, let message):
         board.stages[id.stage]?.fail(id)
-        line("\(Escape.message("\(id)")): failed", &board)
+        // The rest of a long message comes at the end.
+        let reason = message.parts(at: "\n").first.map { ": \(Escape.onOneLine($0.abridged))" } ?? ""
+        line("\(Escape.message("\(id)")): failed\(reason)", &board)
       case .repairing(let error): line("\(error); doing so", &board)
       case .notice(let text): line(text, &board)
       case .stageDone(let stage):

@@ -41,8 +41,11 @@ package struct GraphDrawing {
     return "<g class=\"node \(condition.rawValue)\"><title>\(summary)</title>"
       + "<rect x=\"\(box.x)\" y=\"\(box.y)\" width=\"\(GraphLayout.width)\" height=\"\(box.height)\" rx=\"7\"/>"
       + "<text class=\"name\" x=\"\(box.x + 11)\" y=\"\(box.y + 21)\">\(Escape.markup(name))</text>"
-      + "<text x=\"\(box.x + 11)\" y=\"\(box.y + 39)\">\(Escape.markup("\(Self.cut(what, to: 12)) · \(note)"))</text></g>\n"
+      + "<text x=\"\(box.x + 11)\" y=\"\(box.y + 39)\">\(Escape.markup("\(Self.cut(what, to: Self.room(beside: note))) · \(note)"))</text></g>\n"
   }
+
+  /// How many letters there is space for in a box before a note.
+  private static func room(beside note: String) -> Int { max(3, min(12, 19 - note.count)) }
 
   private static func cut(_ text: String, to count: Int) -> String {
     text.count > count ? text.prefix(count - 1) + "…" : text

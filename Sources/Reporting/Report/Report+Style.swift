@@ -39,6 +39,7 @@ extension Report {
     .failed { color: var(--bad) }
     pre { background: var(--wash); border: 1px solid var(--line); border-radius: 8px; padding: 1rem 1.1rem;
       overflow-x: auto; font: 13px/1.5 ui-monospace, monospace }
+    pre.error { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 16rem; margin: .2rem 0 }
     code { font: 13px ui-monospace, monospace }
     .graph text { font: 12px system-ui, sans-serif; fill: var(--soft) }
     .edge { fill: none; stroke: var(--soft); stroke-opacity: .55; stroke-width: 1.3 }

@@ -56,16 +56,21 @@ package struct Report {
     let summary = record.outcome.summary
     let held = record.expectations.count(where: \.held)
     var facts = [
-      "\(summary.cached) cached, \(summary.ran) ran", Readable.duration(record.seconds), Host.date,
+      "\(summary.cached) cached, \(summary.ran) ran", Readable.duration(record.seconds),
+      "run \(Escape.markup(record.opened.id.text))", "began \(record.opened.date)",
     ]
     if summary.failed + summary.skipped > 0 { facts[0] += ", \(summary.failed) failed, \(summary.skipped) skipped" }
     if record.state != .done { facts.insert("<b class=\"failed\">\(record.state.rawValue)</b>", at: 0) }
     if !record.expectations.isEmpty { facts.insert("\(held) of \(record.expectations.count) expectations held", at: 0) }
-    let description = plan.description.map { "<p>\(Escape.markup($0))</p>" } ?? ""
+    let description = [plan.description, record.run.labels.note].compactMap { $0 }
+      .map { "<p>\(Escape.markup($0))</p>" }.joined()
     if let git = record.opened.git {
       let changed = git.isDirty == true ? ", changed since" : ""
       facts.append("commit \(Escape.markup(String(git.commit.prefix(10))))\(changed)")
     }
+    let labels = record.run.labels
+    if let name = labels.name { facts.append("name <b>\(Escape.markup(name))</b>") }
+    if !labels.tags.isEmpty { facts.append("tags \(labels.tags.map(Escape.markup).joined(separator: ", "))") }
     if let profile = plan.profile { facts.append("profile <b>\(Escape.markup(profile))</b>") }
     facts += changes.map { "<b>\(Escape.markup($0))</b>" }
     return "\(description)<p class=\"facts\">\(facts.joined(separator: " · "))</p>"
@@ -158,7 +163,7 @@ package struct Report {
       let ran = actions.count(where: \.hasRun)
       let failed = actions.count { $0.failure != nil }
       let condition: GraphDrawing.Condition = failed > 0 ? .failed : ran > 0 ? .ran : .cached
-      let share = condition == .cached ? "\(actions.count)" : "\(max(failed, ran))/\(actions.count)"
+      let share = condition == .cached ? "\(actions.count)" : "\(failed > 0 ? failed : ran) of \(actions.count)"
       return (condition: condition, note: actions.count == 1 ? condition.rawValue : "\(share) \(condition.rawValue)")
     }
     return "<div class=\"scroll\">\(GraphDrawing(plan.stages.map(GraphNode.init), conditions).svg)</div>"
@@ -171,12 +176,12 @@ package struct Report {
       let peak = mine.compactMap(\.provenance?.peakMegabytes).max() ?? 0
       return [
         Escape.markup(stage.id), Escape.markup(stage.kind.name), "\(mine.count)", "\(mine.count(where: \.hasRun))",
-        Readable.duration(seconds), peak > 0 ? "\(Int(bounded: peak)) MB" : "",
+        "\(mine.count { $0.failure != nil })", Readable.duration(seconds), peak > 0 ? "\(Int(bounded: peak)) MB" : "",
       ]
     }
     return HTML.table(
-      ["stage", "kind", "actions", "ran now", "work", "peak memory"], rows,
-      classes: ["", "", "number", "number", "number", "number"])
+      ["stage", "kind", "actions", "ran now", "failed", "work", "peak memory"], rows,
+      classes: ["", "", "number", "number", "number", "number", "number"])
   }
 
   private var recipe: String {

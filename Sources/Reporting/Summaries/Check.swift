@@ -26,17 +26,32 @@ public struct Check: Sendable {
   }
 
   /// Of a recipe that is in order.
-  public var text: String {
+  /// - Parameter isOneOfSeveral: whether its file is to be named.
+  public func text(isOneOfSeveral: Bool) -> String {
     guard let plan else { return "" }
-    return "\(plan.recipe) is in order: \(Readable.count(plan.stages.count, "stage")), "
-      + "\(Readable.count(plan.outputs.count, "output"))\n" + plan.noteText
+    return (isOneOfSeveral ? "\(file): " : "") + "\(plan.recipe) is in order: "
+      + "\(Readable.count(plan.stages.count, "stage")), \(Readable.count(plan.outputs.count, "output"))\n" + plan.noteText
   }
 
-  /// How many of several recipes are in order.
+  /// The errors as they are printed: files that are missing, and were said to be, are counted.
+  /// - Parameter told: the paths of those.
+  public func problems(without told: inout Set<String>) -> String? {
+    guard let errors else { return nil }
+    let news = errors.errors.filter { $0.missing.map { told.insert($0.path).inserted } ?? true }
+    let old = errors.errors.count - news.count
+    let are = old == 1 ? "is" : "are"
+    let rest = old > 0 ? ["\(file): \(Readable.count(old, "file")) missing that \(are) named above"] : []
+    return ((news.isEmpty ? [] : ["\(Diagnostics(news, sources: errors.sources))"]) + rest).joined(separator: "\n")
+  }
+
+  /// How many of several recipes are in order, and which are not.
   public static func summary(of checks: [Check]) -> String {
-    let wrong = checks.count { $0.errors != nil }
-    let right = "\(Readable.count(checks.count - wrong, "recipe")) in order"
-    return wrong == 0 ? "\(right)\n" : "\(right), \(wrong) not\n"
+    let wrong = checks.filter { $0.errors != nil }
+    let right = "\(Readable.count(checks.count - wrong.count, "recipe")) in order"
+    guard !wrong.isEmpty else { return "\(right)\n" }
+    let isMissing = wrong.contains { $0.errors?.errors.contains { $0.missing != nil } ?? false }
+    return "\(right), \(wrong.count) not:\n" + wrong.map { "  \($0.file)\n" }.joined()
+      + (isMissing ? "--no-files checks them without the files that they name\n" : "")
   }
 
   /// `{"file", "recipe", "stages", "outputs", "errors": [], "notes": [{"stage", "file", "line", "column", "message"}]}`, or, of a recipe that is not in order,

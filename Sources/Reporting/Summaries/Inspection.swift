@@ -5,6 +5,7 @@ import Foundation
 import JSONSyntax
 import Planning
 import RecipeSyntax
+import Runs
 import StageKit
 
 /// What `show` and `export` bring out of the store: outputs of a recipe, as far as they have been made.
@@ -32,7 +33,10 @@ public struct Inspection: Sendable {
   /// - Throws: ``ExecutionError`` where the recipe has no such output or it has not been made.
   public func outputs(called name: String) throws -> [Output] {
     try plan.outputs(called: name).map { reference in
-      guard let artifact = dryRun.artifacts[reference] else { throw ExecutionError.notMade(name) }
+      guard let artifact = dryRun.artifacts[reference] else {
+        let actions = dryRun.actions.filter { $0.id.stage == reference.stage }
+        throw ExecutionError.notMade(name, made: actions.count(where: \.isCached), of: actions.count)
+      }
       return Output(name: plan.name(of: reference), reference: reference, artifact: artifact)
     }
   }
@@ -79,11 +83,18 @@ public struct Inspection: Sendable {
     let bytes = artifact.items.map(\.size).reduce(0, +)
     var text = "\(output.name)  \(artifact.type.rawValue), \(Readable.count(artifact.items.count, "item")), "
     text += "\(Readable.size(bytes))\ndigest \(artifact.digest.hex)\n"
-    text += AlignedText.rows(
-      artifact.items.map { ["  \($0.object.hex.prefix(16))", Readable.size($0.size), $0.name] })
     if artifact.type == .metrics, let measured = try measurements(of: output) {
+      text += AlignedText.rows(
+        [["  item"] + measured.measures]
+          + measured.rows.map { row in
+            ["  \(row.item)"] + measured.measures.map { row.values[$0].map(Readable.number) ?? "" }
+          })
       text += "means\n"
       text += AlignedText.rows(measured.measures.map { ["  \($0)", measured.mean($0).map(Readable.number) ?? ""] })
+    }
+    if artifact.type != .metrics {
+      text += AlignedText.rows(
+        artifact.items.map { ["  \($0.object.hex.prefix(16))", Readable.size($0.size), $0.name] })
     }
     if artifact.type == .table, let table = try table(of: output) {
       text += AlignedText.rows([table.header] + table.rows)
@@ -91,14 +102,30 @@ public struct Inspection: Sendable {
     return text
   }
 
-  /// The ids of the stages that outputs are of.
-  public func stages(of outputs: [Output]) -> [String] { outputs.map(\.reference.stage).uniqued }
+  /// The ids of the stages that `name` means, or outputs of which it means.
+  /// - Throws: ``ExecutionError`` where the recipe has no such output.
+  public func stages(called name: String) throws -> [String] { try plan.outputs(called: name).map(\.stage).uniqued }
 
   /// What was said while the actions of a stage were done, by whichever run did them, line by line.
   public func log(ofStage stage: String) throws -> [(action: String, line: String)] {
     try (dryRun.known[stage]?.actions ?? []).flatMap { action in
       let lines = try action.record.flatMap { try store.record(of: $0.key) }?.log ?? []
       return lines.map { ("\(action.id)", $0) }
+    }
+  }
+
+  /// What the actions of stages said that failed in the latest run of the recipe, line by line.
+  public func failures(of stages: [String], in history: RunHistory) throws -> [(action: String, line: String)] {
+    guard let run = try history.latest(of: history.folderName(of: plan.recipe)) else { return [] }
+    let failed = (try run.wholeRecord()["actions"]?.array ?? []).filter { action in
+      guard action["status"] == "failed", let id = action["id"]?.string else { return false }
+      return stages.contains { id.isSame(as: $0) || id.begins(with: $0 + "/") }
+    }
+    return failed.flatMap { action -> [(action: String, line: String)] in
+      let id = action["id"]?.string ?? ""
+      let lines = (action["log"]?.array ?? []).compactMap(\.string)
+      let error = action["reason"]?.string?.parts(at: "\n").first ?? "failed"
+      return (lines + ["failed in the run \(run.id): \(error)"]).map { (action: id, line: $0) }
     }
   }
 

@@ -59,13 +59,15 @@ public struct JUnit: Sendable {
     suites = [Suite(name: "check", cases: cases, seconds: 0)]
   }
 
-  /// Recipes that cannot be run, because something is wrong with them.
+  /// Recipes that cannot be run, because something is wrong with them or with how they are to be run.
   /// - Parameter recipe: as the user names it.
-  public init(of errors: Diagnostics, in recipe: String) {
-    let cases = errors.errors.map { error in
+  public init(of error: any Error, in recipe: String) {
+    let cases = (error as? Diagnostics)?.errors.map { error in
       Case(group: recipe, name: "\(error.location)", outcome: .error(error.message))
     }
-    suites = [Suite(name: recipe, cases: cases, seconds: 0)]
+    suites = [
+      Suite(name: recipe, cases: cases ?? [Case(group: recipe, name: "run", outcome: .error("\(error)"))], seconds: 0)
+    ]
   }
 
   /// Things that were looked at, each with what is wrong with it.
@@ -91,12 +93,19 @@ public struct JUnit: Sendable {
       xml += "  <testcase classname=\(quoted(test.group)) name=\(quoted(test.name))"
       switch test.outcome {
       case .passed: xml += "/>\n"
-      case .failure(let message): xml += "><failure message=\(quoted(message))/></testcase>\n"
-      case .error(let message): xml += "><error message=\(quoted(message))/></testcase>\n"
-      case .skipped(let message): xml += "><skipped message=\(quoted(message))/></testcase>\n"
+      case .failure(let message): xml += Self.xml("failure", message)
+      case .error(let message): xml += Self.xml("error", message)
+      case .skipped(let message): xml += Self.xml("skipped", message)
       }
     }
     return xml + "</testsuite>\n"
+  }
+
+  /// What became of a case: the first line of the message is what lists show, the whole is its content.
+  private static func xml(_ outcome: String, _ message: String) -> String {
+    let lines = message.parts(at: "\n")
+    let content = lines.count > 1 ? ">\(Escape.markup(message))</\(outcome)>" : "/>"
+    return "><\(outcome) message=\(quoted(lines.first ?? ""))\(content)</testcase>\n"
   }
 
   /// An attribute's value.

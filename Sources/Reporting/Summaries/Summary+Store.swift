@@ -9,7 +9,7 @@ extension Summary {
   public static func text(of garbage: Garbage, isDry: Bool) -> String {
     let parts = [
       Readable.count(garbage.actions, "action"), Readable.count(garbage.objects, "object"),
-      Readable.count(garbage.leftovers, "leftover"),
+      Readable.count(garbage.leftovers, "other file"),
     ]
     return "\(isDry ? "would remove" : "removed") \(parts.joined(separator: ", ")): \(Readable.size(garbage.bytes)); "
       + "\(Readable.count(garbage.keptObjects, "object")) (\(Readable.size(garbage.keptBytes))) "

@@ -10,9 +10,13 @@ public enum Summary {
     let stages: OrderedDictionary<String, [PlannedAction]> = .init(grouping: dryRun.actions) { $0.id.stage }
     // Of a recipe's first run there is nothing to say stage by stage.
     let isFirst = dryRun.actions.allSatisfy(\.isNew) && !dryRun.actions.isEmpty
+    let depending = dryRun.actions.count { if case .run(.blocked) = $0.status { true } else { false } }
+    let remark =
+      isFirst
+      ? ": nothing of this was run before"
+      : depending > 0 ? ", \(depending) of them only if what they take in comes out otherwise than before" : ""
     return stages.values.map { text(of: $0, withReasons: !isFirst) }.joined()
-      + "\(dryRun.cached) cached, \(dryRun.actions.count - dryRun.cached) to run"
-      + (isFirst ? ": nothing of this was run before\n" : "\n")
+      + "\(dryRun.cached) cached, \(dryRun.actions.count - dryRun.cached) to run\(remark)\n"
   }
 
   /// The actions of one stage: how many are cached, and why the others will run, the same reason once.
@@ -41,6 +45,7 @@ public enum Summary {
 
   /// A run: its expectations as a table, the counts, and where to look.
   public static func text(of outcome: RunOutcome) -> String {
+    if outcome.isRefused { return "" }
     let summary = outcome.summary
     var text = table(of: summary.expectations)
     text += "\(summary.cached) cached"
@@ -49,7 +54,7 @@ public enum Summary {
     if summary.failed > 0 { text += ", \(summary.failed) failed" }
     if summary.skipped > 0 { text += ", \(summary.skipped) skipped because of that" }
     text += " in \(Readable.duration(summary.seconds))\n"
-    if let run = summary.run { text += "\(run)/report.html\n" }
+    if let record = summary.record { text += "\(record)/report.html\n" }
     return text
   }
 

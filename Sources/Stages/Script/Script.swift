@@ -74,6 +74,14 @@ struct Script: AdaptiveStage {
 
   var program: [String]? { command.map(\.text) }
 
+  var programIssue: String? {
+    guard let name = command.first?.value.text, !name.has("/") || name.begins(with: "/") else { return nil }
+    do {
+      _ = try ScriptRun.path(of: name, for: self)
+      return nil
+    } catch { return "\(error)" }
+  }
+
   // MARK: Before it runs
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
@@ -167,8 +175,28 @@ struct Script: AdaptiveStage {
       ValidationIssue(about: $files, "'\(name)' is what the program finds something else under: rename the file")
     }
     let source = each?.first ?? items
+    let strange = strangeWord(besides: names).map { [$0] } ?? []
     let known = sizes == .same ? source.flatMap { input[$inputs, $0] } : nil
-    return input.estimate(side: known?.side, sizes: known?.sizes).taking(atMost: timeout).reporting(taken)
+    return input.estimate(side: known?.side, sizes: known?.sizes).taking(atMost: timeout).reporting(taken + strange)
+  }
+
+  /// Files that interpreters read, by how their names end.
+  private static let sources = ["py", "sh", "bash", "r", "jl", "js", "mjs", "ts", "rb", "pl", "lua", "m", "php"]
+
+  /// What is wrong where an interpreter is given a file that is not among `files`: there is no other in the program's
+  /// folder.
+  private func strangeWord(besides files: [String]) -> ValidationIssue? {
+    let words = command.map(\.value.text)
+    guard words.count > 1, !words[0].has("/"), case let word = words[1], !"/-".utf8.contains(word.utf8.first ?? 0),
+      !word.has(" "), Self.sources.contains(word.fileExtension.lowercased()), !files.contains(word)
+    else { return nil }
+    let isThere = files.contains(word.fileName)
+    return ValidationIssue(
+      about: $command,
+      isThere
+        ? "'\(word)' lies beside the program under its own name: write \(word.fileName)"
+        : "'\(word)' is none of 'files': name it there, and what it imports, as the program finds nothing else in its folder"
+    )
   }
 
   // MARK: Its work

@@ -132,7 +132,13 @@ struct ScriptResults {
   private func picture(_ path: String) throws -> Image {
     let data = try data(path)
     guard data.starts(with: [0x89, 0x50, 0x4E, 0x47]) else { throw fail("\(path) is no PNG file") }
-    do throws(ImagingError) { return try Image(decoding: data, name: path) } catch { throw fail("\(error)") }
+    do throws(ImagingError) { return try Image(decoding: data, name: path) } catch {
+      switch error {
+      case .truncated(_, _, let detail): throw fail("\(path) ends early: \(detail)")
+      case .corrupt(_, _, let detail): throw fail("\(path) is a damaged PNG file: \(detail)")
+      default: throw fail("\(error)")
+      }
+    }
   }
 
   private func pictures(_ output: String, _ files: [ItemFile]) throws -> [Made] {
@@ -211,17 +217,43 @@ struct ScriptResults {
     }
   }
 
+  /// JSON as Python writes it where numbers are not finite, with these as texts: so that can be said whose they are.
+  private static func quotingWords(in data: Data) -> Data {
+    var made: [UInt8] = []
+    var (isText, isEscaped) = (false, false)
+    let bytes = Array(data)
+    var place = 0
+    while place < bytes.count {
+      let word = isText ? nil : ["-Infinity", "Infinity", "NaN"].first { bytes[place...].starts(with: $0.utf8) }
+      if let word {
+        made += Array("\"\(word)\"".utf8)
+        place += word.utf8.count
+        continue
+      }
+      let byte = bytes[place]
+      if byte == UInt8(ascii: "\""), !isEscaped { isText.toggle() }
+      isEscaped = isText && byte == UInt8(ascii: "\\") && !isEscaped
+      made.append(byte)
+      place += 1
+    }
+    return Data(made)
+  }
+
   /// An object `{measure: number}`.
   private func values(_ path: String) throws -> [JSON.Member] {
     let data = try data(path)
-    guard let members = (try? JSON(parsing: data))?.members, !members.isEmpty else {
-      throw fail("\(path) is no JSON object {measure: number}, such as {\"sharpness\": 0.5}; NaN is none either")
+    let json = (try? JSON(parsing: data)) ?? (try? JSON(parsing: Self.quotingWords(in: data)))
+    guard let members = json?.members, !members.isEmpty else {
+      throw fail("\(path) is no JSON object {measure: number}, such as {\"sharpness\": 0.5}")
     }
     return try members.map { member in
       try require(member.name, path)
       if member.value == .null { return member }
       guard let value = member.value.double, value.isFinite else {
-        throw fail("'\(member.name)' in \(path) is \(member.value.text.abridged): expected a finite number, or null")
+        let found =
+          ["NaN", "Infinity", "-Infinity"].first { member.value == .string($0) } ?? member.value.text.abridged
+        throw fail(
+          "'\(member.name)' in \(path) is \(found): expected a finite number, or null where it could not be measured")
       }
       return JSON.Member(member.name, .double(value))
     }

@@ -24,7 +24,7 @@ struct ScriptRun {
     let spoken = "`\(words.map { Escape.shell(Escape.onOneLine($0)) }.joined(separator: " ").abridged)`"
     let folder = try ScriptFolder(script, context)
     let environment = environment(in: folder)
-    let path = try path(of: words[0], in: folder, environment["PATH"] ?? "")
+    let path = try Self.path(of: words[0], for: script, in: folder)
     let log = ScriptLog(context)
     let progress = ScriptProgress(context)
     let result: ChildProgram.Result
@@ -73,24 +73,33 @@ struct ScriptRun {
   private func environment(in folder: ScriptFolder) -> [String: String] {
     let own = ProcessInfo.processInfo.environment
     let usual = [
-      "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder.path, "TMPDIR": folder.path + "/tmp", "LANG": "C.UTF-8",
+      "PATH": Self.usualPath, "HOME": folder.path, "TMPDIR": folder.path + "/tmp", "LANG": "C.UTF-8",
     ]
     return script.environment.reduce(into: usual) { variables, name in
       if let value = own[name] { variables[name] = value }
     }
   }
 
+  private static let usualPath = "/usr/local/bin:/usr/bin:/bin"
+
   /// The file of the program: one with a slash in its name starts at the program's folder.
-  private func path(of name: String, in folder: ScriptFolder, _ search: String) throws -> String {
-    if name.has("/") { return name.begins(with: "/") ? name : "\(folder.path)/\(name)" }
+  /// - Throws: `InputError` where there is none.
+  static func path(of name: String, for script: Script, in folder: ScriptFolder? = nil) throws -> String {
+    if name.begins(with: "/") {
+      guard access(name, F_OK) == 0 else { throw InputError("there is no program \(name)") }
+      return name
+    }
+    if name.has("/") { return "\(folder?.path ?? ".")/\(name)" }
+    let isGiven = script.environment.contains("PATH")
+    let search = (isGiven ? ProcessInfo.processInfo.environment["PATH"] : nil) ?? usualPath
     for place in search.parts(at: ":") where place.begins(with: "/") {
       let path = "\(place)/\(name)"
       var status = stat()
       if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, access(path, X_OK) == 0 { return path }
     }
     throw InputError(
-      "there is no program '\(name)' in \(search): install it, write its whole path, ./\(name) for one of 'files', or let "
-        + "it be found where your shell finds it by `environment: [PATH]`")
+      "there is no program '\(name)' in \(search): install it, write its whole path, or ./\(name) for one of 'files'"
+        + (isGiven ? "" : "; `environment: [PATH]` lets it be found where your shell finds it"))
   }
 }
 
