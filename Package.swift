@@ -53,7 +53,8 @@ let package = Package(
     module(
       "Comparing",
       [
-        "Reporting", "Runs", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Imaging",
+        "Reporting", "Runs", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "Metrics", "JSONSyntax",
+        "Imaging",
         "Escaping", collections,
       ]),
     module(

@@ -18,6 +18,26 @@ public struct TextDirection {
     vector = (ends - starts).mean([0]).normalizedRows(eps: 1e-14).detached
   }
 
+  /// Σ wₖ ΔTₖ of several directions, of unit length: a negative weight points away. Nil where they cancel each other.
+  public init?(sum parts: [(weight: Double, direction: TextDirection)]) {
+    self.init(
+      parts.dropFirst().reduce(parts[0].direction.vector * parts[0].weight) { $0 + $1.direction.vector * $1.weight })
+  }
+
+  /// From some pictures to others, by the means of their embeddings (image direction of StyleGAN-NADA, Gal et al. 2021).
+  /// Nil where these are the same.
+  /// - Parameters:
+  ///   - sources: embeddings [1, embedDim] of unit length; `targets` likewise.
+  public init?(fromImages sources: [Tensor], to targets: [Tensor]) {
+    func mean(_ embeddings: [Tensor]) -> Tensor { Tensor.concatenated(embeddings, axis: 0).mean([0]) }
+    self.init(mean(targets) - mean(sources))
+  }
+
+  private init?(_ sum: Tensor) {
+    guard sum.squaredLength > 1e-12 else { return nil }
+    vector = sum.reshaped([1, -1]).normalizedRows(eps: 1e-14).detached
+  }
+
   /// cos(ΔI, ΔT) for each pair of pictures, of shape [N, 1]. ΔI = E(generated) − E(original), divided by its length
   /// plus 1e−7 (S_dir of the paper's Table 3 is its mean).
   public func cosine(_ generated: Tensor, _ original: Tensor, by clip: CLIPModel) -> Tensor {
@@ -25,6 +45,16 @@ public struct TextDirection {
     // √(Σ² + 1e−30) only keeps the root differentiable where nothing has changed yet.
     let unit = change / ((change.square().sum([-1]) + 1e-30).squareRoot() + 1e-7)
     return (unit * vector).sum([-1])
+  }
+}
+
+extension CLIPModel {
+  /// The unit vector of a text, [1, embedDim]: that of the mean over prompt templates of its embeddings (Radford et al.
+  /// 2021, section 3.1.4).
+  /// - Throws: where a prompt has more tokens than CLIP takes.
+  public func embedding(ofText text: String, in templates: [String]) throws(NetworkError) -> Tensor {
+    let prompts = try embedding(ofTexts: templates.map { PromptTemplates.fill($0, with: text) })
+    return templates.count == 1 ? prompts : prompts.mean([0]).normalizedRows(eps: 1e-14)
   }
 }
 

@@ -2,8 +2,18 @@
 public enum PromptTemplates {
   /// The template with its `{}` replaced by `words`.
   public static func fill(_ template: String, with words: String) -> String {
-    template.replacing("{}", with: words)
+    let gap = Array("{}".utf8)
+    var filled: [UInt8] = []
+    var rest = Array(template.utf8)[...]
+    while let place = rest.firstRange(of: gap) {
+      filled += rest[..<place.lowerBound] + Array(words.utf8)
+      rest = rest[place.upperBound...]
+    }
+    return String(decoding: filled + rest, as: UTF8.self)
   }
+
+  /// Whether there is a place for words in it.
+  public static func hasGap(_ template: String) -> Bool { Array(template.utf8).firstRange(of: Array("{}".utf8)) != nil }
 
   /// The 79 templates of the official DiffusionCLIP code: those of CLIP's ImageNet evaluation (Radford et al. 2021)
   /// but "a photo of many {}.", in their order.

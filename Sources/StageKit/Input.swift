@@ -8,14 +8,18 @@ import ArtifactStore
 /// - an optional one of these: the same, or left out;
 /// - an array of ``Labeled``: a list of artifacts, swept ones along their axes;
 /// - ``Named``: artifacts under names that the recipe chooses;
-/// - an optional ``Mixture``: several with weights.
+/// - an optional ``Mixture``: several with weights;
+/// - an ``Ensemble``: one, or several that do its work together.
 @propertyWrapper
 public final class Input<Bound: PortValue>: StageProperty {
   private let help: () -> String
+  private let purpose: Port.Purpose?
   private var bound: Bound?
 
-  public init(help: @autoclosure @escaping () -> String) {
+  /// - Parameter purpose: of a network, where people are told when it also serves another one.
+  public init(for purpose: Port.Purpose? = nil, help: @autoclosure @escaping () -> String) {
     self.help = help
+    self.purpose = purpose
     super.init()
   }
 
@@ -30,7 +34,7 @@ public final class Input<Bound: PortValue>: StageProperty {
   public override func declare(in declaration: inout StageDeclaration) {
     let role = Bound.role
     declaration.inputs.append(
-      Port(name, Bound.types, arity: Bound.arity, isAligned: role == .matching, help: help()))
+      Port(name, Bound.types, arity: Bound.arity, isAligned: role == .matching, purpose: purpose, help: help()))
     if role == .each { declaration.mapping = .items(of: name) }
   }
 

@@ -69,7 +69,10 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
       ParameterDeclaration(
         name, Content.kind(bounds), presence, isSemantic: isSemantic, endings: endings, help: help()))
     guard isMapped else { return }
-    if case .path = Content.kind(bounds) { declaration.mapping = .files(of: name) } else { declaration.numbering = name }
+    switch Content.kind(bounds) {
+    case .path: declaration.mapping = .files(of: name)
+    default: declaration.numbering = name
+    }
   }
 
   public override func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {

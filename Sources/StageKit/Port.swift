@@ -16,12 +16,15 @@ public struct Port: Sendable {
     case optionalList
     /// `{name: weight, …}` or `[{from: t, mix: {name: weight, …}}, …]` (see ``Mixture``), or left out.
     case mixture
+    /// One reference, or several that do their work together: `[a, b]`, or `{a: 2, b: 1}` with weights above 0, which are
+    /// divided by their sum.
+    case ensemble
     /// `{name: reference, …}` under names that the recipe chooses, or left out. In a stage a port of arity `one` stands
     /// for each of them (see ``Port/member(_:isAligned:)``).
     case named
 
     /// Whether a stage has to give it.
-    public var isRequired: Bool { self == .one || self == .list }
+    public var isRequired: Bool { self == .one || self == .list || self == .ensemble }
     /// Whether it collects stages, and every place of the sweeps that they are repeated along.
     public var isList: Bool { self == .list || self == .optionalList }
   }
@@ -32,13 +35,26 @@ public struct Port: Sendable {
   public let arity: Arity
   /// In a kind that maps over items: an action sees only the item with its own name.
   public let isAligned: Bool
+  /// What for, where people are told when one thing serves two purposes.
+  public let purpose: Purpose?
   public let help: String
 
-  public init(_ name: String, _ types: [ArtifactType], arity: Arity = .one, isAligned: Bool = false, help: String) {
+  public enum Purpose: Sendable, Equatable {
+    /// What a stage makes learns to please it.
+    case guiding
+    /// It says how good something is.
+    case measuring
+  }
+
+  public init(
+    _ name: String, _ types: [ArtifactType], arity: Arity = .one, isAligned: Bool = false, purpose: Purpose? = nil,
+    help: String
+  ) {
     self.name = name
     self.types = types
     self.arity = arity
     self.isAligned = isAligned
+    self.purpose = purpose
     self.help = help
   }
 

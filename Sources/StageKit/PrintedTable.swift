@@ -2,7 +2,8 @@ import Escaping
 import Foundation
 
 /// A table as it is read, not calculated with: numbers aligned right, with three significant digits or as many as tell
-/// the different ones of a column apart; columns called by the last part of their names.
+/// the different ones of a column apart; columns called by the last part of their names. A number and its interval are one
+/// column.
 public struct PrintedTable: Sendable {
   private struct Column {
     let heading: String
@@ -12,7 +13,7 @@ public struct PrintedTable: Sendable {
 
   private enum Cell {
     case text(String)
-    /// `3`, `0.125`, `1.20e-5`
+    /// `3`, `0.125`, `1.20e-5`, `0.125 ± 0.012`
     case number(String)
   }
 
@@ -23,13 +24,16 @@ public struct PrintedTable: Sendable {
   public init(_ table: CSV, axes: Set<String> = []) {
     rowCount = table.rows.count
     let endings = table.header.map { $0.parts(at: ".").last ?? "" }
-    columns = table.header.enumerated().map { index, name in
+    columns = table.shownColumns.map { column in
+      let (index, name) = (column.place, table.header[column.place])
       let isAlone = !endings[index].isEmpty && endings.count { $0 == endings[index] } == 1
       let texts = table.rows.map { $0[index] }
       let isNumeric = CSV.areNumeric(texts)
       let digits = isNumeric ? Self.digits(for: texts) : 0
-      let cells = texts.map { text in
+      let cells = table.rows.map { row in
+        let text = row[index]
         guard isNumeric, CSV.number(text) != nil else { return Cell.text(text) }
+        if let interval = column.interval(in: row) { return .number(interval) }
         return axes.contains(name) ? .number(text) : Self.number(text, digits: digits).map(Cell.number) ?? .text(text)
       }
       return Column(heading: isAlone ? endings[index] : name, isNumeric: isNumeric, cells: cells)
@@ -90,13 +94,16 @@ public struct PrintedTable: Sendable {
       + "\\bottomrule\n\\end{tabular}\n"
   }
 
-  /// `1.20 \times 10^{-5}` for `1.20e-5`
+  /// `1.20 \times 10^{-5}` for `1.20e-5`, `0.125 \pm 0.012` for `0.125 ± 0.012`
   private static func power(_ number: String) -> String {
     switch number {
     case "inf": return "\\infty"
     case "-inf": return "-\\infty"
     case "nan": return "\\mathrm{NaN}"
     default: break
+    }
+    if number.utf8.contains(UInt8(ascii: " ")) {
+      return number.replacingScalar("±", with: "\\pm")
     }
     let parts = number.split(separator: "e")
     // Without the zero in front of Swift's `1e-05`.

@@ -16,7 +16,7 @@ struct Metric: Stage {
   @Input(help: "The pictures to measure.") var images: Each<Pictures>
   @Input(help: "What to compare them with, picture by picture.") var reference: Matching<Pictures>?
   @Input(help: "For diversity: the set that the pictures belong to.") var population: Whole<Pictures>?
-  @Input(help: "For s_dir.") var clip: Whole<CLIPs>?
+  @Input(for: .measuring, help: "For s_dir and clip_similarity.") var clip: Whole<CLIPs>?
   @Input(help: "For identity.") var identity: Whole<IdentityNetworks>?
   @Input(help: "For sc.") var segmenter: Whole<Segmenters>?
   @Input(help: "For perceptual and diversity.") var perceptual: Whole<PerceptualNetworks>?
@@ -24,7 +24,8 @@ struct Metric: Stage {
   @Parameter(help: Measure.allCases.map { "\($0.rawValue): \($0.help)" }.joined(separator: " "))
   var measures: [Measure]
   @Parameter(help: "Text for what the reference shows, for s_dir.") var source = "face"
-  @Parameter(help: "Text for what the pictures should show, for s_dir.") var target = ""
+  @Parameter(help: "Text for what the pictures should show, for s_dir and clip_similarity.") var target = ""
+  let prompts = PromptOptions()
   let looking = CLIPOptions()
   @Parameter(help: "What the classifier should see, such as {tan: tanned}; all of it.")
   var attributes: NamedValues<String> = [:]
@@ -34,7 +35,7 @@ struct Metric: Stage {
   var made: [OutputPort]? { [metrics.port(measures: measures.map(\.rawValue))] }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
-    var issues = $measures.emptiness
+    var issues = $measures.emptiness + prompts.issues
     func report(_ message: String) { issues.append(ValidationIssue(about: $measures, message)) }
     if Set(measures).count < measures.count { report("'measures' has the same one twice: name each once") }
     for measure in measures {
@@ -42,8 +43,8 @@ struct Metric: Stage {
         report("'\(measure.rawValue)' needs the input '\(input.name)': add it")
       }
     }
-    if measures.contains(.sDir), target == "" {
-      report("'s_dir' needs the parameter 'target': what the pictures should show")
+    if let measure = measures.first(where: \.isAboutTarget), target == "" {
+      report("'\(measure.rawValue)' needs the parameter 'target': what the pictures should show")
     }
     if measures.contains(where: \.isAboutAttributes), attributes.entries.isEmpty {
       report("the classifier's measures need 'attributes', such as {tan: tanned}")
@@ -52,7 +53,11 @@ struct Metric: Stage {
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
-    var issues = measures.contains(.sDir) ? input.issues(aboutDirection: $source, $target, takenBy: $clip) : []
+    var issues =
+      measures.contains(.sDir)
+      ? input.issues(aboutDirection: $source, $target, in: prompts.sentences, takenBy: $clip)
+      : measures.contains(.clipSimilarity)
+        ? input.issues(aboutDirection: $target, in: prompts.sentences, takenBy: $clip) : []
     let sizes = input[$images]?.sizes ?? [:]
     let side = PixelMeasures.ssimWindow
     let small = sizes.filter { min($0.value.width, $0.value.height) < side }.map(\.key).sorted()
@@ -77,6 +82,7 @@ struct Metric: Stage {
     case .perceptual: [$reference, $perceptual]
     case .diversity: [$population, $perceptual]
     case .sDir: [$reference, $clip]
+    case .clipSimilarity: [$clip]
     case .sc: [$reference, $segmenter]
     case .identity: [$reference, $identity]
     case .attributeAccuracy, .attributeProbability: [$classifier]
@@ -89,6 +95,7 @@ struct Metric: Stage {
 enum Measure: String, Choice {
   case mae, psnr, ssim, perceptual, diversity
   case sDir = "s_dir"
+  case clipSimilarity = "clip_similarity"
   case sc, identity
   case attributeAccuracy = "attribute_accuracy"
   case attributeProbability = "attribute_probability"
@@ -103,6 +110,7 @@ enum Measure: String, Choice {
     case .perceptual: "distance of the perceptual network's features."
     case .diversity: "mean distance of the perceptual network's features from the other pictures of `population`."
     case .sDir: "directional CLIP similarity."
+    case .clipSimilarity: "cosine of CLIP's embeddings of the picture and of `target` (CLIPScore is 2.5 times it)."
     case .sc: "share of pixels whose segmentation stays the same."
     case .identity: "cosine of the faces' embeddings."
     case .attributeAccuracy: "1 where the classifier sees all of `attributes`, else 0."
@@ -111,6 +119,8 @@ enum Measure: String, Choice {
     case .allAttributesPreserved: "1 where all other attributes are as in the reference, else 0."
     }
   }
+
+  var isAboutTarget: Bool { self == .sDir || self == .clipSimilarity }
 
   var isAboutAttributes: Bool {
     switch self {
@@ -157,11 +167,14 @@ private struct Measuring {
       }
       return distances.reduce(0, +) / Double(distances.count)
     case .sDir:
-      let input = try given(stage.clip, measure)
-      let clip = try context.clip(input, stage.looking.clipPreprocessing)
-      try context.require(clip.network, takes: image, for: measure.rawValue)
-      return try context.textDirection(from: stage.source, to: stage.target, by: clip, at: input)
-        .cosine(image, reference(measure), by: clip).item
+      let (clip, input) = try clip(measure)
+      return try context.textDirection(
+        from: stage.source, to: stage.target, in: stage.prompts.sentences, by: clip, at: input
+      ).cosine(image, reference(measure), by: clip).item
+    case .clipSimilarity:
+      let (clip, input) = try clip(measure)
+      let text = try context.textEmbedding(stage.target, in: stage.prompts.sentences, by: clip, at: input)
+      return (clip.embedding(ofImages: image) * text).sum().item
     case .sc:
       let network = try network(stage.segmenter, measure)
       return NetworkMeasures.segmentationConsistency(image, try reference(measure), by: network)
@@ -194,6 +207,13 @@ private struct Measuring {
       try context.require(network, takes: image, for: measure.rawValue)
     }
     return network
+  }
+
+  private func clip(_ measure: Measure) throws -> (CLIPModel, at: Whole<CLIPs>) {
+    let input = try given(stage.clip, measure)
+    let clip = try context.clip(input, stage.looking.clipPreprocessing)
+    try context.require(clip.network, takes: image, for: measure.rawValue)
+    return (clip, input)
   }
 
   /// The picture at `reference` that belongs to this one, of the same size.

@@ -32,9 +32,13 @@ public struct ResamplingWeights: Sendable {
 
   /// Bicubic interpolation (Keys 1981, a = −0.75) with half-pixel centers and clamped edges, without antialiasing: what
   /// PyTorch's `interpolate(mode: "bicubic", align_corners=False)` computes.
-  public static func bicubic(from: Int, to: Int) -> ResamplingWeights {
+  public static func bicubic(from: Int, to: Int) -> ResamplingWeights { bicubic(from: from, to: to, of: 0...1) }
+
+  /// The same of a part of the samples, of [0, 1].
+  public static func bicubic(from: Int, to: Int, of part: ClosedRange<Double>) -> ResamplingWeights {
+    let length = Double(from) * (part.upperBound - part.lowerBound)
     let rows = (0..<to).map { index in
-      let center = (Double(index) + 0.5) * Double(from) / Double(to) - 0.5
+      let center = (Double(index) + 0.5) * length / Double(to) + Double(from) * part.lowerBound - 0.5
       let base = Int(center.rounded(.down))
       var weights: [Int: Double] = [:]
       for tap in base - 1...base + 2 {
@@ -173,6 +177,11 @@ let resamplingCases: [GradientCase] = [
   GradientCase("maxPooled", [[1, 4, 5, 2]]) { $0[0].maxPooled(size: 2, stride: 2) },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3) },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3, antialias: true) },
+  GradientCase("matmul", [[2, 5, 4, 2]]) {
+    $0[0].resampled(
+      vertical: ResamplingWeights.bicubic(from: 5, to: 5, of: 0.1...0.8),
+      horizontal: ResamplingWeights.bicubic(from: 4, to: 4, of: 0.3...1.0))
+  },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].averagePooled(height: 2, width: 3) },
   GradientCase("expanded", [[2, 2, 3, 2]]) { $0[0].upsampledNearest2x() },
 ]

@@ -4,21 +4,6 @@ import Testing
 @testable import Comparing
 
 @Suite struct PairedDifferenceTests {
-  /// Quantiles of Student's distribution as tables have them (Abramowitz and Stegun, table 26.10), and scipy 1.16's
-  /// `t.ppf` for the rest.
-  @Test(arguments: [
-    (1.0, 12.706204736174698), (2, 4.302652729749462), (3, 3.1824463052837078), (4, 2.7764451051977934),
-    (9, 2.262157162798205), (30, 2.0422724563012373), (100, 1.983971518523552), (1e6, 1.959966356814107),
-  ]) func quantiles(_ degrees: Double, _ expected: Double) {
-    #expect(abs(StudentDistribution.quantile(0.975, degrees: degrees) - expected) < 1e-9 * expected)
-  }
-
-  /// With one degree of freedom it is Cauchy's: P(T ≤ t) = 1/2 + arctan t / π; with two, 1/2 + t / (2 √(2 + t²)).
-  @Test(arguments: [0, 0.1, 0.5, 1, 2, 10, 1000]) func closedForms(_ t: Double) {
-    #expect(abs(StudentDistribution.cumulative(t, 1) - (0.5 + atan(t) / .pi)) < 1e-13)
-    #expect(abs(StudentDistribution.cumulative(t, 2) - (0.5 + t / (2 * (2 + t * t).squareRoot()))) < 1e-13)
-  }
-
   /// scipy 1.16's `ttest_rel(after, before).confidence_interval(0.95)` of these.
   @Test func anIntervalOverItems() throws {
     let before = [0.10, 0.20, 0.30, 0.40, 0.50, 0.60]

@@ -96,6 +96,91 @@ import Testing
     #expect(try #require(generated.gradient).doubleValues.allSatisfy { $0.isFinite })
   }
 
+  // MARK: Other guides
+
+  @Test func directionsAddUp() throws {
+    let (zombie, sketch) = (
+      try TextDirection(from: "face", to: "zombie", by: clip, templates: ["a {}."]),
+      try TextDirection(from: "face", to: "sketch", by: clip, templates: ["a {}."])
+    )
+    let sum = try #require(TextDirection(sum: [(2, zombie), (-0.5, sketch)])).vector
+    let expected = zombie.vector * 2 - sketch.vector * 0.5
+    #expect(TensorDifference(sum, expected / expected.squaredLength.squareRoot()).relative < 1e-12)
+    #expect(TextDirection(sum: [(1, zombie), (-1, zombie)]) == nil)
+  }
+
+  /// StyleGAN-NADA's direction of images: the difference of the means of unit vectors, of unit length.
+  @Test func picturesHaveADirection() throws {
+    let (before, after) = (clip.embedding(ofImages: self["original"]), clip.embedding(ofImages: self["generated"]))
+    func rows(_ x: Tensor) -> [Tensor] { (0..<x.shape[0]).map { x.narrowed(0, $0..<$0 + 1) } }
+    let found = try #require(TextDirection(fromImages: rows(before), to: rows(after))).vector
+    var expected = [Double](repeating: 0, count: before.shape[1])
+    for (embeddings, sign) in [(after, 1.0), (before, -1)] {
+      for (place, value) in embeddings.doubleValues.enumerated() {
+        expected[place % expected.count] += sign * value / Double(embeddings.shape[0])
+      }
+    }
+    let length = expected.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    for (a, b) in zip(found.doubleValues, expected) { #expect(abs(a - b / length) < 1e-10) }
+    #expect(TextDirection(fromImages: rows(before), to: rows(before)) == nil)
+  }
+
+  @Test func textsOfSeveralTemplatesAreAveraged() throws {
+    let found = try clip.embedding(ofText: "zombie", in: ["a {}.", "the {}"])
+    let both = try clip.embedding(ofTexts: ["a zombie.", "the zombie"])
+    let mean = both.mean([0])
+    #expect(TensorDifference(found, mean / mean.squaredLength.squareRoot()).relative < 1e-10)
+    #expect(
+      try clip.embedding(ofText: "zombie", in: ["a {}"]).doubleValues
+        == clip.embedding(ofTexts: ["a zombie"]).doubleValues)
+  }
+
+  // MARK: Views
+
+  @Test func viewsArePartsOfPictures() {
+    var random = RandomSource(seed: 3)
+    for _ in 0..<200 {
+      let view = PictureView(&random, crop: 0.4, color: 0.2)
+      let (height, width) = (
+        view.rows.upperBound - view.rows.lowerBound, view.columns.upperBound - view.columns.lowerBound
+      )
+      #expect(view.rows.lowerBound >= 0 && view.rows.upperBound <= 1 && (0.6 - 1e-9...1).contains(height))
+      #expect(view.columns.lowerBound >= 0 && view.columns.upperBound <= 1 && abs(width - height) < 1e-9)
+      #expect(view.gains.allSatisfy((0.8...1.2).contains) && view.shifts.allSatisfy((-0.2...0.2).contains))
+    }
+    // Without crop and colors a view is the picture, and a part on the grid of the pixels is that part.
+    let picture = random.uniform([1, 8, 8, 3], in: -1...1).converted(to: .float64)
+    #expect(TensorDifference(PictureView(&random, crop: 0, color: 0)(picture), picture).relative < 1e-12)
+    let middle = ResamplingWeights.bicubic(from: 8, to: 4, of: 0.25...0.75)
+    let cut = picture.narrowed(1, 2..<6).narrowed(2, 2..<6)
+    #expect(TensorDifference(picture.resampled(vertical: middle, horizontal: middle), cut).relative < 1e-12)
+  }
+
+  /// The gradient of the mean loss over views, against central differences.
+  @Test func gradientsComeThroughViews() throws {
+    let direction = try TextDirection(from: "face", to: "zombie", by: clip, templates: ["a {}."])
+    var random = RandomSource(seed: 8)
+    let views = (0..<3).map { _ in PictureView(&random, crop: 0.4, color: 0.2) }
+    let original = self["original"]
+    func loss(_ generated: Tensor) -> Tensor {
+      let losses = views.map { CLIPLoss.directional($0(generated), $0(original), direction, by: clip, form: .log) / 3 }
+      return losses[0] + losses[1] + losses[2]
+    }
+    let generated = self["generated"].parameterCopy()
+    loss(generated).backward()
+    let gradient = try #require(generated.gradient).doubleValues
+    let values = generated.doubleValues
+    for place in stride(from: 5, to: values.count, by: values.count / 7) {
+      func moved(_ step: Double) -> Double {
+        var values = values
+        values[place] += step
+        return Gradients.off { loss(Tensor(values, shape: generated.shape)).item }
+      }
+      let numeric = (moved(1e-5) - moved(-1e-5)) / 2e-5
+      #expect(abs(numeric - gradient[place]) < 1e-6 * max(1, gradient.map(abs).max() ?? 0) + 1e-8, "\(place)")
+    }
+  }
+
   @Test func longTextsAreRefused() {
     #expect(throws: NetworkError.self) {
       try TextDirection(from: "face", to: String(repeating: "face ", count: 40), by: clip)

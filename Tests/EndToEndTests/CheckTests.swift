@@ -43,6 +43,32 @@ struct CheckTests {
     #expect(empty.errors == "faces: no recipe (a file that ends in .yaml) in this folder\n" && empty.status == 2)
   }
 
+  /// What guided a model does not judge it without a word.
+  @Test func measuringByTheGuideIsNoted() throws {
+    let repository = try Repository(
+      """
+      recipe: guided
+      stages:
+        base: { load: { diffusion: nowhere/model.safetensors } }
+        clip: { load: { clip: nowhere/clip } }
+        faces: { load: { images: faces/*.png, size: 64 } }
+        latents: { invert: { images: faces, model: base } }
+        angry: { finetune: { model: base, latents: latents, clip: clip, target: angry face } }
+        edited: { sample: { latents: latents, model: angry } }
+        scores: { metric: { images: edited, reference: faces, clip: clip, target: angry face, measures: [s_dir] } }
+      """)
+    let outcome = try repository.run("check", "recipe.yaml", "--no-files")
+    let message =
+      "'scores' measures by the clip that guided 'angry': what it guided has learned to please it; measure by another one, too"
+    #expect(outcome.status == 0)
+    #expect(
+      outcome.output
+        == "guided is in order: 7 stages, 1 output\nrecipe.yaml:9:3: note: \(message)\n")
+    let json = try #require(try repository.run("check", "recipe.yaml", "--no-files", "--json").lines.first)
+    #expect(json["notes"]?.array?.map { $0["message"] } == [.string(message)])
+    #expect(json["notes"]?.array?.first?["stage"] == "scores")
+  }
+
   @Test func withoutFiles() throws {
     let repository = try Repository(
       """

@@ -91,7 +91,7 @@ struct FewEvaluationsTests {
       return outcome.status == 0 ? "" : outcome.errors
     }
     #expect(try issue("target: a hat, steps: 3") == "")
-    #expect(try issue("steps: 3").contains("'guide' of stage 'guided' needs 'target'"))
+    #expect(try issue("steps: 3").contains("'guide' needs one of 'target', 'targets' and 'target_images'"))
     #expect(try issue("target: a hat, rounds: 0").contains("'rounds' of 'guide' must be a whole number from 1 to 100"))
     #expect(try issue("target: a hat, steps: 3, until: 1", by: "run") == "")
     let refused = try issue("target: a hat, steps: 4, until: 1", latents: "belm", by: "run")

@@ -567,7 +567,7 @@ def write_provenance(folder, packages, notes):
         "Random numbers, under the license of this project.", *notes, "", "| file | bytes | SHA-256 |", "|---|---|---|",
     ]
     for path in sorted(folder.iterdir()):
-        if path.name != "PROVENANCE.md":
+        if path.is_file() and path.name != "PROVENANCE.md":
             path.chmod(0o644)
             lines.append(f"| {path.name} | {path.stat().st_size} | {hashlib.sha256(path.read_bytes()).hexdigest()} |")
     (folder / "PROVENANCE.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

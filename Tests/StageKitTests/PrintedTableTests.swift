@@ -46,6 +46,31 @@ struct PrintedTableTests {
     #expect(lines[2] == "| \(shown) |")
   }
 
+  @Test func aNumberAndItsIntervalAreOneColumn() {
+    let table = CSV(
+      header: ["name", "mae", "mae_low", "mae_high", "mae_p", "t", "t_low"],
+      rows: [
+        ["a", "0.15321", "0.1230", "0.18342", "0.04", "1", "2"], ["b", "12345.6", "12300", "12500", "", "1", "2"],
+        ["c", "0.5", "", "", "1", "1", "2"], ["d", "inf", "", "", "1", "1", "2"],
+        ["e", "0.5", "0.5", "0.5", "1", "1", "2"],
+        ["f", "-0.00012", "-0.00032", "0.00008", "1", "1", "2"],
+      ])
+    #expect(
+      PrintedTable(table).markdown == """
+        | name | mae | mae_p | t | t_low |
+        | --- | ---: | ---: | ---: | ---: |
+        | a | 0.153 ± 0.030 | 0.0400 | 1 | 2 |
+        | b | 12346 [12300, 12500] |  | 1 | 2 |
+        | c | 0.500 | 1 | 1 | 2 |
+        | d | inf | 1 | 1 | 2 |
+        | e | 0.500 ± 0.000 | 1 | 1 | 2 |
+        | f | -0.00012 ± 0.00020 | 1 | 1 | 2 |
+
+        """)
+    let latex = PrintedTable(table).latex
+    #expect(latex.contains(#"a & $0.153 \pm 0.030$ & $0.0400$"#) && latex.contains("$12346 [12300, 12500]$"))
+  }
+
   @Test func latexHasSignsForWhatIsNotFinite() {
     let latex = PrintedTable(CSV(header: ["a"], rows: [["inf"], ["-inf"], ["nan"], ["1"]])).latex
     #expect(latex.contains("$\\infty$ \\\\\n$-\\infty$ \\\\\n$\\mathrm{NaN}$ \\\\\n$1$"))

@@ -11,6 +11,8 @@ final class BenchContext: StageContext {
   enum Input {
     case one(ArtifactType, [(name: String, data: Data)])
     case list(ArtifactType, [(label: String, items: [(name: String, data: Data)])])
+    /// Members of an ensemble or of a mixture, with their weights.
+    case mixture(ArtifactType, [(weight: Double, data: Data)])
     /// Members of several types, with their places in sweeps.
     case swept([(label: String, axes: [Axis], type: ArtifactType, items: [(name: String, data: Data)])])
   }
@@ -22,6 +24,7 @@ final class BenchContext: StageContext {
 
   private var single: [String: Artifact] = [:]
   private var lists: [String: [LabeledArtifact]] = [:]
+  private var mixtures: [String: Mixture<Artifact>] = [:]
   private let sources: [String: [SourceFile]]
   private var objects: [Digest: Data] = [:]
 
@@ -58,6 +61,11 @@ final class BenchContext: StageContext {
       case .one(let type, let items): single[port] = kept(items, type)
       case .list(let type, let members):
         lists[port] = members.map { LabeledArtifact(label: $0.label, artifact: kept($0.items, type)) }
+      case .mixture(let type, let members):
+        let weights = members.enumerated().map { place, member in
+          Mixture.Weight(label: "\(place)", member: kept([("", member.data)], type), weight: member.weight)
+        }
+        mixtures[port] = Mixture(segments: [.init(from: 0, weights: weights)])
       case .swept(let members):
         lists[port] = members.map {
           LabeledArtifact(label: $0.label, axes: $0.axes, artifact: kept($0.items, $0.type))
@@ -97,7 +105,7 @@ final class BenchContext: StageContext {
 
   func input(_ port: String) -> Artifact? { single[port] }
   func inputs(_ port: String) -> [LabeledArtifact] { lists[port] ?? [] }
-  func mixture(_ port: String) -> Mixture<Artifact>? { nil }
+  func mixture(_ port: String) -> Mixture<Artifact>? { mixtures[port] }
   func files(_ parameter: String) -> [SourceFile] { sources[parameter] ?? [] }
   func read(_ item: Artifact.Item) throws -> Data { try #require(objects[item.object]) }
   func read(_ file: SourceFile) throws -> Data { try Data(contentsOf: URL(filePath: file.path)) }

@@ -32,8 +32,9 @@ struct ExtremesTests {
     "perturb": "images: pictures", "invert": "images: pictures, model: base",
     "finetune": "model: base, latents: latents, clip: clip, target: x", "sample": "latents: latents, model: base",
     "guide": "model: base, latents: latents, clip: clip, target: x",
-    "metric": "images: pictures, reference: pictures, measures: [mae, ssim]", "figure": "rows: [pictures]",
-    "plot": "curves: [scores], x: step", "table": "rows: [scores]",
+    "metric": "images: pictures, reference: pictures, measures: [mae, ssim]",
+    "distance": "images: pictures, reference: pictures, perceptual: perceptual", "figure": "rows: [pictures]",
+    "plot": "curves: [scores], x: step", "table": "rows: [scores], intervals: t",
     "survey": "first: [pictures], second: [pictures], names: [a, b]",
     "tally": "key: questions.key, votes: [questions.key]", "script": "command: [sh], outputs: {t: table}",
   ]
@@ -42,6 +43,8 @@ struct ExtremesTests {
       pictures: { synthesize: { count: 2, size: 16 } }
       base: { train: { images: pictures, network: diffusion, steps: 1 } }
       clip: { train: { images: pictures, table: pictures.table, network: clip, steps: 1 } }
+      perceptual:
+        { train: { images: pictures, table: pictures.table, network: perceptual, attributes: [age], steps: 1 } }
       latents: { perturb: { images: pictures } }
       scores: { metric: { images: pictures, reference: pictures, measures: [mae] } }
       questions: { survey: { first: [pictures], second: [pictures], names: [a, b] } }

@@ -1,8 +1,12 @@
 import ArtifactStore
+import Checkpoints
 import Foundation
+import Imaging
 import JSONSyntax
+import Networks
 import StageKit
 import Stages
+import Tensors
 import Testing
 
 /// `metric`, and `table` over what it makes.
@@ -126,6 +130,42 @@ struct MeasuringTests {
         "'s_dir' needs the parameter 'target': what the pictures should show",
         "the classifier's measures need 'attributes', such as {tan: tanned}",
       ])
+  }
+
+  /// The cosine of the embeddings, as CLIP's own network has them.
+  @Test func clipSimilarityIsTheCosine() throws {
+    let world = try SmallWorld.shared.get()
+    let clip = try CLIPModel(Safetensors.read(world.clip, from: "clip"))
+    func similarity(_ values: [String: Value]) throws -> Double {
+      let context = try BenchContext(
+        "metric", item: "a",
+        values.merging(["measures": .list([.string("clip_similarity")]), "target": .string("zombie")]) { $1 },
+        inputs: ["images": .one(.images, [world.portraits[0]]), "clip": .one(.clip, [("", world.clip)])])
+      let written = try #require(context.run()["metrics"]?.first)
+      return try #require(try JSON(parsing: written.data)["clip_similarity"]?.double)
+    }
+    let picture = try Image(decoding: world.portraits[0].data, name: "a")
+    let pixels = Tensor(picture.floats(in: -1...1), shape: [1, 16, 16, 3])
+    func cosine(_ text: Tensor) -> Double { (clip.embedding(ofImages: pixels) * text).sum().item }
+    let one = try clip.embedding(ofTexts: ["a zombie."])
+    #expect(abs(try similarity(["templates": .list([.string("a {}.")])]) - cosine(one)) < 1e-6)
+    // Of several templates, the cosine with the mean's direction.
+    let two = try clip.embedding(ofTexts: ["a zombie.", "zombie, zombie"])
+    let mean = two.mean([0]).normalizedRows()
+    let templates = Value.list([.string("a {}."), .string("{}, {}")])
+    #expect(abs(try similarity(["templates": templates]) - cosine(mean)) < 1e-6)
+  }
+
+  @Test func templatesHaveAPlaceForTheText() throws {
+    let options: [String: Value] = ["measures": .list([.string("clip_similarity")]), "target": .string("zombie")]
+    func issues(_ templates: String...) throws -> [String] {
+      try BenchContext("metric", options.merging(["templates": .list(templates.map(Value.string))]) { $1 })
+        .issues(["images": [.images], "clip": [.clip]])
+    }
+    #expect(try issues("a {}") == [])
+    #expect(try issues() == ["'templates' is empty: give it at least one value"])
+    #expect(
+      try issues("a {}", "a photo") == ["the template 'a photo' has no place for a text: put {} there"])
   }
 
   private func table(_ values: [String: Value] = [:]) throws -> CSV {

@@ -37,6 +37,18 @@ public protocol SegmentationModel: PictureNetwork {
 public protocol PerceptualModel: PictureNetwork {
   /// The distance of each pair, [N].
   func distance(_ a: Tensor, _ b: Tensor) -> Tensor
+  /// The features [N, H, W, C] of each layer that is compared.
+  func features(_ x: Tensor) -> [Tensor]
+}
+
+extension PerceptualModel {
+  /// What a whole picture is known by, [N, C]: the means over its pixels of the last layer's features, of one length at
+  /// each pixel, as LPIPS compares them: √C, so that a channel's mean square is 1 whatever the network's scale.
+  public func embedding(_ x: Tensor) -> Tensor {
+    let features = features(x)
+    let last = features[features.count - 1].normalizedRows(eps: 1e-10)
+    return last.averagedOverPixels.reshaped([x.shape[0], -1]) * Double(last.size(-1)).squareRoot()
+  }
 }
 
 /// The distance of LPIPS (Zhang et al. 2018), d = Σ_l mean_{h,w} Σ_c w_lc·(â_lhwc − b̂_lhwc)², of features [N, H, W, C]

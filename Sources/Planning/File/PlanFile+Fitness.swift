@@ -22,9 +22,13 @@ extension Port {
   func takes(_ input: PlannedInput) -> Bool {
     let isOfItsArity =
       switch input {
-      case .one: arity == .one || arity == .optional
+      case .one: arity == .one || arity == .optional || arity == .ensemble
       case .list(let members): arity.isList && !members.isEmpty
-      case .mixture(let mixture): arity == .mixture && mixture.isWhole
+      case .mixture(let mixture):
+        mixture.isWhole
+          && (arity == .mixture
+            || arity == .ensemble && mixture.segments.count == 1
+              && mixture.segments[0].weights.allSatisfy { $0.weight > 0 })
       }
     return isOfItsArity && input.references.allSatisfy { types.contains($0.type) }
   }

@@ -15,7 +15,12 @@ extension ReferenceResolver {
         case .one, .optional:
           resolve(value, in: place.scope, at: point, for: subject, into: &problems).map(PlannedInput.one)
         case .list, .optionalList: list(value, subject, place, into: &problems).map(PlannedInput.list)
-        case .mixture: mixture(value, subject, place, of: outline, into: &problems).map(PlannedInput.mixture)
+        case .mixture:
+          mixture(
+            value, subject, place, normalize: outline.parameters.map { $0["normalize"]?.bool ?? false },
+            into: &problems
+          ).map(PlannedInput.mixture)
+        case .ensemble: ensemble(value, subject, place, into: &problems)
         // There is a port for each of these.
         case .named: nil
         }
@@ -102,10 +107,10 @@ extension ReferenceResolver {
     return members.count == points.count ? members : nil
   }
 
+  /// - Parameter normalize: whether weights are divided by their sum; nil where that is not known.
   private func mixture(
-    _ node: Node, _ subject: Subject, _ place: Place, of outline: StageOutline, into problems: inout Problems
+    _ node: Node, _ subject: Subject, _ place: Place, normalize: Bool?, into problems: inout Problems
   ) -> Mixture<OutputReference>? {
-    let normalize = outline.parameters.map { $0["normalize"]?.bool ?? false }
     let syntax = MixtureSyntax(node, subject: subject.text, normalize: normalize)
     for error in syntax.problems.errors { problems.report(error) }
     var segments: [Mixture<OutputReference>.Segment] = []
@@ -122,6 +127,51 @@ extension ReferenceResolver {
       segments.append(.init(from: segment.from, weights: weights))
     }
     return isWhole ? Mixture(segments: segments) : nil
+  }
+}
+
+// MARK: Ensembles
+
+extension ReferenceResolver {
+  /// One reference, or several with weights that add up to 1.
+  private func ensemble(
+    _ node: Node, _ subject: Subject, _ place: Place, into problems: inout Problems
+  ) -> PlannedInput? {
+    func member(_ node: Node) -> OutputReference? {
+      resolve(node, in: place.scope, at: place.point, for: subject, into: &problems)
+    }
+    switch node.content {
+    case .scalar: return member(node).map(PlannedInput.one)
+    case .sequence(let nodes):
+      guard !nodes.isEmpty else {
+        problems.report("\(subject.text) lists no stage", at: node.location, notes: node.notes)
+        return nil
+      }
+      let members = nodes.compactMap(member)
+      guard members.count == nodes.count else { return nil }
+      if let twice = zip(members.indices, members).first(where: { members[..<$0].contains($1) }) {
+        problems.report(
+          "\(subject.text) lists '\(nodes[twice.0].scalar?.text ?? "")' twice", at: nodes[twice.0].location,
+          hint: "give it a weight: {a: 2, b: 1}")
+        return nil
+      }
+      let weights = zip(nodes, members).map { node, member in
+        Mixture.Weight(label: node.scalar?.text ?? "", member: member, weight: 1 / Double(members.count))
+      }
+      return weights.count == 1
+        ? .one(weights[0].member) : .mixture(Mixture(segments: [.init(from: 0, weights: weights)]))
+    case .mapping(let entries):
+      var isWhole = true
+      for entry in entries where entry.value.scalar?.value.double.map({ $0 <= 0 }) ?? false {
+        problems.report(
+          "the weight of '\(entry.key.text)' in \(subject.text) must be above 0, not \(entry.value.summary)",
+          at: entry.value.location, notes: entry.value.notes)
+        isWhole = false
+      }
+      guard isWhole, let mixture = mixture(node, subject, place, normalize: true, into: &problems) else { return nil }
+      let weights = mixture.segments[0].weights
+      return weights.count == 1 ? .one(weights[0].member) : .mixture(mixture)
+    }
   }
 }
 

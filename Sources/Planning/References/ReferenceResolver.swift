@@ -150,6 +150,7 @@ struct ReferenceResolver {
     switch port.arity {
     case .one, .optional: [node]
     case .list, .optionalList, .named: node.sequence ?? (node.mapping ?? []).map(\.value)
+    case .ensemble: node.scalar != nil ? [node] : node.sequence ?? (node.mapping ?? []).map(\.key.node)
     case .mixture: MixtureSyntax(node, subject: "", normalize: nil).segments.flatMap { $0.weights.map(\.name.node) }
     }
   }

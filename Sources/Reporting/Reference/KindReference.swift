@@ -102,6 +102,7 @@ extension Port.Arity {
     case .list: "list"
     case .optionalList: "optional list"
     case .mixture: "mixture"
+    case .ensemble: "one, a list, or names to weights"
     case .named: "names to references"
     }
   }

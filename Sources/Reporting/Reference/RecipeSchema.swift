@@ -106,7 +106,7 @@ public struct RecipeSchema: Sendable {
     let types: JSON =
       switch port.arity {
       case .one, .optional: ["string", "null"]
-      case .list: ["array", "object", "string"]
+      case .list, .ensemble: ["array", "object", "string"]
       case .optionalList, .mixture: ["array", "object", "string", "null"]
       case .named: ["object", "null"]
       }

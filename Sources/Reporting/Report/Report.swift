@@ -86,7 +86,7 @@ package struct Report {
   /// Metrics with their means, and tables that are not curves.
   private var numbers: String {
     get throws {
-      try record.shownOutputs.map { name, artifact in
+      let tables = try record.shownOutputs.map { name, artifact -> String in
         switch artifact.type {
         case .metrics:
           guard let measured = try Measurements(of: artifact, stage: name, in: record.run.store) else { return "" }
@@ -97,17 +97,23 @@ package struct Report {
         default: return ""
         }
       }.joined()
+      let notes = plan.notes.map { "<p class=\"facts\">Note: \(Escape.markup($0.message))</p>\n" }.joined()
+      return tables.isEmpty ? "" : notes + tables
     }
   }
 
   private static func table(of table: CSV) -> String {
-    let isNumeric = table.header.indices.map { column in CSV.areNumeric(table.rows.map { $0[column] }) }
+    let columns = table.shownColumns
+    let isNumeric = columns.map { column in CSV.areNumeric(table.rows.map { $0[column.place] }) }
     let rows = table.rows.map { row in
-      zip(row, isNumeric).map { cell, isNumeric in
-        (isNumeric ? CSV.number(cell).map(Readable.number) : nil) ?? Escape.markup(cell)
+      zip(columns, isNumeric).map { column, isNumeric in
+        let cell = row[column.place]
+        return (isNumeric ? column.interval(in: row) ?? CSV.number(cell).map(Readable.number) : nil)
+          ?? Escape.markup(cell)
       }
     }
-    return HTML.table(table.header.map(Escape.markup), rows, classes: isNumeric.map { $0 ? "number" : "" })
+    return HTML.table(
+      columns.map { Escape.markup(table.header[$0.place]) }, rows, classes: isNumeric.map { $0 ? "number" : "" })
   }
 
   private static func table(of measured: Measurements) -> String {

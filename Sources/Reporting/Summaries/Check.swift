@@ -29,7 +29,7 @@ public struct Check: Sendable {
   public var text: String {
     guard let plan else { return "" }
     return "\(plan.recipe) is in order: \(Readable.count(plan.stages.count, "stage")), "
-      + "\(Readable.count(plan.outputs.count, "output"))\n"
+      + "\(Readable.count(plan.outputs.count, "output"))\n" + plan.noteText
   }
 
   /// How many of several recipes are in order.
@@ -39,7 +39,7 @@ public struct Check: Sendable {
     return wrong == 0 ? "\(right)\n" : "\(right), \(wrong) not\n"
   }
 
-  /// `{"file", "recipe", "stages", "outputs", "errors": []}`, or, of a recipe that is not in order,
+  /// `{"file", "recipe", "stages", "outputs", "errors": [], "notes": [{"stage", "file", "line", "column", "message"}]}`, or, of a recipe that is not in order,
   /// `{"file", "errors": [{"file", "line", "column", "message", "suggestion", "hint", "missing"}]}`.
   public var json: JSON {
     if let errors { return ["file": .string(file), "errors": errors.json] }
@@ -47,7 +47,23 @@ public struct Check: Sendable {
     return [
       "file": .string(file), "recipe": .string(plan.recipe), "stages": .array(plan.stages.map { .string($0.id) }),
       "outputs": .array(plan.outputs.map { .string(plan.name(of: $0)) }), "errors": [],
+      "notes": .array(
+        plan.notes.map { note in
+          [
+            "stage": .string(note.stage), "file": .string(note.location.file), "line": .int(note.location.line),
+            "column": .int(note.location.column), "message": .string(note.message),
+          ]
+        }),
     ]
+  }
+}
+
+extension Plan {
+  /// What should be known of the plan, a line each: `recipe.yaml:7:3: note: …`
+  public var noteText: String {
+    notes.map { note in
+      "\(note.location.file):\(note.location.line):\(note.location.column): note: \(note.message)\n"
+    }.joined()
   }
 }
 

@@ -63,13 +63,15 @@ struct Finetune: Stage {
   var made: [OutputPort]? { [method == .latent ? optimized.port : tuned.port, losses.port] }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
-    guard method == .latent else { return [] }
+    let issues = objective.check(draft)
+    guard method == .latent else { return issues }
     let unused: [(StageProperty, isGiven: Bool)] = [
       (adaptation.$adapter, adaptation.adapter == .lora), ($gradient, gradient != nil),
     ]
-    return unused.filter(\.isGiven).map { property, _ in
-      ValidationIssue(about: property, "the method latent changes no model: leave '\(property.name)' out")
-    }
+    return issues
+      + unused.filter(\.isGiven).map { property, _ in
+        ValidationIssue(about: property, "the method latent changes no model: leave '\(property.name)' out")
+      }
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
@@ -123,7 +125,8 @@ extension Finetune {
       trajectory: Trajectory(
         ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps)),
       settings: FineTuning.Settings(gradient: gradient ?? .full, learningRate: learningRate, schedule: schedule),
-      objective: try objective(context, for: items[0].image), iteration: state?.iteration ?? 0,
+      objective: try objective(context, for: items[0].image, sources: items.map(\.image)),
+      iteration: state?.iteration ?? 0,
       optimizer: state?.optimizer ?? Adam())
     var losses = state?.losses ?? LossTable()
     for (tensor, saved) in zip(tuning.learned, state?.learned ?? []) { tensor.assign(saved) }
@@ -141,7 +144,8 @@ extension Finetune {
         if tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
       }
       let report: FineTuning.Report
-      do { report = try limited { try tuning.iterate(over: examples) } } catch let divergence as Divergence {
+      do { report = try at(tuning.iteration) { try tuning.iterate(over: examples) } } catch let divergence as Divergence
+      {
         // What was learned before is kept, but where an update has spoiled it.
         if divergence.isIntact, tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
         throw ResultError(
@@ -153,7 +157,7 @@ extension Finetune {
       if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, losses, context) }
     }
     context.count(.learning(evaluations, of: model.flopPerEvaluation))
-    let note = "fine-tuned from '\(objective.source)' to '\(objective.target)'"
+    let note = "fine-tuned from '\(objective.source)' to '\(objective.targetText)'"
     if let change {
       let base = self.model.artifact.items
       try context.write(change.data(to: model, base: base[0].object, description: note), to: tuned)
@@ -167,6 +171,11 @@ extension Finetune {
   /// What to lower where a fine-tuning diverges.
   private var ratesToLower: String {
     "lower 'learning_rate' (it is \(learningRate))" + (lrGamma > 1 ? " or 'lr_gamma' (it is \(lrGamma))" : "")
+  }
+
+  /// Runs an iteration, in the memory that the stage allows.
+  func at<Result>(_ iteration: Int, _ body: () throws -> Result) rethrows -> Result {
+    try ObjectiveMoment.$current.withValue(iteration) { try limited(body) }
   }
 
   /// Runs `body` in the memory that the stage allows.

@@ -11,7 +11,7 @@ extension Finetune {
     for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
     let trajectory = Trajectory(
       ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps))
-    let objective = try objective(context, for: items[0].image)
+    let objective = try objective(context, for: items[0].image, sources: items.map(\.image))
     var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
     var timer = SaveTimer(saving)
     let evaluations = (items.count - finished.count) * epochs * steps
@@ -27,7 +27,7 @@ extension Finetune {
       for epoch in 0..<epochs {
         try SavedState.checkCancellation(context, save: save)
         let terms: [(name: String, value: Double)]
-        do { terms = try limited { try run.iterate() } } catch let divergence as Divergence {
+        do { terms = try at(epoch) { try run.iterate() } } catch let divergence as Divergence {
           try save()
           throw ResultError(
             "latent '\(item.name)', \(divergence.description(of: epochs)); lower 'learning_rate' (it is \(learningRate))"

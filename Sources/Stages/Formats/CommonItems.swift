@@ -74,6 +74,8 @@ extension Axis {
 struct ComparedMeans {
   /// By member, in their order.
   let values: [[String: Double]]
+  /// What they are means of, by member, measure and item.
+  let numbers: [[String: [String: Double]]]
   /// Of each member, how many items its means are over; nil where that is the same for all.
   let counts: [Int]?
 
@@ -100,6 +102,7 @@ struct ComparedMeans {
       common[measure] = shared
     }
     values = members.map { member in member.means.values { common[$0] } }
+    numbers = members.map { member in member.means.numbers { common[$0] } }
     counts =
       compared == .any && !differing.isEmpty
       ? members.map { member in differing.map { member.means.items(of: $0).count }.max() ?? 0 } : nil

@@ -35,24 +35,43 @@ extension EstimateInput {
   /// Issues about texts that the CLIP at `clip` does not take.
   /// - Parameter prompts: what becomes of each parameter's text.
   func issues<Bound>(
-    about prompts: [(parameter: Parameter<String>, texts: [String])], takenBy clip: Input<Bound>
+    about prompts: [(parameter: StageProperty, texts: [String])], takenBy clip: Input<Bound>
   ) -> [ValidationIssue] {
-    guard let requirement = self[clip]?.texts else { return [] }
+    let requirements = all(at: clip).compactMap(\.texts)
     return prompts.compactMap { prompt in
-      prompt.texts.lazy.compactMap(requirement.problem).first.map {
+      requirements.lazy.compactMap { prompt.texts.lazy.compactMap($0.problem).first }.first.map {
         ValidationIssue(about: prompt.parameter, "'\(prompt.parameter.name)': \($0)")
       }
     }
   }
 
   /// Issues about texts that a directional CLIP loss or measure asks the CLIP at `clip` about.
+  /// - Parameter templates: what they are put into.
   func issues<Bound>(
-    aboutDirection texts: Parameter<String>..., takenBy clip: Input<Bound>
+    aboutDirection texts: Parameter<String>..., in templates: [String], takenBy clip: Input<Bound>
   ) -> [ValidationIssue] {
     issues(
-      about: texts.map { text in
-        (text, PromptTemplates.imageNet.map { PromptTemplates.fill($0, with: text.wrappedValue) })
-      }, takenBy: clip)
+      about: texts.map { text in (text, templates.map { PromptTemplates.fill($0, with: text.wrappedValue) }) },
+      takenBy: clip)
+  }
+}
+
+/// The sentences that a stage puts texts into before it asks CLIP about them.
+final class PromptOptions: StagePart {
+  @Parameter(
+    help:
+      "Sentences that texts are put into in the place of {}, such as [\"a photo of a {}\"]; what CLIP makes of them is averaged. The 79 of the official code unless given."
+  )
+  var templates: [String]?
+
+  /// Those given, or the official ones.
+  var sentences: [String] { templates ?? PromptTemplates.imageNet }
+
+  var issues: [ValidationIssue] {
+    $templates.emptiness
+      + (templates ?? []).filter { !PromptTemplates.hasGap($0) }.map {
+        ValidationIssue(about: $templates, "the template '\($0)' has no place for a text: put {} there")
+      }
   }
 }
 

@@ -31,6 +31,17 @@ struct Means {
   }
 }
 
+extension Means {
+  /// What the means are over, by measure and item.
+  /// - Parameter items: as for ``values(over:)``.
+  func numbers(over items: (_ measure: String) -> Set<String>?) -> [String: [String: Double]] {
+    numbers.reduce(into: [:]) { chosen, entry in
+      let shared = items(entry.key)
+      chosen[entry.key] = entry.value.filter { shared?.contains($0.key) ?? true }
+    }
+  }
+}
+
 extension StageContext {
   /// The means of an artifact that holds measurements.
   func means(of artifact: Artifact) throws -> Means {

@@ -90,23 +90,41 @@ extension StageContext {
 
   /// ΔT from one text to another, by the CLIP at an input; made once per process.
   func textDirection(
-    from source: String, to target: String, by clip: CLIPModel, at input: Whole<CLIPs>
+    from source: String, to target: String, in templates: [String], by clip: CLIPModel, at input: Whole<CLIPs>
   ) throws -> TextDirection {
-    let object = input.artifact.items[0].object.hex
-    return try shared("direction \(object) \(source.utf8.count) \(source) \(target)") {
-      Box(try explained { try Gradients.off { try TextDirection(from: source, to: target, by: clip) } })
+    try shared("direction \(input.identity) \(([source, target] + templates).counted)") {
+      Box(
+        try explained {
+          try Gradients.off { try TextDirection(from: source, to: target, by: clip, templates: templates) }
+        }
+      )
     }.value
   }
 
-  /// The unit vector of a text, [1, embedDim].
-  func textEmbedding(_ text: String, _ clip: CLIPModel) throws -> Tensor {
-    try explained { try Gradients.off { try clip.embedding(ofTexts: [text]) } }
+  /// The unit vector of a text, [1, embedDim]: that of the mean over prompt templates of its embeddings. Made once per
+  /// process.
+  func textEmbedding(
+    _ text: String, in templates: [String], by clip: CLIPModel, at input: Whole<CLIPs>
+  ) throws -> Tensor {
+    try shared("text \(input.identity) \(([text] + templates).counted)") {
+      Box(try explained { try Gradients.off { try clip.embedding(ofText: text, in: templates) } })
+    }.value
   }
 
   /// A text that CLIP cannot take is the user's to mend.
   private func explained<Result>(_ embed: () throws -> Result) throws -> Result {
     do { return try embed() } catch let error as NetworkError { throw InputError("\(error)") }
   }
+}
+
+extension Whole where Content == CLIPs {
+  /// What tells its network from any other.
+  fileprivate var identity: String { artifact.items[0].object.hex }
+}
+
+extension [String] {
+  /// One text that no other texts make.
+  fileprivate var counted: String { map { "\($0.utf8.count):\($0)" }.joined(separator: " ") }
 }
 
 /// A value where a reference is asked for.
