@@ -23,6 +23,7 @@ Everything is read from the store, and verified: bytes that are not those that t
 """
 
 import collections.abc
+import contextlib
 import csv
 import hashlib
 import io
@@ -40,6 +41,22 @@ __all__ = ["Run", "ReadError", "Set", "Latent", "Weights", "runs"]
 
 class ReadError(Exception):
     """A file that is missing, or is not what it should be; says which, and what to do."""
+
+
+# What reading comes to where bytes or records are not what they should be, whoever made them so.
+_DAMAGES = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, MemoryError,
+            csv.Error, struct.error, zlib.error)
+
+
+@contextlib.contextmanager
+def _reading(path, what):
+    """Turns what goes wrong inside into a ReadError that names the file and says what it should be."""
+    try:
+        yield
+    except ReadError:
+        raise
+    except _DAMAGES as error:
+        raise ReadError(f"{path}: it is no {what}: {type(error).__name__}: {str(error)[:200]}") from None
 
 
 class Set(collections.abc.Mapping):
@@ -91,12 +108,13 @@ class Run(collections.abc.Mapping):
         self.folder = _run_folder(os.fspath(path))
         file = os.path.join(self.folder, "run.json")
         self.record = _json(file)
-        try:
-            artifacts = [(a["stage"], a["port"], a["type"], a["items"]) for a in self.record["artifacts"]]
-            artifacts += [(a["stage"], a["port"], a["type"], a["items"]) for a in self.record.get("unfinished", [])]
+        with _reading(file, "record of a run"):
+            made = self.record["artifacts"] + self.record.get("unfinished", [])
+            artifacts = [(str(a["stage"]), str(a["port"]), str(a["type"]), a["items"]) for a in made]
+            for _, _, _, items in artifacts:
+                if not items or not all(isinstance(i["name"], str) and isinstance(i["object"], str) for i in items):
+                    raise ValueError("an artifact without items, or items without names and objects")
             self.parameters, self.status = self.record["params"], self.record["status"]
-        except (TypeError, KeyError) as error:
-            raise ReadError(f"{file}: it is not the record of a run: {error} is missing") from None
         self.id, self.recipe = self.record.get("id"), self.record.get("recipe")
         self.name, self.note, self.tags = self.record.get("name"), self.record.get("note"), self.record.get("tags") or []
         self.error, self.started = self.record.get("error"), self.record.get("started")
@@ -141,16 +159,19 @@ class Run(collections.abc.Mapping):
             raise KeyError(f"the run has no '{name}'; it has {', '.join(self)}")
         kind, items = self._artifacts[address]
         readers = {"images": _picture, "latents": lambda b, f: Latent(_safetensors(b, f)), "metrics": _metrics}
-        if kind in readers:
+        readers.update(table=_table, figure=_png, page=lambda data, _: data.decode("utf-8"))
+
+        def read(item, reader, what):
+            data, path = self._object(item)
+            with _reading(path, what):
+                return reader(data, path)
+
+        if kind in ("images", "latents", "metrics"):
             named = {item["name"]: item for item in items}
-            return Set(name, named, lambda item: readers[kind](*self._object(item)))
-        if kind == "table":
-            return _table(*self._object(items[0]))
-        if kind == "figure":
-            return _png(*self._object(items[0]))
-        if kind == "page":
-            return self._object(items[0])[0].decode("utf-8")
-        weights = [_safetensors(*self._object(item)) for item in items]
+            return Set(name, named, lambda item: read(item, readers[kind], f"item of {kind}"))
+        if kind in readers:
+            return read(items[0], readers[kind], kind)
+        weights = [read(item, _safetensors, "safetensors file") for item in items]
         for change, base in zip(weights, weights[1:]):
             change.base = base
         return weights[0]
@@ -176,7 +197,7 @@ class Run(collections.abc.Mapping):
         return f"<run of {self.record.get('recipe')} in {self.folder}: {self.status}>"
 
     def _object(self, item):
-        digest = item.get("object", "")
+        digest = item["object"]
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise ReadError(f"{self.folder}/run.json: '{digest}' is no digest")
         path = os.path.join(self._store, "objects", digest[:2], digest)
@@ -239,7 +260,7 @@ def _latest(path):
     """The run that ended last if it has results, else the newest that has; else the former."""
     last = None
     if os.path.isfile(os.path.join(path, "latest")):
-        with open(os.path.join(path, "latest"), encoding="utf-8") as file:
+        with open(os.path.join(path, "latest"), encoding="utf-8", errors="replace") as file:
             name = file.read(256).strip()
         if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ReadError(f"{os.path.join(path, 'latest')}: it does not name a run")
@@ -267,12 +288,11 @@ def _store(folder, given):
 
 def _json(path):
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
+        with open(path, encoding="utf-8") as file, _reading(path, "JSON object"):
+            record = json.load(file)
+            return record if isinstance(record, dict) else dict(**record)
     except OSError as error:
         raise ReadError(f"{path}: {error.strerror}: name the folder of a run, such as runs/quickstart") from None
-    except ValueError as error:
-        raise ReadError(f"{path}: it is no JSON: {error}") from None
 
 
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",

@@ -26,13 +26,11 @@ public struct Guidance {
 
   public let ddim: DDIM
   public let settings: Settings
-  private let objective: Objective
 
-  public init(ddim: DDIM, settings: Settings, objective: @escaping Objective) {
+  public init(ddim: DDIM, settings: Settings) {
     precondition(settings.rounds > 0)
     self.ddim = ddim
     self.settings = settings
-    self.objective = objective
   }
 
   /// How often the model is evaluated on the way.
@@ -46,10 +44,12 @@ public struct Guidance {
   /// The image that a latent [N, H, W, C] leads to.
   /// - Parameters:
   ///   - images: those that the latents belong to, [N, H, W, C].
+  ///   - objectives: one for each item, so that it does not depend on the others of its batch.
   ///   - progress: told the steps done, and each item's terms of the objective where it was guided.
   /// - Throws: ``Divergence`` where an objective or a gradient is not finite, and what `progress` throws.
   public func generate(
-    _ latent: Tensor, from images: Tensor, with model: any NoisePredictor, through steps: [Step],
+    _ latent: Tensor, from images: Tensor, following objectives: [Objective], with model: any NoisePredictor,
+    through steps: [Step],
     afterEach progress: (_ step: Int, _ terms: [[(name: String, value: Double)]]) throws -> Void = { _, _ in }
   ) throws -> Tensor {
     var x = latent
@@ -58,7 +58,12 @@ public struct Guidance {
       for round in 1...rounds(of: step) {
         let epsilon = Gradients.off { model.predictNoise(x, at: step.t) }
         var predicted = ddim.predictedX0(x, predictedNoise: epsilon, at: step.t)
-        if isGuided(step) { (predicted, terms) = try moved(predicted, images, step: index + 1) }
+        if isGuided(step) {
+          // Random views are others each time.
+          (predicted, terms) = try ObjectiveMoment.$current.withValue(index * settings.rounds + round - 1) {
+            try moved(predicted, images, objectives, step: index + 1)
+          }
+        }
         let time = round < rounds(of: step) ? step.t : step.next
         let alpha = ddim.schedule.alphaCumprod(time)
         x = predicted * alpha.squareRoot() + epsilon * (1 - alpha).squareRoot()
@@ -68,13 +73,13 @@ public struct Guidance {
     return x
   }
 
-  /// Each prediction moved by itself, so that it does not depend on the others of its batch.
+  /// Each prediction moved by itself.
   private func moved(
-    _ predictions: Tensor, _ images: Tensor, step: Int
+    _ predictions: Tensor, _ images: Tensor, _ objectives: [Objective], step: Int
   ) throws(Divergence) -> (Tensor, [[(name: String, value: Double)]]) {
     var results: [Tensor] = []
     var terms: [[(name: String, value: Double)]] = []
-    for place in 0..<predictions.shape[0] {
+    for (place, objective) in objectives.enumerated() {
       let range = place..<place + 1
       let (x, image) = (predictions.narrowed(0, range).parameterCopy(), images.narrowed(0, range))
       let loss = objective(x, image, x, step)

@@ -69,10 +69,9 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
       ParameterDeclaration(
         name, Content.kind(bounds), presence, isSemantic: isSemantic, endings: endings, help: help()))
     guard isMapped else { return }
-    if case .path = Content.kind(bounds) {
-      declaration.mapping = .files(of: name)
-    } else {
-      declaration.numbering = name
+    switch Content.kind(bounds) {
+    case .path: declaration.mapping = .files(of: name)
+    default: declaration.numbering = name
     }
   }
 

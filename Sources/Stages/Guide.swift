@@ -59,12 +59,16 @@ struct Guide: BatchedStage {
     try requireSize(latent.latent.shape, of: model, contexts[0])
     let guidance = Guidance(
       ddim: DDIM(schedule: noiseSchedule),
-      settings: Guidance.Settings(stepSize: stepSize, rounds: rounds, until: until),
-      objective: try objective(contexts[0], for: latent.image))
+      settings: Guidance.Settings(stepSize: stepSize, rounds: rounds, until: until))
+    let objectives = try zip(contexts, latent.image.each).map { context, image in
+      try objective(context, for: image, sources: [image])
+    }
     let sequence = timing.sequence(returnStep: latent.returnStep, steps: steps)
     let pictures: Tensor
     do {
-      pictures = try guidance.generate(latent.latent, from: latent.image, with: model, through: sequence) {
+      pictures = try guidance.generate(
+        latent.latent, from: latent.image, following: objectives, with: model, through: sequence
+      ) {
         step, terms in
         for (place, context) in contexts.enumerated() {
           let values = terms.isEmpty ? [] : terms[place].map { ProgressValue($0.name, $0.value) }

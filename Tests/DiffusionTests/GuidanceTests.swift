@@ -23,8 +23,9 @@ import Testing
     with model: (any NoisePredictor)? = nil, objective: @escaping Objective = objective
   ) throws -> Tensor {
     let settings = Guidance.Settings(stepSize: stepSize, rounds: rounds, until: until)
-    return try Guidance(ddim: ddim, settings: settings, objective: objective)
-      .generate(latent, from: latent.tanh(), with: model ?? self.model, through: steps)
+    return try Guidance(ddim: ddim, settings: settings).generate(
+      latent, from: latent.tanh(), following: Array(repeating: objective, count: latent.shape[0]),
+      with: model ?? self.model, through: steps)
   }
 
   /// One step, moved by hand along the slope of the objective that finite differences find.
@@ -84,8 +85,7 @@ import Testing
     let recording = RecordingPredictor(model)
     _ = try generate(oracle["latent"], steps, rounds: 2, until: 200, with: recording)
     #expect(recording.times == [500, 500, 400, 400, 300, 300, 200, 200, 100, 0])
-    let guidance = Guidance(
-      ddim: ddim, settings: .init(stepSize: 1, rounds: 2, until: 200), objective: Self.objective)
+    let guidance = Guidance(ddim: ddim, settings: .init(stepSize: 1, rounds: 2, until: 200))
     #expect(guidance.evaluations(through: steps) == 10)
   }
 

@@ -45,6 +45,25 @@ struct BatchTests {
     #expect(try together(contexts()) == alone(contexts()))
   }
 
+  @Test(arguments: [["clip_loss": .string("global")], ["views": .int(2), "rounds": .int(3)]] as [[String: Value]])
+  func guides(_ values: [String: Value]) throws {
+    let latents = try latents(["ddim", "ddim", "ddim"])
+    let usual: [String: Value] = ["target": .string("a hat"), "steps": .int(4), "until": .int(100)]
+    func contexts() throws -> [BenchContext] {
+      try latents.map { latent in
+        try BenchContext(
+          "guide", item: "a", usual.merging(values) { $1 },
+          inputs: [
+            "latents": .one(.latents, [("a", latent)]), "model": .one(.diffusion, [("", world.model)]),
+            "clip": .one(.clip, [("", world.clip)]),
+          ])
+      }
+    }
+    let written = try together(contexts())
+    #expect(try written == alone(contexts()))
+    #expect(Set(written.map { $0["images"] }).count == latents.count)
+  }
+
   @Test func latentsOfDifferentKinds() throws {
     let latents = try latents(["edit_friendly", "ddim", "belm"], returnSteps: [500, 400, 500])
     let more = try latents + self.latents(["belm", "edit_friendly", "dpm_solver"])
