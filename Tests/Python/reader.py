@@ -6,6 +6,7 @@ Needs numpy; with Pillow, pictures are compared with what that reads.
 """
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -109,4 +110,31 @@ with tempfile.TemporaryDirectory() as folder:
     assert [one.status for one in diffusionclip.runs(folder)] == ["failed", "failed", "done"]
 for damaged in [b"", b"\xff" * 20, (9).to_bytes(8, "little") + b'{"a": {}}']:
     assert "safetensors" in message(lambda: diffusionclip._safetensors(damaged, "x"))
+with tempfile.TemporaryDirectory() as folder:
+    good = {"params": {}, "status": "done"}
+    item = {"name": "a", "object": "0" * 64}
+    for odd in [
+        "[" * 100000, "[]", "5", '"x"', "{}", {**good, "artifacts": 5}, {**good, "artifacts": [5]},
+        {**good, "artifacts": [{"stage": [], "port": "p", "type": {}, "items": []}]},
+        *({**good, "artifacts": [{"stage": "s", "port": "p", "type": "table", "items": items}]}
+          for items in [5, {"a": 1}, [5], [{}], [{**item, "object": 5}], [{**item, "name": 5}]]),
+    ]:
+        with open(os.path.join(folder, "run.json"), "w", encoding="utf-8") as file:
+            file.write(odd if isinstance(odd, str) else json.dumps(odd))
+        assert "run.json: it is no " in message(lambda: diffusionclip.Run(folder)), odd
+    # Objects that are no tables, numbers and pages, under their right digests.
+    for kind, data in [("table", b""), ("table", b"\xff"), ("table", b'"' + b"x" * 200000), ("page", b"\xff"),
+                       ("metrics", b"[" * 100000), ("metrics", b'{"a": 1' + b"0" * 400 + b"}"), ("metrics", b"5"),
+                       ("images", b"\x89PNG\r\n\x1a\n"), ("figure", b""), ("clip", b"")]:
+        digest = hashlib.sha256(data).hexdigest()
+        store = os.path.join(folder, "store")
+        os.makedirs(os.path.join(store, "objects", digest[:2]), exist_ok=True)
+        with open(os.path.join(store, "objects", digest[:2], digest), "wb") as file:
+            file.write(data)
+        entry = {"stage": "s", "port": "p", "type": kind, "items": [{"name": "a", "object": digest}]}
+        with open(os.path.join(folder, "run.json"), "w", encoding="utf-8") as file:
+            json.dump({**good, "artifacts": [entry]}, file)
+        strange = diffusionclip.Run(folder, store=store)
+        work = (lambda: strange["s"]["a"]) if kind in ("metrics", "images") else (lambda: strange["s"])
+        assert digest in message(work), (kind, data[:9])
 print(f"Python reads {run!r}: all is well")

@@ -30,7 +30,8 @@ public struct Check: Sendable {
   public func text(isOneOfSeveral: Bool) -> String {
     guard let plan else { return "" }
     return (isOneOfSeveral ? "\(file): " : "") + "\(plan.recipe) is in order: "
-      + "\(Readable.count(plan.stages.count, "stage")), \(Readable.count(plan.outputs.count, "output"))\n" + plan.noteText
+      + "\(Readable.count(plan.stages.count, "stage")), \(Readable.count(plan.outputs.count, "output"))\n"
+      + plan.noteText
   }
 
   /// The errors as they are printed: files that are missing, and were said to be, are counted.
