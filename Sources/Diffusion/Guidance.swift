@@ -60,9 +60,8 @@ public struct Guidance {
         var predicted = ddim.predictedX0(x, predictedNoise: epsilon, at: step.t)
         if isGuided(step) {
           // Random views are others each time.
-          (predicted, terms) = try ObjectiveMoment.$current.withValue(index * settings.rounds + round - 1) {
-            try moved(predicted, images, objectives, step: index + 1)
-          }
+          let draw = index * settings.rounds + round - 1
+          (predicted, terms) = try moved(predicted, images, objectives, step: index + 1, draw: draw)
         }
         let time = round < rounds(of: step) ? step.t : step.next
         let alpha = ddim.schedule.alphaCumprod(time)
@@ -75,14 +74,14 @@ public struct Guidance {
 
   /// Each prediction moved by itself.
   private func moved(
-    _ predictions: Tensor, _ images: Tensor, _ objectives: [Objective], step: Int
+    _ predictions: Tensor, _ images: Tensor, _ objectives: [Objective], step: Int, draw: Int
   ) throws(Divergence) -> (Tensor, [[(name: String, value: Double)]]) {
     var results: [Tensor] = []
     var terms: [[(name: String, value: Double)]] = []
     for (place, objective) in objectives.enumerated() {
       let range = place..<place + 1
       let (x, image) = (predictions.narrowed(0, range).parameterCopy(), images.narrowed(0, range))
-      let loss = objective(x, image, x, step)
+      let loss = objective(x, image, x, draw)
       if let problem = loss.problem { throw Divergence(iteration: step, problem, isIntact: true) }
       loss.total.backward()
       let gradient = x.gradient ?? .zeros(x.shape, type: x.type)
