@@ -70,10 +70,12 @@ public struct Provenance: Sendable, Hashable {
   /// was, or nobody counted.
   public let evaluations: Int
   public let flop: Double
+  /// How many of these evaluations were differentiated; 0 in records of earlier versions.
+  public let backwardPasses: Int
 
   public init(
     program: String, cpu: String, blas: String, threads: Int, seconds: Double, peakMegabytes: Double, date: String,
-    evaluations: Int = 0, flop: Double = 0
+    evaluations: Int = 0, flop: Double = 0, backwardPasses: Int = 0
   ) {
     self.program = program
     self.cpu = cpu
@@ -84,6 +86,7 @@ public struct Provenance: Sendable, Hashable {
     self.date = date
     self.evaluations = evaluations
     self.flop = flop
+    self.backwardPasses = backwardPasses
   }
 }
 
@@ -206,6 +209,7 @@ extension Provenance {
       .init("peak_megabytes", .double(peakMegabytes)), .init("date", .string(date)),
     ]
     if evaluations > 0 { members += [.init("evaluations", .int(evaluations)), .init("flop", .double(flop))] }
+    if backwardPasses > 0 { members.append(.init("backward_passes", .int(backwardPasses))) }
     return .object(members)
   }
 
@@ -216,13 +220,14 @@ extension Provenance {
     else { return nil }
     self.init(
       program: program, cpu: cpu, blas: blas, threads: threads, seconds: seconds, peakMegabytes: peak, date: date,
-      evaluations: json["evaluations"]?.int ?? 0, flop: json["flop"]?.double ?? 0)
+      evaluations: json["evaluations"]?.int ?? 0, flop: json["flop"]?.double ?? 0,
+      backwardPasses: json["backward_passes"]?.int ?? 0)
     guard isPlausible else { return nil }
   }
 
   /// Whether its numbers can be counted with.
   var isPlausible: Bool {
-    let numbers = [Double(threads), seconds, peakMegabytes, Double(evaluations)]
+    let numbers = [Double(threads), seconds, peakMegabytes, Double(evaluations), Double(backwardPasses)]
     return numbers.allSatisfy { 0...1e12 ~= $0 } && 0...1e30 ~= flop
   }
 }

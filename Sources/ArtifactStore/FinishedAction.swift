@@ -65,12 +65,12 @@ extension FinishedAction: Packable {
     guard let program = reader.text(), let cpu = reader.text(), let blas = reader.text(), let date = reader.text(),
       let threads = reader.number(Int64.self), let seconds = reader.number(UInt64.self),
       let peak = reader.number(UInt64.self), let evaluations = reader.number(Int64.self),
-      let flop = reader.number(UInt64.self)
+      let flop = reader.number(UInt64.self), let backwardPasses = reader.number(Int64.self)
     else { return nil }
     let provenance = Provenance(
       program: program, cpu: cpu, blas: blas, threads: Int(threads), seconds: Double(bitPattern: seconds),
       peakMegabytes: Double(bitPattern: peak), date: date, evaluations: Int(evaluations),
-      flop: Double(bitPattern: flop))
+      flop: Double(bitPattern: flop), backwardPasses: Int(backwardPasses))
     guard provenance.isPlausible else { return nil }
     self.init(key: key, outputs: outputs, provenance: provenance)
   }
@@ -94,5 +94,6 @@ extension FinishedAction: Packable {
     writer.write(provenance.peakMegabytes.bitPattern)
     writer.write(Int64(provenance.evaluations))
     writer.write(provenance.flop.bitPattern)
+    writer.write(Int64(provenance.backwardPasses))
   }
 }

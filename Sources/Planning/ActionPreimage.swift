@@ -42,8 +42,10 @@ public struct ActionPreimage: Sendable, Hashable {
   ///   - item: the item that the action makes; nil for a stage that is one action.
   ///   - inputs: what is bound to each given port; mapped and aligned ports are reduced to the item.
   ///   - sources: the files of each given path parameter; just the action's own where the kind maps over them.
+  ///   - makers: the keys of the actions that made what is at each port, in a kind that sees their records.
   public init(
-    stage: PlannedStage, item: String?, inputs: [String: BoundInput], sources: [String: [SourceFile]]
+    stage: PlannedStage, item: String?, inputs: [String: BoundInput], sources: [String: [SourceFile]],
+    makers: [String: [Digest]] = [:]
   ) {
     self.inputs = inputs.mapValues(\.ordered)
     var facts = Facts(text: stage.preimage)
@@ -64,6 +66,7 @@ public struct ActionPreimage: Sendable, Hashable {
     for (name, input) in self.inputs.sorted(by: { precedes($0.key, $1.key) }) {
       let isAligned = stage.ports.contains { $0.name == name && $0.isAligned }
       facts.add("input \(name)", input, isItem: item != nil && (isAligned || stage.mapping == .items(of: name)))
+      for (place, key) in (makers[name] ?? []).enumerated() { facts.add("made \(name) \(place)", key.hex) }
     }
     text = facts.text
   }

@@ -5,10 +5,13 @@ public struct Work: Sendable, Hashable {
   /// Floating-point operations, convolutions counted as direct ones; with gradients three times those of the forward
   /// passes, whatever is computed twice to save memory.
   public var flop: Double
+  /// How many of the forward passes are differentiated.
+  public var backwardPasses: Int
 
-  public init(evaluations: Int, flop: Double) {
+  public init(evaluations: Int, flop: Double, backwardPasses: Int = 0) {
     self.evaluations = evaluations
     self.flop = flop
+    self.backwardPasses = backwardPasses
   }
 
   /// Of one evaluation, with what belongs to it; nil where there is none.
@@ -33,13 +36,14 @@ public struct Work: Sendable, Hashable {
       learning: Work.learning(count * passes.differentiated, of: each)
     )
     return Work(
-      evaluations: work.forward.evaluations + work.learning.evaluations, flop: work.forward.flop + work.learning.flop)
+      evaluations: work.forward.evaluations + work.learning.evaluations, flop: work.forward.flop + work.learning.flop,
+      backwardPasses: work.learning.backwardPasses)
   }
 
   /// Forward passes and their gradients.
   /// - Parameter each: FLOP of one forward pass.
   public static func learning(_ evaluations: Int, of each: Double) -> Work {
-    Work(evaluations: evaluations, flop: 3 * Double(evaluations) * each)
+    Work(evaluations: evaluations, flop: 3 * Double(evaluations) * each, backwardPasses: evaluations)
   }
 }
 

@@ -29,6 +29,8 @@ public protocol Stage: SendableMetatype {
   static var memory: MemoryNeed { get }
   /// Whether actions see what their items are called, so that the names belong into their keys.
   static var seesItemNames: Bool { get }
+  /// Whether actions see the records of the actions that made what they take in, so that these belong into their keys.
+  static var seesRecords: Bool { get }
   /// How several items are done at once; nil but for a ``BatchedStage``.
   static var batching: Batching? { get }
   /// What depends on the parameters besides the outputs; nil but for an ``AdaptiveStage``.
@@ -50,6 +52,7 @@ public protocol Stage: SendableMetatype {
 extension Stage {
   public static var memory: MemoryNeed { MemoryNeed(megabytes: 64, perInputByte: 2) }
   public static var seesItemNames: Bool { false }
+  public static var seesRecords: Bool { false }
   public static var batching: Batching? { nil }
   public static var adaptation: Adaptation? { nil }
   public var made: [OutputPort]? { nil }

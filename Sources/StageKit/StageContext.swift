@@ -21,6 +21,11 @@ public protocol StageContext: AnyObject {
   /// The files that a path parameter names (just this action's, for a kind that maps over files).
   func files(_ parameter: String) -> [SourceFile]
 
+  /// The records of the actions that made what is at an input port, or at all members of a `named` one; for a kind that
+  /// ``Stage/seesRecords``, else none.
+  /// - Throws: where one cannot be read any more.
+  func records(at port: String) throws -> [ActionRecord]
+
   /// The bytes of an input's item, verified against its digest.
   /// - Throws: where the object is missing or not what it was.
   func read(_ item: Artifact.Item) throws -> Data

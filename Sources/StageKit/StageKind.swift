@@ -22,6 +22,8 @@ public struct StageKind: Sendable {
   public var numbering: String? { declaration().numbering }
   /// Whether actions see what their items are called, so that the names belong into their keys.
   public let seesItemNames: Bool
+  /// Whether actions see the records of the actions that made what they take in, so that these belong into their keys.
+  public let seesRecords: Bool
   private let memory: MemoryNeed
   private let adaptation: Adaptation?
   /// Rules that reach over several parameters or ports: messages, each about the parameter it names.
@@ -43,6 +45,7 @@ public struct StageKind: Sendable {
     revision = Kind.revision
     outputs = { lazy.layout.stage(checking: $0).made ?? lazy.layout.declaration.outputs }
     seesItemNames = Kind.seesItemNames
+    seesRecords = Kind.seesRecords
     memory = Kind.memory
     adaptation = Kind.adaptation
     check = { lazy.layout.stage(checking: $0.parameters).check($0) }
@@ -61,6 +64,7 @@ public struct StageKind: Sendable {
     revision = 1
     outputs = { _ in [output] }
     seesItemNames = false
+    seesRecords = false
     memory = MemoryNeed(megabytes: 0, perInputByte: 0)
     adaptation = nil
     check = { _ in [] }

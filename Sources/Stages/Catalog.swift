@@ -5,7 +5,7 @@ import StageKit
 public enum Catalog {
   static let stages: [any Stage.Type] = [
     Load.self, Synthesize.self, Train.self, Perturb.self, Invert.self, Finetune.self, Sample.self, Guide.self,
-    Metric.self, Distance.self, Figure.self, Plot.self, Table.self, Survey.self, Tally.self, Script.self,
+    Metric.self, Distance.self, Cost.self, Figure.self, Plot.self, Table.self, Survey.self, Tally.self, Script.self,
   ]
 
   public static let kinds = stages.map { StageKind($0) }

@@ -114,6 +114,9 @@ final class BenchContext: StageContext {
   func attach(_ item: Artifact.Item, to port: String) throws {
     written[port, default: []].append(("base", try read(item)))
   }
+  /// Of what made the inputs, where a test gives them.
+  var records: [ActionRecord] = []
+  func records(at port: String) throws -> [ActionRecord] { records }
   func programFolder() throws -> String { throw InputError("no programs here") }
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made { try make() }
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {}

@@ -9,12 +9,18 @@ package final class Action: Sendable {
   package let preimage: ActionPreimage
   package let key: Digest
   package let sources: [String: [SourceFile]]
+  /// The keys of the actions that made what is at each port, in a kind that sees their records.
+  let makers: [String: [Digest]]
 
-  package init(id: ActionID, stage: PlannedStage, inputs: [String: BoundInput], sources: [String: [SourceFile]]) {
+  init(
+    id: ActionID, stage: PlannedStage, inputs: [String: BoundInput], sources: [String: [SourceFile]],
+    makers: [String: [Digest]]
+  ) {
     self.id = id
     self.stage = stage
     self.sources = sources
-    preimage = ActionPreimage(stage: stage, item: id.item, inputs: inputs, sources: sources)
+    self.makers = makers
+    preimage = ActionPreimage(stage: stage, item: id.item, inputs: inputs, sources: sources, makers: makers)
     key = preimage.key
   }
 

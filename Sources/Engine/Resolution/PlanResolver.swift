@@ -8,6 +8,8 @@ import StageKit
 struct PlanResolver {
   private let store: Store
   private var states: [OutputReference: ArtifactState] = [:]
+  /// The keys of the actions of each stage that are done, by its id.
+  private var keys: [String: [Digest]] = [:]
 
   init(in store: Store) { self.store = store }
 
@@ -33,6 +35,9 @@ struct PlanResolver {
     let bindings = stage.ports.compactMap { port in
       stage.inputs[port.name].map { Binding(port: port, input: $0, stage: stage, resolver: self) }
     }
+    let makers =
+      stage.kind.seesRecords
+      ? stage.inputs.mapValues { $0.references.map(\.stage).uniqued.flatMap { keys[$0] ?? [] } } : [:]
     @Sendable func resolved(_ number: Int) throws -> ResolvedAction {
       let id = ActionID(stage: stage.id, item: items[number])
       var inputs: [String: BoundInput] = [:]
@@ -44,7 +49,7 @@ struct PlanResolver {
       }
       var files = sources
       if case .files(let parameter) = stage.mapping, let own = sources[parameter] { files[parameter] = [own[number]] }
-      let action = Action(id: id, stage: stage, inputs: inputs, sources: files)
+      let action = Action(id: id, stage: stage, inputs: inputs, sources: files, makers: makers)
       return ResolvedAction(id: id, state: .missing(action, .neverRun))
     }
     @Sendable func lookedUp(_ action: ResolvedAction) throws -> ResolvedAction {
@@ -58,7 +63,10 @@ struct PlanResolver {
   }
 
   /// Takes note of what a stage made.
-  mutating func settle(_ stage: ResolvedStage) { states.merge(stage.states) { $1 } }
+  mutating func settle(_ stage: ResolvedStage) {
+    states.merge(stage.states) { $1 }
+    keys[stage.stage.id] = stage.actions.compactMap { $0.record?.key }
+  }
 
   /// The items that a stage has an action for; `[nil]` for one action that does it all, or where they are unknown.
   private func items(of stage: PlannedStage) -> [String?] {

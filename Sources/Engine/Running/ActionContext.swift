@@ -61,6 +61,18 @@ final class ActionContext: StageContext {
     if case .mixture(let mixture) = action.preimage.inputs[port] { mixture } else { nil }
   }
 
+  func records(at port: String) throws -> [ActionRecord] {
+    let makers = action.stage.ports.filter { $0.name == port || Port.label(of: $0.name, at: port) != nil }
+      .flatMap { action.makers[$0.name] ?? [] }
+    return try makers.uniqued.map { key in
+      guard let record = try store.record(of: key) else {
+        throw InputError(
+          "the record of an action that made what is at '\(port)' cannot be read: make that again with --force")
+      }
+      return record
+    }
+  }
+
   func files(_ parameter: String) -> [SourceFile] { action.sources[parameter] ?? [] }
 
   func read(_ item: Artifact.Item) throws -> Data {

@@ -42,6 +42,7 @@ public struct RunEnvironment: Sendable {
   package func provenance(seconds: Double, megabytes: Double?, work: Work = .none) -> Provenance {
     Provenance(
       program: program, cpu: Host.cpu, blas: blas, threads: threads, seconds: seconds,
-      peakMegabytes: megabytes ?? 0, date: Host.date, evaluations: work.evaluations, flop: work.flop)
+      peakMegabytes: megabytes ?? 0, date: Host.date, evaluations: work.evaluations, flop: work.flop,
+      backwardPasses: work.backwardPasses)
   }
 }

@@ -17,6 +17,7 @@ struct Finetune: Stage {
   @Input(help: "Latents with their images: the training data.") var latents: Whole<Latents>
   let objective = ObjectiveOptions(of: Finetune.name)
   @Parameter(1...200, help: "S_gen while training: network evaluations per image.") var steps = 6
+  let timing = SpacingOptions()
   @Parameter(
     help:
       "model: optimize the model. latent: optimize each latent, and leave the model as it is (officially at a learning rate of 0.02 with the global CLIP loss)."
@@ -120,7 +121,7 @@ extension Finetune {
     var tuning = FineTuning(
       model, parameters: model.parameters.tensors, adaptation: change?.adapter,
       trajectory: Trajectory(
-        ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps)),
+        ddim: DDIM(schedule: noiseSchedule), steps: timing.sequence(returnStep: returnStep, steps: steps)),
       settings: settings, objective: try objective(context, for: items[0].image, sources: items.map(\.image)),
       iteration: state?.iteration ?? 0,
       optimizer: state?.optimizer ?? Adam())

@@ -10,7 +10,7 @@ extension Finetune {
     let model = try context.network(model)
     for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
     let trajectory = Trajectory(
-      ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: returnStep, steps: steps))
+      ddim: DDIM(schedule: noiseSchedule), steps: timing.sequence(returnStep: returnStep, steps: steps))
     let objective = try objective(context, for: items[0].image, sources: items.map(\.image))
     var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
     var timer = SaveTimer(saving)

@@ -101,7 +101,9 @@ struct Train: Stage {
       if timer.isDue, !run.isFinished { try save(run, losses, sum, counted, context) }
     }
     context.count(
-      Work(evaluations: left * task.work.evaluations, flop: Double(left) * task.work.flop))
+      Work(
+        evaluations: left * task.work.evaluations, flop: Double(left) * task.work.flop,
+        backwardPasses: left * task.work.backwardPasses))
     for (parameter, value) in zip(task.learned, run.average.values) { parameter.assign(value) }
     try context.write(Safetensors.data(of: task.checkpoint()), to: trained)
     try context.write(losses.data, to: self.losses)
