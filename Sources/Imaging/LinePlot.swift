@@ -27,11 +27,28 @@ public struct LinePlot: Sendable {
     public let points: [(x: Double, y: Double)]
     /// Whether each point gets a dot.
     public let hasDots: Bool
+    /// What stands beside each point, where each is something of its own and no line joins all of them.
+    public let labels: [String]?
+    /// Of points with labels, those that a line joins, in its order.
+    public let front: [Int]
 
     public init(_ name: String, _ points: [(x: Double, y: Double)], hasDots: Bool = false) {
       self.name = name
       self.points = points
       self.hasDots = hasDots
+      labels = nil
+      front = []
+    }
+
+    /// Points with a label each.
+    /// - Parameter front: the points that a line joins, in its order.
+    public init(_ name: String, points: [(x: Double, y: Double)], labels: [String], front: [Int] = []) {
+      precondition(points.count == labels.count, "\(points.count) points, \(labels.count) labels")
+      self.name = name
+      self.points = points
+      hasDots = true
+      self.labels = labels
+      self.front = front
     }
 
     /// At most 2,000 points, evenly chosen, the last among them.
@@ -96,9 +113,16 @@ public struct LinePlot: Sendable {
     }
     let frame = Frame(left: left, top: top, right: right, bottom: bottom, x: xTicks, y: yTicks)
     drawAxes(frame, onto: &canvas)
+    var labels = PointLabels(frame: Rectangle(x: left, y: top, width: right - left, height: bottom - top))
+    for point in curves.filter({ $0.labels != nil }).flatMap(\.points) {
+      if let place = frame.place(of: point) { labels.keepFree(place) }
+    }
     for (index, curve) in curves.enumerated() {
       let color = Self.palette[index % Self.palette.count]
       draw(curve, color, in: frame, onto: &canvas)
+      for (point, label) in zip(curve.points, curve.labels ?? []) {
+        if let place = frame.place(of: point) { canvas.draw(labels.line(label, beside: place, color)) }
+      }
       if !legend.isEmpty { draw(legend[index], of: curve, color, onto: &canvas) }
     }
     return canvas
@@ -129,7 +153,9 @@ public struct LinePlot: Sendable {
   private func draw(_ entry: LegendEntry, of curve: Curve, _ color: Color, onto canvas: inout Drawing) {
     let style = TextStyle.body
     let middle = entry.y + style.capitalHeight / 2
-    canvas.fill(Rectangle(x: entry.x, y: middle - 1, width: Self.swatchWidth, height: 2), color)
+    if curve.labels == nil || !curve.front.isEmpty {
+      canvas.fill(Rectangle(x: entry.x, y: middle - 1, width: Self.swatchWidth, height: 2), color)
+    }
     if curve.hasDots {
       canvas.fill(Rectangle(x: entry.x + Self.swatchWidth / 2 - 2, y: middle - 2, width: 4, height: 4), color)
     }
@@ -171,13 +197,17 @@ public struct LinePlot: Sendable {
     let bounds = Rectangle(
       x: frame.left - rim, y: frame.top - rim, width: frame.right - frame.left + 1 + 2 * rim,
       height: frame.bottom - frame.top + 1 + 2 * rim)
-    let places = curve.thinned.map { point -> Point? in
-      guard let x = frame.x.position(of: point.x), let y = frame.y.position(of: point.y) else { return nil }
-      return Point(x: frame.column(x), y: frame.row(y))
+    func draw(_ runs: [[Point]], dotDiameter: Double?) {
+      canvas.draw(Polyline(runs: runs, color: color, thickness: 1.6, dotDiameter: dotDiameter, bounds: bounds))
     }
-    let runs = places.split(separator: nil).map { $0.compactMap(\.self) }
-    canvas.draw(
-      Polyline(runs: runs, color: color, thickness: 1.6, dotDiameter: curve.hasDots ? 5 : nil, bounds: bounds))
+    if curve.labels == nil {
+      let places = curve.thinned.map(frame.place)
+      draw(places.split(separator: nil).map { $0.compactMap(\.self) }, dotDiameter: curve.hasDots ? 5 : nil)
+    } else {
+      draw(curve.points.compactMap(frame.place).map { [$0] }, dotDiameter: 6)
+      let front = curve.front.compactMap { frame.place(of: curve.points[$0]) }
+      if !front.isEmpty { draw([front], dotDiameter: nil) }
+    }
     drawMarks(of: curve, color, in: frame, within: bounds, onto: &canvas)
   }
 
@@ -215,5 +245,11 @@ public struct LinePlot: Sendable {
 
     func column(_ position: Double) -> Double { Double(left) + position * Double(right - left) }
     func row(_ position: Double) -> Double { Double(bottom) - position * Double(bottom - top) }
+
+    /// Nil where a value has no place on its axis.
+    func place(of point: (x: Double, y: Double)) -> Point? {
+      guard let x = x.position(of: point.x), let y = y.position(of: point.y) else { return nil }
+      return Point(x: column(x), y: row(y))
+    }
   }
 }

@@ -24,26 +24,16 @@ public struct Work: Sendable, Hashable {
     Work(evaluations: evaluations, flop: Double(evaluations) * each)
   }
 
-  /// Forward passes, of which some are differentiated.
-  /// - Parameters:
-  ///   - passes: for each of `count` pictures.
-  ///   - each: FLOP of one forward pass.
-  public static func generating(
-    _ count: Int, _ passes: (plain: Int, differentiated: Int), of each: Double
-  ) -> Work {
-    let work = (
-      forward: Work.forward(count * passes.plain, of: each),
-      learning: Work.learning(count * passes.differentiated, of: each)
-    )
-    return Work(
-      evaluations: work.forward.evaluations + work.learning.evaluations, flop: work.forward.flop + work.learning.flop,
-      backwardPasses: work.learning.backwardPasses)
-  }
-
   /// Forward passes and their gradients.
   /// - Parameter each: FLOP of one forward pass.
   public static func learning(_ evaluations: Int, of each: Double) -> Work {
     Work(evaluations: evaluations, flop: 3 * Double(evaluations) * each, backwardPasses: evaluations)
+  }
+
+  public static func + (a: Work, b: Work) -> Work {
+    Work(
+      evaluations: a.evaluations + b.evaluations, flop: a.flop + b.flop,
+      backwardPasses: a.backwardPasses + b.backwardPasses)
   }
 }
 

@@ -13,7 +13,7 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
   private let endings: [String]
   private let isMapped: Bool
   private let help: () -> String
-  private var content: Content?
+  private(set) var content: Content?
 
   /// - Parameters:
   ///   - bounds: what values it takes.

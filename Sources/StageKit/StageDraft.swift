@@ -65,6 +65,15 @@ extension Parameter where Content: ParameterList {
   }
 }
 
+/// A parameter that may be left out and has no value then.
+public protocol OptionalParameter: StageProperty {
+  var isGiven: Bool { get }
+}
+
+extension Parameter: OptionalParameter where Content: ExpressibleByNilLiteral {
+  public var isGiven: Bool { content != nil }
+}
+
 /// A list, or one that may be left out.
 public protocol ParameterList: ParameterValue {
   var isGivenEmpty: Bool { get }

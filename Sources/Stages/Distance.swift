@@ -10,8 +10,8 @@ import Tensors
 struct Distance: Stage {
   static let name = "distance"
   static let summary =
-    "Measures how far two sets of pictures are apart as distributions: the kernel inception distance (KID)."
-  static let revision = 1
+    "Measures how far two sets of pictures are apart as distributions: the kernel inception distance (KID), precision and recall."
+  static let revision = 2
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 2)
 
   @Input(help: "The pictures to measure.") var images: Whole<Pictures>
@@ -24,8 +24,14 @@ struct Distance: Stage {
   var perceptual: Whole<PerceptualNetworks>
   @Parameter(0.5...0.999, help: "Confidence of the interval from 'kid_low' to 'kid_high', by the jackknife.")
   var confidence = 0.95
+  @Parameter(
+    1...1000,
+    help:
+      "A picture counts for 'precision' if it is as near to one of 'reference' as that one's neighbor of this rank; for 'recall' the other way round."
+  )
+  var neighbors = 3
 
-  let metrics = Output<Measurements>(measures: ["kid", "kid_low", "kid_high"])
+  let metrics = Output<Measurements>(measures: ["kid", "kid_low", "kid_high", "precision", "recall"])
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     [$images, $reference].compactMap { input in
@@ -35,10 +41,11 @@ struct Distance: Stage {
 
   /// What is wrong with a set of so many pictures.
   private func issue(_ count: Int, at input: Input<Whole<Pictures>>) -> ValidationIssue? {
-    guard count < 3 else { return nil }
+    let least = max(3, neighbors + 1)
+    guard count < least else { return nil }
     return ValidationIssue(
       about: input,
-      "'\(input.name)' has \(Readable.count(count, "picture")): a distribution needs at least three, and many to tell something"
+      "'\(input.name)' has \(Readable.count(count, "picture")): with 'neighbors' \(neighbors) it needs at least \(least), and many to tell something"
     )
   }
 
@@ -73,10 +80,14 @@ struct Distance: Stage {
       }
       return .concatenated(rows, axis: 0)
     }
-    let distance = KernelDistance(try features(images, at: $images), try features(reference, at: $reference))
+    let (found, expected) = (try features(images, at: $images), try features(reference, at: $reference))
+    let distance = KernelDistance(found, expected)
     let interval = distance.interval(confidence: confidence)
-    let members = [("kid", distance.value), ("kid_low", interval.lowerBound), ("kid_high", interval.upperBound)]
-      .map { JSON.Member($0.0, .double($0.1)) }
+    let members = [
+      ("kid", distance.value), ("kid_low", interval.lowerBound), ("kid_high", interval.upperBound),
+      ("precision", FeatureManifold(expected, neighbors: neighbors).share(of: found)),
+      ("recall", FeatureManifold(found, neighbors: neighbors).share(of: expected)),
+    ].map { JSON.Member($0.0, .double($0.1)) }
     try context.write(Data(JSON.object(members).bytes), item: "all", to: metrics)
   }
 }

@@ -29,13 +29,18 @@ struct Metric: Stage {
   let looking = CLIPOptions()
   @Parameter(help: "What the classifier should see, such as {tan: tanned}; all of it.")
   var attributes: NamedValues<String> = [:]
+  @Parameter(
+    help:
+      "Which attributes attributes_preserved and all_attributes_preserved look at, such as [hair_color, glasses]; all but those in `attributes` unless given."
+  )
+  var preserved: [String]?
 
   let metrics = Output<Measurements>()
 
   var made: [OutputPort]? { [metrics.port(measures: measures.map(\.rawValue))] }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
-    var issues = $measures.emptiness + prompts.issues
+    var issues = $measures.emptiness + $preserved.emptiness + prompts.issues
     func report(_ message: String) { issues.append(ValidationIssue(about: $measures, message)) }
     if Set(measures).count < measures.count { report("'measures' has the same one twice: name each once") }
     for measure in measures {
@@ -46,8 +51,23 @@ struct Metric: Stage {
     if let measure = measures.first(where: \.isAboutTarget), target == "" {
       report("'\(measure.rawValue)' needs the parameter 'target': what the pictures should show")
     }
-    if measures.contains(where: \.isAboutAttributes), attributes.entries.isEmpty {
-      report("the classifier's measures need 'attributes', such as {tan: tanned}")
+    if attributes.entries.isEmpty {
+      if measures.contains(where: \.isAboutAttributes) {
+        report("the classifier's measures need 'attributes', such as {tan: tanned}")
+      } else if measures.contains(where: \.isAboutOtherAttributes), preserved == nil {
+        report(
+          "the classifier's measures need 'attributes', such as {tan: tanned}, or 'preserved', such as [hair_color]")
+      }
+    }
+    if preserved != nil, !measures.contains(where: \.isAboutOtherAttributes) {
+      issues.append(
+        ValidationIssue(
+          about: $preserved,
+          "'preserved' is for the measures attributes_preserved and all_attributes_preserved: ask for one, or leave it out"))
+    }
+    if let both = preserved?.first(where: attributes.entries.map(\.name).contains) {
+      issues.append(
+        ValidationIssue(about: $preserved, "'\(both)' is in 'attributes', too: what is to change cannot be preserved"))
     }
     return issues
   }
@@ -115,19 +135,18 @@ enum Measure: String, Choice {
     case .identity: "cosine of the faces' embeddings."
     case .attributeAccuracy: "1 where the classifier sees all of `attributes`, else 0."
     case .attributeProbability: "the probability that the classifier gives to `attributes`."
-    case .attributesPreserved: "share of the classifier's other attributes that are as in the reference."
-    case .allAttributesPreserved: "1 where all other attributes are as in the reference, else 0."
+    case .attributesPreserved: "share of `preserved` that the classifier sees as in the reference."
+    case .allAttributesPreserved: "1 where it sees all of `preserved` as in the reference, else 0."
     }
   }
 
   var isAboutTarget: Bool { self == .sDir || self == .clipSimilarity }
 
-  var isAboutAttributes: Bool {
-    switch self {
-    case .attributeAccuracy, .attributeProbability, .attributesPreserved, .allAttributesPreserved: true
-    default: false
-    }
-  }
+  /// Whether it is about what `attributes` says.
+  var isAboutAttributes: Bool { self == .attributeAccuracy || self == .attributeProbability }
+
+  /// Whether it is about what `attributes` does not say.
+  var isAboutOtherAttributes: Bool { self == .attributesPreserved || self == .allAttributesPreserved }
 
   static let ssimRequirement =
     "'ssim' needs at least \(PixelMeasures.ssimWindow)×\(PixelMeasures.ssimWindow) pixels, its window: load larger pictures, or leave 'ssim' out"
@@ -184,10 +203,11 @@ private struct Measuring {
     case .attributeAccuracy: return try verdict(image, measure).sees ? 1 : 0
     case .attributeProbability: return try verdict(image, measure).probability
     case .attributesPreserved, .allAttributesPreserved:
-      let (now, before) = (try verdict(image, measure), try verdict(reference(measure), measure))
-      let kept = zip(now.others, before.others).count { $0 == $1 }
-      if measure == .allAttributesPreserved { return kept == now.others.count ? 1 : 0 }
-      return Double(kept) / Double(max(1, now.others.count))
+      let (now, before) = (try verdict(image, measure).others, try verdict(reference(measure), measure).others)
+      let names = try stage.preserved.map { try known($0, among: now) } ?? Array(now.keys)
+      let kept = names.count { now[$0] == before[$0] }
+      if measure == .allAttributesPreserved { return kept == names.count ? 1 : 0 }
+      return Double(kept) / Double(max(1, names.count))
     }
   }
 
@@ -230,15 +250,24 @@ private struct Measuring {
     }
   }
 
-  /// What the classifier says about `attributes`, and its answers to all other questions.
+  /// - Throws: where the classifier was not asked about one of these attributes.
+  private func known(_ names: [String], among others: [String: Int]) throws -> [String] {
+    for name in names where others[name] == nil {
+      throw InputError(
+        "the classifier knows no attribute '\(name)': expected one of \(others.keys.sorted().joined(separator: ", "))")
+    }
+    return names
+  }
+
+  /// What the classifier says about `attributes`, and its answers to all other questions, by their names.
   private func verdict(
     _ image: Tensor, _ measure: Measure
-  ) throws -> (sees: Bool, probability: Double, others: [Int]) {
+  ) throws -> (sees: Bool, probability: Double, others: [String: Int]) {
     let classifier = try network(stage.classifier, measure)
     var wanted = Dictionary(uniqueKeysWithValues: stage.attributes.entries.map { ($0.name, $0.value) })
     var sees = true
     var probability = 1.0
-    var others: [Int] = []
+    var others: [String: Int] = [:]
     for (head, logits) in zip(classifier.configuration.heads, classifier(image)) {
       guard logits.isFinite else {
         throw ResultError(
@@ -247,7 +276,7 @@ private struct Measuring {
       }
       let answer = NetworkMeasures.labels(logits)[0]
       guard let value = wanted.removeValue(forKey: head.name) else {
-        others.append(answer)
+        others[head.name] = answer
         continue
       }
       guard let index = head.values.firstIndex(of: value) else {

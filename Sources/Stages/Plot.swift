@@ -6,8 +6,9 @@ import StageKit
 /// `plot`: how numbers go with a parameter, or with the steps of a training.
 struct Plot: Stage {
   static let name = "plot"
-  static let summary = "Draws curves: means of metrics along a sweep, and columns of tables over one of them."
-  static let revision = 1
+  static let summary =
+    "Draws curves: means of metrics along a sweep, and columns of tables over one of them; or the rows of tables as points with names."
+  static let revision = 2
 
   @Input(help: "Metrics and tables; a mapping gives them other names.") var curves: [Labeled<MeasurementsOrTables>]
   @Parameter(
@@ -19,6 +20,16 @@ struct Plot: Stage {
   @Parameter(help: "Beside the plot; the measure, where it is one, unless given.") var yLabel: String?
   @Parameter(help: "How x goes from left to right.") var xScale = Scale.linear
   @Parameter(help: "How values go upwards.") var yScale = Scale.linear
+  @Parameter(
+    help:
+      "A column of tables that names their rows, or the row's name where it is empty: the rows become points with these names, and no curve."
+  )
+  var points: String?
+  @Parameter(
+    help:
+      "Of points: joins those than which no other is better in both, with less of x and with more (highest) or less (lowest) of the measure."
+  )
+  var front: Front?
   let comparison = ComparisonOptions()
 
   let figure = Output<Figures>()
@@ -29,15 +40,19 @@ struct Plot: Stage {
     var drawn: LinePlot.Axis.Scale { self == .linear ? .linear : .logarithmic }
   }
 
+  enum Front: String, Choice { case highest, lowest }
+
   func estimate(_ input: EstimateInput) -> StageEstimate {
     input.estimate().reporting(
       input.all(at: $curves).compactMap(\.columns).flatMap { columns in
         ([x] + (measures ?? [])).compactMap { issue(about: $0, in: columns) }
+          + (points.flatMap { issue(aboutNames: $0, in: columns) }.map { [$0] } ?? [])
       }.uniqued)
   }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     $measures.emptiness + sweepIssues(draft) + comparison.check(meansAt: $curves, of: measures, draft)
+      + pointIssues(draft)
   }
 
   func run(_ context: any StageContext) throws {
@@ -46,8 +61,32 @@ struct Plot: Stage {
     let layout = LinePlot(
       title: title, x: .init(xLabel ?? Axis.heading(x), scale: xScale.drawn),
       y: .init(yLabel ?? (drawn.count == 1 ? drawn[0] : ""), scale: yScale.drawn),
-      curves: zip(names(of: curves), curves).map { .init($0, $1.points, hasDots: $1.hasDots) })
+      curves: zip(names(of: curves), curves).map { line($0, $1) })
     try context.write(layout.drawing(), to: figure)
+  }
+
+  private func line(_ name: String, _ curve: PlotCurve) -> LinePlot.Curve {
+    guard let labels = curve.labels else { return .init(name, curve.points, hasDots: curve.hasDots) }
+    let front = front.map { paretoFront(of: curve.points, isUpward: $0 == .highest) } ?? []
+    return .init(name, points: curve.points, labels: labels, front: front)
+  }
+
+  /// What is wrong with asking for points.
+  private func pointIssues(_ draft: StageDraft) -> [ValidationIssue] {
+    if points == nil, front != nil {
+      return [ValidationIssue(about: $front, "a front is one of points: say in 'points' which column names them")]
+    }
+    if points != nil, draft.types(at: $curves).contains(.metrics) {
+      return [ValidationIssue(about: $points, "points are rows of tables: put the metrics into a 'table' first")]
+    }
+    return []
+  }
+
+  private func issue(aboutNames name: String, in columns: TableColumns) -> ValidationIssue? {
+    do {
+      _ = try columns.names.map { try meant(name, among: $0, what: "column", of: $curves.name) }
+      return nil
+    } catch { return ValidationIssue(about: $points, "\(error)") }
   }
 
   /// What is known to be wrong with a column that is to be drawn.
@@ -126,9 +165,15 @@ struct Plot: Stage {
       let drawn =
         try measures?.map(column)
         ?? table.header.filter { $0 != xColumn && CSV.areNumeric(table.column($0) ?? []) }
+      let names = try points.map(column).flatMap(table.column)
+      let rows = table.column("name")
       return try drawn.map { column in
-        let points = zip(places, try numbers(column)).compactMap { x, y in x.flatMap { x in y.map { (x, $0) } } }
-        return PlotCurve(label: member.label, axes: member.axes, measure: column, points: points, hasDots: false)
+        let values = try numbers(column)
+        let shown = places.indices.filter { places[$0] != nil && values[$0] != nil }
+        return PlotCurve(
+          label: member.label, axes: member.axes, measure: column,
+          points: shown.map { (places[$0] ?? .nan, values[$0] ?? .nan) }, hasDots: false,
+          labels: names.map { names in shown.map { names[$0].isEmpty ? rows?[$0] ?? "" : names[$0] } })
       }
     }
   }
@@ -155,6 +200,19 @@ private struct PlotCurve {
   let measure: String
   let points: [(x: Double, y: Double)]
   let hasDots: Bool
+  /// The name of each point, where they are no curve.
+  var labels: [String]?
+}
+
+/// The places of those points than which no other is better: at most as much of x and, upwards, at least as much of y, and
+/// not the same of both. From left to right; points that are no numbers are never among them.
+func paretoFront(of points: [(x: Double, y: Double)], isUpward: Bool) -> [Int] {
+  func isBetter(_ a: (x: Double, y: Double), _ b: (x: Double, y: Double)) -> Bool {
+    a.x <= b.x && (isUpward ? a.y >= b.y : a.y <= b.y) && (a.x, a.y) != (b.x, b.y)
+  }
+  let finite = points.indices.filter { points[$0].x.isFinite && points[$0].y.isFinite }
+  return finite.filter { place in !finite.contains { isBetter(points[$0], points[place]) } }
+    .sorted { (points[$0].x, $0) < (points[$1].x, $1) }
 }
 
 // MARK: - Names

@@ -19,18 +19,20 @@ struct TableRow: Hashable {
   }
 }
 
-/// Those at the same place as one row, called like the first of them.
-func joined(_ rows: [TableRow]) -> [TableRow] {
-  var places: [[Axis]: Int] = [:]
-  return rows.reduce(into: []) { joined, row in
-    if let place = places[row.axes] {
-      joined[place].means.merge(row.means) { first, _ in first }
-      joined[place].numbers.merge(row.numbers) { first, _ in first }
-    } else {
-      places[row.axes] = joined.count
-      joined.append(row)
+/// Rows of some sets merged into those of another set at the same place, by the name of each set that is merged.
+/// - Throws: `InputError` for a row that there is none for.
+func joined(_ rows: [TableRow], _ sets: [String: String]) throws -> [TableRow] {
+  var kept = rows.filter { sets[$0.label] == nil }
+  for row in rows {
+    guard let name = sets[row.label] else { continue }
+    guard let place = kept.firstIndex(where: { $0.label == name && $0.axes == row.axes }) else {
+      throw InputError(
+        "'\(Axis.placed(row.label, row.axes))' has no row of '\(name)' at its place: sweep both along the same axes")
     }
+    kept[place].means.merge(row.means) { first, _ in first }
+    kept[place].numbers.merge(row.numbers) { first, _ in first }
   }
+  return kept
 }
 
 /// One row for those that differ in nothing but their places along an axis, with the means of their means.

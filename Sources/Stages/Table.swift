@@ -7,12 +7,15 @@ import StageKit
 struct Table: Stage {
   static let name = "table"
   static let summary = "Collects the means of several metric stages, one row per stage and per place in its sweeps."
-  static let revision = 3
+  static let revision = 4
 
   @Input(help: "Metrics; a mapping gives the rows other headings.") var rows: [Labeled<Measurements>]
   @Parameter(help: "Columns; every measure that occurs unless given.") var measures: [String]?
-  @Parameter(help: "Merge rows at the same place of the sweeps into one, named after the first.")
-  var join = false
+  @Parameter(
+    help:
+      "Sets to merge into another one, {cost: scores}: each row of `cost` becomes part of the row of `scores` at its place in the sweeps, whose measures come first."
+  )
+  var join: NamedValues<String> = [:]
   @Parameter(help: "Sweeps over whose places rows are averaged. The last part of a name will do.")
   var average: [String]?
   let comparison = ComparisonOptions()
@@ -37,7 +40,8 @@ struct Table: Stage {
   }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
-    let issues = comparison.check(meansAt: $rows, of: measures, draft) + certainty.check(draft, rows: $rows)
+    let issues =
+      comparison.check(meansAt: $rows, of: measures, draft) + certainty.check(draft, rows: $rows) + joinIssues(draft)
     return issues.isEmpty ? trendIssues(draft) : issues
   }
 
@@ -46,12 +50,13 @@ struct Table: Stage {
     let given = (measures ?? []).uniqued
     let columns = given.isEmpty ? members.flatMap(\.means.measures).uniqued : given
     let compared = try ComparedMeans(members, of: columns, by: comparison.items, context)
-    let rows = try arranged(
-      members.enumerated().map { place, member in
-        TableRow(
-          label: member.label, axes: member.axes, means: compared.values[place], items: compared.counts?[place],
-          numbers: certainty.isAsked ? compared.numbers[place] : [:])
-      })
+    let rows = try averaged(
+      merged(
+        members.enumerated().map { place, member in
+          TableRow(
+            label: member.label, axes: member.axes, means: compared.values[place], items: compared.counts?[place],
+            numbers: certainty.isAsked ? compared.numbers[place] : [:])
+        }))
     let sure = try certainty.of(columns, rows)
 
     let axes = rows.flatMap { $0.axes.map(\.name) }.uniqued
@@ -69,21 +74,39 @@ struct Table: Stage {
     try context.write(Data(JSON.object(trends(of: columns, over: rows, sure)).bytes), item: "rows", to: trend)
   }
 
-  /// The rows, joined and averaged as the stage asks for.
-  private func arranged(_ rows: [TableRow]) throws -> [TableRow] {
-    var rows = join ? joined(rows) : rows
-    for name in average ?? [] { rows = try averaged(rows, over: name) }
-    return rows
+  private func merged(_ rows: [TableRow]) throws -> [TableRow] {
+    try joined(rows, Dictionary(uniqueKeysWithValues: join.entries.map { ($0.name, $0.value) }))
+  }
+
+  private func averaged(_ rows: [TableRow]) throws -> [TableRow] {
+    try (average ?? []).reduce(rows) { try Stages.averaged($0, over: $1) }
+  }
+
+  /// Names in `join` that no set has, or that are themselves merged.
+  private func joinIssues(_ draft: StageDraft) -> [ValidationIssue] {
+    let labels = draft[$rows].map(\.label).uniqued
+    let merged = join.entries.map(\.name)
+    return join.entries.flatMap { name, into -> [ValidationIssue] in
+      if let unknown = [name, into].first(where: { !labels.contains($0) }) {
+        return [
+          ValidationIssue(
+            about: $join, "no set of 'rows' is called '\(unknown)': they are \(labels.joined(separator: ", "))")
+        ]
+      }
+      guard merged.contains(into) else { return [] }
+      return [
+        ValidationIssue(about: $join, "'\(name)' is to be merged into '\(into)', which is merged itself: name one that stays")
+      ]
+    }
   }
 
   /// What is wrong with trends that are expected of a table without the rows for them.
   private func trendIssues(_ draft: StageDraft) -> [ValidationIssue] {
     let members = draft[$rows]
     guard !members.isEmpty else { return [] }
-    let rows: [TableRow]
-    do {
-      rows = try arranged(members.map { TableRow(label: $0.label, axes: $0.axes, means: [:], items: nil) })
-    } catch { return [ValidationIssue(about: $average, "\(error)")] }
+    var rows = members.map { TableRow(label: $0.label, axes: $0.axes, means: [:], items: nil) }
+    do { rows = try merged(rows) } catch { return [ValidationIssue(about: $join, "\(error)")] }
+    do { rows = try averaged(rows) } catch { return [ValidationIssue(about: $average, "\(error)")] }
     let known = members.compactMap(\.measures)
     let names = known.flatMap(\.self).uniqued
     // A column that the recipe names is there, if empty: which measures there are may depend on what a world has.

@@ -47,9 +47,18 @@ struct CostTests {
     #expect(other.contains("full_cost") && !other.contains("cheap_cost") && !other.contains("noise_cost"))
   }
 
-  @Test func whatItCannotTellIsSaid() throws {
-    let repository = try Self.recipe("  none: { cost: { of: {} } }\n")
+  @Test(arguments: [
+    ("none: { cost: { of: {} } }", "'of' names nothing"),
+    ("t: { table: { rows: [full_cost, cheap_cost], join: { cheap_cots: full_cost } } }",
+      "no set of 'rows' is called 'cheap_cots': they are full_cost, cheap_cost"),
+    ("t: { table: { rows: [full_cost, cheap_cost], join: { cheap_cost: full_cost, full_cost: cheap_cost } } }",
+      "'cheap_cost' is to be merged into 'full_cost', which is merged itself"),
+    ("p: { plot: { curves: [costs], x: gflop, front: lowest } }", "say in 'points' which column names them"),
+    ("p: { plot: { curves: [full_cost], x: gflop, points: name } }", "put the metrics into a 'table' first"),
+  ])
+  func whatIsWrongIsSaidBefore(stage: String, message: String) throws {
+    let repository = try Self.recipe("  \(stage)\n")
     let outcome = try repository.run("check", "costs.yaml")
-    #expect(outcome.status == 2 && outcome.errors.contains("'of'"), "\(outcome)")
+    #expect(outcome.status == 2 && outcome.errors.contains(message), "\(outcome)")
   }
 }

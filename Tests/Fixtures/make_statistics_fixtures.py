@@ -1,4 +1,5 @@
-"""Writes Tests/MetricsTests/Fixtures/statistics: intervals, tests and kernel distances by SciPy, scikit-learn and NumPy.
+"""Writes Tests/MetricsTests/Fixtures/statistics: intervals, tests, kernel distances, precision and recall by SciPy,
+scikit-learn and NumPy.
 
     python Tests/Fixtures/make_statistics_fixtures.py
 """
@@ -12,6 +13,7 @@ import scipy
 import sklearn
 from scipy import stats
 from sklearn.metrics.pairwise import polynomial_kernel
+from sklearn.neighbors import NearestNeighbors
 
 OUT = Path(__file__).resolve().parents[1] / "MetricsTests/Fixtures/statistics"
 SEED = 20261129
@@ -62,6 +64,17 @@ def kid(x, y):
     }
 
 
+def manifold(x, y, neighbors):
+    """Precision of x and its recall for y (Kynkaanniemi et al. 2019)."""
+    def share(centers, points):
+        radii = NearestNeighbors(n_neighbors=neighbors + 1).fit(centers).kneighbors(centers)[0][:, -1]
+        distances = numpy.linalg.norm(points[:, None] - centers[None], axis=-1)
+        return float((distances <= radii).any(1).mean())
+
+    return {
+        "x": x.tolist(), "y": y.tolist(), "neighbors": neighbors, "precision": share(y, x), "recall": share(x, y)}
+
+
 def main():
     rng = numpy.random.default_rng(SEED)
     rounded = lambda values: numpy.round(values, 4)
@@ -76,6 +89,9 @@ def main():
         "kid": [
             kid(rounded(rng.standard_normal((7, 5))), rounded(rng.standard_normal((4, 5)) + 0.6)),
             kid(rounded(rng.exponential(1, (30, 16))), rounded(rng.exponential(1.1, (40, 16))))],
+        "manifolds": [
+            manifold(rounded(0.7 * rng.standard_normal((24, 4))), rounded(rng.standard_normal((20, 4))), k)
+            for k in (1, 3, 10)],
         "normal": [[p, stats.norm.ppf(p)] for p in [1e-12, 1e-4, 0.025, 0.3, 0.5, 0.9, 0.975, 0.99999]],
     }
     OUT.mkdir(parents=True, exist_ok=True)

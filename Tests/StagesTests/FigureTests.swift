@@ -166,6 +166,24 @@ struct FigureTests {
 
   private let losses = "iteration,loss,clip,note\n1,4,1,a\n2,2,,b\n3,1,0.5,c\n"
 
+  /// Three ways, of which one is worse and dearer than another; points, names beside them, and a line through the rest.
+  @Test func rowsBecomePointsWithNamesAndAFront() throws {
+    let ways = "name,way,gflop,s_dir\ntuned,full,6800,0.7\ntuned,quick,800,0.75\nguide,,100,0.5\ntuned,lost,,0.9\n"
+    var values: [String: Value] = ["x": .string("gflop"), "measures": .list([.string("s_dir")])]
+    values["points"] = .string("way")
+    let plain = try plot(values, [table(ways)])
+    #expect(Set(words(plain)) == ["gflop", "s_dir", "full", "quick", "guide"])
+    #expect(plain.matches(of: /<circle/).count == 3 && curves(plain).filter { $0.count > 1 }.isEmpty)
+    values["front"] = .string("highest")
+    let svg = try plot(values, [table(ways)])
+    let line = try #require(curves(svg).first { $0.count > 1 })
+    #expect(line.count == 2 && line[0][0] < line[1][0] && line[0][1] > line[1][1], "from guide up to quick")
+    values["front"] = .string("lowest")
+    #expect(curves(try plot(values, [table(ways)])).filter { $0.count > 1 }.isEmpty, "guide alone is lowest")
+    values["points"] = .string("wya")
+    #expect(issue { _ = try plot(values, [table(ways)]) } == "'losses' has no column 'wya': it has name, way, gflop, s_dir")
+  }
+
   @Test func columnsAreDrawnOverAColumn() throws {
     let svg = try plot(
       ["x": .string("iteration"), "title": .string("Training"), "y_scale": .string("logarithmic")], [table(losses)])

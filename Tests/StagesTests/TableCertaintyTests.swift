@@ -111,6 +111,31 @@ struct TableCertaintyTests {
     #expect(try context.table("table").header == ["name", "kid", "kid_low", "kid_high"])
   }
 
+  /// The rows of one set become part of another set's, place by place.
+  @Test func setsAreMergedWhereTheyStandTogether() throws {
+    func rows(_ second: [Int]) -> [(label: String, axes: [Axis], type: ArtifactType, items: [(name: String, data: Data)])]
+    {
+      func row(_ label: String, _ step: Int, _ measure: String) -> (String, [Axis], ArtifactType, [(String, Data)]) {
+        (label, [Axis(name: "step", value: .int(step))], .metrics, [("a", Data("{\"\(measure)\": \(step)}".utf8))])
+      }
+      return [1, 2].map { row("scores", $0, "mae") } + second.map { row("took", $0, "seconds") }
+        + [("guided", [], .metrics, [("a", Data("{\"mae\": 5}".utf8))])]
+    }
+    func table(_ second: [Int]) throws -> CSV {
+      let context = try BenchContext(
+        "table", ["join": .map([Value.Entry(key: "took", value: .string("scores"))])],
+        inputs: ["rows": .swept(rows(second))])
+      try context.run()
+      return try context.table("table")
+    }
+    let joined = try table([2, 1])
+    #expect(joined.header == ["name", "step", "mae", "seconds"])
+    #expect(joined.rows == [["scores", "1", "1.0", "1.0"], ["scores", "2", "2.0", "2.0"], ["guided", "", "5.0", ""]])
+    #expect(
+      issue { _ = try table([1, 3]) }
+        == "'took[step=3]' has no row of 'scores' at its place: sweep both along the same axes")
+  }
+
   @Test func oneItemHasNoInterval() throws {
     #expect(
       issue { _ = try made([("ours", [], ["a": "1"])], ["intervals": .string("t")]) }

@@ -62,7 +62,7 @@ struct Finetune: Stage {
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     let issues = objective.check(draft)
     guard method == .latent else { return issues + differentiation.issues(steps: steps) }
-    let given = differentiation.given + (adaptation.adapter == .lora ? [adaptation.$adapter as StageProperty] : [])
+    let given: [StageProperty] = differentiation.given + (adaptation.adapter == .lora ? [adaptation.$adapter] : [])
     return issues
       + given.map { property in
         ValidationIssue(about: property, "the method latent changes no model: leave '\(property.name)' out")
@@ -73,7 +73,7 @@ struct Finetune: Stage {
     let images = (input[$latents]?.items ?? 0) * epochs
     let flop = input[$model]?.flopPerEvaluation
     return input.estimate(
-      work: flop.map { .generating(images, passes, of: $0) },
+      work: flop.map { work(of: images, each: $0) },
       bytes: (method == .latent ? input[$latents] : input[$model])?.bytes, flopPerEvaluation: flop
     ).reporting(
       input.issues(aboutSizesAt: $latents, takenBy: input.all(at: $model))
@@ -87,8 +87,12 @@ struct Finetune: Stage {
     }
   }
 
-  /// Network evaluations for each picture that it learns from.
-  private var passes: (plain: Int, differentiated: Int) { differentiation.chosen.evaluations(steps: steps) }
+  /// To generate so many pictures and learn from them, by a network whose evaluation takes `flop`.
+  private func work(of pictures: Int, each flop: Double) -> Work {
+    let evaluations = differentiation.chosen.evaluations(steps: steps)
+    return .forward(pictures * evaluations.plain, of: flop)
+      + .learning(pictures * evaluations.differentiated, of: flop)
+  }
 }
 
 /// Which weights a fine-tuning changes, and how.
@@ -153,8 +157,7 @@ extension Finetune {
         values: report.terms.map { ProgressValue($0.name, $0.value) })
       if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, losses, context) }
     }
-    context.count(
-      .generating(epochs * examples.count - imagesBefore, passes, of: model.flopPerEvaluation))
+    context.count(work(of: epochs * examples.count - imagesBefore, each: model.flopPerEvaluation))
     let note = "fine-tuned from '\(objective.source)' to '\(objective.targetText)'"
     if let change {
       let base = self.model.artifact.items

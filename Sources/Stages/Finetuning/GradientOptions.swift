@@ -35,12 +35,9 @@ final class GradientOptions: StagePart {
   }
 
   /// What a recipe gives.
-  var given: [StageProperty] {
-    let all: [(StageProperty, Bool)] = [
-      ($gradient, gradient != nil), ($gradientSteps, gradientSteps != nil), ($gradientSamples, gradientSamples != nil),
-      ($batchSize, batchSize != nil),
-    ]
-    return all.filter(\.1).map(\.0)
+  var given: [any OptionalParameter] {
+    let all: [any OptionalParameter] = [$gradient, $gradientSteps, $gradientSamples, $batchSize]
+    return all.filter(\.isGiven)
   }
 
   /// What is wrong where a picture is generated in so many steps.

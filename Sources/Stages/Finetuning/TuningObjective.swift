@@ -225,11 +225,9 @@ final class ViewOptions: StagePart {
   @Parameter(0...Int.max, help: "Seed of the views; 0 unless given.") var viewSeed: Int?
 
   var issues: [ValidationIssue] {
-    let unused: [(StageProperty, isGiven: Bool)] = [
-      ($viewCrop, viewCrop != nil), ($viewColor, viewColor != nil), ($viewSeed, viewSeed != nil),
-    ]
     guard views == nil else { return [] }
-    return unused.filter(\.isGiven).map { property, _ in
+    let details: [any OptionalParameter] = [$viewCrop, $viewColor, $viewSeed]
+    return details.filter(\.isGiven).map { property in
       ValidationIssue(about: property, "'\(property.name)' is about views: say how many in 'views', or leave it out")
     }
   }
