@@ -198,7 +198,7 @@ public struct EstimateInput: Sendable {
       var output = OutputEstimate(
         items: count, bytes: size ?? 100_000, side: place == 0 ? side : nil,
         flopPerEvaluation: port.type == .diffusion ? flopPerEvaluation : nil)
-      if place == 0, [.images, .latents].contains(port.type) {
+      if place == 0, [.images, .masks, .latents].contains(port.type) {
         output.sizes = sizes ?? self["images"]?.sizes ?? self["latents"]?.sizes
         output.side = side ?? self["images"]?.side ?? self["latents"]?.side
       }

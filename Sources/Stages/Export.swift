@@ -28,7 +28,7 @@ extension Catalog {
   ) throws -> [(name: String, data: Data)] {
     guard let data = objects.first else { return [] }
     switch type {
-    case .images: return [(name + ".png", try Picture.image(data, name: name).pngData())]
+    case .images, .masks: return [(name + ".png", try Picture.image(data, name: name).pngData())]
     case .figure: return zip([".png", ".svg"], objects).map { (name + $0, $1) }
     case .table: return exportedTable(data, name, axes)
     case .page: return [(name + ".html", data)]

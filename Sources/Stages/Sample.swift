@@ -15,6 +15,14 @@ struct Sample: BatchedStage {
 
   @Input(help: "From `invert` or `perturb`; they carry their return step. Or give `count`.") var latents: Each<Latents>?
   @Input(help: "The model, usually a fine-tuned one.") var model: Whole<DiffusionModels>?
+  @Input(help: "Where to edit, for each of the latents; the rest stays as it was. It needs `original`.")
+  var mask: Matching<Masks>?
+  @Input(help: "With `mask`: the model that the latents were inverted with.") var original: Whole<DiffusionModels>?
+  @Parameter(
+    0...999,
+    help: "With `mask`: the time, of 1000, below which the whole picture is the model's, so that no seam shows; 0 unless given."
+  )
+  var maskUntil: Int?
   @Input(help: "Several models with weights that sum to 1, constant or by time; instead of `model`.")
   var models: Mixture<Whole<DiffusionModels>>?
   let noise = NoiseOptions()
@@ -59,8 +67,21 @@ struct Sample: BatchedStage {
       given.count == 1 ? [] : [ValidationIssue(about: given.last, "sample takes either `model` or `models`")]
     let isNoisy: [(StageProperty, isGiven: Bool)] = [($eta, eta != 0), (noise.$noise, draft.has(noise.$noise))]
     let unused = sampler == .dpmSolver ? isNoisy.filter(\.isGiven).map(\.0) : []
-    return choice + beginningIssues(hasLatents: draft.has($latents), hasNoise: draft.has(noise.$noise))
+    return choice + maskIssues(draft) + beginningIssues(hasLatents: draft.has($latents), hasNoise: draft.has(noise.$noise))
       + unused.map { ValidationIssue(about: $0, "dpm_solver draws no noise: leave '\($0.name)' out") } + clipping.issues
+  }
+
+  /// What is wrong with what is said of a mask.
+  private func maskIssues(_ draft: StageDraft) -> [ValidationIssue] {
+    guard draft.has($mask) else {
+      let unused: [(StageProperty, isGiven: Bool)] = [
+        ($original, draft.has($original)), ($maskUntil, maskUntil != nil),
+      ]
+      return unused.filter(\.isGiven).map { ValidationIssue(about: $0.0, "'\($0.0.name)' is for `mask`: leave it out") }
+    }
+    if count != nil { return [ValidationIssue(about: $mask, "a mask is for `latents`, which have a picture to keep")] }
+    return draft.has($original)
+      ? [] : [ValidationIssue(about: $mask, "`mask` needs `original`: the model that the latents were inverted with")]
   }
 
   /// What is wrong with what it generates from: latents, or noise for so many pictures of a size.
@@ -81,7 +102,7 @@ struct Sample: BatchedStage {
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
-    let models = input.all(at: $model) + input.all(at: $models)
+    let models = input.all(at: $model) + input.all(at: $models) + input.all(at: $original)
     let flop = models.reduce(0.0) { $0 + ($1.flopPerEvaluation ?? .nan) }
     let work: Work? =
       flop.isNaN || models.isEmpty ? nil : .forward(steps * models.count, of: flop / Double(models.count))
@@ -110,15 +131,43 @@ struct Sample: BatchedStage {
     for alike in Dictionary(grouping: items, by: \.latent.way).values {
       let actions = alike.map(\.action)
       let stage = actions[0].stage
-      let (plain, members) = try stage.predictor(actions[0].context, shape: alike[0].latent.latent.shape)
+      var (plain, members) = try stage.predictor(actions[0].context, shape: alike[0].latent.latent.shape)
       let model = stage.clipping.chosen.map { ClippedPredictor(plain, $0, schedule: noiseSchedule) } ?? plain
-      let images = try stage.generated(Latent(together: alike.map(\.latent)), with: model, actions)
+      let latents = alike.map(\.latent)
+      let images: Tensor
+      if let masked = try stage.masked(model, latents, actions, &members) {
+        // The originals go along.
+        let states = try stage.generated(Latent(together: latents + latents), with: masked, actions + actions)
+        images = masked.finished(states, from: Latent(together: latents).image)
+      } else {
+        images = try stage.generated(Latent(together: latents), with: model, actions)
+      }
       let flop = members.reduce(0) { $0 + $1.flopPerEvaluation } / Double(members.count)
       for (action, image) in zip(actions, images.each) {
         action.context.count(.forward(stage.steps * members.count, of: flop))
         try action.context.write(Picture.data(image, name: action.context.item ?? ""), to: action.stage.images)
       }
     }
+  }
+
+  /// What predicts the noise where there is a mask; nil where there is none.
+  /// - Parameter members: gets the model of the originals.
+  private func masked(
+    _ model: any NoisePredictor, _ latents: [Latent], _ actions: [StageAction<Sample>],
+    _ members: inout [any DiffusionModel]
+  ) throws -> MaskedPredictor? {
+    guard let original, mask != nil else { return nil }
+    let before = try actions[0].context.network(original)
+    try requireSize(latents[0].latent.shape, of: before, actions[0].context)
+    members.append(before)
+    let masks = try zip(latents, actions).map { latent, action in
+      guard let input = action.stage.mask else { throw InputError("there is no mask for '\(action.context.item ?? "")'") }
+      let mask = try action.context.mask(input)
+      try mask.require(latent.image.shape, name: input.item.name)
+      return mask.tensor
+    }
+    return MaskedPredictor(
+      editing: model, original: before, mask: .concatenated(masks, axis: 0), until: maskUntil ?? 0)
   }
 
   /// What the picture is generated from: its latent, or noise drawn for its number.

@@ -20,7 +20,7 @@ extension Report {
         case .page:
           return try record.exporter.files(of: artifact, called: name).map { HTML.link(toFile: $0.path) }.joined()
         case .figure: return try figure(name, artifact)
-        case .images: return try set(name, artifact)
+        case .images, .masks: return try set(name, artifact)
         default: return nil
         }
       }.joined()

@@ -10,7 +10,7 @@ enum Pictures: ArtifactContent { static let types: [ArtifactType] = [.images] }
 enum Latents: ArtifactContent { static let types: [ArtifactType] = [.latents] }
 
 /// What can be shown as pictures.
-enum PicturesOrLatents: ArtifactContent { static let types: [ArtifactType] = [.images, .latents] }
+enum PicturesOrLatents: ArtifactContent { static let types: [ArtifactType] = [.images, .latents, .masks] }
 
 /// Numbers by name for each item.
 enum Measurements: ArtifactContent { static let types: [ArtifactType] = [.metrics] }

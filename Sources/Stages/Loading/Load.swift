@@ -63,6 +63,11 @@ struct Load: Stage {
     switch type {
     case .images:
       for file in files { try loadPicture(file, context) }
+    case .masks:
+      for file in files {
+        let mask = try readingInput { try Mask(context.read(file), name: file.path) }
+        try context.write(mask.data, item: file.name, to: type.rawValue)
+      }
     case .latents:
       for file in files {
         let data = try context.read(file)

@@ -5,7 +5,7 @@ import StageKit
 /// The one path that `load` is given, of a parameter for each type that files can hold: pictures, every sort of network
 /// of the ``NetworkTable``, latents, tables.
 final class LoadedSource: StageProperty {
-  static let types: [ArtifactType] = [.images] + NetworkTable.types + [.latents, .table]
+  static let types: [ArtifactType] = [.images] + NetworkTable.types + [.latents, .table, .masks]
 
   /// The types whose parameter is given: one, in a recipe that is right.
   private(set) var given: [ArtifactType] = []
@@ -15,7 +15,7 @@ final class LoadedSource: StageProperty {
   override func declare(in declaration: inout StageDeclaration) {
     declaration.parameters += Self.types.map { type in
       ParameterDeclaration(
-        type.rawValue, .path([.images, .latents, .table].contains(type) ? .files : .fileOrFolder), .optional,
+        type.rawValue, .path([.images, .latents, .table, .masks].contains(type) ? .files : .fileOrFolder), .optional,
         endings: Self.endings(type), help: Self.help(type))
     }
     declaration.mapping = .files(of: ArtifactType.images.rawValue)
@@ -28,7 +28,7 @@ final class LoadedSource: StageProperty {
 
   private static func endings(_ type: ArtifactType) -> [String] {
     switch type {
-    case .images: ["jpeg", "jpg", "png"]
+    case .images, .masks: ["jpeg", "jpg", "png"]
     case .latents: ["safetensors"]
     case .table: ["csv"]
     default: []
@@ -38,6 +38,7 @@ final class LoadedSource: StageProperty {
   private static func help(_ type: ArtifactType) -> String {
     switch type {
     case .images: "Pictures: a PNG or JPEG file, a glob, or a list of those."
+    case .masks: "Masks, white where to edit: a gray PNG or JPEG file, a glob, or a list of those."
     case .latents:
       "Latents, as exported, or noise for `perturb` and `sample`: safetensors files, a glob, or a list of those."
     case .table:

@@ -30,7 +30,7 @@ struct SourcesAhead {
     contents = paths
     do {
       switch type {
-      case .images:
+      case .images, .masks:
         see(paths, type) { try Image.size(ofFile: $0).map { PictureSize(width: $0.width, height: $0.height) } }
       case .latents: see(paths, type, Self.latentSize)
       case .table:

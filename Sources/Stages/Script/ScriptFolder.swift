@@ -120,7 +120,7 @@ struct ScriptFolder {
     _ data: Data, _ type: ArtifactType, _ name: String
   ) throws -> (data: Data, ending: String, size: PictureSize?) {
     switch type {
-    case .images:
+    case .images, .masks:
       let image = try Picture.image(data, name: name)
       return (try image.pngData(), ".png", PictureSize(width: image.width, height: image.height))
     case .latents:

@@ -1,0 +1,138 @@
+import Foundation
+
+/// Where a picture is to be edited: 1 inside, 0 outside, anything between on soft edges.
+public struct Mask: Sendable, Equatable {
+  /// Columns, at least 1.
+  public let width: Int
+  /// Rows, at least 1.
+  public let height: Int
+  /// Rows from the top, in each the pixels from the left, in [0, 1].
+  public let values: [Float]
+
+  /// - Parameter values: in the order of ``values``.
+  public init(width: Int, height: Int, values: [Float]) {
+    precondition(width > 0 && height > 0 && values.count == width * height, "\(values.count) values of \(width)×\(height)")
+    self.width = width
+    self.height = height
+    self.values = values
+  }
+
+  /// What lies in a rectangle, in pixels from the top left corner; a pixel does if its center does.
+  public init(width: Int, height: Int, left: Double, top: Double, right: Double, bottom: Double) {
+    self.init(
+      width: width, height: height,
+      polygon: [(left, top), (right, top), (right, bottom), (left, bottom)])
+  }
+
+  /// What lies in a polygon whose edges may cross (by the even-odd rule), in pixels from the top left corner; a pixel does
+  /// if its center does.
+  public init(width: Int, height: Int, polygon: [(x: Double, y: Double)]) {
+    var values = [Float](repeating: 0, count: width * height)
+    for row in 0..<height {
+      let y = Double(row) + 0.5
+      let crossings = polygon.indices.compactMap { place -> Double? in
+        let (a, b) = (polygon[place], polygon[(place + 1) % polygon.count])
+        guard (a.y <= y) != (b.y <= y) else { return nil }
+        return a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x)
+      }.sorted()
+      for pair in stride(from: 0, to: crossings.count - 1, by: 2) {
+        // Pixels whose centers lie from one crossing to the next.
+        let first = max(0, (crossings[pair] - 0.5).rounded(.up)), end = min(Double(width), (crossings[pair + 1] - 0.5).rounded(.up))
+        guard first < end else { continue }
+        for column in Int(first)..<Int(end) { values[row * width + column] = 1 }
+      }
+    }
+    self.init(width: width, height: height, values: values)
+  }
+
+  /// A gray picture: black is 0, white 1. Nil where it has colors.
+  public init?(_ image: Image) {
+    let gray = stride(from: 0, to: image.pixels.count, by: 3).map { place -> Float? in
+      let level = image.pixels[place]
+      return image.pixels[place + 1] == level && image.pixels[place + 2] == level ? Float(level) / 255 : nil
+    }
+    guard !gray.contains(nil) else { return nil }
+    self.init(width: image.width, height: image.height, values: gray.compactMap(\.self))
+  }
+
+  /// As a gray picture, in 256 levels.
+  public var image: Image {
+    Image(width: width, height: height, floats: values.flatMap { [$0, $0, $0] }, in: 0...1)
+  }
+
+  /// Whether it leaves out everything.
+  public var isEmpty: Bool { values.allSatisfy { $0 == 0 } }
+
+  /// What is in one of two masks of a size.
+  public func union(_ other: Mask) -> Mask { combined(with: other, max) }
+
+  /// What is in both of two masks of a size.
+  public func intersection(_ other: Mask) -> Mask { combined(with: other, min) }
+
+  public var inverted: Mask { Mask(width: width, height: height, values: values.map { 1 - $0 }) }
+
+  private func combined(with other: Mask, _ choose: (Float, Float) -> Float) -> Mask {
+    precondition(width == other.width && height == other.height, "masks of two sizes")
+    return Mask(width: width, height: height, values: zip(values, other.values).map(choose))
+  }
+
+  /// Larger on all sides by so many pixels, or smaller where `radius` is negative; what is outside of the picture counts
+  /// as the nearest that is inside. O(pixels · radius).
+  public func grown(by radius: Double) -> Mask {
+    guard radius != 0 else { return self }
+    let reach = Int(abs(radius).rounded(.down))
+    let offsets = Array(-reach...reach)
+    let widths = offsets.map { offset -> Int in
+      let rest = radius * radius - Double(offset * offset)
+      return Int(rest.squareRoot().rounded(.down))
+    }
+    let isLarger = radius > 0
+    func choose(_ a: Float, _ b: Float) -> Float { isLarger ? max(a, b) : min(a, b) }
+    // For each half width that occurs, the largest of each row's neighborhood.
+    var rows: [Int: [Float]] = [:]
+    for half in Set(widths) { rows[half] = spread(alongRowsBy: half, choose) }
+    var result = values
+    for (place, offset) in offsets.enumerated() {
+      guard let spread = rows[widths[place]] else { continue }
+      for y in 0..<height {
+        let source = min(max(y + offset, 0), height - 1) * width
+        for x in 0..<width { result[y * width + x] = choose(result[y * width + x], spread[source + x]) }
+      }
+    }
+    return Mask(width: width, height: height, values: result)
+  }
+
+  private func spread(alongRowsBy half: Int, _ choose: (Float, Float) -> Float) -> [Float] {
+    var result = values
+    for y in 0..<height {
+      for x in 0..<width {
+        for other in max(0, x - half)...min(width - 1, x + half) {
+          result[y * width + x] = choose(result[y * width + x], values[y * width + other])
+        }
+      }
+    }
+    return result
+  }
+
+  /// With soft edges: blurred by a Gaussian of this standard deviation in pixels, cut off at three of them.
+  public func feathered(by sigma: Double) -> Mask {
+    guard sigma > 0 else { return self }
+    let reach = Int((3 * sigma).rounded(.up))
+    let weights = (-reach...reach).map { exp(-Double($0 * $0) / (2 * sigma * sigma)) }
+    let total = weights.reduce(0, +)
+    func blurred(_ values: [Float], _ count: Int, _ index: (_ line: Int, _ place: Int) -> Int, lines: Int) -> [Float] {
+      var result = values
+      for line in 0..<lines {
+        for place in 0..<count {
+          let sum = weights.indices.reduce(0.0) { sum, offset in
+            sum + weights[offset] * Double(values[index(line, min(max(place + offset - reach, 0), count - 1))])
+          }
+          result[index(line, place)] = Float(min(max(sum / total, 0), 1))
+        }
+      }
+      return result
+    }
+    let across = blurred(values, width, { $0 * width + $1 }, lines: height)
+    return Mask(width: width, height: height, values: blurred(across, height, { $1 * width + $0 }, lines: width))
+  }
+}

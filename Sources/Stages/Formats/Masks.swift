@@ -1,0 +1,42 @@
+import ArtifactStore
+import Foundation
+import Imaging
+import StageKit
+import Tensors
+
+/// Masks: gray pictures, white where a picture is to be edited.
+enum Masks: ArtifactContent { static let types: [ArtifactType] = [.masks] }
+
+extension Mask {
+  /// A mask's bytes: PNG in 256 levels.
+  /// - Parameter name: the file or item, for messages.
+  /// - Throws: `InputError` for a picture with colors.
+  init(_ data: Data, name: String) throws {
+    guard let mask = Mask(try Image(decoding: data, name: name)) else {
+      throw InputError("\(name): expected a mask, a gray picture that is white where to edit: this one has colors")
+    }
+    self = mask
+  }
+
+  var data: Data { get throws { try Picture.data(image) } }
+
+  /// As a tensor [1, H, W, 1] in [0, 1].
+  var tensor: Tensor { Tensor(values, shape: [1, height, width, 1]) }
+
+  /// - Throws: `InputError` where it is not for a picture of this shape [1, H, W, C], or empty.
+  func require(_ picture: [Int], name: String) throws {
+    guard width == picture[2], height == picture[1] else {
+      throw InputError(
+        "mask '\(name)' is \(width)×\(height), the picture \(picture[2])×\(picture[1]): make the mask of the same pictures"
+      )
+    }
+    guard !isEmpty else {
+      throw InputError("mask '\(name)' is empty: nothing would be edited; choose another region, or leave the picture out")
+    }
+  }
+}
+
+extension StageContext {
+  /// The mask of an item.
+  func mask(_ input: some BoundItem<Masks>) throws -> Mask { try Mask(read(input.item), name: input.item.name) }
+}
