@@ -35,7 +35,13 @@ struct Metric: Stage {
   )
   var preserved: [String]?
 
+  @Input(help: "Measures the pictures in one part alone: elsewhere they count as their reference.")
+  var mask: Matching<Masks>?
+  @Parameter(help: "With `mask`: which part. inside, unless given, or outside.") var region: Region?
+
   let metrics = Output<Measurements>()
+
+  enum Region: String, Choice { case inside, outside }
 
   var made: [OutputPort]? { [metrics.port(measures: measures.map(\.rawValue))] }
 
@@ -69,6 +75,12 @@ struct Metric: Stage {
       issues.append(
         ValidationIssue(about: $preserved, "'\(both)' is in 'attributes', too: what is to change cannot be preserved"))
     }
+    if draft.has($mask), !draft.has($reference) {
+      issues.append(ValidationIssue(about: $mask, "'mask' needs the input 'reference', which counts elsewhere: add it"))
+    }
+    if region != nil, !draft.has($mask) {
+      issues.append(ValidationIssue(about: $region, "'region' is for 'mask': leave it out"))
+    }
     return issues
   }
 
@@ -88,7 +100,7 @@ struct Metric: Stage {
   }
 
   func run(_ context: any StageContext) throws {
-    let measuring = Measuring(stage: self, image: try context.picture(images), context: context)
+    let measuring = try Measuring(self, context)
     let members = try measures.uniqued.map { measure in
       JSON.Member(measure.rawValue, .double(try Gradients.off { try measuring.value(measure) }))
     }
@@ -158,14 +170,37 @@ private struct Measuring {
   /// [1, H, W, 3] in [−1, 1].
   let image: Tensor
   let context: any StageContext
+  /// How much of the picture is measured, from 0 to 1.
+  private let share: Double
+
+  init(_ stage: Metric, _ context: any StageContext) throws {
+    (self.stage, self.context) = (stage, context)
+    let picture = try context.picture(stage.images)
+    guard let input = stage.mask else {
+      (image, share) = (picture, 1)
+      return
+    }
+    guard let reference = try stage.reference.map(context.picture), reference.shape == picture.shape else {
+      throw InputError("'mask' needs a reference of the size of '\(stage.images.item.name)'")
+    }
+    let mask = try context.mask(input)
+    try mask.require(picture.shape, name: input.item.name)
+    let isInside = stage.region != .outside
+    guard isInside || mask.values.contains(where: { $0 < 1 }) else {
+      throw InputError("mask '\(input.item.name)' leaves nothing outside: measure inside, or choose another region")
+    }
+    let weights = isInside ? mask.tensor : 1 - mask.tensor
+    image = picture * weights + reference * (1 - weights)
+    share = weights.mean().item
+  }
 
   private var name: String { stage.images.item.name }
   private var size: String { "\(image.shape[2])×\(image.shape[1])" }
 
   func value(_ measure: Measure) throws -> Double {
     switch measure {
-    case .mae: return PixelMeasures.mae(image, try reference(measure))
-    case .psnr: return PixelMeasures.psnr(image, try reference(measure))
+    case .mae: return PixelMeasures.mae(image, try reference(measure)) / share
+    case .psnr: return PixelMeasures.psnr(image, try reference(measure)) + 10 * log10(share)
     case .ssim:
       let side = PixelMeasures.ssimWindow
       guard image.shape[1] >= side, image.shape[2] >= side else {

@@ -31,7 +31,7 @@ struct ExtremesTests {
     "load": "images: 'p.png'", "synthesize": "count: 1", "train": "images: pictures, network: diffusion, steps: 1",
     "perturb": "images: pictures", "invert": "images: pictures, model: base",
     "finetune": "model: base, latents: latents, clip: clip, target: x", "sample": "latents: latents, model: base",
-    "guide": "model: base, latents: latents, clip: clip, target: x",
+    "guide": "model: base, latents: latents, clip: clip, target: x", "mask": "images: pictures, box: [0, 0, 8, 8]",
     "metric": "images: pictures, reference: pictures, measures: [mae, ssim]",
     "distance": "images: pictures, reference: pictures, perceptual: perceptual", "cost": "of: {it: pictures}",
     "figure": "rows: [pictures]",

@@ -2,6 +2,7 @@ import ArtifactStore
 import Checkpoints
 import Foundation
 import Imaging
+import JSONSyntax
 import StageKit
 import Tensors
 import Testing
@@ -149,6 +150,27 @@ struct MaskTests {
     // Below a time the whole picture is the model's.
     let free = try edited(latent, ["steps": .int(5), "mask_until": .int(300)], under: half).values
     #expect(free.indices.contains { $0 / 3 % side >= 8 && free[$0] != original[$0] })
+  }
+
+  /// Half of the pixels differ by a tenth inside, by none outside.
+  @Test func partsAreMeasured() throws {
+    let reference = Image(width: side, height: side, color: Color(red: 100, green: 100, blue: 100))
+    var changed = reference
+    for x in 0..<4 { for y in 0..<side { changed[x, y] = Color(red: 151, green: 151, blue: 151) } }
+    func measured(_ values: [String: Value]) throws -> [Double] {
+      let context = try BenchContext(
+        "metric", item: "a", values.merging(["measures": .list([.string("mae"), .string("psnr")])]) { $1 },
+        inputs: [
+          "images": .one(.images, [("a", try Picture.data(changed))]),
+          "reference": .one(.images, [("a", try Picture.data(reference))]),
+          "mask": .one(.masks, [("a", try half.data)]),
+        ])
+      let numbers = try JSON(parsing: #require(context.run()["metrics"]?.first).data)
+      return ["mae", "psnr"].map { numbers[$0]?.double ?? .infinity }
+    }
+    let inside = try measured([:])
+    #expect(abs(inside[0] - 0.1) < 1e-6 && abs(inside[1] + 10 * log10(0.02)) < 1e-4, "\(inside)")
+    #expect(try measured(["region": .string("outside")]) == [0, .infinity])
   }
 
   @Test func masksMustFit() throws {
