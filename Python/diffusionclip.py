@@ -159,14 +159,14 @@ class Run(collections.abc.Mapping):
             raise KeyError(f"the run has no '{name}'; it has {', '.join(self)}")
         kind, items = self._artifacts[address]
         readers = {"images": _picture, "latents": lambda b, f: Latent(_safetensors(b, f)), "metrics": _metrics}
-        readers.update(table=_table, figure=_png, page=lambda data, _: data.decode("utf-8"))
+        readers.update(masks=_picture, table=_table, figure=_png, page=lambda data, _: data.decode("utf-8"))
 
         def read(item, reader, what):
             data, path = self._object(item)
             with _reading(path, what):
                 return reader(data, path)
 
-        if kind in ("images", "latents", "metrics"):
+        if kind in ("images", "masks", "latents", "metrics"):
             named = {item["name"]: item for item in items}
             return Set(name, named, lambda item: read(item, readers[kind], f"item of {kind}"))
         if kind in readers:

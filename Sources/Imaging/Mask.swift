@@ -11,7 +11,8 @@ public struct Mask: Sendable, Equatable {
 
   /// - Parameter values: in the order of ``values``.
   public init(width: Int, height: Int, values: [Float]) {
-    precondition(width > 0 && height > 0 && values.count == width * height, "\(values.count) values of \(width)×\(height)")
+    precondition(width > 0 && height > 0, "a mask has at least one pixel")
+    precondition(values.count == width * height, "\(values.count) values of \(width)×\(height)")
     self.width = width
     self.height = height
     self.values = values
@@ -37,7 +38,8 @@ public struct Mask: Sendable, Equatable {
       }.sorted()
       for pair in stride(from: 0, to: crossings.count - 1, by: 2) {
         // Pixels whose centers lie from one crossing to the next.
-        let first = max(0, (crossings[pair] - 0.5).rounded(.up)), end = min(Double(width), (crossings[pair + 1] - 0.5).rounded(.up))
+        let first = max(0, (crossings[pair] - 0.5).rounded(.up))
+        let end = min(Double(width), (crossings[pair + 1] - 0.5).rounded(.up))
         guard first < end else { continue }
         for column in Int(first)..<Int(end) { values[row * width + column] = 1 }
       }

@@ -17,7 +17,8 @@ struct MaskStage: Stage {
   @Input(help: "For `classes`.") var segmenter: Whole<Segmenters>?
   @Parameter(help: "What the segmenter sees there, such as [hair].") var classes: [String]?
   @Parameter(
-    -100_000...100_000, help: "[left, top, right, bottom] in pixels, or in shares of the picture where none is above 1.") var box: [Double]?
+    -100_000...100_000, help: "[left, top, right, bottom] in pixels, or in shares of the picture where none is above 1."
+  ) var box: [Double]?
   @Parameter(
     -100_000...100_000,
     help: "[x, y, x, y, …], its corners in turn, in pixels, or in shares of the picture where none is above 1.")
@@ -29,7 +30,8 @@ struct MaskStage: Stage {
   @Input(help: "Adds what is in this mask.") var union: Matching<Masks>?
   @Input(help: "Leaves what is also in this mask.") var intersection: Matching<Masks>?
   @Parameter(help: "Takes what was left out, instead.") var invert = false
-  @Parameter(-1024...1024, help: "Then grows it by so many pixels on all sides; less than 0 makes it smaller.") var grow = 0.0
+  @Parameter(-1024...1024, help: "Then grows it by so many pixels on all sides; less than 0 makes it smaller.")
+  var grow = 0.0
   @Parameter(0...256, help: "Then softens its edges: standard deviation of a blur, in pixels.") var feather = 0.0
 
   let masks = Output<Masks>()
@@ -58,7 +60,8 @@ struct MaskStage: Stage {
       if box.count != 4 {
         issues.append(ValidationIssue(about: $box, "'box' has \(box.count) numbers: give [left, top, right, bottom]"))
       } else if box[0] >= box[2] || box[1] >= box[3] {
-        issues.append(ValidationIssue(about: $box, "'box' holds nothing: left must be below right, and top below bottom"))
+        issues.append(
+          ValidationIssue(about: $box, "'box' holds nothing: left must be below right, and top below bottom"))
       }
     }
     if let polygon, polygon.count < 6 || polygon.count % 2 != 0 {
@@ -78,7 +81,8 @@ struct MaskStage: Stage {
       let mask = try context.mask(input)
       guard mask.width == made.width, mask.height == made.height else {
         throw InputError(
-          "'\(what)' of '\(images.item.name)' is \(mask.width)×\(mask.height), the picture \(made.width)×\(made.height)")
+          "'\(what)' of '\(images.item.name)' is \(mask.width)×\(mask.height), the picture \(made.width)×\(made.height)"
+        )
       }
       return mask
     }
@@ -99,7 +103,8 @@ struct MaskStage: Stage {
       let labels = NetworkMeasures.labels(Gradients.off { network(picture) })
       guard labels.count == width * height else {
         throw InputError(
-          "the segmenter sees \(labels.count) pixels of '\(images.item.name)', which has \(width)×\(height): choose another")
+          "the segmenter sees \(labels.count) pixels of '\(images.item.name)', which has \(width)×\(height): choose another"
+        )
       }
       return Mask(width: width, height: height, values: labels.map { wanted.contains($0) ? 1 : 0 })
     }

@@ -69,7 +69,8 @@ struct Metric: Stage {
       issues.append(
         ValidationIssue(
           about: $preserved,
-          "'preserved' is for the measures attributes_preserved and all_attributes_preserved: ask for one, or leave it out"))
+          "'preserved' is for the measures attributes_preserved and all_attributes_preserved: ask for one, or leave it out"
+        ))
     }
     if let both = preserved?.first(where: attributes.entries.map(\.name).contains) {
       issues.append(

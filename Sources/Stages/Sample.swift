@@ -20,7 +20,8 @@ struct Sample: BatchedStage {
   @Input(help: "With `mask`: the model that the latents were inverted with.") var original: Whole<DiffusionModels>?
   @Parameter(
     0...999,
-    help: "With `mask`: the time, of 1000, below which the whole picture is the model's, so that no seam shows; 0 unless given."
+    help:
+      "With `mask`: the time, of 1000, below which the whole picture is the model's, so that no seam shows; 0 unless given."
   )
   var maskUntil: Int?
   @Input(help: "Several models with weights that sum to 1, constant or by time; instead of `model`.")
@@ -67,7 +68,8 @@ struct Sample: BatchedStage {
       given.count == 1 ? [] : [ValidationIssue(about: given.last, "sample takes either `model` or `models`")]
     let isNoisy: [(StageProperty, isGiven: Bool)] = [($eta, eta != 0), (noise.$noise, draft.has(noise.$noise))]
     let unused = sampler == .dpmSolver ? isNoisy.filter(\.isGiven).map(\.0) : []
-    return choice + maskIssues(draft) + beginningIssues(hasLatents: draft.has($latents), hasNoise: draft.has(noise.$noise))
+    return choice + maskIssues(draft)
+      + beginningIssues(hasLatents: draft.has($latents), hasNoise: draft.has(noise.$noise))
       + unused.map { ValidationIssue(about: $0, "dpm_solver draws no noise: leave '\($0.name)' out") } + clipping.issues
   }
 
@@ -161,7 +163,9 @@ struct Sample: BatchedStage {
     try requireSize(latents[0].latent.shape, of: before, actions[0].context)
     members.append(before)
     let masks = try zip(latents, actions).map { latent, action in
-      guard let input = action.stage.mask else { throw InputError("there is no mask for '\(action.context.item ?? "")'") }
+      guard let input = action.stage.mask else {
+        throw InputError("there is no mask for '\(action.context.item ?? "")'")
+      }
       let mask = try action.context.mask(input)
       try mask.require(latent.image.shape, name: input.item.name)
       return mask.tensor

@@ -95,7 +95,8 @@ struct Table: Stage {
       }
       guard merged.contains(into) else { return [] }
       return [
-        ValidationIssue(about: $join, "'\(name)' is to be merged into '\(into)', which is merged itself: name one that stays")
+        ValidationIssue(
+          about: $join, "'\(name)' is to be merged into '\(into)', which is merged itself: name one that stays")
       ]
     }
   }

@@ -49,10 +49,14 @@ struct CostTests {
 
   @Test(arguments: [
     ("none: { cost: { of: {} } }", "'of' names nothing"),
-    ("t: { table: { rows: [full_cost, cheap_cost], join: { cheap_cots: full_cost } } }",
-      "no set of 'rows' is called 'cheap_cots': they are full_cost, cheap_cost"),
-    ("t: { table: { rows: [full_cost, cheap_cost], join: { cheap_cost: full_cost, full_cost: cheap_cost } } }",
-      "'cheap_cost' is to be merged into 'full_cost', which is merged itself"),
+    (
+      "t: { table: { rows: [full_cost, cheap_cost], join: { cheap_cots: full_cost } } }",
+      "no set of 'rows' is called 'cheap_cots': they are full_cost, cheap_cost"
+    ),
+    (
+      "t: { table: { rows: [full_cost, cheap_cost], join: { cheap_cost: full_cost, full_cost: cheap_cost } } }",
+      "'cheap_cost' is to be merged into 'full_cost', which is merged itself"
+    ),
     ("p: { plot: { curves: [costs], x: gflop, front: lowest } }", "say in 'points' which column names them"),
     ("p: { plot: { curves: [full_cost], x: gflop, points: name } }", "put the metrics into a 'table' first"),
   ])

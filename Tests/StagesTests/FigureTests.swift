@@ -181,7 +181,8 @@ struct FigureTests {
     values["front"] = .string("lowest")
     #expect(curves(try plot(values, [table(ways)])).filter { $0.count > 1 }.isEmpty, "guide alone is lowest")
     values["points"] = .string("wya")
-    #expect(issue { _ = try plot(values, [table(ways)]) } == "'losses' has no column 'wya': it has name, way, gflop, s_dir")
+    #expect(
+      issue { _ = try plot(values, [table(ways)]) } == "'losses' has no column 'wya': it has name, way, gflop, s_dir")
   }
 
   @Test func columnsAreDrawnOverAColumn() throws {

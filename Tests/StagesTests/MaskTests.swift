@@ -63,10 +63,11 @@ struct MaskTests {
     let dot = Mask(width: 9, height: 9, values: (0..<81).map { $0 == 40 ? 1 : 0 })
     let disc = dot.grown(by: 2)
     // Within two pixels of the middle.
-    #expect(disc.values.enumerated().allSatisfy { place, value in
-      let (x, y) = (place % 9 - 4, place / 9 - 4)
-      return value == (x * x + y * y <= 4 ? 1 : 0)
-    })
+    #expect(
+      disc.values.enumerated().allSatisfy { place, value in
+        let (x, y) = (place % 9 - 4, place / 9 - 4)
+        return value == (x * x + y * y <= 4 ? 1 : 0)
+      })
     #expect(disc.grown(by: -2).values.reduce(0, +) >= 1 && disc.inverted.grown(by: 2).inverted == disc.grown(by: -2))
     let soft = dot.feathered(by: 1)
     let middle = soft.values[40]
@@ -75,9 +76,10 @@ struct MaskTests {
     #expect(abs(soft.values[50] / middle - Float(exp(-1.0))) < 1e-5)
   }
 
-  @Test(arguments: [
-    ([0.6, 0.1, 0.2, 0.9], "'box' holds nothing"), ([0.1, 0.2, 0.3], "'box' has 3 numbers"),
-  ] as [([Double], String)])
+  @Test(
+    arguments: [
+      ([0.6, 0.1, 0.2, 0.9], "'box' holds nothing"), ([0.1, 0.2, 0.3], "'box' has 3 numbers"),
+    ] as [([Double], String)])
   func boxesThatAreNone(box: [Double], message: String) throws {
     let context = try BenchContext("mask", ["box": numbers(box)], inputs: ["images": .one(.images, world.portraits)])
     #expect(context.issues(["images": [.images]]).contains { $0.hasPrefix(message) })
@@ -91,7 +93,8 @@ struct MaskTests {
       issue { _ = try made(["box": numbers([0, 0, 1, 1])], ["union": masks(large)]) }?
         .hasSuffix("is 8×8, the picture 16×16") ?? false)
     #expect(
-      issue { _ = try made([:], ["mask": .one(.masks, [world.portraits[0]])]) }?.contains("this one has colors") ?? false)
+      issue { _ = try made([:], ["mask": .one(.masks, [world.portraits[0]])]) }?.contains("this one has colors")
+        ?? false)
     let context = try BenchContext("mask", [:], inputs: ["images": .one(.images, world.portraits)])
     #expect(
       context.issues(["images": [.images]]) == ["'mask' is made of exactly one of classes, box, polygon, other, mask"])
@@ -131,7 +134,8 @@ struct MaskTests {
     let isInside = (0..<under.count).map { $0 / 3 % side < 8 }
     #expect(isInside.indices.allSatisfy { isInside[$0] || under[$0] == original[$0] })
     #expect(isInside.indices.contains { isInside[$0] && abs(under[$0] - original[$0]) > 0.01 })
-    #expect(isInside.indices.contains { !isInside[$0] && abs(whole[$0] - original[$0]) > 0.01 }, "else nothing is shown")
+    #expect(
+      isInside.indices.contains { !isInside[$0] && abs(whole[$0] - original[$0]) > 0.01 }, "else nothing is shown")
   }
 
   /// A mask of everything is none, and one of soft edges lies between.
@@ -181,9 +185,11 @@ struct MaskTests {
     #expect(
       issue { _ = try edited(latent, ["steps": .int(3)], under: small) }
         == "mask 'a' is 8×8, the picture 16×16: make the mask of the same pictures")
-    let context = try BenchContext("sample", ["mask_until": .int(3)], inputs: ["latents": .one(.latents, [("a", latent)])])
+    let context = try BenchContext(
+      "sample", ["mask_until": .int(3)], inputs: ["latents": .one(.latents, [("a", latent)])])
     #expect(
-      context.issues(["latents": [.latents], "model": [.diffusion]]).contains("'mask_until' is for `mask`: leave it out"))
+      context.issues(["latents": [.latents], "model": [.diffusion]]).contains(
+        "'mask_until' is for `mask`: leave it out"))
     #expect(
       context.issues(["latents": [.latents], "model": [.diffusion], "mask": [.masks]])
         .contains("`mask` needs `original`: the model that the latents were inverted with"))

@@ -113,8 +113,9 @@ struct TableCertaintyTests {
 
   /// The rows of one set become part of another set's, place by place.
   @Test func setsAreMergedWhereTheyStandTogether() throws {
-    func rows(_ second: [Int]) -> [(label: String, axes: [Axis], type: ArtifactType, items: [(name: String, data: Data)])]
-    {
+    func rows(
+      _ second: [Int]
+    ) -> [(label: String, axes: [Axis], type: ArtifactType, items: [(name: String, data: Data)])] {
       func row(_ label: String, _ step: Int, _ measure: String) -> (String, [Axis], ArtifactType, [(String, Data)]) {
         (label, [Axis(name: "step", value: .int(step))], .metrics, [("a", Data("{\"\(measure)\": \(step)}".utf8))])
       }
@@ -130,7 +131,8 @@ struct TableCertaintyTests {
     }
     let joined = try table([2, 1])
     #expect(joined.header == ["name", "step", "mae", "seconds"])
-    #expect(joined.rows == [["scores", "1", "1.0", "1.0"], ["scores", "2", "2.0", "2.0"], ["guided", "", "5.0", ""]])
+    #expect(
+      joined.rows == [["scores", "1", "1.0", "1.0"], ["scores", "2", "2.0", "2.0"], ["guided", "", "5.0", ""]])
     #expect(
       issue { _ = try table([1, 3]) }
         == "'took[step=3]' has no row of 'scores' at its place: sweep both along the same axes")

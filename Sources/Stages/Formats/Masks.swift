@@ -31,7 +31,8 @@ extension Mask {
       )
     }
     guard !isEmpty else {
-      throw InputError("mask '\(name)' is empty: nothing would be edited; choose another region, or leave the picture out")
+      throw InputError(
+        "mask '\(name)' is empty: nothing would be edited; choose another region, or leave the picture out")
     }
   }
 }
