@@ -89,10 +89,13 @@ public struct FineTuning {
     public let latent: Tensor
     /// The image it was inverted from, [1, H, W, C].
     public let image: Tensor
+    /// Where the image is to change, [1, H, W, 1] in [0, 1]; nil for everywhere.
+    public let mask: Tensor?
 
-    public init(latent: Tensor, image: Tensor) {
+    public init(latent: Tensor, image: Tensor, mask: Tensor? = nil) {
       self.latent = latent
       self.image = image
+      self.mask = mask
     }
 
     /// Several as one, [N, H, W, C].
@@ -103,6 +106,14 @@ public struct FineTuning {
       }
       latent = Tensor.concatenated(examples.map(\.latent), axis: 0)
       image = Tensor.concatenated(examples.map(\.image), axis: 0)
+      let masks = examples.compactMap(\.mask)
+      mask = masks.count == examples.count ? Tensor.concatenated(masks, axis: 0) : nil
+    }
+
+    /// What an objective sees of generated images [N, H, W, C]: outside of the mask, the image itself.
+    func seen(_ generated: Tensor) -> Tensor {
+      guard let mask else { return generated }
+      return generated * mask + image * (1 - mask)
     }
   }
 
@@ -221,7 +232,8 @@ public struct FineTuning {
   ) throws(Divergence) -> [(name: String, value: Double)] {
     let states = trajectory.states(from: example.latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
-    let loss = objective(generated, example.image, generated, iteration)
+    let seen = example.seen(generated)
+    let loss = objective(seen, example.image, seen, iteration)
     if let problem = loss.problem { throw divergence(problem, isIntact: true) }
     loss.total.backward()
     if let gradient = generated.gradient {
@@ -238,12 +250,12 @@ public struct FineTuning {
     let states = trajectory.states(from: example.latent, with: model)
     let step = trajectory.steps[trajectory.steps.count - 1]
     let generated = Tensor.concatenated(Array(repeating: states[states.count - 1], count: samples), axis: 0)
-    let original = Tensor.concatenated(Array(repeating: example.image, count: samples), axis: 0)
+    let all = Example(together: Array(repeating: example, count: samples))
     var random = random
     let noise = random.normal(generated.shape).converted(to: generated.type)
     let start = DDPM(schedule: trajectory.ddim.schedule).perturb(generated, noise: noise, at: step.t)
-    let images = trajectory.next(start, step, model)
-    let loss = objective(images, original, images, iteration)
+    let images = all.seen(trajectory.next(start, step, model))
+    let loss = objective(images, all.image, images, iteration)
     if let problem = loss.problem { throw divergence(problem, isIntact: true) }
     loss.total.backward()
     try update(rate: rate)
@@ -261,7 +273,9 @@ public struct FineTuning {
       let epsilon = model.predictNoise(x, at: step.t)
       let next = ddim.step(x, predictedNoise: epsilon.detached, by: step)
       let predicted = ddim.predictedX0(x, predictedNoise: epsilon, at: step.t)
-      let loss = objective(predicted, example.image, settings.gradient == .perStep ? predicted : next, iteration)
+      let loss = objective(
+        example.seen(predicted), example.image, example.seen(settings.gradient == .perStep ? predicted : next),
+        iteration)
       if let problem = loss.problem { throw divergence(problem, isIntact: sums.isEmpty) }
       loss.total.backward()
       try update(rate: rate, isFirst: sums.isEmpty)
@@ -283,15 +297,15 @@ public struct LatentOptimization {
   private var iteration = 0
   /// The latent as it stands, [1, H, W, C].
   public let latent: Tensor
-  private let image: Tensor
+  private let example: FineTuning.Example
 
   public init(
-    _ model: any NoisePredictor, latent: Tensor, image: Tensor, trajectory: Trajectory, rate: Double,
+    _ model: any NoisePredictor, example: FineTuning.Example, trajectory: Trajectory, rate: Double,
     objective: @escaping Objective
   ) {
     self.model = model
-    self.latent = latent.parameterCopy()
-    self.image = image
+    self.latent = example.latent.parameterCopy()
+    self.example = example
     self.trajectory = trajectory
     self.rate = rate
     self.objective = objective
@@ -303,7 +317,8 @@ public struct LatentOptimization {
     iteration += 1
     let states = trajectory.states(from: latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
-    let loss = objective(generated, image, generated, iteration)
+    let seen = example.seen(generated)
+    let loss = objective(seen, example.image, seen, iteration)
     if let problem = loss.problem { throw Divergence(iteration: iteration, problem, isIntact: true) }
     loss.total.backward()
     if let gradient = generated.gradient {

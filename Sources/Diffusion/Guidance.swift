@@ -10,7 +10,7 @@ import Tensors
 /// steps are left to the model.
 public struct Guidance {
   public struct Settings: Sendable {
-    /// The root mean square by which a prediction moves at a time, of pixels in [−1, 1].
+    /// The root mean square by which a prediction moves at a time, where it may, of pixels in [−1, 1].
     public var stepSize: Double
     /// Evaluations for each step that is guided.
     public var rounds: Int
@@ -44,13 +44,29 @@ public struct Guidance {
   /// The image that a latent [N, H, W, C] leads to.
   /// - Parameters:
   ///   - images: those that the latents belong to, [N, H, W, C].
+  ///   - mask: where the images are edited, [N, H, W, 1] in [0, 1]; nil for everywhere.
   ///   - objectives: one for each item, so that it does not depend on the others of its batch.
   ///   - progress: told the steps done, and each item's terms of the objective where it was guided.
   /// - Throws: ``Divergence`` where an objective or a gradient is not finite, and what `progress` throws.
   public func generate(
-    _ latent: Tensor, from images: Tensor, following objectives: [Objective], with model: any NoisePredictor,
+    _ latent: Tensor, from images: Tensor, under mask: Tensor? = nil, following objectives: [Objective],
+    with model: any NoisePredictor,
     through steps: [Step],
     afterEach progress: (_ step: Int, _ terms: [[(name: String, value: Double)]]) throws -> Void = { _, _ in }
+  ) throws -> Tensor {
+    guard let mask else {
+      return try states(latent, images, nil, objectives, model, steps, progress)
+    }
+    // The originals go along behind.
+    let masked = MaskedPredictor(editing: model, original: model, mask: mask)
+    let both = Tensor.concatenated([latent, latent], axis: 0)
+    return masked.finished(try states(both, images, mask, objectives, masked, steps, progress), from: images)
+  }
+
+  /// The last states: those that are edited, and behind them any that go along.
+  private func states(
+    _ latent: Tensor, _ images: Tensor, _ mask: Tensor?, _ objectives: [Objective], _ model: any NoisePredictor,
+    _ steps: [Step], _ progress: (_ step: Int, _ terms: [[(name: String, value: Double)]]) throws -> Void
   ) throws -> Tensor {
     var x = latent
     for (index, step) in steps.enumerated() {
@@ -61,7 +77,7 @@ public struct Guidance {
         if isGuided(step) {
           // Random views are others each time.
           let draw = index * settings.rounds + round - 1
-          (predicted, terms) = try moved(predicted, images, objectives, step: index + 1, draw: draw)
+          (predicted, terms) = try moved(predicted, images, mask, objectives, step: index + 1, draw: draw)
         }
         let time = round < rounds(of: step) ? step.t : step.next
         let alpha = ddim.schedule.alphaCumprod(time)
@@ -72,23 +88,29 @@ public struct Guidance {
     return x
   }
 
-  /// Each prediction moved by itself.
+  /// Each prediction moved by itself, where its mask lets it; those without an objective stay.
   private func moved(
-    _ predictions: Tensor, _ images: Tensor, _ objectives: [Objective], step: Int, draw: Int
+    _ predictions: Tensor, _ images: Tensor, _ mask: Tensor?, _ objectives: [Objective], step: Int, draw: Int
   ) throws(Divergence) -> (Tensor, [[(name: String, value: Double)]]) {
     var results: [Tensor] = []
     var terms: [[(name: String, value: Double)]] = []
     for (place, objective) in objectives.enumerated() {
       let range = place..<place + 1
       let (x, image) = (predictions.narrowed(0, range).parameterCopy(), images.narrowed(0, range))
-      let loss = objective(x, image, x, draw)
+      let inside = mask?.narrowed(0, range)
+      let seen = inside.map { x * $0 + image * (1 - $0) } ?? x
+      let loss = objective(seen, image, seen, draw)
       if let problem = loss.problem { throw Divergence(iteration: step, problem, isIntact: true) }
       loss.total.backward()
       let gradient = x.gradient ?? .zeros(x.shape, type: x.type)
       if let problem = Adam.problem(ofGradientsOf: [x]) { throw Divergence(iteration: step, problem, isIntact: true) }
-      let size = gradient.square().mean().item.squareRoot()
+      let share = inside?.mean().item ?? 1
+      let size = (gradient.square().mean().item / share).squareRoot()
       results.append(size > 0 ? x.detached - gradient * (settings.stepSize / size) : x.detached)
       terms.append(loss.terms)
+    }
+    if objectives.count < predictions.shape[0] {
+      results.append(predictions.narrowed(0, objectives.count..<predictions.shape[0]))
     }
     return (.concatenated(results, axis: 0), terms)
   }

@@ -78,39 +78,51 @@ public struct Mask: Sendable, Equatable {
     return Mask(width: width, height: height, values: zip(values, other.values).map(choose))
   }
 
-  /// Larger on all sides by so many pixels, or smaller where `radius` is negative; what is outside of the picture counts
-  /// as the nearest that is inside. O(pixels · radius).
+  /// Larger on all sides by so many pixels, or smaller where `radius` is negative; what is outside of the picture
+  /// does not count. O(pixels · radius).
   public func grown(by radius: Double) -> Mask {
     guard radius != 0 else { return self }
     let reach = Int(abs(radius).rounded(.down))
-    let offsets = Array(-reach...reach)
-    let widths = offsets.map { offset -> Int in
+    func isBetter(_ a: Float, _ b: Float) -> Bool { radius > 0 ? a > b : a < b }
+    // The disc is a stack of rows, and those of one length are looked at once.
+    let offsets = Dictionary(grouping: -reach...reach) { offset -> Int in
       let rest = radius * radius - Double(offset * offset)
       return Int(rest.squareRoot().rounded(.down))
     }
-    let isLarger = radius > 0
-    func choose(_ a: Float, _ b: Float) -> Float { isLarger ? max(a, b) : min(a, b) }
-    // For each half width that occurs, the largest of each row's neighborhood.
-    var rows: [Int: [Float]] = [:]
-    for half in Set(widths) { rows[half] = spread(alongRowsBy: half, choose) }
     var result = values
-    for (place, offset) in offsets.enumerated() {
-      guard let spread = rows[widths[place]] else { continue }
-      for y in 0..<height {
-        let source = min(max(y + offset, 0), height - 1) * width
-        for x in 0..<width { result[y * width + x] = choose(result[y * width + x], spread[source + x]) }
+    for (half, offsets) in offsets {
+      let spread = spread(alongRowsBy: half, isBetter)
+      for offset in offsets {
+        for y in max(0, -offset)..<max(0, -offset, min(height, height - offset)) {
+          let (place, source) = (y * width, (y + offset) * width)
+          for x in 0..<width where isBetter(spread[source + x], result[place + x]) {
+            result[place + x] = spread[source + x]
+          }
+        }
       }
     }
     return Mask(width: width, height: height, values: result)
   }
 
-  private func spread(alongRowsBy half: Int, _ choose: (Float, Float) -> Float) -> [Float] {
+  /// Of each value's neighbors in its row, up to `half` to each side, the one chosen. O(pixels): of those that may still be
+  /// chosen, in their order, each is better than all behind it, and the first is the answer.
+  private func spread(alongRowsBy half: Int, _ isBetter: (Float, Float) -> Bool) -> [Float] {
     var result = values
-    for y in 0..<height {
-      for x in 0..<width {
-        for other in max(0, x - half)...min(width - 1, x + half) {
-          result[y * width + x] = choose(result[y * width + x], values[y * width + other])
+    var candidates: [Int] = []
+    for row in stride(from: 0, to: values.count, by: width) {
+      candidates.removeAll(keepingCapacity: true)
+      var first = 0
+      for x in 0..<width + half {
+        if x < width {
+          while candidates.count > first, let last = candidates.last, !isBetter(values[row + last], values[row + x]) {
+            candidates.removeLast()
+          }
+          candidates.append(x)
         }
+        let center = x - half
+        guard center >= 0 else { continue }
+        while candidates[first] < center - half { first += 1 }
+        result[row + center] = values[row + candidates[first]]
       }
     }
     return result

@@ -14,6 +14,7 @@ struct Guide: BatchedStage {
 
   @Input(help: "Latents by `invert`, with their images.") var latents: Each<Latents>
   @Input(help: "The model that the latents were inverted with.") var model: Whole<DiffusionModels>
+  @Input(help: "Where to edit; the rest stays as it was, for twice the evaluations.") var mask: Matching<Masks>?
   let objective = ObjectiveOptions(of: Guide.name)
   @Parameter(1...1000, help: "S_gen: steps of the generation.") var steps = 20
   let timing = SpacingOptions()
@@ -33,7 +34,9 @@ struct Guide: BatchedStage {
   func estimate(_ input: EstimateInput) -> StageEstimate {
     input.estimate(
       // The return step is not known yet: as if every step were guided.
-      work: input[$model]?.flopPerEvaluation.map { .forward(steps * rounds, of: $0) },
+      work: input[$model]?.flopPerEvaluation.map {
+        .forward(steps * rounds * (input[$mask] == nil ? 1 : 2), of: $0)
+      },
       bytes: input[$latents].map { $0.bytes / latentBytes(ofPicture: 1) }
     ).reporting(input.issues(aboutSizesAt: $latents, takenBy: input.all(at: $model)) + objective.issues(input))
   }
@@ -63,11 +66,19 @@ struct Guide: BatchedStage {
     let objectives = try zip(contexts, latent.image.each).map { context, image in
       try objective(context, for: image, sources: [image])
     }
+    let masks = try zip(actions, latent.image.each).compactMap { action, image in
+      try action.stage.mask.map { input in
+        let mask = try action.context.mask(input)
+        try mask.require(image.shape, name: input.item.name)
+        return mask.tensor
+      }
+    }
+    let mask = masks.isEmpty ? nil : Tensor.concatenated(masks, axis: 0)
     let sequence = timing.sequence(returnStep: latent.returnStep, steps: steps)
     let pictures: Tensor
     do {
       pictures = try guidance.generate(
-        latent.latent, from: latent.image, following: objectives, with: model, through: sequence
+        latent.latent, from: latent.image, under: mask, following: objectives, with: model, through: sequence
       ) {
         step, terms in
         for (place, context) in contexts.enumerated() {
@@ -81,7 +92,8 @@ struct Guide: BatchedStage {
       )
     }
     for (context, picture) in zip(contexts, pictures.each) {
-      context.count(.forward(guidance.evaluations(through: sequence), of: model.flopPerEvaluation))
+      let evaluations = guidance.evaluations(through: sequence) * (mask == nil ? 1 : 2)
+      context.count(.forward(evaluations, of: model.flopPerEvaluation))
       try context.write(Picture.data(picture, name: context.item ?? ""), to: images)
     }
   }

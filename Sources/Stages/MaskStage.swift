@@ -30,7 +30,7 @@ struct MaskStage: Stage {
   @Input(help: "Adds what is in this mask.") var union: Matching<Masks>?
   @Input(help: "Leaves what is also in this mask.") var intersection: Matching<Masks>?
   @Parameter(help: "Takes what was left out, instead.") var invert = false
-  @Parameter(-1024...1024, help: "Then grows it by so many pixels on all sides; less than 0 makes it smaller.")
+  @Parameter(-512...512, help: "Then grows it by so many pixels on all sides; less than 0 makes it smaller.")
   var grow = 0.0
   @Parameter(0...256, help: "Then softens its edges: standard deviation of a blur, in pixels.") var feather = 0.0
 
@@ -77,17 +77,8 @@ struct MaskStage: Stage {
   func run(_ context: any StageContext) throws {
     let picture = try context.picture(images)
     var made = try begun(picture, context)
-    func given(_ input: Matching<Masks>, _ what: String) throws -> Mask {
-      let mask = try context.mask(input)
-      guard mask.width == made.width, mask.height == made.height else {
-        throw InputError(
-          "'\(what)' of '\(images.item.name)' is \(mask.width)×\(mask.height), the picture \(made.width)×\(made.height)"
-        )
-      }
-      return mask
-    }
-    if let union { made = made.union(try given(union, "union")) }
-    if let intersection { made = made.intersection(try given(intersection, "intersection")) }
+    if let union { made = made.union(try given(union, "union", picture, context)) }
+    if let intersection { made = made.intersection(try given(intersection, "intersection", picture, context)) }
     if invert { made = made.inverted }
     made = made.grown(by: grow).feathered(by: feather)
     try context.write(made.data, item: images.item.name, to: masks)
@@ -127,7 +118,20 @@ struct MaskStage: Stage {
         width: width, height: height, values: difference.map { Double($0) >= threshold ?? 0.1 ? 1 : 0 })
     }
     guard let mask else { throw InputError("'mask' is made of nothing") }
-    return try context.mask(mask)
+    return try given(mask, "mask", picture, context)
+  }
+
+  /// A mask that is given for a picture.
+  private func given(
+    _ input: Matching<Masks>, _ what: String, _ picture: Tensor, _ context: any StageContext
+  ) throws -> Mask {
+    let mask = try context.mask(input)
+    guard mask.width == picture.shape[2], mask.height == picture.shape[1] else {
+      throw InputError(
+        "'\(what)' of '\(images.item.name)' is \(mask.width)×\(mask.height), the picture \(picture.shape[2])×\(picture.shape[1])"
+      )
+    }
+    return mask
   }
 
   private func place(of name: String, in classes: [String]) throws -> Int {

@@ -176,7 +176,7 @@ import Testing
     let example = examples(.float64)[0]
     for parameter in model.parameters { parameter.setRequiresGradient(false) }
     var optimization = LatentOptimization(
-      model, latent: example.latent, image: example.image, trajectory: trajectory, rate: 0.02, objective: objective)
+      model, example: example, trajectory: trajectory, rate: 0.02, objective: objective)
     let losses = try (0..<5).map { _ in try optimization.iterate()[0].value }
     oracle.expect(Tensor(losses, shape: [5]), "optimized/losses", within: stored)
     oracle.expect(optimization.latent, "optimized/latent", within: stored)

@@ -69,6 +69,23 @@ struct MaskTests {
         return value == (x * x + y * y <= 4 ? 1 : 0)
       })
     #expect(disc.grown(by: -2).values.reduce(0, +) >= 1 && disc.inverted.grown(by: 2).inverted == disc.grown(by: -2))
+    // As by looking at every pixel in reach, on values of all sizes.
+    var random = RandomSource(seed: 4)
+    let noise = Mask(width: 23, height: 17, values: random.uniform([23 * 17], in: 0...1).values)
+    for radius in [1.0, 2.5, -3, 40] {
+      let reach = -40...40
+      let expected = (0..<23 * 17).map { place -> Float in
+        let near = reach.flatMap { dy in
+          reach.compactMap { dx -> Float? in
+            let (x, y) = (place % 23 + dx, place / 23 + dy)
+            guard (0..<23).contains(x), (0..<17).contains(y) else { return nil }
+            return Double(dx * dx + dy * dy) <= radius * radius ? noise.values[y * 23 + x] : nil
+          }
+        }
+        return (radius > 0 ? near.max() : near.min()) ?? -1
+      }
+      #expect(noise.grown(by: radius).values == expected, "\(radius)")
+    }
     let soft = dot.feathered(by: 1)
     let middle = soft.values[40]
     // A Gaussian of standard deviation 1, cut off at 3.
@@ -92,6 +109,8 @@ struct MaskTests {
     #expect(
       issue { _ = try made(["box": numbers([0, 0, 1, 1])], ["union": masks(large)]) }?
         .hasSuffix("is 8×8, the picture 16×16") ?? false)
+    #expect(
+      issue { _ = try made([:], ["mask": masks(large)]) }?.hasSuffix("is 8×8, the picture 16×16") ?? false)
     #expect(
       issue { _ = try made([:], ["mask": .one(.masks, [world.portraits[0]])]) }?.contains("this one has colors")
         ?? false)
@@ -154,6 +173,56 @@ struct MaskTests {
     // Below a time the whole picture is the model's.
     let free = try edited(latent, ["steps": .int(5), "mask_until": .int(300)], under: half).values
     #expect(free.indices.contains { $0 / 3 % side >= 8 && free[$0] != original[$0] })
+  }
+
+  private func options(_ more: [String: Value]) -> [String: Value] {
+    ["target": .string("tanned face"), "steps": .int(4)].merging(more) { $1 }
+  }
+
+  /// Without fine-tuning, too.
+  @Test func guidingLeavesWhatIsOutside() throws {
+    let (latent, _) = try world.inverted(["steps": .int(4)])
+    func guided(_ mask: Mask?) throws -> (picture: [Float], evaluations: Int) {
+      var inputs: [String: BenchContext.Input] = [
+        "latents": .one(.latents, [("a", latent)]), "model": .one(.diffusion, [("", world.model)]),
+        "clip": .one(.clip, [("", world.clip)]),
+      ]
+      inputs["mask"] = try mask.map { .one(.masks, [("a", try $0.data)]) }
+      let context = try BenchContext("guide", item: "a", options(["step_size": .double(0.2)]), inputs: inputs)
+      let data = try #require(context.run()["images"]?.first).data
+      return (try Picture.tensor(data, name: "a").values, context.counted.evaluations)
+    }
+    let (masked, whole) = (try guided(half), try guided(nil))
+    let original = try picture().values
+    #expect(masked.picture.indices.allSatisfy { $0 / 3 % side < 8 || masked.picture[$0] == original[$0] })
+    #expect(masked.picture.indices.contains { abs(masked.picture[$0] - original[$0]) > 0.05 })
+    #expect(masked.evaluations == 2 * whole.evaluations)
+  }
+
+  /// Losses see nothing of what is outside.
+  @Test(arguments: ["full", "per_step", "last"]) func lossesSeeWhatIsInside(_ gradient: String) throws {
+    let (latent, _) = try world.inverted(["steps": .int(4)])
+    func losses(_ mask: Mask?) throws -> [Double] {
+      var inputs: [String: BenchContext.Input] = [
+        "latents": .one(.latents, [("a", latent)]), "model": .one(.diffusion, [("", world.model)]),
+        "clip": .one(.clip, [("", world.clip)]),
+      ]
+      inputs["mask"] = try mask.map { .one(.masks, [("a", try $0.data)]) }
+      let values = options([
+        "gradient": .string(gradient), "epochs": .int(1), "clip_weight": .double(0), "l1_weight": .double(1),
+        "learning_rate": .double(0.001),
+      ])
+      let context = try BenchContext("finetune", values, inputs: inputs)
+      try context.run()
+      return try #require(context.table("losses").column("l1")).compactMap(Double.init)
+    }
+    let all = Mask(width: side, height: side, values: [Float](repeating: 1, count: side * side))
+    let (whole, plain, part) = (try losses(all), try losses(nil), try losses(half))
+    #expect(whole == plain && part[0] < plain[0] && part[0] > 0, "\(plain), \(part)")
+    // The mean over all pixels: the two halves make up the whole, before anything is learned.
+    let rest = try losses(half.inverted)
+    #expect(gradient == "per_step" || abs(part[0] + rest[0] - plain[0]) < 1e-5, "\(plain), \(part), \(rest)")
+    #expect(issue { _ = try losses(Mask(width: 8, height: 8, values: [Float](repeating: 1, count: 64))) } != nil)
   }
 
   /// Half of the pixels differ by a tenth inside, by none outside.

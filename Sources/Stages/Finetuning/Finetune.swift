@@ -1,5 +1,6 @@
 import ArtifactStore
 import Diffusion
+import Imaging
 import Networks
 import StageKit
 import Tensors
@@ -15,6 +16,9 @@ struct Finetune: Stage {
 
   @Input(help: "The model that the latents were inverted with.") var model: Whole<DiffusionModels>
   @Input(help: "Latents with their images: the training data.") var latents: Whole<Latents>
+  @Input(
+    help: "Where the images are to change, a mask of each one's name: elsewhere the losses see the image as it was.")
+  var mask: Whole<Masks>?
   let objective = ObjectiveOptions(of: Finetune.name)
   @Parameter(1...200, help: "S_gen while training: network evaluations per image.") var steps = 6
   let timing = SpacingOptions()
@@ -126,7 +130,8 @@ extension Finetune {
       model, parameters: model.parameters.tensors, adaptation: change?.adapter,
       trajectory: Trajectory(
         ddim: DDIM(schedule: noiseSchedule), steps: timing.sequence(returnStep: returnStep, steps: steps)),
-      settings: settings, objective: try objective(context, for: items[0].image, sources: items.map(\.image)),
+      settings: settings,
+      objective: try objective(context, for: items[0].example.image, sources: items.map(\.example.image)),
       iteration: state?.iteration ?? 0,
       optimizer: state?.optimizer ?? Adam())
     var losses = state?.losses ?? LossTable()
@@ -135,8 +140,8 @@ extension Finetune {
     state = nil
 
     var random = RandomSource(seed: UInt64(seed), name: "order of the images")
-    let examples = items.shuffled(using: &random).map { FineTuning.Example(latent: $0.latent, image: $0.image) }
-    for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
+    let examples = items.shuffled(using: &random).map(\.example)
+    for item in items { try requireSize(item.example.image.shape, of: model, context, item: item.name) }
     let total = epochs * settings.iterations(perEpochOf: examples.count)
     let imagesBefore = settings.images(in: tuning.iteration, of: examples.count)
     var timer = SaveTimer(saving)
@@ -180,15 +185,16 @@ extension Finetune {
     return try Recomputation.limited(to: activationMemory << 20, body)
   }
 
-  typealias NamedLatent = (name: String, latent: Tensor, image: Tensor)
+  typealias NamedExample = (name: String, example: FineTuning.Example)
 
   /// What it learns on, which must all be at one time.
-  func trainingLatents(_ context: any StageContext) throws -> (items: [NamedLatent], returnStep: Int) {
-    var items: [NamedLatent] = []
+  func trainingLatents(_ context: any StageContext) throws -> (items: [NamedExample], returnStep: Int) {
+    var items: [NamedExample] = []
     var steps: Set<Int> = []
     for item in latents.artifact.items {
       let latent = try Latent(context.read(item), name: item.name)
-      items.append((item.name, latent.latent, latent.image))
+      let mask = try mask.map { try tensor(of: $0, for: latent.image, name: item.name, context) }
+      items.append((item.name, FineTuning.Example(latent: latent.latent, image: latent.image, mask: mask)))
       steps.insert(latent.returnStep)
     }
     guard let returnStep = steps.first else { throw InputError("finetune needs at least one latent") }
@@ -196,6 +202,18 @@ extension Finetune {
       throw InputError("the latents have return steps \(steps.sorted()): fine-tune on latents of one return step")
     }
     return (items, returnStep)
+  }
+
+  /// The mask of an image among those that are given.
+  private func tensor(
+    of masks: Whole<Masks>, for image: Tensor, name: String, _ context: any StageContext
+  ) throws -> Tensor {
+    guard let item = masks.artifact[name] else {
+      throw InputError("'mask' has none for '\(name)': make the masks of the same pictures")
+    }
+    let mask = try Mask(context.read(item), name: name)
+    try mask.require(image.shape, name: name)
+    return mask.tensor
   }
 }
 

@@ -8,10 +8,10 @@ extension Finetune {
   func optimizeLatents(_ context: any StageContext) throws {
     let (items, returnStep) = try trainingLatents(context)
     let model = try context.network(model)
-    for item in items { try requireSize(item.image.shape, of: model, context, item: item.name) }
+    for item in items { try requireSize(item.example.image.shape, of: model, context, item: item.name) }
     let trajectory = Trajectory(
       ddim: DDIM(schedule: noiseSchedule), steps: timing.sequence(returnStep: returnStep, steps: steps))
-    let objective = try objective(context, for: items[0].image, sources: items.map(\.image))
+    let objective = try objective(context, for: items[0].example.image, sources: items.map(\.example.image))
     var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
     var timer = SaveTimer(saving)
     let evaluations = (items.count - finished.count) * epochs * steps
@@ -19,8 +19,7 @@ extension Finetune {
       // A latent that was not finished begins anew, with its losses.
       losses.keep(index * epochs)
       var run = LatentOptimization(
-        model, latent: item.latent, image: item.image, trajectory: trajectory,
-        rate: learningRate, objective: objective)
+        model, example: item.example, trajectory: trajectory, rate: learningRate, objective: objective)
       let finishedLosses = losses
       // The latent under way begins anew: it has as few updates as there are epochs.
       func save() throws { if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) } }
@@ -43,7 +42,7 @@ extension Finetune {
     }
     context.count(.learning(evaluations, of: model.flopPerEvaluation))
     for (item, latent) in zip(items, finished) {
-      let result = Latent(latent: latent, image: item.image, returnStep: returnStep)
+      let result = Latent(latent: latent, image: item.example.image, returnStep: returnStep)
       try context.write(result.data(name: item.name), item: item.name, to: optimized)
     }
     try context.write(losses.data, to: self.losses)
