@@ -112,8 +112,7 @@ public struct FineTuning {
 
     /// What an objective sees of generated images [N, H, W, C]: outside of the mask, the image itself.
     func seen(_ generated: Tensor) -> Tensor {
-      guard let mask else { return generated }
-      return generated * mask + image * (1 - mask)
+      mask.map { generated.blended(over: image, by: $0) } ?? generated
     }
   }
 
@@ -273,9 +272,9 @@ public struct FineTuning {
       let epsilon = model.predictNoise(x, at: step.t)
       let next = ddim.step(x, predictedNoise: epsilon.detached, by: step)
       let predicted = ddim.predictedX0(x, predictedNoise: epsilon, at: step.t)
+      let seen = example.seen(predicted)
       let loss = objective(
-        example.seen(predicted), example.image, example.seen(settings.gradient == .perStep ? predicted : next),
-        iteration)
+        seen, example.image, settings.gradient == .perStep ? seen : example.seen(next), iteration)
       if let problem = loss.problem { throw divergence(problem, isIntact: sums.isEmpty) }
       loss.total.backward()
       try update(rate: rate, isFirst: sums.isEmpty)

@@ -50,8 +50,7 @@ public struct Guidance {
   /// - Throws: ``Divergence`` where an objective or a gradient is not finite, and what `progress` throws.
   public func generate(
     _ latent: Tensor, from images: Tensor, under mask: Tensor? = nil, following objectives: [Objective],
-    with model: any NoisePredictor,
-    through steps: [Step],
+    with model: any NoisePredictor, through steps: [Step],
     afterEach progress: (_ step: Int, _ terms: [[(name: String, value: Double)]]) throws -> Void = { _, _ in }
   ) throws -> Tensor {
     guard let mask else {
@@ -98,7 +97,7 @@ public struct Guidance {
       let range = place..<place + 1
       let (x, image) = (predictions.narrowed(0, range).parameterCopy(), images.narrowed(0, range))
       let inside = mask?.narrowed(0, range)
-      let seen = inside.map { x * $0 + image * (1 - $0) } ?? x
+      let seen = inside.map { x.blended(over: image, by: $0) } ?? x
       let loss = objective(seen, image, seen, draw)
       if let problem = loss.problem { throw Divergence(iteration: step, problem, isIntact: true) }
       loss.total.backward()

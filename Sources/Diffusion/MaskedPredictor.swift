@@ -31,7 +31,7 @@ public struct MaskedPredictor: NoisePredictor {
     let outside = original.predict(x.narrowed(0, count..<2 * count), timesteps: Array(timesteps.suffix(count)))
     let isBlended = timesteps.allSatisfy { $0 >= until }
     func both(_ a: Tensor, _ b: Tensor) -> Tensor {
-      .concatenated([isBlended ? a * mask + b * (1 - mask) : a, b], axis: 0)
+      .concatenated([isBlended ? a.blended(over: b, by: mask) : a, b], axis: 0)
     }
     return NoisePrediction(
       noise: both(inside.noise, outside.noise),
@@ -47,4 +47,9 @@ public struct MaskedPredictor: NoisePredictor {
     let isInside = Tensor(mask.values.map { Float($0 > 0 ? 1 : 0) }, shape: mask.shape)
     return (edited + (images - returned) * (1 - mask)) * isInside + images * (1 - isInside)
   }
+}
+
+extension Tensor {
+  /// This where `mask` is 1, `other` where it is 0, exactly, and a mixture between; [N, H, W, C] by [N, H, W, 1].
+  public func blended(over other: Tensor, by mask: Tensor) -> Tensor { self * mask + other * (1 - mask) }
 }

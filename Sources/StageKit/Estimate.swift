@@ -5,7 +5,7 @@ public struct Work: Sendable, Hashable {
   /// Floating-point operations, convolutions counted as direct ones; with gradients three times those of the forward
   /// passes, whatever is computed twice to save memory.
   public var flop: Double
-  /// How many of the forward passes are differentiated.
+  /// How many of the evaluations are differentiated.
   public var backwardPasses: Int
 
   public init(evaluations: Int, flop: Double, backwardPasses: Int = 0) {

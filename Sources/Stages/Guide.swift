@@ -67,11 +67,7 @@ struct Guide: BatchedStage {
       try objective(context, for: image, sources: [image])
     }
     let masks = try zip(actions, latent.image.each).compactMap { action, image in
-      try action.stage.mask.map { input in
-        let mask = try action.context.mask(input)
-        try mask.require(image.shape, name: input.item.name)
-        return mask.tensor
-      }
+      try action.stage.mask.map { try action.context.mask($0.item, for: image).tensor }
     }
     let mask = masks.isEmpty ? nil : Tensor.concatenated(masks, axis: 0)
     let sequence = timing.sequence(returnStep: latent.returnStep, steps: steps)

@@ -184,14 +184,13 @@ private struct Measuring {
     guard let reference = try stage.reference.map(context.picture), reference.shape == picture.shape else {
       throw InputError("'mask' needs a reference of the size of '\(stage.images.item.name)'")
     }
-    let mask = try context.mask(input)
-    try mask.require(picture.shape, name: input.item.name)
+    let mask = try context.mask(input.item, for: picture)
     let isInside = stage.region != .outside
     guard isInside || mask.values.contains(where: { $0 < 1 }) else {
       throw InputError("mask '\(input.item.name)' leaves nothing outside: measure inside, or choose another region")
     }
     let weights = isInside ? mask.tensor : 1 - mask.tensor
-    image = picture * weights + reference * (1 - weights)
+    image = picture.blended(over: reference, by: weights)
     share = weights.mean().item
   }
 

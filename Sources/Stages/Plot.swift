@@ -248,7 +248,7 @@ private struct MeasuredPlace {
 }
 
 /// A label, and where it stands at some of its axes.
-private struct PlaceInSweeps: Hashable {
+struct PlaceInSweeps: Hashable {
   let label: String
   let axes: [Axis]
 }

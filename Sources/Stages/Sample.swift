@@ -166,9 +166,7 @@ struct Sample: BatchedStage {
       guard let input = action.stage.mask else {
         throw InputError("there is no mask for '\(action.context.item ?? "")'")
       }
-      let mask = try action.context.mask(input)
-      try mask.require(latent.image.shape, name: input.item.name)
-      return mask.tensor
+      return try action.context.mask(input.item, for: latent.image).tensor
     }
     return MaskedPredictor(
       editing: model, original: before, mask: .concatenated(masks, axis: 0), until: maskUntil ?? 0)

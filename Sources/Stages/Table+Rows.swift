@@ -23,9 +23,12 @@ struct TableRow: Hashable {
 /// - Throws: `InputError` for a row that there is none for.
 func joined(_ rows: [TableRow], _ sets: [String: String]) throws -> [TableRow] {
   var kept = rows.filter { sets[$0.label] == nil }
+  let places = Dictionary(kept.enumerated().map { (PlaceInSweeps(label: $1.label, axes: $1.axes), $0) }) { first, _ in
+    first
+  }
   for row in rows {
     guard let name = sets[row.label] else { continue }
-    guard let place = kept.firstIndex(where: { $0.label == name && $0.axes == row.axes }) else {
+    guard let place = places[PlaceInSweeps(label: name, axes: row.axes)] else {
       throw InputError(
         "'\(Axis.placed(row.label, row.axes))' has no row of '\(name)' at its place: sweep both along the same axes")
     }

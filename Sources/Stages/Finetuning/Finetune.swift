@@ -1,6 +1,5 @@
 import ArtifactStore
 import Diffusion
-import Imaging
 import Networks
 import StageKit
 import Tensors
@@ -211,9 +210,7 @@ extension Finetune {
     guard let item = masks.artifact[name] else {
       throw InputError("'mask' has none for '\(name)': make the masks of the same pictures")
     }
-    let mask = try Mask(context.read(item), name: name)
-    try mask.require(image.shape, name: name)
-    return mask.tensor
+    return try context.mask(item, for: image).tensor
   }
 }
 

@@ -24,7 +24,7 @@ extension Mask {
   var tensor: Tensor { Tensor(values, shape: [1, height, width, 1]) }
 
   /// - Throws: `InputError` where it is not for a picture of this shape [1, H, W, C], or empty.
-  func require(_ picture: [Int], name: String) throws {
+  fileprivate func require(_ picture: [Int], name: String) throws {
     guard width == picture[2], height == picture[1] else {
       throw InputError(
         "mask '\(name)' is \(width)×\(height), the picture \(picture[2])×\(picture[1]): make the mask of the same pictures"
@@ -40,4 +40,12 @@ extension Mask {
 extension StageContext {
   /// The mask of an item.
   func mask(_ input: some BoundItem<Masks>) throws -> Mask { try Mask(read(input.item), name: input.item.name) }
+
+  /// The mask `item` for a picture [1, H, W, C].
+  /// - Throws: `InputError` where it is not of the picture's size, or empty.
+  func mask(_ item: Artifact.Item, for picture: Tensor) throws -> Mask {
+    let mask = try Mask(read(item), name: item.name)
+    try mask.require(picture.shape, name: item.name)
+    return mask
+  }
 }
