@@ -2,13 +2,14 @@ import ArtifactStore
 
 /// Which types of artifacts there are (DESIGN: artifacts, keys, store).
 ///
-/// `images`, `masks`, `latents` and `metrics` are sets that have an item for each picture; every other type has exactly one item,
-/// whose name is empty. A diffusion model that is a change to another one has the objects of that one as further items. A
-/// figure is a PNG, and as a second item the same as SVG.
+/// `images`, `masks`, `placements`, `latents` and `metrics` are sets that have an item for each picture; every other type
+/// has exactly one item, whose name is empty. A diffusion model that is a change to another one has the objects of that
+/// one as further items. A figure is a PNG, and as a second item the same as SVG.
 extension ArtifactType {
   public static let images = ArtifactType(rawValue: "images")
   public static let latents = ArtifactType(rawValue: "latents")
   public static let masks = ArtifactType(rawValue: "masks")
+  public static let placements = ArtifactType(rawValue: "placements")
   public static let diffusion = ArtifactType(rawValue: "diffusion")
   public static let clip = ArtifactType(rawValue: "clip")
   public static let identity = ArtifactType(rawValue: "identity")
@@ -22,7 +23,7 @@ extension ArtifactType {
 
   public static let allCases: [ArtifactType] = [
     .images, .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier, .metrics, .table, .figure,
-    .page, .masks,
+    .page, .masks, .placements,
   ]
 
   /// The type that a recipe or a plan calls so; nil where there is none.
@@ -33,7 +34,7 @@ extension ArtifactType {
 
   /// Whether an artifact of this type is an ordered set of named items; the others hold one unnamed object, or several
   /// that are one thing.
-  public var isItemSet: Bool { [.images, .masks, .latents, .metrics].contains(self) }
+  public var isItemSet: Bool { [.images, .masks, .placements, .latents, .metrics].contains(self) }
 
   /// Whether people look at it: the results of a run have it as files.
   public var isShown: Bool { [.figure, .table, .metrics, .images, .masks, .page].contains(self) }

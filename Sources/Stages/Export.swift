@@ -32,7 +32,7 @@ extension Catalog {
     case .figure: return zip([".png", ".svg"], objects).map { (name + $0, $1) }
     case .table: return exportedTable(data, name, axes)
     case .page: return [(name + ".html", data)]
-    case .metrics: return [(name + ".json", data)]
+    case .metrics, .placements: return [(name + ".json", data)]
     case .latents: return [(name + ".safetensors", data)]
     default: return try exportedNetwork(objects, type, name, origin, format, precision: half ? .float16 : .float32)
     }
