@@ -16,7 +16,8 @@ extension Placement {
       return Point(x: x, y: y)
     }
     func sides(_ json: JSON?) -> (width: Int, height: Int)? {
-      guard let numbers = json?.array, numbers.count == 2, let width = numbers[0].int, let height = numbers[1].int else {
+      guard let numbers = json?.array, numbers.count == 2, let width = numbers[0].int, let height = numbers[1].int
+      else {
         return nil
       }
       return (width, height)
