@@ -21,6 +21,8 @@ public struct ActionRecord: Sendable, Hashable {
   public let provenance: Provenance
   /// The lines that the action logged.
   public let log: [String]
+  /// Where the action made links of a chain: what stands for the chain (see ``StagingTransaction/saveState(_:of:)``).
+  public let chain: Digest?
 
   /// What the action wrote to one port.
   public struct Output: Sendable, Hashable {
@@ -35,7 +37,7 @@ public struct ActionRecord: Sendable, Hashable {
   public init(
     key: Digest, preimage: String, recipe: String = "", stage: String = "", item: String? = nil, kind: String,
     revision: Int,
-    inputs: [Artifact] = [], outputs: [Output], provenance: Provenance, log: [String]
+    inputs: [Artifact] = [], outputs: [Output], provenance: Provenance, log: [String], chain: Digest? = nil
   ) {
     self.key = key
     self.preimage = preimage
@@ -48,6 +50,7 @@ public struct ActionRecord: Sendable, Hashable {
     self.outputs = outputs
     self.provenance = provenance
     self.log = log
+    self.chain = chain
   }
 }
 
@@ -116,7 +119,7 @@ extension ActionRecord {
   }
 
   private var json: JSON {
-    [
+    let members: JSON = [
       "key": .string(key.hex),
       "recipe": .string(recipe),
       "stage": .string(stage),
@@ -136,6 +139,8 @@ extension ActionRecord {
       "log": .array(log.map(JSON.string)),
       "preimage": .string(preimage),
     ]
+    guard let chain else { return members }
+    return .object((members.members ?? []) + [JSON.Member("chain", .string(chain.hex))])
   }
 
   /// The record that `json` describes; nil where anything is missing or of another type.
@@ -156,6 +161,7 @@ extension ActionRecord {
     inputs = (json["inputs"]?.array ?? []).compactMap(Artifact.init(json:))
     self.outputs = outputs.compactMap(Output.init(json:))
     self.log = log.compactMap(\.string)
+    chain = json["chain"]?.string.flatMap { Digest(hex: $0) }
     guard self.outputs.count == outputs.count, self.log.count == log.count else { return nil }
   }
 }

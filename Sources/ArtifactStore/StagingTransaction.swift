@@ -42,7 +42,8 @@ public final class StagingTransaction {
     return place.path
   }
 
-  /// Publishes the objects, then the record that names them, then forgets the state saved on the way.
+  /// Publishes the objects, then the record that names them, then forgets the state saved on the way, but that of a
+  /// chain, which may go on. More may be written and published then.
   ///
   /// Where locks do not reach, two machines may have done the same action, with outputs that differ in a few bits if
   /// their processors do. The first record stays as long as all that it names is there: others may have built on that.
@@ -53,7 +54,8 @@ public final class StagingTransaction {
     _ record: ActionRecord, replacing isReplacing: Bool = false
   ) throws(StoreError) -> FinishedAction {
     let published = try publishedFirst(record, replacing: isReplacing)
-    try store.forgetState(of: record.key)
+    if record.chain == nil { try store.forgetState(of: record.key) }
+    objects = []
     return published
   }
 
@@ -89,10 +91,13 @@ public final class StagingTransaction {
   }
 
   /// Saves state with which a later attempt of the action `key` can continue. Atomic and durable.
-  public func saveState(_ data: Data, of key: Digest) throws(StoreError) {
+  /// - Parameters:
+  ///   - key: of the action; or what stands for a chain of which the action makes links.
+  ///   - seconds: wall time that it took to come so far.
+  public func saveState(_ data: Data, of key: Digest, seconds: Double = 0) throws(StoreError) {
     let draft = lock.place["state"]
     try Files.remove(draft)
-    try Files.create(draft, SealedState.sealed(data))
+    try Files.create(draft, ResumableState(data: data, seconds: seconds).sealed)
     try store.publish(draft, as: store.place(ofState: key), key)
     try Files.syncFolder(store.root["state"])
   }
@@ -115,12 +120,19 @@ extension Store {
   /// A private place for the outputs of an action under way; gone, with all that was not published, when released.
   public func attempt() throws(StoreError) -> StagingTransaction { try StagingTransaction(in: self) }
 
-  /// What an interrupted attempt of the action `key` saved last.
-  public func state(of key: Digest) throws(StoreError) -> Data? {
-    do { return try Files.read(place(ofState: key)).flatMap(SealedState.opened) } catch let error
+  /// What an attempt of the action `key` saved last that was interrupted, or that made links of the chain `key`.
+  public func state(of key: Digest) throws(StoreError) -> ResumableState? {
+    do { return try Files.read(place(ofState: key)).flatMap(ResumableState.init(opening:)) } catch let error
       where error.isUnreadable
     {
       return nil
+    }
+  }
+
+  /// Whether something is saved of an action or a chain, as far as that is seen without reading it.
+  package func hasState(of key: Digest) throws(StoreError) -> Bool {
+    do { return try Files.status(of: place(ofState: key)) != nil } catch let error where error.isUnreadable {
+      return false
     }
   }
 
@@ -128,12 +140,28 @@ extension Store {
   func forgetState(of key: Digest) throws(StoreError) { try Files.remove(place(ofState: key)) }
 }
 
-/// Saved state as it lies on disk: its own digest in front, so that a damaged one is taken for none.
-private enum SealedState {
-  static func sealed(_ data: Data) -> Data { Data((Digest(of: data).hex + "\n").utf8) + data }
+/// Where an action stood when it last saved.
+public struct ResumableState: Sendable {
+  /// For its kind to make sense of.
+  public let data: Data
+  /// Wall time that it took to come so far; 0 in what earlier versions saved.
+  public let seconds: Double
 
-  static func opened(_ sealed: Data) -> Data? {
-    let data = Data(sealed.dropFirst(65))
-    return String(decoding: sealed.prefix(65), as: UTF8.self) == Digest(of: data).hex + "\n" ? data : nil
+  public init(data: Data, seconds: Double) {
+    self.data = data
+    self.seconds = seconds
+  }
+
+  /// As it lies on disk: a line in front, of its own digest, so that a damaged one is taken for none, and the seconds.
+  fileprivate var sealed: Data { Data("\(Digest(of: data).hex) \(seconds)\n".utf8) + data }
+
+  fileprivate init?(opening sealed: Data) {
+    guard let end = sealed.prefix(120).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+    let words = String(decoding: sealed[..<end], as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
+    data = Data(sealed[(end + 1)...])
+    guard words.count <= 2, words[0] == Digest(of: data).hex else { return nil }
+    let seconds = words.count == 2 ? Double(words[1]) : 0
+    guard let seconds, seconds >= 0, seconds < 1e12 else { return nil }
+    self.seconds = seconds
   }
 }

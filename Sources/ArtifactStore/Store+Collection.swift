@@ -51,7 +51,7 @@ public struct RegisteredRun: Sendable {
 public struct Garbage: Sendable, Hashable {
   public var actions = 0
   public var objects = 0
-  /// States that unfinished actions saved, bytes in quarantine, downloads that are not needed any more; folders of
+  /// States that unfinished actions and chains saved, bytes in quarantine, downloads that are not needed any more; folders of
   /// receipts, submissions and attempts.
   public var leftovers = 0
   /// Of all of these.
@@ -150,6 +150,8 @@ extension Store {
     }
 
     var neededObjects: Set<Digest> = []
+    // As text: what stands for chains of which links stay, which may go on.
+    var neededStates: Set<String> = []
     // Digests, as text, of the files from which something was made that stays.
     var neededSources: Set<Substring> = []
     let hasDownloads = try !Files.names(in: root["downloads"]).isEmpty
@@ -157,6 +159,7 @@ extension Store {
       guard let status else { continue }
       if neededKeys.contains(key) || status.modified >= deadline, let record = try self.record(of: key) {
         for output in record.outputs { neededObjects.formUnion(output.artifact.items.map(\.object)) }
+        if let chain = record.chain { neededStates.insert(chain.hex) }
         if hasDownloads {
           let lines = record.preimage.split(separator: "\n").filter { $0.hasPrefix("source ") }
           neededSources.formUnion(lines.map { $0.suffix(64) })
@@ -177,8 +180,9 @@ extension Store {
       }
     }
     for part in ["state", "quarantine", "downloads"] {
-      for name in try Files.names(in: root[part])
-      where part != "downloads" || !neededSources.contains(name[...]) {
+      for name in try Files.names(in: root[part]) {
+        if part == "downloads", neededSources.contains(name[...]) { continue }
+        if part == "state", neededStates.contains(name) { continue }
         let place = root["\(part)/\(name)"]
         // <sha256>, <sha256>.part, and in quarantine <sha256>-<number>: the rest is nothing that a store made.
         guard Digest(hex: String(decoding: name.utf8.prefix(64), as: UTF8.self)) != nil,

@@ -22,6 +22,7 @@ public struct Partition: Sendable {
     let piece: Shard?
   }
 
+  private let plan: Plan
   /// In the order of the plan.
   let stages: OrderedDictionary<String, CostEstimate.Stage>
   /// For each stage, the one whose items it goes over: itself where it goes over no other's.
@@ -31,6 +32,7 @@ public struct Partition: Sendable {
   private var counts: [String: Int] = [:]
 
   init(_ cost: CostEstimate, shape: Workflow.Shape) {
+    plan = cost.plan
     stages = OrderedDictionary(uniqueKeysWithValues: cost.stages.filter { $0.runs > 0 }.map { ($0.stage.id, $0) })
     families = cost.plan.stages.reduce(into: [:]) { families, stage in
       families[stage.id] = stage.id
@@ -55,13 +57,16 @@ public struct Partition: Sendable {
 
   func parts(of stage: String) -> Int { counts[stage] ?? 1 }
 
+  /// The ids of the stages with something to run that a stage waits for.
+  func awaited(by stage: PlannedStage) -> [String] { plan.awaited(by: stage).filter { stages[$0] != nil } }
+
   /// What `piece` waits for.
   func needs(of piece: Shard) -> [Need] {
     guard let stage = stages[piece.stage]?.stage else { return [] }
     let itemwise = Set(stage.itemwiseReferences)
     // All of a stage is needed where anything but its own items is.
     let entirely = Set(stage.references.filter { !itemwise.contains($0) }.map(\.stage))
-    return stage.references.map(\.stage).uniqued.filter { stages[$0] != nil }.map { other in
+    return awaited(by: stage).map { other in
       let parts = parts(of: other)
       let isOwn = !entirely.contains(other) && families[other] == families[piece.stage] && parts == piece.parts
       let piece = parts == 1 ? 1 : isOwn ? piece.part : nil

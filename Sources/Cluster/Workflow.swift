@@ -107,7 +107,7 @@ public struct Workflow: Sendable {
     var (before, after) = (
       [Set<Int>](repeating: [], count: stages.count), [Set<Int>](repeating: [], count: stages.count)
     )
-    let needed = stages.values.map { $0.stage.references.compactMap { numbers[$0.stage] }.uniqued }
+    let needed = stages.values.map { division.awaited(by: $0.stage).compactMap { numbers[$0] } }
     let long = stages.keys.map(division.isLong)
     for number in stages.values.indices {
       for other in needed[number] {

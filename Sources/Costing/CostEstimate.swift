@@ -60,22 +60,35 @@ public struct CostEstimate: Sendable {
     let actions = Dictionary(grouping: dryRun.actions) { $0.id.stage }
     var outputs: [OutputReference: OutputEstimate] = [:]
     var measured: Double?
+    // By stage: how many links of its chain there are once it is done.
+    var links: [String: Int] = [:]
     stages = plan.stages.map { stage in
       let inputs = stage.inputs.mapValues { input in input.references.uniqued.compactMap { outputs[$0] } }
       let (count, runs) = Self.counts(stage, actions[stage.id] ?? [], inputs)
       let estimate = stage.estimate(inputs: outputs, actions: max(1, count))
       outputs.merge(Self.outputs(of: stage, estimate, dryRun)) { $1 }
+      let before = plan.linked(before: stage).flatMap { links[$0.id] } ?? 0
+      let share = Self.share(of: stage, after: before, actions[stage.id]?.first)
+      links[stage.id] = stage.links.map { max($0, before) }
       let (seconds, basis) = Self.time(of: stage, estimate, threads, timing, bench) {
         // Nobody waits for a measurement that nothing depends on.
         if runs > 0, measured == nil { measured = peak() }
         return measured ?? 1e9
       }
       return Stage(
-        stage: stage, actions: count, runs: runs, work: estimate.work, seconds: seconds, basis: basis,
+        stage: stage, actions: count, runs: runs, work: estimate.work?.scaled(by: share), seconds: seconds * share,
+        basis: basis,
         megabytes: Self.megabytes(of: stage, estimate.work, inputs, timing))
     }
     self.plan = plan
     self.threads = threads
+  }
+
+  /// How much of an action is left to do, where links of the chain that it makes are there, or will be then.
+  private static func share(of stage: PlannedStage, after before: Int, _ action: PlannedAction?) -> Double {
+    guard let links = stage.links else { return 1 }
+    let done = if case .run(.goesOn(let done, _, _)) = action?.status { done } else { 0 }
+    return Double(max(0, links - max(done, before))) / Double(links)
   }
 
   /// How many actions a stage has, and how many of them are to run. Items whose names are not known yet stand as one.

@@ -46,7 +46,7 @@ public struct Schedule: Sendable {
   public let criticalPath: CriticalPath
 
   public init(_ cost: CostEstimate) {
-    let nodes = Self.nodes(cost.stages.filter { $0.runs > 0 })
+    let nodes = Self.nodes(cost.stages.filter { $0.runs > 0 }, of: cost.plan)
     func after(_ node: Node) -> [Int] { node.isNeededItemwise + node.isNeededEntirely }
     func longest(_ places: some Sequence<Int>) -> Int? { places.max { nodes[$0].tail < nodes[$1].tail } }
     let first = longest(nodes.indices)
@@ -57,12 +57,12 @@ public struct Schedule: Sendable {
     self.nodes = nodes
   }
 
-  private static func nodes(_ stages: [CostEstimate.Stage]) -> [Node] {
+  private static func nodes(_ stages: [CostEstimate.Stage], of plan: Plan) -> [Node] {
     let places = Dictionary(stages.enumerated().map { ($1.stage.id, $0) }) { first, _ in first }
     var nodes = stages.map { Node(id: $0.stage.id, runs: $0.runs, seconds: $0.seconds) }
     for (place, stage) in stages.enumerated() {
       let own = Set(stage.stage.itemwiseReferences.map(\.stage))
-      for other in stage.stage.references.map(\.stage).uniqued {
+      for other in plan.awaited(by: stage.stage) {
         guard let before = places[other] else { continue }
         if own.contains(other), stages[before].runs == stage.runs, stages[before].stage.mapping != .whole {
           nodes[place].itemwise.append(before)

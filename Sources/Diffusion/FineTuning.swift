@@ -292,18 +292,24 @@ public struct LatentOptimization {
   private let model: any NoisePredictor
   private let objective: Objective
   private let rate: Double
-  private var optimizer = Adam()
-  private var iteration = 0
+  public private(set) var optimizer: Adam
+  /// Updates done so far.
+  public private(set) var iteration: Int
   /// The latent as it stands, [1, H, W, C].
   public let latent: Tensor
   private let example: FineTuning.Example
 
+  /// - Parameters:
+  ///   - latent: where it begins: the example's, unless given.
+  ///   - optimizer, iteration: where an optimization stood that goes on.
   public init(
     _ model: any NoisePredictor, example: FineTuning.Example, trajectory: Trajectory, rate: Double,
-    objective: @escaping Objective
+    objective: @escaping Objective, latent: Tensor? = nil, optimizer: Adam = Adam(), iteration: Int = 0
   ) {
     self.model = model
-    self.latent = example.latent.parameterCopy()
+    self.latent = (latent ?? example.latent).parameterCopy()
+    self.optimizer = optimizer
+    self.iteration = iteration
     self.example = example
     self.trajectory = trajectory
     self.rate = rate

@@ -32,6 +32,22 @@ public struct ActionPreimage: Sendable, Hashable {
   /// content, because sums in floating point depend on the order and neither names nor the recipe's order shall matter.
   public let inputs: [String: BoundInput]
 
+  /// The name of the kind's parameter that says how many links of a chain the action makes; nil for another action.
+  private let chaining: String?
+
+  /// What stands for the chain that the action makes links of, however many; nil for another action.
+  public var chain: Digest? { chaining.map { Digest(of: replacingFact("parameter \($0)", with: "links of a chain")) } }
+
+  /// The preimage of the action that makes `number` links of the same chain, as text.
+  public func text(ofLink number: Int) -> String {
+    chaining.map { replacingFact("parameter \($0)", with: Value.int(number).canonical) } ?? text
+  }
+
+  private func replacingFact(_ subject: String, with fact: String) -> String {
+    let lines = text.split(separator: "\n").map { $0.hasPrefix(subject + ": ") ? "\(subject): \(fact)" : $0 }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
   /// The sets of several items among the inputs.
   public var sets: [Artifact] { inputs.values.flatMap(\.artifacts).filter { $0.items.count > 1 }.uniqued }
 
@@ -48,6 +64,7 @@ public struct ActionPreimage: Sendable, Hashable {
     makers: [String: [Digest]] = [:]
   ) {
     self.inputs = inputs.mapValues(\.ordered)
+    chaining = stage.kind.chaining
     var facts = Facts(text: stage.preimage)
     for (name, files) in sources.sorted(by: { precedes($0.key, $1.key) }) {
       guard let kind = stage.kind.pathKind(at: name) else { continue }

@@ -27,6 +27,8 @@ public struct Plan: Sendable {
   /// What the recipe is for: as `outputs` lists it, or else the first output of every stage that no other uses.
   public let outputs: [OutputReference]
   private let places: [String: Int]
+  /// By id, for each stage that makes links of a chain, the stage before it in the plan that makes links of the same.
+  private let chained: [String: String]
 
   public init(
     recipe: String, description: String? = nil, file: String, source: Digest? = nil, texts: [SourceText] = [],
@@ -45,6 +47,20 @@ public struct Plan: Sendable {
     self.source = source
     self.texts = texts
     places = Dictionary(stages.enumerated().map { ($1.id, $0) }) { first, _ in first }
+    var last: [PlannedStage.Chain: String] = [:]
+    chained = stages.reduce(into: [:]) { chained, stage in
+      guard let chain = stage.chain else { return }
+      chained[stage.id] = last.updateValue(stage.id, forKey: chain)
+    }
+  }
+
+  /// The stage before this one that makes links of the same chain: this one goes on from there. Nil where there is none.
+  package func linked(before stage: PlannedStage) -> PlannedStage? { chained[stage.id].flatMap { self[$0] } }
+
+  /// The ids of the stages that this one waits for, each once: those that it takes something from, and that from which it
+  /// goes on.
+  package func awaited(by stage: PlannedStage) -> [String] {
+    (stage.references.map(\.stage) + [chained[stage.id]].compactMap(\.self)).uniqued
   }
 
   /// The stage with this id.
@@ -113,6 +129,23 @@ public final class PlannedStage: Sendable {
     case .numbers(let parameter): parameters[parameter]?.int.map(Mapping.names)
     }
   }
+
+  /// What all stages have in common that make links of one chain, however many.
+  struct Chain: Hashable {
+    let preimage: String
+    let inputs: [String: PlannedInput]
+    let sources: [String: PlannedSource]
+  }
+
+  /// The chain that it makes links of; nil for a stage of another kind.
+  var chain: Chain? {
+    guard let chaining = kind.chaining, links != nil else { return nil }
+    let others = Parameters(parameters.values.filter { $0.key != chaining })
+    return Chain(preimage: ActionPreimage.common(kind, others), inputs: inputs, sources: sources)
+  }
+
+  /// How many links of a chain it makes; nil for a stage of another kind.
+  package var links: Int? { kind.chaining.flatMap { parameters[$0]?.int } }
 
   /// The ids of the stages that it takes something from, each once, in the order of the inputs.
   public var predecessors: [String] {

@@ -100,7 +100,8 @@ private struct Graph {
     // To be done is what makes the outputs, every stage of the recipe itself and of those that are used for their own
     // sake, those of others that expect something, and all that these need.
     let scopes = Self.untouched(resolver, expansion).union([0])
-    let wanted = drafts.filter { scopes.contains($0.scope) || !$0.stage.expectations.isEmpty }.map(\.stage.id)
+    let wanted = drafts.filter { !$0.isPicked && (scopes.contains($0.scope) || !$0.stage.expectations.isEmpty) }
+      .map(\.stage.id)
     stages = drafts.map(\.stage).needed(for: wanted + listed.map(\.stage))
     let ids = Set(stages.map(\.id))
     for draft in drafts where needsFiles && ids.contains(draft.stage.id) {
@@ -117,6 +118,8 @@ private struct Graph {
     let scope: Int
     /// What is to be said of files that are not there.
     let missingFiles: [Diagnostic]
+    /// Whether it is there for references alone that pick a link of a chain.
+    let isPicked: Bool
   }
 
   /// The recipes in use of which nothing is taken: then it is for their own sake that they are used.
@@ -243,13 +246,26 @@ private struct Graph {
       let axes = sweeps.axes(of: point)
       let expectations = baseline.applied(
         to: outline.expectations, of: PlannedStage.id(repeated.stage.name, at: axes), outputs, into: &problems)
-      let stage = PlannedStage(
-        name: repeated.stage.name, axes: axes, kind: kind, mapping: outline.mapping,
-        description: outline.syntax.description, parameters: parameters, inputs: inputs, sources: outline.sources,
-        expectations: expectations, outputs: outputs, location: outline.syntax.name.location)
-      drafts.append(Draft(stage: stage, scope: repeated.stage.scope, missingFiles: outline.missingFiles))
+      func add(axes: [Axis], _ parameters: Parameters, _ expectations: [Expectation], isPicked: Bool) {
+        let stage = PlannedStage(
+          name: repeated.stage.name, axes: axes, kind: kind, mapping: outline.mapping,
+          description: outline.syntax.description, parameters: parameters, inputs: inputs, sources: outline.sources,
+          expectations: expectations, outputs: outputs, location: outline.syntax.name.location)
+        drafts.append(
+          Draft(
+            stage: stage, scope: repeated.stage.scope, missingFiles: outline.missingFiles, isPicked: isPicked))
+      }
+      for link in resolver.picks[number] ?? [] {
+        let picked = repeated.axes(ofLink: link, at: point)
+        guard !picked.isEmpty, let chaining = kind.chaining else { continue }
+        let fewer = Parameters(parameters.values.merging([chaining: .int(link)]) { $1 })
+        add(axes: axes + picked, fewer, [], isPicked: true)
+      }
+      add(axes: axes, parameters, expectations, isPicked: false)
     }
-    return drafts
+    guard drafts.first?.stage.links != nil else { return drafts }
+    // The links of a chain are made one after the other.
+    return drafts.enumerated().sorted { ($0.1.stage.links ?? 0, $0.0) < ($1.1.stage.links ?? 0, $1.0) }.map(\.1)
   }
 
   /// Applies the rules of the kind that reach over several parameters or ports, once each of these is right.
@@ -292,51 +308,6 @@ private struct Graph {
       if number == 0 { outputs = listed }
     }
     return outputs.elements
-  }
-}
-
-/// A stage as it is written, decoded at every place of the sweeps that its own parameters are in.
-struct RepeatedStage {
-  let stage: ScopedStage
-  /// The sweeps that its parameters are in.
-  let sweeps: Set<Int>
-  /// How many values there are in it at one place.
-  let size: Int
-  private(set) var outlines: [(point: Point, outline: StageOutline)] = []
-  private var places: [Point: Int] = [:]
-
-  init(_ stage: ScopedStage, scope: Scope) {
-    self.stage = stage
-    let values = (stage.syntax.contents + stage.syntax.expectations).map(\.value)
-    sweeps = values.reduce(into: []) { $0.formUnion(scope.parameters.sweeps(in: $1)) }
-    size = values.reduce(1) { $0 + scope.parameters.size(of: $1) }
-  }
-
-  /// Decodes it at every place.
-  mutating func decode(
-    kinds: [StageKind], scope: Scope, sweeps: Sweeps, needsFiles: Bool, into problems: inout Problems
-  ) {
-    guard let points = sweeps.points(along: self.sweeps) else {
-      reportTooMany(into: &problems)
-      return
-    }
-    for point in points where !problems.isFull {
-      places[point] = outlines.count
-      outlines.append(
-        (
-          point,
-          StageOutline(stage.syntax, kinds: kinds, scope: scope, at: point, needsFiles: needsFiles, into: &problems)
-        ))
-    }
-  }
-
-  /// The outline at a place of the grid, wherever that is along other sweeps.
-  subscript(point: Point) -> StageOutline? { places[point.along(sweeps)].map { outlines[$0].outline } }
-
-  func reportTooMany(into problems: inout Problems) {
-    problems.report(
-      "stage '\(stage.syntax.name.text)' would be repeated more than \(Sweeps.limit) times",
-      at: stage.syntax.name.location, hint: "sweep fewer values, or zip the sweeps")
   }
 }
 

@@ -30,6 +30,13 @@ public struct Work: Sendable, Hashable {
     Work(evaluations: evaluations, flop: 3 * Double(evaluations) * each, backwardPasses: evaluations)
   }
 
+  /// So much of it.
+  public func scaled(by share: Double) -> Work {
+    Work(
+      evaluations: Int((Double(evaluations) * share).rounded()), flop: flop * share,
+      backwardPasses: Int((Double(backwardPasses) * share).rounded()))
+  }
+
   public static func + (a: Work, b: Work) -> Work {
     Work(
       evaluations: a.evaluations + b.evaluations, flop: a.flop + b.flop,

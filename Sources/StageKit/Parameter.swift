@@ -12,6 +12,7 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
   private let isSemantic: Bool
   private let endings: [String]
   private let isMapped: Bool
+  private let isChained: Bool
   private let help: () -> String
   private(set) var content: Content?
 
@@ -23,15 +24,17 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
   ///   - isMapped: of files: whether there is an action for each of them, where a glob or a list names them. The item is
   ///     called like the file without its extension. Of a number: whether, where it is given, there is an action for each
   ///     number up to it; the item is called like its number, and depends on no other.
+  ///   - isChained: of a number: whether what the stage does for it is what it does for a smaller one, and then more.
   private init(
     _ initial: Content?, _ bounds: Content.Bounds, _ name: String?, isSemantic: Bool, endings: [String],
-    isMapped: Bool, help: @escaping () -> String
+    isMapped: Bool, isChained: Bool = false, help: @escaping () -> String
   ) {
     self.initial = initial
     self.bounds = bounds
     self.isSemantic = isSemantic
     self.endings = endings
     self.isMapped = isMapped
+    self.isChained = isChained
     self.help = help
     super.init(name: name)
   }
@@ -39,9 +42,11 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
   /// One that may be left out.
   public convenience init(
     wrappedValue: Content, _ bounds: Content.Bounds, name: String? = nil, isSemantic: Bool = true,
-    help: @autoclosure @escaping () -> String
+    isChained: Bool = false, help: @autoclosure @escaping () -> String
   ) {
-    self.init(wrappedValue, bounds, name, isSemantic: isSemantic, endings: [], isMapped: false, help: help)
+    self.init(
+      wrappedValue, bounds, name, isSemantic: isSemantic, endings: [], isMapped: false, isChained: isChained, help: help
+    )
   }
 
   /// One that is required or optional, as its type says.
@@ -68,6 +73,7 @@ public final class Parameter<Content: ParameterValue>: StageProperty {
     declaration.parameters.append(
       ParameterDeclaration(
         name, Content.kind(bounds), presence, isSemantic: isSemantic, endings: endings, help: help()))
+    if isChained { declaration.chaining = name }
     guard isMapped else { return }
     switch Content.kind(bounds) {
     case .path: declaration.mapping = .files(of: name)

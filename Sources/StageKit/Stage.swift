@@ -142,6 +142,8 @@ public struct StageDeclaration: Sendable {
   public var mapping = Mapping.whole
   /// The parameter that says how many items there are, in a stage that is given it.
   public var numbering: String?
+  /// The parameter that says how many links of a chain there are.
+  public var chaining: String?
 }
 
 /// What is the same for all stages of a kind: the names of its properties, and what they declare.

@@ -59,8 +59,15 @@ public protocol StageContext: AnyObject {
   /// Tells what a diffusion network has done in the action, for the estimates of later ones.
   func count(_ work: Work)
 
-  /// The state that an earlier, interrupted attempt of this very action saved last.
+  /// Publishes what was written so far as what the stage makes where its kind's ``StageKind/chaining`` parameter is
+  /// `number`, less than it is; what is written then is of the next links.
+  func publish(link number: Int) throws
+
+  /// The state that an earlier, interrupted attempt of this very action saved last; of a chain, an attempt to make fewer
+  /// of its links, or more.
   func savedState() throws -> Data?
+  /// Tells that the saved state is of no use: the action begins anew.
+  func ignoreSavedState()
   /// Saves state for a later attempt, replacing what was saved before. Atomic and durable.
   func saveState(_ data: Data) throws
 

@@ -20,10 +20,15 @@ public struct StageKind: Sendable {
   public var mapping: Mapping { declaration().mapping }
   /// The parameter that says how many items there are, in a stage that is given it.
   public var numbering: String? { declaration().numbering }
+  /// The parameter that says how many links of a chain a stage makes, such as epochs: to make more of them, it goes on
+  /// from those that are there, to the same bytes as all of them at once.
+  public var chaining: String? { declaration().chaining }
   /// Whether actions see what their items are called, so that the names belong into their keys.
   public let seesItemNames: Bool
   /// Whether actions see the records of the actions that made what they take in, so that these belong into their keys.
   public let seesRecords: Bool
+  /// What one link of a chain is called where a reference picks it, `stage[epoch=3]`: as the parameter that counts them.
+  public var linkName: String? { chaining.map { $0.hasSuffix("s") ? String($0.dropLast()) : $0 } }
   private let memory: MemoryNeed
   private let adaptation: Adaptation?
   /// Rules that reach over several parameters or ports: messages, each about the parameter it names.

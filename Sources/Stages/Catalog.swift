@@ -6,7 +6,8 @@ public enum Catalog {
   static let stages: [any Stage.Type] = [
     Load.self, Synthesize.self, Train.self, Perturb.self, Invert.self, Finetune.self, Sample.self, Guide.self,
     MaskStage.self,
-    Metric.self, Distance.self, Cost.self, Figure.self, Plot.self, Table.self, Survey.self, Tally.self, Script.self,
+    Metric.self, Distance.self, Cost.self, Select.self, Figure.self, Plot.self, Table.self, Survey.self, Tally.self,
+    Script.self,
   ]
 
   public static let kinds = stages.map { StageKind($0) }

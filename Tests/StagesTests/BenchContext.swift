@@ -101,6 +101,9 @@ final class BenchContext: StageContext {
     return try #require(CSV(String(decoding: data, as: UTF8.self)))
   }
 
+  /// What was published of the links of a chain.
+  private(set) var links: [Int: [String: [(name: String, data: Data)]]] = [:]
+
   // MARK: StageContext
 
   func input(_ port: String) -> Artifact? { single[port] }
@@ -123,6 +126,12 @@ final class BenchContext: StageContext {
   func log(_ message: String) { lines.append(message) }
   func count(_ work: Work) { counted = work }
   func savedState() -> Data? { state }
+  func ignoreSavedState() {}
+
+  func publish(link number: Int) {
+    links[number] = written
+    written = [:]
+  }
 
   func saveState(_ data: Data) {
     state = data

@@ -8,6 +8,8 @@ package final class Action: Sendable {
   package let stage: PlannedStage
   package let preimage: ActionPreimage
   package let key: Digest
+  /// What stands for the chain that the action makes links of, where it makes some.
+  let chain: Digest?
   package let sources: [String: [SourceFile]]
   /// The keys of the actions that made what is at each port, in a kind that sees their records.
   let makers: [String: [Digest]]
@@ -22,7 +24,12 @@ package final class Action: Sendable {
     self.makers = makers
     preimage = ActionPreimage(stage: stage, item: id.item, inputs: inputs, sources: sources, makers: makers)
     key = preimage.key
+    chain = preimage.chain
   }
+
+  /// What is leased while it is executed, and has the saved state: the chain, of which one link is made after the other,
+  /// or the action itself.
+  var leased: Digest { chain ?? key }
 
   /// Whether the action makes one item of what its stage makes.
   package var isItem: Bool { id.item != nil }

@@ -11,6 +11,8 @@ public enum Reason: Sendable, Hashable, CustomStringConvertible {
   case lost(Lookup.Miss)
   /// What it differs in from the nearest earlier action of its stage, and the recipe that did that, where it is another.
   case changed([Change], since: String? = nil)
+  /// So many links of the chain that it makes are done, of so many; with the name of the parameter that says how many.
+  case goesOn(after: Int, of: Int, String)
   /// An input is not made yet: the port.
   case blocked(by: String)
   /// The user wants it done again.
@@ -23,6 +25,7 @@ public enum Reason: Sendable, Hashable, CustomStringConvertible {
     case .changed(let changes, let recipe):
       (recipe.map { "never run in this recipe; since '\($0)' did it: " } ?? "")
         + changes.map(\.description).joined(separator: "; ")
+    case .goesOn(let done, let all, let name): "goes on after \(done) of \(all) \(name)"
     case .blocked(let port): "input '\(port)' will be recomputed"
     case .forced: "forced"
     }
@@ -53,6 +56,9 @@ package final class History: Sendable {
   /// Why `action` has to be executed, for which the store has nothing that can be used.
   package func reason(for action: Action, _ miss: Lookup.Miss) throws -> Reason {
     guard case .neverDone = miss else { return .lost(miss) }
+    if let name = action.stage.kind.chaining, let links = action.stage.links, let done = try linksDone(of: action) {
+      return .goesOn(after: done, of: links, name)
+    }
     let inputs = action.preimage.sets
     let place = Place(stage: action.stage.name, item: action.id.item)
     let candidates = try earlier(at: place).filter { $0.kind == action.stage.kind.name }.map { record in
@@ -67,6 +73,16 @@ package final class History: Sendable {
       (a.changes.count, b.record.provenance.date) < (b.changes.count, a.record.provenance.date)
     }
     return nearest.map { .changed($0.changes, since: own.isEmpty ? $0.record.recipe : nil) } ?? .neverRun
+  }
+
+  /// How many links of its chain are done, fewer than it makes, so that it can go on from there; nil for none.
+  private func linksDone(of action: Action) throws -> Int? {
+    guard let chain = action.chain, let links = action.stage.links, links > 1, try store.hasState(of: chain) else {
+      return nil
+    }
+    return try (1..<links).last { number in
+      if case .hit = try store.lookup(Digest(of: action.preimage.text(ofLink: number))) { true } else { false }
+    }
   }
 
   private func earlier(at place: Place) throws -> [ActionRecord] { try grouped()[place] ?? [] }

@@ -14,6 +14,10 @@ final class ActionContext: StageContext {
   private let interruption: Interruption
   private let emit: @Sendable (RunEvent) -> Void
   private let environment: RunEnvironment
+  /// The name of the recipe.
+  private let recipe: String
+  /// Whether what is made counts even where the store has it already, and nothing that was made before does.
+  private let isForced: Bool
   /// Where folders of programs are that are kept if they fail; nil for nowhere.
   private let failedWork: Place?
   private var workFolders: [Place] = []
@@ -21,13 +25,16 @@ final class ActionContext: StageContext {
 
   private var written: [String: [Artifact.Item]] = [:]
   private(set) var lines: [String] = []
-  private(set) var work = Work.none
+  private var work = Work.none
+  private let start = ContinuousClock.now
+  /// Wall time of earlier attempts, as far as this one goes on from there.
+  private var earlierSeconds = 0.0
   /// The first input that could not be read because the store has lost it, whatever the action makes of the error.
   private(set) var lost: StoreError?
 
   init(
     _ action: Action, store: Store, attempt: StagingTransaction, memo: LRUCache, interruption: Interruption,
-    environment: RunEnvironment, failedWork: Place?,
+    recipe: String, environment: RunEnvironment, failedWork: Place?, isForced: Bool,
     emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.action = action
@@ -35,7 +42,9 @@ final class ActionContext: StageContext {
     self.attempt = attempt
     self.memo = memo
     self.interruption = interruption
+    self.recipe = recipe
     self.environment = environment
+    self.isForced = isForced
     self.failedWork = failedWork
     self.emit = emit
   }
@@ -123,8 +132,29 @@ final class ActionContext: StageContext {
     written[port] = items + [Artifact.Item(name: name, object: item.object, size: item.size)]
   }
 
+  /// What is to be known of the action, now that it is done.
+  /// - Parameters:
+  ///   - seconds: wall time of this attempt.
+  ///   - megabytes: the largest resident set, where it can be told.
+  ///   - text: its preimage, where that is of fewer links of a chain.
+  func record(seconds: Double, megabytes: Double?, preimage text: String? = nil) throws -> ActionRecord {
+    let (kind, text) = (action.stage.kind, text ?? action.preimage.text)
+    return ActionRecord(
+      key: Digest(of: text), preimage: text, recipe: recipe, stage: action.stage.name, item: action.id.item,
+      kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try outputs(),
+      provenance: environment.provenance(seconds: earlierSeconds + seconds, megabytes: megabytes, work: work),
+      log: lines, chain: action.chain)
+  }
+
+  func publish(link number: Int) throws {
+    let text = action.preimage.text(ofLink: number)
+    let seconds = (ContinuousClock.now - start).seconds
+    try attempt.publish(record(seconds: seconds, megabytes: nil, preimage: text), replacing: isForced)
+    written = [:]
+  }
+
   /// What the action made: an artifact for each output that its stage declares.
-  func outputs() throws -> [ActionRecord.Output] {
+  private func outputs() throws -> [ActionRecord.Output] {
     try action.stage.outputs.map { output in
       guard let items = written[output.name] else { throw broken("it writes nothing to '\(output.name)'") }
       guard action.id.item == nil || output.type.isItemSet else {
@@ -176,7 +206,18 @@ final class ActionContext: StageContext {
 
   func count(_ work: Work) { self.work = work }
 
-  func savedState() throws -> Data? { try store.state(of: action.key) }
-  func saveState(_ data: Data) throws { try attempt.saveState(data, of: action.key) }
+  func savedState() throws -> Data? {
+    guard !isForced, let state = try store.state(of: action.leased) else { return nil }
+    earlierSeconds = state.seconds
+    return state.data
+  }
+
+  func ignoreSavedState() { earlierSeconds = 0 }
+
+  func saveState(_ data: Data) throws {
+    let seconds = earlierSeconds + (ContinuousClock.now - start).seconds
+    try attempt.saveState(data, of: action.leased, seconds: seconds)
+  }
+
   func checkCancellation() throws { try interruption.check() }
 }

@@ -55,7 +55,7 @@ struct ActionRunner: Sendable {
     var open: [Int] = []
     for (place, task) in batch.enumerated() {
       // Nobody waits who has leases: two processes would wait for each other.
-      guard let lease = try batch.count == 1 ? lease(for: task.action) : store.lease(for: task.action.key) else {
+      guard let lease = try batch.count == 1 ? lease(for: task.action) : store.lease(for: task.action.leased) else {
         continue
       }
       if task.reason != .forced, case .hit(let record) = try store.lookup(task.action.key) {
@@ -104,7 +104,7 @@ struct ActionRunner: Sendable {
       let attempt = try store.attempt()
       let context = ActionContext(
         action, store: store, attempt: attempt, memo: memo, interruption: interruption,
-        environment: environment, failedWork: failedWork, emit: emit)
+        recipe: recipe, environment: environment, failedWork: failedWork, isForced: isForced, emit: emit)
       return (action: action, attempt: attempt, context: context)
     }
     let kind = actions[0].stage.kind
@@ -123,11 +123,7 @@ struct ActionRunner: Sendable {
     // Each has its share of the time.
     let seconds = (clock.now - start).seconds / Double(actions.count)
     return try work.map { action, attempt, context in
-      let record = ActionRecord(
-        key: action.key, preimage: action.preimage.text, recipe: recipe, stage: action.stage.name, item: action.id.item,
-        kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try context.outputs(),
-        provenance: environment.provenance(seconds: seconds, megabytes: megabytes, work: context.work),
-        log: context.lines)
+      let record = try context.record(seconds: seconds, megabytes: megabytes)
       let published = try attempt.publish(record, replacing: isForced)
       context.removeWork()
       emit(.done(action.id, seconds: seconds, key: action.key))
@@ -137,9 +133,9 @@ struct ActionRunner: Sendable {
 
   /// The right to execute `action`, once nobody else has it.
   private func lease(for action: Action) throws -> FileLock {
-    if let lease = try store.lease(for: action.key) { return lease }
+    if let lease = try store.lease(for: action.leased) { return lease }
     emit(.waiting(action.id))
-    return try interruption.waiting { try store.lease(for: action.key) }
+    return try interruption.waiting { try store.lease(for: action.leased) }
   }
 }
 

@@ -23,7 +23,7 @@ struct ReadyQueue {
     var batches: [Batch]
   }
 
-  /// For each stage, those that depend on it, and how many it waits for itself.
+  /// For each stage, those that wait for it, and how many it waits for itself.
   private var dependents: [[Int]]
   private var waitsFor: [Int]
   /// Stages whose predecessors are settled, the first in the plan last.
@@ -37,7 +37,7 @@ struct ReadyQueue {
     dependents = Array(repeating: [], count: plan.stages.count)
     waitsFor = Array(repeating: 0, count: plan.stages.count)
     for (number, stage) in plan.stages.enumerated() {
-      for predecessor in Set(stage.references.compactMap { numbers[$0.stage] }) {
+      for predecessor in Set(plan.awaited(by: stage).compactMap { numbers[$0] }) {
         dependents[predecessor].append(number)
         waitsFor[number] += 1
       }

@@ -5,7 +5,7 @@ import StageKit
 struct Reference {
   let name: String
   /// What it picks from sweeps.
-  let selection: [(axis: String, value: String)]
+  private(set) var selection: [(axis: String, value: String)]
   /// What stands behind the point.
   let port: String?
 
@@ -22,6 +22,16 @@ struct Reference {
     guard selection.isEmpty, address.port == nil else { return nil }
     name = String(base[..<point])
     port = String(base[base.utf8.index(after: point)...])
+  }
+
+  /// What it picks along `axis`.
+  func picked(along axis: String) -> String? { selection.first { $0.axis == axis }?.value }
+
+  /// The same without what it picks along `axis`.
+  func without(_ axis: String) -> Reference {
+    var reference = self
+    reference.selection.removeAll { $0.axis == axis }
+    return reference
   }
 }
 

@@ -36,10 +36,19 @@ extension ReferenceResolver {
       reportUnknownStage(reference.name, text: text, node, in: place, scope: scope, into: &problems)
       return nil
     }
-    guard let point = selected(by: reference, of: member, in: scope, at: point, node, into: &problems) else {
+    let axis = linkAxis(of: member, reference, in: scope)
+    let places = axis.map(reference.without) ?? reference
+    guard let point = selected(by: places, of: member, in: scope, at: point, node, into: &problems) else {
       return nil
     }
-    guard let output = output(of: member, reference, at: point, node, into: &problems) else { return nil }
+    var link: Int?
+    if let axis {
+      guard let picked = picked(reference, along: axis, of: member, at: point, node, into: &problems) else {
+        return nil
+      }
+      link = picked
+    }
+    guard let output = output(of: member, reference, link, at: point, node, into: &problems) else { return nil }
     if let subject, !subject.port.types.contains(output.type) {
       let fitting = fitting(subject, in: number)
       problems.report(
@@ -48,6 +57,33 @@ extension ReferenceResolver {
       return nil
     }
     return output
+  }
+
+  /// The axis along which a reference picks a link of the chain that a stage makes: `epoch`. Nil where it picks none, or
+  /// a sweep is called so.
+  private func linkAxis(of member: Scope.Member, _ reference: Reference, in scope: Scope) -> String? {
+    guard case .stage(let number) = member, let axis = stages[number].linkName, reference.picked(along: axis) != nil,
+      !reach[number].contains(where: { name(of: axis, along: $0, in: scope) != nil })
+    else { return nil }
+    return axis
+  }
+
+  /// The link of its chain that a reference picks from a stage.
+  private func picked(
+    _ reference: Reference, along axis: String, of member: Scope.Member, at point: Point, _ node: Node,
+    into problems: inout Problems
+  ) -> Int? {
+    guard case .stage(let number) = member, let outline = stages[number][point], let kind = outline.kind,
+      let chaining = kind.chaining, let links = outline.parameters?[chaining]?.int
+    else { return nil }
+    let written = reference.picked(along: axis) ?? ""
+    guard let link = Int(written), 1...links ~= link else {
+      problems.report(
+        "'\(axis)' of '\(reference.name)' is never '\(written)'", at: node.location,
+        hint: "it has \(links) \(chaining): pick one from 1 to \(links)", notes: node.notes)
+      return nil
+    }
+    return link
   }
 
   /// `point`, moved to what a reference picks from the sweeps of what it names.
@@ -113,16 +149,18 @@ extension ReferenceResolver {
     return nil
   }
 
+  /// - Parameter link: which link of the chain that a stage makes; nil for the last.
   private func output(
-    of member: Scope.Member, _ reference: Reference, at point: Point, _ node: Node, into problems: inout Problems
+    of member: Scope.Member, _ reference: Reference, _ link: Int?, at point: Point, _ node: Node,
+    into problems: inout Problems
   ) -> OutputReference? {
     // What is wrong further on is reported where it stands.
     switch member {
     case .stage(let number):
       guard let outputs = stages[number][point]?.outputs, let first = outputs.first else { return nil }
-      guard let port = reference.port else { return self.reference(to: first, of: number, at: point) }
+      guard let port = reference.port else { return self.reference(to: first, of: number, link, at: point) }
       if let named = outputs.first(where: { $0.name == port }) {
-        return self.reference(to: named, of: number, at: point)
+        return self.reference(to: named, of: number, link, at: point)
       }
       reportUnknownOutput(reference, has: outputs.map(\.name), node, into: &problems)
       return nil
@@ -148,8 +186,8 @@ extension ReferenceResolver {
     targets[link][point.along(reach[stages.count + link])]
   }
 
-  private func reference(to output: OutputPort, of number: Int, at point: Point) -> OutputReference {
-    let axes = sweeps.axes(of: point.along(reach[number]))
+  private func reference(to output: OutputPort, of number: Int, _ link: Int?, at point: Point) -> OutputReference {
+    let axes = sweeps.axes(of: point.along(reach[number])) + stages[number].axes(ofLink: link, at: point)
     return OutputReference(
       stage: PlannedStage.id(stages[number].stage.name, at: axes), port: output.name, type: output.type)
   }

@@ -16,6 +16,8 @@ struct ReferenceResolver {
   let dependencies: [[Dependency]]
   /// For each stage or link those that need it.
   let dependents: [[Int]]
+  /// By the number of a stage that makes a chain: which of its links references pick.
+  let picks: [Int: Set<Int>]
   /// The sweeps along which each stage or link is repeated: those of its parameters and of what it depends on. Empty
   /// for what is not settled.
   private(set) var reach: [Set<Int>]
@@ -33,17 +35,28 @@ struct ReferenceResolver {
     targets = Array(repeating: [:], count: links.count)
     let names = Names(scopes: scopes, stages: stages.count, sweeps: sweeps)
     self.names = names
+    var picks: [Int: Set<Int>] = [:]
+    func note(_ leads: [(reference: Reference, number: Int)]) -> [(reference: Reference, number: Int)] {
+      for (reference, number) in leads where number < stages.count && !reference.selection.isEmpty {
+        guard let axis = stages[number].linkName, let link = reference.picked(along: axis).flatMap({ Int($0) }) else {
+          continue
+        }
+        picks[number, default: []].insert(link)
+      }
+      return leads
+    }
     dependencies =
       stages.map { stage in
         var met: Set<Int> = []
         return stage.outlines.flatMap(\.outline.inputs).flatMap { input in
           Self.references(in: input.value, input.port).flatMap { node in
-            names.leads(of: node, in: stage.stage.scope).filter { met.insert($0.number).inserted }
+            note(names.leads(of: node, in: stage.stage.scope)).filter { met.insert($0.number).inserted }
               .map { ($0.number, node.location) }
           }
         }
       }
-      + links.map { link in names.leads(of: link.node, in: link.scope).map { ($0.number, link.node.location) } }
+      + links.map { link in note(names.leads(of: link.node, in: link.scope)).map { ($0.number, link.node.location) } }
+    self.picks = picks
     var dependents = dependencies.map { _ in [Int]() }
     for (number, needed) in dependencies.enumerated() {
       for dependency in needed { dependents[dependency.number].append(number) }

@@ -29,11 +29,17 @@ struct Finetune: Stage {
   let differentiation = GradientOptions()
   let adaptation = AdapterOptions()
   @Parameter(
-    1...1000,
+    1...1000, isChained: true,
     help:
-      "Epochs over the images; for the method `latent`, updates of each latent (official --n_iter)."
+      "Epochs over the images; for the method `latent`, updates of each latent (official --n_iter). More of them go on from those that are done."
   )
   var epochs = 5
+  @Parameter(
+    isSemantic: false,
+    help:
+      "Whether the models of all epochs are kept, so that `stage[epoch=3]` and fewer `epochs` need no computing. The method `latent` keeps the last alone."
+  )
+  var keepEpochs = true
   @Parameter(1e-9...1, help: "Adam's learning rate in the first epoch.") var learningRate = 4e-6
   @Parameter(
     0.1...10, help: "lr = learning_rate · lr_gamma^⌊iteration / lr_step_size⌋, as in PyTorch's StepLR.")
@@ -120,11 +126,18 @@ extension Finetune {
     let change = try LowRankChange(to: model, adaptation, seed: seed)
     model.parameters.setRequiresGradient(change == nil)
     for layer in change?.adapter.layers ?? [] { layer.weight.setRequiresGradient(true) }
-    var state = try SavedTuning(context)
-
     let settings = FineTuning.Settings(
       gradient: differentiation.chosen, batchSize: differentiation.batchSize ?? 1, learningRate: learningRate,
       schedule: lrStepSize.map { .perIterations(lrGamma, every: $0) } ?? .perEpoch(lrGamma), seed: UInt64(seed))
+    let perEpoch = settings.iterations(perEpochOf: items.count)
+    let total = epochs * perEpoch
+    var state = try SavedTuning(context)
+    // Where more epochs are done than are asked for, it begins anew, and leaves what is saved as it is.
+    let isAhead = (state?.iteration ?? 0) > total
+    if isAhead {
+      context.ignoreSavedState()
+      state = nil
+    }
     var tuning = FineTuning(
       model, parameters: model.parameters.tensors, adaptation: change?.adapter,
       trajectory: Trajectory(
@@ -141,17 +154,19 @@ extension Finetune {
     var random = RandomSource(seed: UInt64(seed), name: "order of the images")
     let examples = items.shuffled(using: &random).map(\.example)
     for item in items { try requireSize(item.example.image.shape, of: model, context, item: item.name) }
-    let total = epochs * settings.iterations(perEpochOf: examples.count)
-    let imagesBefore = settings.images(in: tuning.iteration, of: examples.count)
+    func save() throws { if !isAhead, tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) } }
+    func write() throws {
+      let images = settings.images(in: tuning.iteration, of: examples.count)
+      context.count(work(of: images, each: model.flopPerEvaluation))
+      try self.write(model, change, losses, context)
+    }
     var timer = SaveTimer(saving)
     while tuning.iteration < total {
-      try SavedState.checkCancellation(context) {
-        if tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
-      }
+      try SavedState.checkCancellation(context, save: save)
       let report: FineTuning.Report
       do { report = try limited { try tuning.iterate(over: examples) } } catch let divergence as Divergence {
         // What was learned before is kept, but where an update has spoiled it.
-        if divergence.isIntact, tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) }
+        if divergence.isIntact { try save() }
         throw ResultError(
           "\(divergence.description(of: total)); \(ratesToLower), or see whether the model and the CLIP are right")
       }
@@ -159,9 +174,22 @@ extension Finetune {
       context.progress(
         settings.images(in: report.iteration, of: examples.count), of: epochs * examples.count, unit: "image",
         values: report.terms.map { ProgressValue($0.name, $0.value) })
-      if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, losses, context) }
+      guard report.iteration < total else { break }
+      if keepEpochs, report.iteration % perEpoch == 0 {
+        try write()
+        try context.publish(link: report.iteration / perEpoch)
+      }
+      if timer.isDue { try save() }
     }
-    context.count(work(of: epochs * examples.count - imagesBefore, each: model.flopPerEvaluation))
+    try save()
+    try write()
+  }
+
+  /// Writes what was learned so far.
+  /// - Parameter change: what is learned instead of the model's own weights.
+  private func write(
+    _ model: any DiffusionModel, _ change: LowRankChange?, _ losses: LossTable, _ context: any StageContext
+  ) throws {
     let note = "fine-tuned from '\(objective.source)' to '\(objective.targetText)'"
     if let change {
       let base = self.model.artifact.items

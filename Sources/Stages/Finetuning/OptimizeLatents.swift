@@ -12,18 +12,23 @@ extension Finetune {
     let trajectory = Trajectory(
       ddim: DDIM(schedule: noiseSchedule), steps: timing.sequence(returnStep: returnStep, steps: steps))
     let objective = try objective(context, for: items[0].example.image, sources: items.map(\.example.image))
-    var (finished, losses) = try savedLatents(context) ?? ([], LossTable())
+    var saved = try SavedLatents(context)
+    // Where more updates are done than are asked for, it begins anew, and leaves what is saved as it is.
+    let isAhead = saved?.courses.contains { $0.updates > epochs } ?? false
+    if isAhead {
+      context.ignoreSavedState()
+      saved = nil
+    }
+    var courses = saved?.courses ?? []
     var timer = SaveTimer(saving)
-    let evaluations = (items.count - finished.count) * epochs * steps
-    for (index, item) in items.enumerated().dropFirst(finished.count) {
-      // A latent that was not finished begins anew, with its losses.
-      losses.keep(index * epochs)
+    func save() throws { if !isAhead, !courses.isEmpty { try SavedLatents.save(courses, context) } }
+    let evaluations = items.count * epochs * steps
+    for (index, item) in items.enumerated() {
+      if index == courses.count { courses.append(.init(latent: item.example.latent)) }
       var run = LatentOptimization(
-        model, example: item.example, trajectory: trajectory, rate: learningRate, objective: objective)
-      let finishedLosses = losses
-      // The latent under way begins anew: it has as few updates as there are epochs.
-      func save() throws { if !finished.isEmpty { try saveLatents(finished, finishedLosses, context) } }
-      for epoch in 0..<epochs {
+        model, example: item.example, trajectory: trajectory, rate: learningRate, objective: objective,
+        latent: courses[index].latent, optimizer: courses[index].optimizer, iteration: courses[index].updates)
+      while run.iteration < epochs {
         try SavedState.checkCancellation(context, save: save)
         let terms: [(name: String, value: Double)]
         do { terms = try limited { try run.iterate() } } catch let divergence as Divergence {
@@ -32,35 +37,71 @@ extension Finetune {
             "latent '\(item.name)', \(divergence.description(of: epochs)); lower 'learning_rate' (it is \(learningRate))"
           )
         }
-        losses.add(index * epochs + epoch + 1, terms)
+        courses[index].take(run, terms)
         context.progress(
-          index * epochs + epoch + 1, of: items.count * epochs, unit: "update",
+          index * epochs + run.iteration, of: items.count * epochs, unit: "update",
           values: terms.map { ProgressValue($0.name, $0.value) })
+        if timer.isDue { try save() }
       }
-      finished.append(run.latent.detached)
-      if timer.isDue, finished.count < items.count { try saveLatents(finished, losses, context) }
     }
+    try save()
     context.count(.learning(evaluations, of: model.flopPerEvaluation))
-    for (item, latent) in zip(items, finished) {
-      let result = Latent(latent: latent, image: item.example.image, returnStep: returnStep)
+    for (item, course) in zip(items, courses) {
+      let result = Latent(latent: course.latent.detached, image: item.example.image, returnStep: returnStep)
       try context.write(result.data(name: item.name), item: item.name, to: optimized)
     }
-    try context.write(losses.data, to: self.losses)
+    try context.write(LossTable(joining: courses.map(\.losses)).data, to: losses)
   }
 }
 
-private let latentPrefix = "latent."
+/// Where the optimization of some latents, the first of a set, stands: that of each by itself, so that it goes on from
+/// there to any number of updates.
+private struct SavedLatents {
+  /// Of one latent.
+  struct Course {
+    var latent: Tensor
+    var optimizer = Adam()
+    var updates = 0
+    var losses = LossTable()
 
-private func saveLatents(_ finished: [Tensor], _ losses: LossTable, _ context: any StageContext) throws {
-  var state = SavedState(losses: losses)
-  for (index, latent) in finished.enumerated() { state.tensors["\(latentPrefix)\(index)"] = latent }
-  try state.save(context)
-}
+    /// Takes note of an update.
+    mutating func take(_ run: LatentOptimization, _ terms: [(name: String, value: Double)]) {
+      (latent, optimizer, updates) = (run.latent, run.optimizer, run.iteration)
+      losses.add(updates, terms)
+    }
+  }
 
-/// The latents that an earlier attempt finished.
-private func savedLatents(_ context: any StageContext) throws -> ([Tensor], LossTable)? {
-  guard let state = try SavedState(context) else { return nil }
-  let finished = state.list(latentPrefix)
-  context.log("goes on after \(finished.count) latents")
-  return (finished, state.losses)
+  let courses: [Course]
+
+  private static let (latent, first, second, updates) = ("latent.", "first.", "second.", "updates.")
+
+  /// What an earlier attempt saved; nil where there is none.
+  init?(_ context: any StageContext) throws {
+    guard let state = try SavedState(context) else { return nil }
+    let (latents, firsts, seconds) = (state.list(Self.latent), state.list(Self.first), state.list(Self.second))
+    let counts = latents.indices.compactMap { state.numbers["\(Self.updates)\($0)"] }
+    guard counts.count == latents.count, firsts.count == latents.count, seconds.count == latents.count,
+      counts.allSatisfy({ $0 > 0 }), let losses = state.losses.split(into: counts)
+    else { return nil }
+    context.log("goes on after \(counts.reduce(0, +)) updates of \(latents.count) latents")
+    courses = latents.indices.map { place in
+      Course(
+        latent: latents[place], optimizer: Adam(step: counts[place], moments: [(firsts[place], seconds[place])]),
+        updates: counts[place], losses: losses[place])
+    }
+  }
+
+  static func save(_ courses: [Course], _ context: any StageContext) throws {
+    let begun = courses.filter { $0.updates > 0 }
+    var state = SavedState(losses: LossTable(joining: begun.map(\.losses)))
+    for (place, course) in begun.enumerated() {
+      state.tensors["\(latent)\(place)"] = course.latent.detached
+      for moment in course.optimizer.moments {
+        state.tensors["\(first)\(place)"] = moment.first
+        state.tensors["\(second)\(place)"] = moment.second
+      }
+      state.numbers["\(updates)\(place)"] = course.updates
+    }
+    try state.save(context)
+  }
 }

@@ -23,8 +23,25 @@ struct LossTable {
     rows.append(["\(count)"] + values.map { CSV.cell(Float($0.value)) })
   }
 
-  /// Drops all but the first `count` rows.
-  mutating func keep(_ count: Int) { rows = Array(rows.prefix(count)) }
+  /// Tables below each other, counted anew from 1.
+  init(joining tables: [LossTable]) {
+    self.init(counter: tables.first?.counter ?? "iteration")
+    header = tables.lazy.map(\.header).first { !$0.isEmpty } ?? []
+    rows = tables.flatMap(\.rows).enumerated().map { ["\($0 + 1)"] + $1.dropFirst() }
+  }
+
+  /// Tables of so many of the rows each; nil where these are not all.
+  func split(into counts: [Int]) -> [LossTable]? {
+    guard counts.allSatisfy({ $0 >= 0 }), counts.reduce(0, +) == rows.count else { return nil }
+    var start = 0
+    return counts.map { count in
+      var part = LossTable(counter: counter)
+      part.header = header
+      part.rows = Array(rows[start..<start + count])
+      start += count
+      return part
+    }
+  }
 
   var text: String { CSV(header: header.isEmpty ? [counter] : header, rows: rows).text }
   var data: Data { Data(text.utf8) }

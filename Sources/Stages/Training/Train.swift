@@ -75,7 +75,6 @@ struct Train: Stage {
     let restored = try restore(&run, context)
     var losses = restored?.losses ?? LossTable(counter: "step")
     var timer = SaveTimer(saving)
-    let left = run.settings.steps - run.step
     // Of the losses since the last row.
     var (sum, counted) = (restored?.sum ?? 0, restored?.counted ?? 0)
     while !run.isFinished {
@@ -100,10 +99,7 @@ struct Train: Stage {
       context.progress(run.step, of: run.settings.steps, unit: "step", values: [ProgressValue("loss", loss)])
       if timer.isDue, !run.isFinished { try save(run, losses, sum, counted, context) }
     }
-    context.count(
-      Work(
-        evaluations: left * task.work.evaluations, flop: Double(left) * task.work.flop,
-        backwardPasses: left * task.work.backwardPasses))
+    context.count(task.work.scaled(by: Double(run.settings.steps)))
     for (parameter, value) in zip(task.learned, run.average.values) { parameter.assign(value) }
     try context.write(Safetensors.data(of: task.checkpoint()), to: trained)
     try context.write(losses.data, to: self.losses)
