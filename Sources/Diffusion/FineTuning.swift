@@ -146,10 +146,13 @@ public struct FineTuning {
   }
 
   /// What one iteration, that is one batch of images, reports.
-  public struct Report: Sendable {
+  public struct Report {
     public let iteration: Int
     public let rate: Double
     public let terms: [(name: String, value: Double)]
+    /// What it learned on, and what the model made of that, [N, H, W, C] each.
+    public let images: Tensor
+    public let generated: Tensor
   }
 
   public let settings: Settings
@@ -161,6 +164,8 @@ public struct FineTuning {
   /// Iterations done so far.
   public private(set) var iteration: Int
   public private(set) var optimizer: Adam
+  /// What was generated last.
+  private var generated: Tensor?
 
   /// - Parameters:
   ///   - parameters: the model's, which change in place; always in the same order.
@@ -199,7 +204,8 @@ public struct FineTuning {
       case .perStep, .perStepOfficial: try updateAtEveryStep(on: example, rate: rate)
       }
     iteration += 1
-    return Report(iteration: iteration, rate: rate, terms: terms)
+    return Report(
+      iteration: iteration, rate: rate, terms: terms, images: example.image, generated: generated ?? example.image)
   }
 
   /// What Adam changes.
@@ -231,6 +237,7 @@ public struct FineTuning {
   ) throws(Divergence) -> [(name: String, value: Double)] {
     let states = trajectory.states(from: example.latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
+    self.generated = states[states.count - 1]
     let seen = example.seen(generated)
     let loss = objective(seen, example.image, seen, iteration)
     if let problem = loss.problem { throw divergence(problem, isIntact: true) }
@@ -248,6 +255,7 @@ public struct FineTuning {
   ) throws(Divergence) -> [(name: String, value: Double)] {
     let states = trajectory.states(from: example.latent, with: model)
     let step = trajectory.steps[trajectory.steps.count - 1]
+    self.generated = states[states.count - 1]
     let generated = Tensor.concatenated(Array(repeating: states[states.count - 1], count: samples), axis: 0)
     let all = Example(together: Array(repeating: example, count: samples))
     var random = random
@@ -282,6 +290,7 @@ public struct FineTuning {
       for (index, term) in loss.terms.enumerated() { sums[index].value += term.value * share }
       x = next
     }
+    generated = x
     return sums
   }
 }
@@ -295,6 +304,8 @@ public struct LatentOptimization {
   public private(set) var optimizer: Adam
   /// Updates done so far.
   public private(set) var iteration: Int
+  /// What was generated last, [1, H, W, C].
+  public private(set) var generated: Tensor?
   /// The latent as it stands, [1, H, W, C].
   public let latent: Tensor
   private let example: FineTuning.Example
@@ -322,6 +333,7 @@ public struct LatentOptimization {
     iteration += 1
     let states = trajectory.states(from: latent, with: model)
     let generated = states[states.count - 1].parameterCopy()
+    self.generated = states[states.count - 1]
     let seen = example.seen(generated)
     let loss = objective(seen, example.image, seen, iteration)
     if let problem = loss.problem { throw Divergence(iteration: iteration, problem, isIntact: true) }

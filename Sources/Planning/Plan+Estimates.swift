@@ -14,15 +14,9 @@ extension Plan {
   public func problemsAhead(in isMeant: (PlannedStage) -> Bool = { _ in true }) -> Diagnostics? {
     let meant = Set(stages.filter(isMeant).map(\.id))
     guard !meant.isEmpty else { return nil }
-    var outputs: [OutputReference: OutputEstimate] = [:]
     /// By message, at each place of the recipe. What is wrong at all places of a sweep is said once.
     var found: OrderedDictionary<Finding, [String]> = [:]
-    for stage in stages.needed(for: meant) {
-      let estimate = stage.estimate(inputs: outputs, actions: stage.ownItems?.count ?? 1)
-      for output in stage.outputs {
-        outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
-      }
-      guard meant.contains(stage.id) else { continue }
+    for (stage, estimate) in estimates(of: meant) {
       for issue in estimate.issues {
         found[Finding(location: stage.location, message: issue.message), default: []].append(stage.id)
       }
@@ -34,6 +28,30 @@ extension Plan {
     guard !errors.isEmpty else { return nil }
     let sources = Set(errors.map(\.location.file)).sorted().compactMap { try? SourceText.read($0) }
     return Diagnostics(errors, sources: sources)
+  }
+
+  /// The stages that make the most links of each chain, with what that takes in the store, where it can be told.
+  /// - Parameter isMeant: the stages that it is about.
+  public func chainBytes(in isMeant: (PlannedStage) -> Bool) -> [(stage: PlannedStage, bytes: ChainBytes)] {
+    let meant = Set(stages.filter { $0.links != nil && isMeant($0) }.map(\.id))
+    var longest: OrderedDictionary<PlannedStage.Chain, (stage: PlannedStage, bytes: ChainBytes)> = [:]
+    for (stage, estimate) in estimates(of: meant) {
+      guard let chain = stage.chain, let bytes = estimate.chainBytes else { continue }
+      if bytes.total > longest[chain]?.bytes.total ?? 0 { longest[chain] = (stage, bytes) }
+    }
+    return Array(longest.values)
+  }
+
+  /// What can be told of stages before they run.
+  private func estimates(of meant: Set<String>) -> [(PlannedStage, StageEstimate)] {
+    var outputs: [OutputReference: OutputEstimate] = [:]
+    return stages.needed(for: meant).compactMap { stage in
+      let estimate = stage.estimate(inputs: outputs, actions: stage.ownItems?.count ?? 1)
+      for output in stage.outputs {
+        outputs[OutputReference(stage: stage.id, port: output.name, type: output.type)] = estimate.outputs[output.name]
+      }
+      return meant.contains(stage.id) ? (stage, estimate) : nil
+    }
   }
 }
 

@@ -45,6 +45,7 @@ extension KeptRun {
     if RunID(content.path.fileName) != nil {
       try Files.remove(content[Self.events])
       try Files.removeTree(content[Self.failedWork])
+      try Files.removeTree(content[Self.previews])
     }
     // A folder of the old form is that of the recipe, in which there may be newer runs.
     if try Files.status(of: content[Self.record]) != nil { try Files.remove(content[Self.record]) }

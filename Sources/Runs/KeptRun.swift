@@ -43,6 +43,8 @@ public struct KeptRun: Sendable {
   package static let actions = "actions.json"
   /// The file with what happened, an event a line, from the run's beginning.
   package static let events = "events.jsonl"
+  /// The folder of what actions showed on their way.
+  package static let previews = "previews"
   /// The folder of what programs left that failed.
   package static let failedWork = "failed-work"
 

@@ -42,6 +42,9 @@ package final class OpenRun: Sendable {
   /// Where what programs leave that fail is kept.
   package var failedWork: Place { place[KeptRun.failedWork] }
 
+  /// Where actions show how they stand.
+  package var previews: Place { place[KeptRun.previews] }
+
   /// What its record says as long as it goes on.
   package var signs: [JSON.Member] {
     [

@@ -69,6 +69,7 @@ public final class RunServer: Sendable {
         return json(try RunState(run).json)
       case "events": return follow()
       case "picture": return try picture(request)
+      case "preview": return try preview(request)
       case "report":
         guard let run = try run(request) else { return .missing("there is no such run any more") }
         return page(try run.page())
@@ -137,6 +138,14 @@ public final class RunServer: Sendable {
       let file = try formats.exported([data], found.type, "picture", [:], []).first(where: { $0.name == "picture.png" })
     else { return .missing("the store has no such picture") }
     return .found(file.data, type: "image/png")
+  }
+
+  /// A picture that an action of a run shows on its way.
+  private func preview(_ request: HTTPListener.Request) throws -> HTTPListener.Answer {
+    guard let run = try run(request), let name = request["file"], FileName.isInside(name),
+      name.hasPrefix(KeptRun.previews + "/"), name.hasSuffix(".png"), let data = try run.file(name)
+    else { return .missing("the run shows no such picture") }
+    return .found(data, type: "image/png")
   }
 
   // MARK: News

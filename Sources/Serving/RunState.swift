@@ -42,7 +42,8 @@ struct RunState {
       "description": .optional(run.facts["description"]?.string), "overlays": run.facts["overlays"] ?? .object([]),
       "changed": run.facts["changed"] ?? .null, "host": .optional(run.host),
       "expectations": run.facts["expectations"] ?? .array([]), "graph": .string(drawing.svg),
-      "progress": .array(progress), "curves": curves, "pictures": .array(pictures), "log": .array(log),
+      "progress": .array(progress), "previews": .array(previews), "curves": curves, "pictures": .array(pictures),
+      "log": .array(log),
       "report": .bool(run.files.contains(FileName.report)),
     ]
   }
@@ -123,6 +124,19 @@ struct RunState {
       }
     }
     return order.compactMap { latest[$0] }
+  }
+
+  /// What actions show on their way, the latest of each: the name of a picture in the run's folder.
+  private var previews: [JSON] {
+    var latest: [String: JSON] = [:]
+    for event in events where event["event"] == "preview" {
+      guard let id = event["id"]?.string, let file = event["file"]?.string, file.hasSuffix(".png"),
+        let folder = file.parentFolder.parts(at: "/").last
+      else { continue }
+      let name = "\(KeptRun.previews)/\(folder)/\(file.fileName)"
+      latest[id] = ["id": .string(id), "file": .string(name)]
+    }
+    return latest.sorted { $0.key < $1.key }.map(\.value)
   }
 
   /// Of each action and value: `{"stage", "item", "value", "points": [[completed, value], …]}`.

@@ -171,6 +171,15 @@ async function showRun() {
     const count = item.total ? ` ${item.completed} of ${item.total} ${item.unit}` : ""
     parts.push(make("p", {}, bar, ` ${item.id}${count} `, make("span", { class: "soft" }, values)))
   }
+  if (detail.previews.length) {
+    parts.push(make("h3", {}, "On the way"))
+    parts.push(make("div", { class: "pictures" }, ...detail.previews.map(preview => {
+      const source = `preview?${query(run)}&file=${encodeURIComponent(preview.file)}&at=${Date.now()}`
+      const figure = make("figure", {}, make("img", { src: source, alt: preview.id, onerror: () => figure.remove() }),
+        make("figcaption", { title: preview.file }, preview.id))
+      return figure
+    })))
+  }
   if (detail.expectations.length) {
     parts.push(make("h3", {}, "Expectations"), make("div", { class: "scroll" }, make("table", {}, make("tbody", {},
       ...detail.expectations.map(one => make("tr", {}, make("td", {}, one.stage), make("td", {}, one.measure),

@@ -54,6 +54,8 @@ public struct OutputEstimate: Sendable, Hashable {
   public var side: Int?
   /// FLOP of one evaluation of a diffusion model on one picture; nil for anything else, and where it cannot be told.
   public var flopPerEvaluation: Double?
+  /// How many numbers a diffusion model has learned; nil for anything else, and where it cannot be told.
+  public var weights: Int?
   /// Of each picture or latent, by item; nil where it is not known.
   public var sizes: [String: PictureSize]?
   /// Pixels on a side of the pictures that a model takes; nil for anything else, and where it is not known.
@@ -107,6 +109,23 @@ extension TextRequirement: Hashable {
   public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
 
+/// What the links of a chain take in the store, in bytes.
+public struct ChainBytes: Sendable, Hashable {
+  /// How many links are kept, each of so many bytes.
+  public let links: Int
+  public let each: Int
+  /// What the last one goes on from.
+  public let state: Int
+
+  public init(links: Int, each: Int, state: Int) {
+    self.links = links
+    self.each = each
+    self.state = state
+  }
+
+  public var total: Int { links * each + state }
+}
+
 /// What can be told of a stage before it runs.
 public struct StageEstimate: Sendable, Hashable {
   /// Of one of its actions; nil where it cannot be told.
@@ -115,6 +134,8 @@ public struct StageEstimate: Sendable, Hashable {
   public var outputs: [String: OutputEstimate]
   /// What one of its actions takes at most, where nobody has measured it; nil where it cannot be told.
   public var longest: Double?
+  /// What the links of a chain take in the store, all that the stage makes, in bytes; nil where it cannot be told.
+  public var chainBytes: ChainBytes?
   /// What is sure to go wrong.
   public var issues: [ValidationIssue] = []
 
@@ -127,6 +148,13 @@ public struct StageEstimate: Sendable, Hashable {
   public func taking(atMost seconds: Double) -> StageEstimate {
     var estimate = self
     estimate.longest = seconds
+    return estimate
+  }
+
+  /// The same, with what the links of a chain take in the store.
+  public func keeping(_ bytes: ChainBytes?) -> StageEstimate {
+    var estimate = self
+    estimate.chainBytes = bytes
     return estimate
   }
 
@@ -191,12 +219,13 @@ public struct EstimateInput: Sendable {
   ///   - sizes: of the pictures or latents of the first output; those of the pictures or latents at the inputs unless
   ///     given.
   ///   - resolution: of a model among the outputs.
+  ///   - weights: of a diffusion model among the outputs.
   ///   - texts: of a model among the outputs.
   ///   - columns: of a table among the outputs.
   public func estimate(
     work: Work? = Work.none, items: Int? = nil, bytes: Int? = nil, side: Int? = nil,
     flopPerEvaluation: Double? = nil, sizes: [String: PictureSize]? = nil, resolution: Int? = nil,
-    texts: TextRequirement? = nil, columns: TableColumns? = nil
+    weights: Int? = nil, texts: TextRequirement? = nil, columns: TableColumns? = nil
   ) -> StageEstimate {
     let largest = inputs.values.joined().max { $0.items < $1.items }
     let made = outputs.enumerated().map { place, port in
@@ -209,7 +238,10 @@ public struct EstimateInput: Sendable {
         output.sizes = sizes ?? self["images"]?.sizes ?? self["latents"]?.sizes
         output.side = side ?? self["images"]?.side ?? self["latents"]?.side
       }
-      if place == 0, port.type == .diffusion { output.resolution = resolution ?? self["model"]?.resolution }
+      if place == 0, port.type == .diffusion {
+        output.resolution = resolution ?? self["model"]?.resolution
+        output.weights = weights ?? self["model"]?.weights
+      }
       if place == 0 { output.texts = texts }
       if place == 0, port.type == .table { output.columns = columns }
       return (port.name, output)

@@ -54,6 +54,9 @@ public protocol StageContext: AnyObject {
 
   /// Tells how far the action is, for people: `completed` of `total` `unit`s, with values to show, such as losses.
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue])
+  /// Shows how an action stands that takes long: a PNG or a table called `name`, in the place of an earlier one. Nothing
+  /// depends on it, and nothing of it is kept in the store.
+  func preview(_ name: String, _ data: Data)
   /// A line for the action's log.
   func log(_ message: String)
   /// Tells what a diffusion network has done in the action, for the estimates of later ones.

@@ -52,6 +52,7 @@ struct Sample: BatchedStage {
     0...Int.max, help: "Seed of the noise that the sampler draws, where it draws any, and of that to begin with.")
   var seed = 0
   let clipping = ClippingOptions()
+  let previews = PreviewOptions()
   @Parameter(help: "Divide the weights by their sum, instead of requiring that they sum to 1.") var normalize = false
 
   let images = Output<Pictures>()
@@ -134,7 +135,10 @@ struct Sample: BatchedStage {
       let actions = alike.map(\.action)
       let stage = actions[0].stage
       var (plain, members) = try stage.predictor(actions[0].context, shape: alike[0].latent.latent.shape)
-      let model = stage.clipping.chosen.map { ClippedPredictor(plain, $0, schedule: noiseSchedule) } ?? plain
+      let clipped = stage.clipping.chosen.map { ClippedPredictor(plain, $0, schedule: noiseSchedule) } ?? plain
+      let model = PreviewedPredictor(clipped, stage.previews) { images in
+        for (action, image) in zip(actions, images.each) { action.context.preview("latest", rows: [image]) }
+      }
       let latents = alike.map(\.latent)
       let images: Tensor
       if let masked = try stage.masked(model, latents, actions, &members) {

@@ -42,6 +42,14 @@ public struct TrainingRun {
     average = MovingAverage(of: parameters, decay: settings.averageDecay)
   }
 
+  /// What `body` makes where the parameters are the average of those that they had.
+  public func withAverage<Made>(_ body: () throws -> Made) rethrows -> Made {
+    let present = parameters.map { $0.parameterCopy() }
+    for (parameter, value) in zip(parameters, average.values) { parameter.assign(value) }
+    defer { for (parameter, value) in zip(parameters, present) { parameter.assign(value) } }
+    return try body()
+  }
+
   public var isFinished: Bool { step >= settings.steps }
 
   /// The learning rate of the step to come.

@@ -10,8 +10,7 @@ struct InspectionTests {
     let repository = try Repository("recipe: r")
     let names = [
       "load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "guide", "mask", "metric", "distance",
-      "cost",
-      "figure", "plot", "table", "survey", "tally", "script", "use",
+      "cost", "select", "figure", "plot", "table", "survey", "tally", "script", "use",
     ]
     let listed = try repository.run("kinds").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
     #expect(listed == names)

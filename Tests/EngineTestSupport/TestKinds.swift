@@ -9,7 +9,7 @@ import StageKit
 package enum TestKinds {
   package static let all = [
     StageKind(Load.self), StageKind(Invert.self), StageKind(Tune.self), StageKind(Edit.self), StageKind(Measure.self),
-    StageKind(Figure.self), StageKind(Press.self),
+    StageKind(Figure.self), StageKind(Press.self), StageKind(Grow.self),
   ]
 
   enum Images: ArtifactContent { static let types: [ArtifactType] = [.images] }
@@ -85,6 +85,39 @@ package enum TestKinds {
       try context.write(Data((done.joined(separator: "|") + ">" + target).utf8), to: model)
       let rows = done.indices.map { "\($0),\(1 / Double($0 + 1)),0.5\n" }
       try context.write(Data(("step,loss,clip\n" + rows.joined()).utf8), to: losses)
+    }
+  }
+
+  /// All latents in a row, and a plus for each round; says which rounds it does.
+  struct Grow: Stage {
+    static let name = "grow"
+    static let summary = "Grows a model."
+    static let revision = 1
+
+    @Input(help: "What to grow on.") var latents: Whole<Latents>
+    @Parameter(1...9, isChained: true, help: "How many rounds.") var rounds = 1
+    let model = Output<Diffusion>()
+
+    func run(_ context: any StageContext) throws {
+      var grown = Data()
+      for item in latents.artifact.items { grown += try context.read(item) }
+      var done = try context.savedState().map(\.count) ?? 0
+      let isAhead = done > rounds
+      if isAhead {
+        context.ignoreSavedState()
+        done = 0
+      }
+      for round in 1...rounds {
+        grown.append(UInt8(ascii: "+"))
+        guard round > done else { continue }
+        context.log("round \(round)")
+        if !isAhead { try context.saveState(Data(repeating: 0, count: round)) }
+        if round < rounds {
+          try context.write(grown, to: model)
+          try context.publish(link: round)
+        }
+      }
+      try context.write(grown, to: model)
     }
   }
 

@@ -123,6 +123,8 @@ final class BenchContext: StageContext {
   func programFolder() throws -> String { throw InputError("no programs here") }
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made { try make() }
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {}
+  private(set) var previews: [String: Data] = [:]
+  func preview(_ name: String, _ data: Data) { previews[name] = data }
   func log(_ message: String) { lines.append(message) }
   func count(_ work: Work) { counted = work }
   func savedState() -> Data? { state }

@@ -34,7 +34,7 @@ struct ExtremesTests {
     "guide": "model: base, latents: latents, clip: clip, target: x", "mask": "images: pictures, box: [0, 0, 8, 8]",
     "metric": "images: pictures, reference: pictures, measures: [mae, ssim]",
     "distance": "images: pictures, reference: pictures, perceptual: perceptual", "cost": "of: {it: pictures}",
-    "figure": "rows: [pictures]",
+    "select": "models: [base], scores: [scores], by: mae", "figure": "rows: [pictures]",
     "plot": "curves: [scores], x: step", "table": "rows: [scores], intervals: t",
     "survey": "first: [pictures], second: [pictures], names: [a, b]",
     "tally": "key: questions.key, votes: [questions.key]", "script": "command: [sh], outputs: {t: table}",

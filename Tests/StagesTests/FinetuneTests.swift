@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Imaging
 import StageKit
 import Stages
 import Tensors
@@ -117,7 +118,63 @@ struct FinetuneTests {
     second.state = first.state
     #expect(first.savings == 3, "after each image, and where it was stopped")
     #expect(try (second.run()["model"] ?? []).map(\.data) == whole)
-    #expect(second.lines == ["goes on after 2 images"])
+    #expect(second.lines == ["goes on after 2 iterations"])
+  }
+
+  /// The epochs of a fine-tuning are links of a chain.
+  @Test(
+    arguments: [
+      [:], ["adapter": .string("lora")], ["gradient": .string("per_step")],
+      ["gradient": .string("random"), "gradient_steps": .int(2)],
+      ["method": .string("latent"), "learning_rate": .double(0.02)],
+    ] as [[String: Value]])
+  func moreEpochsGoOnToTheSameBytes(_ values: [String: Value]) throws {
+    func tuning(_ epochs: Int, from state: Data?, patience: Int = .max) throws -> BenchContext {
+      let context = try self.tuning(values.merging(["epochs": .int(epochs)]) { $1 })
+      context.state = state
+      context.patience = patience
+      return context
+    }
+    func bytes(_ written: [String: [(name: String, data: Data)]]) -> [String: [Data]] {
+      written.mapValues { $0.map(\.data) }
+    }
+    let whole = try tuning(5, from: nil)
+    let made = try bytes(whole.run())
+    let first = try tuning(3, from: nil)
+    let three = try bytes(first.run())
+    let isLatent = values["method"] == .string("latent")
+    #expect(whole.links.keys.sorted() == (isLatent ? [] : [1, 2, 3, 4]))
+    if !isLatent { #expect(bytes(whole.links[3] ?? [:]) == three) }
+
+    let second = try tuning(5, from: first.state)
+    #expect(try bytes(second.run()) == made)
+    #expect(second.lines.count == 1 && second.counted == whole.counted)
+    #expect(second.links.keys.sorted() == (isLatent ? [] : [4]))
+    // Stopped in between.
+    let cut = try tuning(5, from: first.state, patience: 1)
+    #expect(throws: Cancelled.self) { try cut.run() }
+    #expect(try bytes(tuning(5, from: cut.state).run()) == made)
+    // Fewer begin anew, and leave what is saved.
+    let fewer = try tuning(3, from: second.state)
+    #expect(try bytes(fewer.run()) == three)
+    #expect(fewer.state == second.state && fewer.savings == 0)
+  }
+
+  @Test func epochsAreKeptUnlessTheyAreNot() throws {
+    let context = try tuning(["keep_epochs": .bool(false)])
+    try context.run()
+    #expect(context.links.isEmpty)
+  }
+
+  @Test func previewsShowWhatIsLearned() throws {
+    let context = try tuning(["preview_every_s": .double(0)])
+    try context.run()
+    let names = ["epoch-1.png", "epoch-2.png", "epoch-3.png", "epoch-4.png", "losses.csv"]
+    #expect(context.previews.keys.sorted() == names)
+    let shown = try Image(decoding: #require(context.previews["epoch-4.png"]), name: "preview")
+    #expect(shown.width == 4 * 16 && shown.height == 2 * 16, "the last four pictures, and what became of them")
+    #expect(CSV(try #require(context.previews["losses.csv"]))?.rows.count == 4)
+    #expect(try tuned(["preview_every_s": .double(0)]) == tuned([:]))
   }
 
   /// A rate that no network survives stops a fine-tuning where a number is not finite, and what was saved before it is.

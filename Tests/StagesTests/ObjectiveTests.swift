@@ -98,7 +98,7 @@ struct ObjectiveTests {
     let second = try tuning(values)
     second.state = first.state
     #expect(try second.run()["model"]?.map(\.data) == whole)
-    #expect(second.lines == ["goes on after 2 images"])
+    #expect(second.lines == ["goes on after 2 iterations"])
   }
 
   // MARK: Targets

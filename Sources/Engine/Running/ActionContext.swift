@@ -20,6 +20,8 @@ final class ActionContext: StageContext {
   private let isForced: Bool
   /// Where folders of programs are that are kept if they fail; nil for nowhere.
   private let failedWork: Place?
+  /// Where the action shows how it stands; nil for nowhere.
+  private let previews: Place?
   private var workFolders: [Place] = []
   var threads: Int { environment.threads }
 
@@ -34,7 +36,7 @@ final class ActionContext: StageContext {
 
   init(
     _ action: Action, store: Store, attempt: StagingTransaction, memo: LRUCache, interruption: Interruption,
-    recipe: String, environment: RunEnvironment, failedWork: Place?, isForced: Bool,
+    recipe: String, environment: RunEnvironment, failedWork: Place?, previews: Place?, isForced: Bool,
     emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.action = action
@@ -46,6 +48,7 @@ final class ActionContext: StageContext {
     self.environment = environment
     self.isForced = isForced
     self.failedWork = failedWork
+    self.previews = previews?[FileName.safe("\(action.id)")]
     self.emit = emit
   }
 
@@ -197,6 +200,16 @@ final class ActionContext: StageContext {
 
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {
     emit(.progress(action.id, ActionProgress(completed: completed, total: total, unit: unit, values: values)))
+  }
+
+  func preview(_ name: String, _ data: Data) {
+    guard let previews else { return }
+    // A help for those who watch: where it cannot be written, the action goes on without.
+    do {
+      try Files.makeFolder(previews)
+      try Files.replace(previews[name], with: data)
+      emit(.preview(action.id, file: previews[name].path))
+    } catch {}
   }
 
   func log(_ message: String) {

@@ -10,19 +10,23 @@ struct ActionRunner: Sendable {
   let recipe: String
   /// Where the folders of programs that fail are kept; nil for nowhere.
   let failedWork: Place?
+  /// Where actions show how they stand; nil for nowhere.
+  let previews: Place?
   let interruption: Interruption
   let emit: @Sendable (RunEvent) -> Void
   private let memo = LRUCache()
   private let meter = MemoryMeter()
 
   init(
-    store: Store, environment: RunEnvironment, recipe: String, failedWork: Place? = nil, interruption: Interruption,
+    store: Store, environment: RunEnvironment, recipe: String, failedWork: Place? = nil, previews: Place? = nil,
+    interruption: Interruption,
     emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.store = store
     self.environment = environment
     self.recipe = recipe
     self.failedWork = failedWork
+    self.previews = previews
     self.interruption = interruption
     self.emit = emit
   }
@@ -104,7 +108,8 @@ struct ActionRunner: Sendable {
       let attempt = try store.attempt()
       let context = ActionContext(
         action, store: store, attempt: attempt, memo: memo, interruption: interruption,
-        recipe: recipe, environment: environment, failedWork: failedWork, isForced: isForced, emit: emit)
+        recipe: recipe, environment: environment, failedWork: failedWork, previews: previews, isForced: isForced,
+        emit: emit)
       return (action: action, attempt: attempt, context: context)
     }
     let kind = actions[0].stage.kind

@@ -71,7 +71,8 @@ public struct Run: Sendable {
       emit(.planned(actions: dryRun.actions.count, cached: cached))
       let runner = ActionRunner(
         store: store, environment: environment, recipe: plan.recipe,
-        failedWork: options.keepsFailedWork ? begun?.failedWork : nil, interruption: interruption, emit: emit)
+        failedWork: options.keepsFailedWork ? begun?.failedWork : nil, previews: begun?.previews,
+        interruption: interruption, emit: emit)
       let scheduler = Scheduler(
         of: plan, in: store, missing: MissingPolicy(cache: cache, runner: runner, options: options),
         known: options.forced.isEmpty ? dryRun.known : [:], history: history, interruption: interruption, emit: emit)

@@ -34,6 +34,7 @@ extension RunEvent {
         "record": .optional(summary.record),
         "expectations": .array(summary.expectations.map(\.json)),
       ]
+    case .preview(let id, let file): Self.json("preview", id, ["file": .string(file)])
     case .log(let id, let line): Self.json("log", id, ["line": .string(line)])
     case .notice(let line): ["event": "notice", "line": .string(line)]
     case .stage, .waiting, .repairing, .stageDone: nil

@@ -11,6 +11,8 @@ public enum RunEvent: Sendable {
   case waiting(ActionID)
   case started(ActionID, reason: String)
   case progress(ActionID, ActionProgress)
+  /// The action shows how it stands: the path of a file in the run's folder.
+  case preview(ActionID, file: String)
   case log(ActionID, String)
   /// What it made is in the store under this key.
   case done(ActionID, seconds: Double, key: Digest)

@@ -50,6 +50,7 @@ public final class LineReporter: Sendable {
       case .progress(let id, let progress):
         board.stages[id.stage]?.current = progress
         redraw(id.stage, &board, atMostEvery: isTerminal ? .milliseconds(100) : .seconds(15))
+      case .preview(let id, let file): board.stages[id.stage]?.previews = file.parentFolder
       case .log(let id, let message): line("\(Escape.message("\(id)")): \(message)", &board)
       case .done(let id, _, _): board.stages[id.stage]?.finish(id)
       case .failed(let id, let message):
@@ -100,6 +101,8 @@ struct StageProgress {
   var cached = 0
   private(set) var ran = 0
   private var failed = 0
+  /// The folder in which the action that runs shows how it stands.
+  var previews: String?
   /// Those that were started and are not done.
   private(set) var running: [ActionID] = []
   var current: ActionProgress? {
@@ -119,6 +122,7 @@ struct StageProgress {
     if ran == 0, running.isEmpty { began = .now }
     running.append(id)
     current = nil
+    previews = nil
     first = nil
   }
 
@@ -161,6 +165,7 @@ struct StageProgress {
       parts.append("ETA \(Readable.duration(seconds / work * (Double(actions - cached) - work)))")
     }
     parts += (current?.values ?? []).map { "\($0.name) \(Readable.number($0.value))" }
+    if let previews { parts.append("see \(previews)") }
     return parts.joined(separator: " · ")
   }
 

@@ -6,6 +6,7 @@ import Imaging
 import OrderedCollections
 import Planning
 import RecipeSyntax
+import Runs
 import StageKit
 
 /// A run as a page that needs nothing else: pictures, numbers, curves, the graph, timings, provenance.
@@ -181,7 +182,15 @@ package struct Report {
     }
     return HTML.table(
       ["stage", "kind", "actions", "ran now", "failed", "work", "peak memory"], rows,
-      classes: ["", "", "number", "number", "number", "number", "number"])
+      classes: ["", "", "number", "number", "number", "number", "number"]) + previews
+  }
+
+  /// Where actions showed on their way how they stood.
+  private var previews: String {
+    let folders = ((try? Files.names(in: record.opened.previews)) ?? []).sorted()
+    guard !folders.isEmpty else { return "" }
+    let names = folders.map { "<code>\(KeptRun.previews)/\(Escape.markup($0))</code>" }
+    return "<p class=\"facts\">On the way: \(names.joined(separator: ", "))</p>\n"
   }
 
   private var recipe: String {

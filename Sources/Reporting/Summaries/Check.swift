@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import JSONSyntax
 import Planning
 import RecipeSyntax
@@ -75,6 +76,15 @@ public struct Check: Sendable {
 }
 
 extension Plan {
+  /// What the links of chains will take in the store, a line for each chain.
+  /// - Parameter isMeant: the stages that it is about.
+  public func chainText(of isMeant: (PlannedStage) -> Bool) -> String {
+    chainBytes(in: isMeant).map { stage, bytes in
+      "\(Escape.message(stage.id)): keeps \(Readable.count(bytes.links, "model")) of \(Readable.size(bytes.each)), and "
+        + "\(Readable.size(bytes.state)) to go on from: \(Readable.size(bytes.total)) in the store\n"
+    }.joined()
+  }
+
   /// What should be known of the plan, a line each: `recipe.yaml:7:3: note: …`
   public var noteText: String {
     notes.map { note in

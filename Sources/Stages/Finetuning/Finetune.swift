@@ -59,6 +59,7 @@ struct Finetune: Stage {
   )
   var activationMemory: Int?
   let saving = SavingOptions()
+  let previews = PreviewOptions()
 
   let tuned = Output<DiffusionModels>(name: "model")
   let optimized = Output<Latents>(name: "latents")
@@ -84,7 +85,7 @@ struct Finetune: Stage {
     return input.estimate(
       work: flop.map { work(of: images, each: $0) },
       bytes: (method == .latent ? input[$latents] : input[$model])?.bytes, flopPerEvaluation: flop
-    ).reporting(
+    ).keeping(chainBytes(of: input[$model]?.weights)).reporting(
       input.issues(aboutSizesAt: $latents, takenBy: input.all(at: $model))
         + objective.issues(input))
   }
@@ -94,6 +95,14 @@ struct Finetune: Stage {
     case .model: try tuneModel(context)
     case .latent: try optimizeLatents(context)
     }
+  }
+
+  /// What all epochs take that are kept, of a model with so many weights, and what they go on from: the weights, and two
+  /// moments of each. Low-rank changes and latents take little.
+  private func chainBytes(of weights: Int?) -> ChainBytes? {
+    guard method == .model, adaptation.adapter == .none, let weights else { return nil }
+    let each = weights * MemoryLayout<Float>.size
+    return ChainBytes(links: keepEpochs ? epochs : 1, each: each, state: 3 * each)
   }
 
   /// To generate so many pictures and learn from them, by a network whose evaluation takes `flop`.
@@ -161,6 +170,8 @@ extension Finetune {
       try self.write(model, change, losses, context)
     }
     var timer = SaveTimer(saving)
+    var previewTimer = PreviewTimer(previews)
+    var recent = RecentPictures()
     while tuning.iteration < total {
       try SavedState.checkCancellation(context, save: save)
       let report: FineTuning.Report
@@ -174,8 +185,14 @@ extension Finetune {
       context.progress(
         settings.images(in: report.iteration, of: examples.count), of: epochs * examples.count, unit: "image",
         values: report.terms.map { ProgressValue($0.name, $0.value) })
+      recent.take(before: report.images, after: report.generated)
+      let isEpoch = report.iteration % perEpoch == 0
+      previewTimer.showIfDue(after: isEpoch ? 0.1 : 1) {
+        context.preview(isEpoch ? "epoch-\(report.iteration / perEpoch)" : "latest", rows: recent.rows)
+        context.preview("losses.csv", losses.data)
+      }
       guard report.iteration < total else { break }
-      if keepEpochs, report.iteration % perEpoch == 0 {
+      if keepEpochs, isEpoch {
         try write()
         try context.publish(link: report.iteration / perEpoch)
       }

@@ -21,6 +21,7 @@ extension Finetune {
     }
     var courses = saved?.courses ?? []
     var timer = SaveTimer(saving)
+    var previewTimer = PreviewTimer(previews)
     func save() throws { if !isAhead, !courses.isEmpty { try SavedLatents.save(courses, context) } }
     let evaluations = items.count * epochs * steps
     for (index, item) in items.enumerated() {
@@ -41,6 +42,10 @@ extension Finetune {
         context.progress(
           index * epochs + run.iteration, of: items.count * epochs, unit: "update",
           values: terms.map { ProgressValue($0.name, $0.value) })
+        previewTimer.showIfDue {
+          context.preview("latest", rows: [item.example.image, run.generated ?? item.example.image])
+          context.preview("losses.csv", LossTable(joining: courses.map(\.losses)).data)
+        }
         if timer.isDue { try save() }
       }
     }

@@ -88,7 +88,15 @@ extension DiffusionModels {
         let pictures = set.pictures(set.draw(batch, &random))
         return loss(pictures, with: network, random: &random)
       },
-      checkpoint: { try network.checkpoint() }, work: .learning(batch, of: network.flopPerEvaluation))
+      checkpoint: { try network.checkpoint() },
+      pictures: {
+        var random = RandomSource(seed: UInt64(stage.seed), name: "preview")
+        let last = noiseSchedule.count - 1
+        return try DPMSolver(schedule: noiseSchedule).generate(
+          random.normal([4, set.side, set.side, 3]),
+          with: ClippedPredictor(network, .clamp, schedule: noiseSchedule),
+          through: Step.sequence(returnStep: last, steps: 16))
+      }, work: .learning(batch, of: network.flopPerEvaluation))
   }
 }
 

@@ -36,6 +36,7 @@ struct Train: Stage {
   @Parameter(help: "Columns of the table that perceptual or classifier tell apart.") var attributes: [String]?
   @Parameter(help: "Names of the segmenter's classes, by gray level.") var classes: [String]?
   let saving = SavingOptions()
+  let previews = PreviewOptions()
 
   let trained = Output<DiffusionModels>(name: "model")
   let losses = Output<Tables>()
@@ -63,7 +64,7 @@ struct Train: Stage {
     return input.estimate(
       work: flop.map { .learning(steps * batchSize, of: $0) },
       bytes: input[$model]?.bytes ?? new.map { 4 * $0.parameters.count }, flopPerEvaluation: flop,
-      resolution: input[$images]?.side)
+      resolution: input[$images]?.side, weights: input[$model]?.weights ?? new?.parameters.count)
   }
 
   func run(_ context: any StageContext) throws {
@@ -75,6 +76,7 @@ struct Train: Stage {
     let restored = try restore(&run, context)
     var losses = restored?.losses ?? LossTable(counter: "step")
     var timer = SaveTimer(saving)
+    var previewTimer = PreviewTimer(previews)
     // Of the losses since the last row.
     var (sum, counted) = (restored?.sum ?? 0, restored?.counted ?? 0)
     while !run.isFinished {
@@ -98,6 +100,10 @@ struct Train: Stage {
       counted = 0
       context.progress(run.step, of: run.settings.steps, unit: "step", values: [ProgressValue("loss", loss)])
       if timer.isDue, !run.isFinished { try save(run, losses, sum, counted, context) }
+      try previewTimer.showIfDue {
+        context.preview("losses.csv", losses.data)
+        if let pictures = task.pictures { context.preview("latest", rows: [try run.withAverage(pictures)]) }
+      }
     }
     context.count(task.work.scaled(by: Double(run.settings.steps)))
     for (parameter, value) in zip(task.learned, run.average.values) { parameter.assign(value) }

@@ -10,6 +10,8 @@ struct TrainingTask {
   /// The loss, of shape [], of a batch drawn from the step's own random numbers, at a point in 0..<1 of the training.
   let loss: (_ random: inout RandomSource, _ progress: Double) -> Tensor
   let checkpoint: () throws -> CheckpointTensors
+  /// Pictures that show what the network has learned, [N, H, W, 3], where it makes some.
+  var pictures: (() throws -> Tensor)?
   /// What its diffusion network does in a step, if it has one.
   var work = Work.none
 }

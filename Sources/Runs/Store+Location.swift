@@ -1,7 +1,6 @@
 import ArtifactStore
 import Escaping
 import Foundation
-import Runs
 
 /// Where the store of a recipe is, and whether it is to be believed.
 extension Store {
