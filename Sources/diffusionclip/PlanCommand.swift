@@ -67,7 +67,9 @@ struct PlanCommand: AsyncParsableCommand {
       if let problems = plan.problemsAhead(in: { unfinished.contains($0.id) }) { throw problems }
       if let file { try Files.write(PlanFile.data(of: plan), to: file) }
       guard cost else {
-        return output.json ? printLine(dryRun.json) : printText(Summary.text(of: dryRun) + plan.chainText { unfinished.contains($0.id) } + plan.noteText)
+        return output.json
+          ? printLine(dryRun.json)
+          : printText(Summary.text(of: dryRun) + plan.chainText { unfinished.contains($0.id) } + plan.noteText)
       }
       let report = CostReport(try machine.cost(of: dryRun, for: plan), workers: workers)
       if let plot { try Files.write(report.plot(isVector: plot.hasSuffix(".svg")), to: plot) }

@@ -24,7 +24,7 @@ import Testing
   private let log = EventLog { if case .log(_, let line) = $0 { line } else { nil } }
 
   private func made(_ workshop: Workshop) throws -> String {
-    try workshop.read("\(workshop.latest("quick"))/grown.bin")
+    try workshop.read("\(workshop.latest("quick"))/edited/ada.png")
   }
 
   @Test func moreLinksGoOn() async throws {

@@ -51,7 +51,8 @@ struct Load: Stage {
     let sizes = size.map { side in seen.sizes?.mapValues { _ in PictureSize(width: side, height: side) } } ?? seen.sizes
     return input.estimate(
       bytes: size.map(pictureBytes) ?? seen.bytes / input.actions, side: size,
-      flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, resolution: seen.diffusion?.resolution, weights: seen.diffusion?.parameters.count,
+      flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, resolution: seen.diffusion?.resolution,
+      weights: seen.diffusion?.parameters.count,
       texts: seen.texts, columns: seen.columns
     ).reporting(seen.issues)
   }
