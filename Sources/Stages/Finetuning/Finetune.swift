@@ -74,10 +74,10 @@ struct Finetune: Stage {
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
     let images = (input[$latents]?.items ?? 0) * epochs
-    let flop = input[$model]?.flopPerEvaluation
     return input.estimate(
-      work: flop.map { work(of: images, each: $0) },
-      bytes: (method == .latent ? input[$latents] : input[$model])?.bytes, flopPerEvaluation: flop
+      work: input.flop(of: $model, on: $latents).map { work(of: images, each: $0) },
+      bytes: (method == .latent ? input[$latents] : input[$model])?.bytes,
+      flopPerEvaluation: input[$model]?.flopPerEvaluation
     ).reporting(
       input.issues(aboutSizesAt: $latents, takenBy: input.all(at: $model))
         + objective.issues(input))
@@ -161,7 +161,8 @@ extension Finetune {
         values: report.terms.map { ProgressValue($0.name, $0.value) })
       if timer.isDue, report.iteration < total { try SavedTuning.save(tuning, losses, context) }
     }
-    context.count(work(of: epochs * examples.count - imagesBefore, each: model.flopPerEvaluation))
+    context.count(
+      work(of: epochs * examples.count - imagesBefore, each: model.flopPerEvaluation(on: examples.map(\.image.shape))))
     let note = "fine-tuned from '\(objective.source)' to '\(objective.targetText)'"
     if let change {
       let base = self.model.artifact.items
@@ -197,6 +198,13 @@ extension Finetune {
       steps.insert(latent.returnStep)
     }
     guard let returnStep = steps.first else { throw InputError("finetune needs at least one latent") }
+    let size = items[0].example.image.shape
+    if let other = items.first(where: { $0.example.image.shape != size }) {
+      let (width, height) = (other.example.image.shape[2], other.example.image.shape[1])
+      throw InputError(
+        "picture '\(other.name)' is \(width)×\(height), '\(items[0].name)' \(size[2])×\(size[1]): fine-tune on pictures of one size"
+      )
+    }
     guard steps.count == 1 else {
       throw InputError("the latents have return steps \(steps.sorted()): fine-tune on latents of one return step")
     }

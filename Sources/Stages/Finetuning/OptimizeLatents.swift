@@ -40,7 +40,7 @@ extension Finetune {
       finished.append(run.latent.detached)
       if timer.isDue, finished.count < items.count { try saveLatents(finished, losses, context) }
     }
-    context.count(.learning(evaluations, of: model.flopPerEvaluation))
+    context.count(.learning(evaluations, of: model.flopPerEvaluation(on: items.map(\.example.image.shape))))
     for (item, latent) in zip(items, finished) {
       let result = Latent(latent: latent, image: item.example.image, returnStep: returnStep)
       try context.write(result.data(name: item.name), item: item.name, to: optimized)
