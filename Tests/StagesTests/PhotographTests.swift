@@ -142,8 +142,8 @@ struct PhotographTests {
     let photo = try image.pngData()
     let (part, placement) = try cut(image, ["box": numbers([20, 10, 68, 58]), "size": .int(24)])
     let edit = Tensor(repeating: 0.5, shape: [1, 24, 24, 3])
-    let parts = [("it", try Picture.data(edit, name: "it"))]
-    let places = [("it", placement.data)]
+    let parts: [(name: String, data: Data)] = [("it", try Picture.data(edit, name: "it"))]
+    let places: [(name: String, data: Data)] = [("it", placement.data)]
     let context = try pasted(into: photo, parts, places)
     let result = try Image(decoding: #require(context.run()["images"]?.first).data, name: "it")
     for y in 0..<70 {
@@ -284,8 +284,6 @@ struct PhotographTests {
     for value in [Value.list([.int(1)]), .list([.int(1), .double(2)]), .list([.int(1), .int(2), .int(3)]), .null] {
       #expect(PictureSize(value) == nil)
     }
-    let made = try BenchContext("load", ["size": sides(12, 9)], files: ["images": []])
-    #expect(made.issues().count == 1)
     // The largest products do not trap.
     #expect(!TakenSizes(resolution: .max, step: 1).contains(PictureSize(width: .max, height: .max)))
     #expect(TakenSizes(resolution: 64, step: 8).contains(PictureSize(width: 96, height: 64)))
