@@ -1,1 +1,3 @@
 #include <png.h>
+// What libpng packs chunks with.
+#include <zlib.h>

@@ -30,6 +30,14 @@ extension Image {
     return found
   }
 
+  /// Whether a plain file begins as a PNG or JPEG file does; false where it cannot be read.
+  public static func isPicture(file path: String) -> Bool {
+    guard let (file, _) = try? InputFile.open(path) else { return false }
+    defer { close(file) }
+    guard let beginning = bytes(PNG.signature.count, of: file) else { return false }
+    return beginning.starts(with: PNG.signature) || beginning.starts(with: JPEG.signature)
+  }
+
   /// The next bytes of a file; nil where it has fewer.
   private static func bytes(_ count: Int, of file: Int32) -> [UInt8]? {
     var filled = 0

@@ -119,16 +119,17 @@ extension Image {
     return Image(width: width, height: height, pixels: part)
   }
 
-  /// The largest square around the center; where that is between two pixels, the upper or left one.
-  public func centerSquareCrop() -> Image {
-    let side = min(width, height)
-    if width == height { return self }
-    return crop(x: (width - side) / 2, y: (height - side) / 2, width: side, height: side)
-  }
-
-  /// The picture as networks take it: `size`×`size`, the short side scaled to `size` and the center of the long one
-  /// kept. Never squashed.
-  public func squared(size: Int) -> Image {
-    centerSquareCrop().resized(width: size, height: size, filter: .bicubic)
+  /// The picture as networks take it: scaled until it covers `width`×`height`, and the center kept. Never squashed, but
+  /// for the part of a pixel that is lost where the center has not quite that ratio of its sides.
+  public func covering(width: Int, height: Int) -> Image {
+    // Whether it is wider than what it is to cover.
+    let isWide = self.width * height > self.height * width
+    let part = (
+      width: isWide ? max(1, self.height * width / height) : self.width,
+      height: isWide ? self.height : max(1, self.width * height / width)
+    )
+    let center = crop(
+      x: (self.width - part.width) / 2, y: (self.height - part.height) / 2, width: part.width, height: part.height)
+    return center.resized(width: width, height: height, filter: .bicubic)
   }
 }

@@ -6,6 +6,12 @@ public enum ImagingError: Error, Sendable, Equatable {
     case jpeg = "JPEG"
   }
 
+  /// What a picture file says besides its pixels.
+  public enum MetadataPart: String, Sendable {
+    case exif = "EXIF"
+    case profile = "color profile"
+  }
+
   /// The file has no bytes.
   case empty(name: String)
   /// Not a kind of picture that is read; `seen` says what it is or how it starts.
@@ -20,6 +26,8 @@ public enum ImagingError: Error, Sendable, Equatable {
   case interlacedDeepColor(name: String)
   /// More than ``Image/maximumPixelCount`` pixels.
   case tooLarge(name: String, width: Int, height: Int)
+  /// What a file says besides its pixels is damaged, or more than is handled.
+  case badMetadata(name: String, part: MetadataPart, detail: String)
   /// The PNG library cannot write a picture of this size.
   case cannotEncode(width: Int, height: Int, detail: String)
 }
@@ -43,6 +51,8 @@ extension ImagingError: CustomStringConvertible {
     case .tooLarge(let name, let width, let height):
       "\(name): \(width)x\(height) pixels are too many: at most \(Image.maximumPixelCount / 1_000_000) million are"
         + " handled. Make it smaller."
+    case .badMetadata(let name, let part, let detail):
+      "\(name): its \(part.rawValue) cannot be kept: \(detail). Drop the metadata, or save the picture again."
     case .cannotEncode(let width, let height, let detail):
       "a picture of \(width)x\(height) pixels cannot be encoded: \(detail). Make it smaller."
     }

@@ -53,5 +53,8 @@ enum JPEG {
 extension Image {
   /// The picture as a JPEG file of `quality`, 1 to 100. The same pixels always give the same bytes.
   /// - Throws: ``ImagingError/cannotEncode(width:height:detail:)`` where a side is longer than 65,500 pixels.
-  public func jpegData(quality: Int) throws(ImagingError) -> Data { try JPEG.encode(self, quality: quality) }
+  public func jpegData(quality: Int, metadata: PictureMetadata = .none) throws(ImagingError) -> Data {
+    let data = try JPEG.encode(self, quality: quality)
+    return metadata == .none ? data : Data(JPEG.file([UInt8](data), with: metadata))
+  }
 }

@@ -5,22 +5,7 @@ enum Orientation: Int, CaseIterable {
 
   /// The orientation that the EXIF segment of a JPEG tells; `upright` where there is none or it makes no sense.
   init(ofJPEG bytes: [UInt8]) {
-    self = Self.exifSegment(of: bytes).flatMap(Self.init(inTIFF:)) ?? .upright
-  }
-
-  /// The TIFF structure inside of the first APP1 segment that is EXIF, before the picture's data.
-  private static func exifSegment(of bytes: [UInt8]) -> ArraySlice<UInt8>? {
-    let reader = ByteReader(bytes: bytes[...])
-    var offset = 2
-    while let marker = reader.uint16(at: offset), let length = reader.uint16(at: offset + 2) {
-      let end = offset + 2 + length
-      // Only segments with a length come before the first scan (0xFFDA).
-      guard marker >= 0xFFC0, marker <= 0xFFFE, marker != 0xFFDA, length >= 2, end <= bytes.count else { return nil }
-      let segment = bytes[offset + 4..<end]
-      if marker == 0xFFE1, segment.starts(with: "Exif\0\0".utf8) { return segment.dropFirst(6) }
-      offset = end
-    }
-    return nil
+    self = JPEG.exif(of: bytes).flatMap(Self.init(inTIFF:)) ?? .upright
   }
 
   /// The orientation in the first directory of a TIFF structure, which is what EXIF is; nil where there is none. Some

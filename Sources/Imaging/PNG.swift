@@ -77,7 +77,7 @@ enum PNG {
     return file.prefix(count)
   }
 
-  private struct Chunk {
+  struct Chunk {
     let type: String
     /// With its length, its type and its checksum.
     let whole: Range<Int>
@@ -95,7 +95,7 @@ enum PNG {
   }
 
   /// All chunks up to the last, so that a file cut anywhere is told from a damaged one.
-  private static func chunks(of bytes: [UInt8], name: String) throws(ImagingError) -> [Chunk] {
+  static func chunks(of bytes: [UInt8], name: String) throws(ImagingError) -> [Chunk] {
     let reader = ByteReader(bytes: bytes[...])
     var chunks: [Chunk] = []
     var offset = signature.count
@@ -173,5 +173,7 @@ enum PNG {
 extension Image {
   /// The picture as a PNG file. The same pixels always give the same bytes.
   /// - Throws: ``ImagingError/cannotEncode(width:height:detail:)`` where a side is longer than a million pixels.
-  public func pngData() throws(ImagingError) -> Data { try PNG.encode(self) }
+  public func pngData(metadata: PictureMetadata = .none) throws(ImagingError) -> Data {
+    PNG.file(try PNG.encode(self), with: metadata)
+  }
 }

@@ -196,7 +196,7 @@ extension StageKind {
       case .list(let element), .map(let element):
         guard components.popFirst() != nil else { return nil }
         kind = element
-      case .bool, .int, .double, .string, .scalar, .word, .choice: return nil
+      case .bool, .int, .double, .size, .string, .scalar, .word, .choice: return nil
       }
     }
   }

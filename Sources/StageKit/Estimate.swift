@@ -50,38 +50,27 @@ public struct OutputEstimate: Sendable, Hashable {
   public var items: Int
   /// Of each item.
   public var bytes: Int
-  /// Pixels on a side of square pictures, where it is known.
-  public var side: Int?
+  /// Of pictures that all have one, where it is known.
+  public var size: PictureSize?
   /// FLOP of one evaluation of a diffusion model on one picture; nil for anything else, and where it cannot be told.
   public var flopPerEvaluation: Double?
   /// How many numbers a diffusion model has learned; nil for anything else, and where it cannot be told.
   public var weights: Int?
   /// Of each picture or latent, by item; nil where it is not known.
   public var sizes: [String: PictureSize]?
-  /// Pixels on a side of the pictures that a model takes; nil for anything else, and where it is not known.
-  public var resolution: Int?
+  /// Which pictures a diffusion model takes; nil for anything else, and where it is not known.
+  public var taken: TakenSizes?
   /// Which texts a model takes; nil for anything else, and where it is not known.
   public var texts: TextRequirement?
   /// Of a table; nil for anything else, and where nothing is known of them.
   public var columns: TableColumns?
 
-  public init(items: Int = 1, bytes: Int, side: Int? = nil, flopPerEvaluation: Double? = nil) {
+  public init(items: Int = 1, bytes: Int, size: PictureSize? = nil, flopPerEvaluation: Double? = nil) {
     self.items = items
     self.bytes = bytes
-    self.side = side
+    self.size = size
     self.flopPerEvaluation = flopPerEvaluation
   }
-}
-
-/// Columns and rows of a picture.
-public struct PictureSize: Sendable, Hashable, CustomStringConvertible {
-  public let width: Int
-  public let height: Int
-  public init(width: Int, height: Int) {
-    self.width = width
-    self.height = height
-  }
-  public var description: String { "\(width)×\(height)" }
 }
 
 /// What is known of a table's columns.
@@ -214,32 +203,32 @@ public struct EstimateInput: Sendable {
   ///   - work: of one action; nil where it cannot be told.
   ///   - items: of sets.
   ///   - bytes: of an item of the first output.
-  ///   - side: of the pictures of the first output.
+  ///   - size: of the pictures of the first output, where all have one.
   ///   - flopPerEvaluation: of a diffusion model among the outputs.
   ///   - sizes: of the pictures or latents of the first output; those of the pictures or latents at the inputs unless
   ///     given.
-  ///   - resolution: of a model among the outputs.
+  ///   - taken: by a diffusion model among the outputs.
   ///   - weights: of a diffusion model among the outputs.
   ///   - texts: of a model among the outputs.
   ///   - columns: of a table among the outputs.
   public func estimate(
-    work: Work? = Work.none, items: Int? = nil, bytes: Int? = nil, side: Int? = nil,
-    flopPerEvaluation: Double? = nil, sizes: [String: PictureSize]? = nil, resolution: Int? = nil,
+    work: Work? = Work.none, items: Int? = nil, bytes: Int? = nil, size: PictureSize? = nil,
+    flopPerEvaluation: Double? = nil, sizes: [String: PictureSize]? = nil, taken: TakenSizes? = nil,
     weights: Int? = nil, texts: TextRequirement? = nil, columns: TableColumns? = nil
   ) -> StageEstimate {
     let largest = inputs.values.joined().max { $0.items < $1.items }
     let made = outputs.enumerated().map { place, port in
       let count = port.type.isItemSet ? items ?? (actions > 1 ? actions : largest?.items ?? 1) : 1
-      let size = place == 0 ? bytes ?? largest?.bytes : nil
+      let ownBytes = place == 0 ? bytes ?? largest?.bytes : nil
       var output = OutputEstimate(
-        items: count, bytes: size ?? 100_000, side: place == 0 ? side : nil,
+        items: count, bytes: ownBytes ?? 100_000, size: place == 0 ? size : nil,
         flopPerEvaluation: port.type == .diffusion ? flopPerEvaluation : nil)
       if place == 0, [.images, .masks, .latents].contains(port.type) {
         output.sizes = sizes ?? self["images"]?.sizes ?? self["latents"]?.sizes
-        output.side = side ?? self["images"]?.side ?? self["latents"]?.side
+        output.size = size ?? self["images"]?.size ?? self["latents"]?.size
       }
       if place == 0, port.type == .diffusion {
-        output.resolution = resolution ?? self["model"]?.resolution
+        output.taken = taken ?? self["model"]?.taken
         output.weights = weights ?? self["model"]?.weights
       }
       if place == 0 { output.texts = texts }

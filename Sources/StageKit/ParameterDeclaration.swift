@@ -4,6 +4,8 @@ public struct ParameterDeclaration: Sendable {
     case bool
     case int(ClosedRange<Int>)
     case double(ClosedRange<Double>)
+    /// Width and height of a picture, each a whole number in the range: `[96, 64]`, or one number for both.
+    case size(ClosedRange<Int>)
     case string
     /// A text, a number, or true or false, whichever the recipe says.
     case scalar

@@ -1,10 +1,11 @@
 import ArtifactStore
 import Checkpoints
 import Foundation
+import Imaging
 import Networks
 import StageKit
 
-/// How networks are written for other programs.
+/// How networks, or pictures, are written for other programs.
 public enum ExportFormat: String, Sendable, CaseIterable {
   /// One safetensors file (for CLIP, a folder with its tokenizer), as `load` takes it.
   case safetensors
@@ -12,23 +13,32 @@ public enum ExportFormat: String, Sendable, CaseIterable {
   case torch
   /// A folder for diffusers' `from_pretrained`.
   case diffusers
+  /// Pictures and figures as JPEG instead of PNG.
+  case jpeg
 }
 
 extension Catalog {
   /// The files that show one item of a set, or all objects of another artifact, to other programs: PNG for pictures,
   /// PNG and SVG for figures, CSV for tables and unless they are long Markdown and LaTeX, HTML for pages, safetensors
   /// for latents, and networks in `format`, in half precision where asked. A diffusion model that is a change to another
-  /// one is written as one model.
+  /// one is written as one model. Pictures are JPEG where `format` says so, and have the metadata that they came with.
   /// - Parameters:
-  ///   - origin: what a network's file says of how it was made.
+  ///   - origin: what the file of a network or of a picture as PNG says of how it was made.
   ///   - axes: swept parameters, after which columns of a table may be called.
+  ///   - quality: of JPEG, 1 to 100.
   public static func exported(
     _ objects: [Data], _ type: ArtifactType, _ name: String, origin: [String: String] = [:],
-    axes: Set<String> = [], format: ExportFormat = .safetensors, half: Bool = false
+    axes: Set<String> = [], format: ExportFormat = .safetensors, half: Bool = false,
+    quality: Int = defaultQuality
   ) throws -> [(name: String, data: Data)] {
     guard let data = objects.first else { return [] }
     switch type {
-    case .images, .masks: return [(name + ".png", try Picture.image(data, name: name).pngData())]
+    case .images where format == .jpeg: return [(name + ".jpg", try jpeg(data, name, quality))]
+    case .images: return [(name + ".png", PictureOrigin.png(try png(data, name), made: origin))]
+    // Shades of gray that JPEG changes would be another mask.
+    case .masks: return [(name + ".png", PictureOrigin.png(try png(data, name), made: origin))]
+    case .figure where format == .jpeg:
+      return try [(name + ".jpg", jpeg(data, name, quality))] + objects.dropFirst().map { (name + ".svg", $0) }
     case .figure: return zip([".png", ".svg"], objects).map { (name + $0, $1) }
     case .table: return exportedTable(data, name, axes)
     case .page: return [(name + ".html", data)]
@@ -36,6 +46,19 @@ extension Catalog {
     case .latents: return [(name + ".safetensors", data)]
     default: return try exportedNetwork(objects, type, name, origin, format, precision: half ? .float16 : .float32)
     }
+  }
+
+  /// Of a JPEG: hardly to be told from the picture.
+  public static let defaultQuality = 92
+
+  /// A stored picture as PNG, with its metadata.
+  private static func png(_ data: Data, _ name: String) throws -> Data {
+    Picture.isPNG(data) ? data : try Picture.image(data, name: name).pngData()
+  }
+
+  private static func jpeg(_ data: Data, _ name: String, _ quality: Int) throws -> Data {
+    let metadata = Picture.isPNG(data) ? try PictureMetadata(ofFile: [UInt8](data), name: name) : .none
+    return try Picture.image(data, name: name).jpegData(quality: quality, metadata: metadata)
   }
 
   /// A table with more rows is not for reading.
@@ -75,6 +98,7 @@ extension Catalog {
         (name + "/config.json", Data(folder.configuration.utf8)),
         (name + "/diffusion_pytorch_model.safetensors", weights),
       ]
+    case .jpeg: throw InputError("\(name) is a network: JPEG is for pictures; choose another format")
     case .safetensors:
       guard type == .clip else {
         let isAsStored = objects.count == 1 && precision == .float32 && origin.isEmpty

@@ -34,7 +34,7 @@ struct Guide: BatchedStage {
   func estimate(_ input: EstimateInput) -> StageEstimate {
     input.estimate(
       // The return step is not known yet: as if every step were guided.
-      work: input[$model]?.flopPerEvaluation.map {
+      work: input.flop(of: $model, on: $latents).map {
         .forward(steps * rounds * (input[$mask] == nil ? 1 : 2), of: $0)
       },
       bytes: input[$latents].map { $0.bytes / latentBytes(ofPicture: 1) }
@@ -89,7 +89,7 @@ struct Guide: BatchedStage {
     }
     for (context, picture) in zip(contexts, pictures.each) {
       let evaluations = guidance.evaluations(through: sequence) * (mask == nil ? 1 : 2)
-      context.count(.forward(evaluations, of: model.flopPerEvaluation))
+      context.count(.forward(evaluations, of: model.flopPerEvaluation(on: latent.latent.shape)))
       try context.write(Picture.data(picture, name: context.item ?? ""), to: images)
     }
   }

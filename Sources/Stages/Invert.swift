@@ -14,7 +14,7 @@ struct Invert: BatchedStage {
   static let revision = 1
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 4)
 
-  @Input(help: "Pictures in the model's size.") var images: Each<Pictures>
+  @Input(help: "Pictures, of sides that the model's levels can halve.") var images: Each<Pictures>
   @Input(help: "The diffusion model, before any fine-tuning.") var model: Whole<DiffusionModels>
   let noise = NoiseOptions()
   let start = ReturnStepOptions()
@@ -56,7 +56,7 @@ struct Invert: BatchedStage {
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
     input.estimate(
-      work: input[$model]?.flopPerEvaluation.map { .forward(expectedEvaluations, of: $0) },
+      work: input.flop(of: $model, on: $images).map { .forward(expectedEvaluations, of: $0) },
       bytes: input[$images].map { latentBytes(ofPicture: $0.bytes) }
     ).reporting(input.issues(aboutSizesAt: $images, takenBy: input.all(at: $model)))
   }
@@ -80,12 +80,17 @@ struct Invert: BatchedStage {
     let images = try batch.map { action in
       let image = try action.context.picture(action.stage.images)
       try requireSize(image.shape, of: model, action.context)
-      return image
+      return (action: action, image: image)
     }
-    for (action, (latent, stats)) in zip(batch, try inverted(images, with: model, batch)) {
-      action.context.count(.forward(stats.evaluations, of: model.flopPerEvaluation))
-      try action.context.write(latent.data(name: action.stage.images.item.name), to: action.stage.latents)
-      try action.context.write(stats.data, to: action.stage.stats)
+    // Pictures may differ in their sizes.
+    for alike in Dictionary(grouping: images, by: \.image.shape).values {
+      let flop = model.flopPerEvaluation(on: alike[0].image.shape)
+      let results = try inverted(alike.map(\.image), with: model, alike.map(\.action))
+      for (action, (latent, stats)) in zip(alike.map(\.action), results) {
+        action.context.count(.forward(stats.evaluations, of: flop))
+        try action.context.write(latent.data(name: action.stage.images.item.name), to: action.stage.latents)
+        try action.context.write(stats.data, to: action.stage.stats)
+      }
     }
   }
 
@@ -208,7 +213,22 @@ private struct InversionStats {
   }
 }
 
-/// - Throws: where pictures [N, H, W, C] do not have the model's size.
+extension DiffusionModel {
+  /// Which pictures it takes.
+  var taken: TakenSizes { TakenSizes(resolution: resolution, step: sizeStep) }
+
+  /// FLOP of one evaluation on one picture of this shape, [N, H, W, C].
+  func flopPerEvaluation(on shape: [Int]) -> Double { flopPerEvaluation(height: shape[1], width: shape[2]) }
+
+  /// The mean over pictures of these shapes, of which most are alike.
+  func flopPerEvaluation(on shapes: [[Int]]) -> Double {
+    let counts = Dictionary(shapes.map { ($0, 1.0) }, uniquingKeysWith: +)
+    return counts.reduce(0) { $0 + $1.value * flopPerEvaluation(on: $1.key) } / Double(shapes.count)
+  }
+}
+
+/// Tells in the log where pictures are not of the size that the model was trained on, which it knows best.
+/// - Throws: where the model does not take pictures [N, H, W, C] of this shape.
 func requireSize(
   _ shape: [Int], of model: any DiffusionModel, _ context: any StageContext, item: String? = nil
 ) throws {
@@ -216,10 +236,10 @@ func requireSize(
     throw InputError(
       "the diffusion model is for pictures of \(model.pictureChannels) channels, not of \(shape[3]): choose another")
   }
-  let side = model.resolution
-  guard shape[1] == side, shape[2] == side else {
-    throw InputError(
-      "\((item ?? context.item).map { "picture '\($0)' is" } ?? "the pictures are") \(shape[2])×\(shape[1]), but the diffusion model takes \(side)×\(side): load it with `size: \(side)`"
-    )
+  let size = PictureSize(width: shape[2], height: shape[1])
+  let picture = (item ?? context.item).map { "picture '\($0)' is" } ?? "the pictures are"
+  guard model.taken.contains(size) else { throw InputError("\(picture) \(size), \(model.taken.requirement)") }
+  if size != PictureSize(side: model.resolution) {
+    context.log("\(picture) \(size), the model was trained on \(PictureSize(side: model.resolution))")
   }
 }

@@ -56,14 +56,7 @@ struct MaskStage: Stage {
     if threshold != nil, !draft.has($other) {
       issues.append(ValidationIssue(about: $threshold, "'threshold' is for 'other': leave it out"))
     }
-    if let box {
-      if box.count != 4 {
-        issues.append(ValidationIssue(about: $box, "'box' has \(box.count) numbers: give [left, top, right, bottom]"))
-      } else if box[0] >= box[2] || box[1] >= box[3] {
-        issues.append(
-          ValidationIssue(about: $box, "'box' holds nothing: left must be below right, and top below bottom"))
-      }
-    }
+    issues += box?.boxIssues(about: $box) ?? []
     if let polygon, polygon.count < 6 || polygon.count % 2 != 0 {
       issues.append(
         ValidationIssue(
@@ -146,11 +139,7 @@ struct MaskStage: Stage {
   private func inPixels(
     _ numbers: [Double], _ width: Int, _ height: Int, _ what: String
   ) throws -> [(x: Double, y: Double)] {
-    let areShares = numbers.allSatisfy { $0 <= 1 }
-    let points = stride(from: 0, to: numbers.count, by: 2).map { place -> (x: Double, y: Double) in
-      let (x, y) = (numbers[place], numbers[place + 1])
-      return areShares ? (x * Double(width), y * Double(height)) : (x, y)
-    }
+    let points = numbers.points(in: PictureSize(width: width, height: height))
     let (left, right) = (points.map(\.x).min() ?? 0, points.map(\.x).max() ?? 0)
     let (top, bottom) = (points.map(\.y).min() ?? 0, points.map(\.y).max() ?? 0)
     guard right > 0, bottom > 0, left < Double(width), top < Double(height) else {

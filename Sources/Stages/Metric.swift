@@ -266,9 +266,7 @@ private struct Measuring {
 
   private func clip(_ measure: Measure) throws -> (CLIPModel, at: Whole<CLIPs>) {
     let input = try given(stage.clip, measure)
-    let clip = try context.clip(input, stage.looking.clipPreprocessing)
-    try context.require(clip.network, takes: image, for: measure.rawValue)
-    return (clip, input)
+    return (try context.clip(input, stage.looking.clipPreprocessing), input)
   }
 
   /// The picture at `reference` that belongs to this one, of the same size.

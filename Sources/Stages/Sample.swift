@@ -31,7 +31,12 @@ struct Sample: BatchedStage {
     1...100_000, isSemantic: false, isMapped: true,
     help: "Instead of `latents`: how many pictures to generate from noise, called 0001, 0002 and so on.")
   var count: Int?
-  @Parameter(8...8192, help: "With `count`: side of the pictures in pixels, the model's.") var size: Int?
+  @Parameter(
+    8...8192,
+    help:
+      "With `count`: side of the pictures in pixels, or [width, height]; a model knows best the size of its training."
+  )
+  var size: PictureSize?
   @Parameter(
     1...999, help: "With `count`: the time that the noise stands for, of 1000; the last, 999, unless given.")
   var returnStep: Int?
@@ -106,23 +111,21 @@ struct Sample: BatchedStage {
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
     let models = input.all(at: $model) + input.all(at: $models) + input.all(at: $original)
-    let flop = models.reduce(0.0) { $0 + ($1.flopPerEvaluation ?? .nan) }
+    let flop = models.reduce(0.0) { $0 + (input.flop(of: $1, on: $latents, size: size) ?? .nan) }
     let work: Work? =
       flop.isNaN || models.isEmpty ? nil : .forward(steps * models.count, of: flop / Double(models.count))
     guard let count, let size else {
       return input.estimate(work: work, bytes: input[$latents].map { $0.bytes / latentBytes(ofPicture: 1) })
         .reporting(input.issues(aboutSizesAt: $latents, takenBy: models))
     }
-    let misfit = models.lazy.compactMap(\.resolution).first { $0 != size }.map { side in
-      ValidationIssue(
-        about: $size,
-        "the pictures would be \(size)×\(size), but the diffusion model makes \(side)×\(side): set `size: \(side)`")
+    let misfit = models.lazy.compactMap(\.taken).first { !$0.contains(size) }.map { taken in
+      ValidationIssue(about: $size, "the pictures would be \(size), \(taken.requirement)")
     }
-    return input.estimate(work: work, items: count, bytes: 4 * pictureBytes(side: size), side: size)
+    return input.estimate(work: work, items: count, bytes: 4 * pictureBytes(size), size: size)
       .reporting(misfit.map { [$0] } ?? [])
   }
 
-  var batchSize: Int { size.map { Stages.batchSize(for: [1, $0, $0, 3]) } ?? 1 }
+  var batchSize: Int { size.map { Stages.batchSize(for: [1, $0.height, $0.width, 3]) } ?? 1 }
 
   static func batchSize(for item: Data) throws -> Int {
     Stages.batchSize(for: try Latent(item, name: "latents").latent.shape)
@@ -148,7 +151,8 @@ struct Sample: BatchedStage {
       } else {
         images = try stage.generated(Latent(together: latents), with: model, actions)
       }
-      let flop = members.reduce(0) { $0 + $1.flopPerEvaluation } / Double(members.count)
+      let flop =
+        members.reduce(0) { $0 + $1.flopPerEvaluation(on: alike[0].latent.latent.shape) } / Double(members.count)
       for (action, image) in zip(actions, images.each) {
         action.context.count(.forward(stage.steps * members.count, of: flop))
         try action.context.write(Picture.data(image, name: action.context.item ?? ""), to: action.stage.images)
@@ -181,7 +185,7 @@ struct Sample: BatchedStage {
     if let latents { return try context.latent(latents) }
     guard let size else { throw InputError("sample takes either `latents`, or `count` and `size`") }
     var random = RandomSource(seed: UInt64(seed), name: "latent \(context.item ?? "")")
-    let x = random.normal([1, size, size, 3])
+    let x = random.normal([1, size.height, size.width, 3])
     // There is no picture that it belongs to.
     return Latent(latent: x, image: x, returnStep: returnStep ?? noiseSchedule.count - 1)
   }

@@ -59,7 +59,7 @@ struct Select: Stage {
   func estimate(_ input: EstimateInput) -> StageEstimate {
     input.estimate(
       bytes: input[$models]?.bytes, flopPerEvaluation: input[$models]?.flopPerEvaluation,
-      resolution: input[$models]?.resolution, weights: input[$models]?.weights)
+      taken: input[$models]?.taken, weights: input[$models]?.weights)
   }
 
   func run(_ context: any StageContext) throws {

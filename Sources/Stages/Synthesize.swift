@@ -50,7 +50,8 @@ struct Synthesize: Stage {
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
     input.estimate(
-      items: count * (counterfactuals.isEmpty ? 1 : 2), bytes: pictureBytes(side: size), side: size)
+      items: count * (counterfactuals.isEmpty ? 1 : 2), bytes: pictureBytes(PictureSize(side: size)),
+      size: PictureSize(side: size))
   }
 
   func run(_ context: any StageContext) throws {

@@ -32,12 +32,14 @@ public struct ResamplingWeights: Sendable {
 
   /// Bicubic interpolation (Keys 1981, a = −0.75) with half-pixel centers and clamped edges, without antialiasing: what
   /// PyTorch's `interpolate(mode: "bicubic", align_corners=False)` computes.
-  public static func bicubic(from: Int, to: Int) -> ResamplingWeights { bicubic(from: from, to: to, of: 0...1) }
-
-  /// The same of a part of the samples, of [0, 1].
-  public static func bicubic(from: Int, to: Int, of part: ClosedRange<Double>) -> ResamplingWeights {
+  /// - Parameters:
+  ///   - part: of the samples, of [0, 1]; all unless given.
+  ///   - kept: which of the `to` samples are computed; all unless given.
+  public static func bicubic(
+    from: Int, to: Int, of part: ClosedRange<Double> = 0...1, kept: Range<Int>? = nil
+  ) -> ResamplingWeights {
     let length = Double(from) * (part.upperBound - part.lowerBound)
-    let rows = (0..<to).map { index in
+    let rows = (kept ?? 0..<to).map { index in
       let center = (Double(index) + 0.5) * length / Double(to) + Double(from) * part.lowerBound - 0.5
       let base = Int(center.rounded(.down))
       var weights: [Int: Double] = [:]
@@ -53,10 +55,11 @@ public struct ResamplingWeights: Sendable {
 
   /// Bicubic interpolation (Keys 1981, a = −0.5) whose kernel is widened by from/to where that shrinks, cut off at the
   /// edges and normalized: what PyTorch's `interpolate(mode: "bicubic", antialias=True)` computes, and Pillow.
-  public static func bicubicAntialiased(from: Int, to: Int) -> ResamplingWeights {
+  /// - Parameter kept: which of the `to` samples are computed; all unless given.
+  public static func bicubicAntialiased(from: Int, to: Int, kept: Range<Int>? = nil) -> ResamplingWeights {
     let step = Double(from) / Double(to)
     let width = max(step, 1)
-    let rows = (0..<to).map { index in
+    let rows = (kept ?? 0..<to).map { index in
       let center = (Double(index) + 0.5) * step
       let first = max(0, Int(center - 2 * width + 0.5))
       let end = min(from, Int(center + 2 * width + 0.5))
@@ -102,12 +105,22 @@ extension Tensor {
     return u.matmul(narrow).reshaped([n, vertical.to, horizontal.to, c])
   }
 
-  /// To [N, height, width, C] by ``ResamplingWeights/bicubic(from:to:)``, or with antialias by
-  /// ``ResamplingWeights/bicubicAntialiased(from:to:)``.
-  public func resizedBicubic(height: Int, width: Int, antialias: Bool = false) -> Tensor {
-    if shape[1] == height, shape[2] == width { return self }
-    let weights = antialias ? ResamplingWeights.bicubicAntialiased : ResamplingWeights.bicubic
-    return resampled(vertical: weights(shape[1], height), horizontal: weights(shape[2], width))
+  /// To [N, height, width, C] by ``ResamplingWeights/bicubic(from:to:of:kept:)``, or with antialias by
+  /// ``ResamplingWeights/bicubicAntialiased(from:to:kept:)``.
+  /// - Parameters:
+  ///   - rows: those of the result that are wanted; all unless given.
+  ///   - columns: the same.
+  public func resizedBicubic(
+    height: Int, width: Int, rows: Range<Int>? = nil, columns: Range<Int>? = nil, antialias: Bool = false
+  ) -> Tensor {
+    if shape[1] == height, shape[2] == width {
+      let tall = rows.map { narrowed(1, $0) } ?? self
+      return columns.map { tall.narrowed(2, $0) } ?? tall
+    }
+    func weights(_ from: Int, _ to: Int, _ kept: Range<Int>?) -> ResamplingWeights {
+      antialias ? .bicubicAntialiased(from: from, to: to, kept: kept) : .bicubic(from: from, to: to, kept: kept)
+    }
+    return resampled(vertical: weights(shape[1], height, rows), horizontal: weights(shape[2], width, columns))
   }
 
   /// Adaptive average pooling to [N, height, width, C].
@@ -177,6 +190,7 @@ let resamplingCases: [GradientCase] = [
   GradientCase("maxPooled", [[1, 4, 5, 2]]) { $0[0].maxPooled(size: 2, stride: 2) },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3) },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3, antialias: true) },
+  GradientCase("matmul", [[1, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3, rows: 2..<5) },
   GradientCase("matmul", [[2, 5, 4, 2]]) {
     $0[0].resampled(
       vertical: ResamplingWeights.bicubic(from: 5, to: 5, of: 0.1...0.8),

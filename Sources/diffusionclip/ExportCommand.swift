@@ -23,12 +23,21 @@ struct ExportCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How networks are written: safetensors; torch, a state dict for torch.load; or diffusers, a folder.",
+      "How networks are written: safetensors; torch, a state dict for torch.load; or diffusers, a folder. Or jpeg: how pictures and figures are.",
       valueName: "format"))
   var format = ExportFormat.safetensors
 
+  @Option(help: ArgumentHelp("Of --format jpeg: 1 to 100; \(Catalog.defaultQuality) unless given.", valueName: "count"))
+  var quality: Int?
+
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard let quality else { return }
+    try require(quality, in: 1...100, "--quality")
+    if format != .jpeg { throw ValidationError("--quality is for --format jpeg.") }
+  }
 
   func run() async throws {
     try await reportingErrors {
@@ -39,7 +48,7 @@ struct ExportCommand: AsyncParsableCommand {
         let plan = try recipe.plan()
         let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
         files = try inspection.outputs(called: name).flatMap {
-          try inspection.export($0, to: folder, formats: Program.formats(format, half: half))
+          try inspection.export($0, to: folder, formats: Program.formats(format, half: half, quality: quality))
         }
       } catch {
         // Where there is nothing to write, no empty folder is left.

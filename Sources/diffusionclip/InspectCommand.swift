@@ -5,9 +5,10 @@ import Stages
 struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Describe a file of weights: its tensors, which model it is, and what it lacks.")
+    abstract: "Describe a file of weights, which model it is and what it lacks, or a picture, and how it was made.")
 
-  @Argument(help: ArgumentHelp("A file of weights, or a folder with one.", valueName: "file"), transform: path)
+  @Argument(
+    help: ArgumentHelp("A file of weights, a folder with one, or a picture.", valueName: "file"), transform: path)
   var file: String
 
   @Flag(help: "List every tensor.")
@@ -17,6 +18,10 @@ struct InspectCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await reportingErrors {
+      if let report = try PictureReport(path: file) {
+        if output.json { printLine(report.json) } else { printText(report.text) }
+        return
+      }
       let report = try ModelReport(path: file)
       if output.json { printLine(report.json) } else { printText(report.text(listing: tensors)) }
     }

@@ -8,11 +8,16 @@ enum Program {
   static var kinds: [StageKind] { Catalog.kinds }
   static let formats = formats()
 
-  /// How results become files; networks in `format`, in half precision where asked.
-  static func formats(_ format: ExportFormat = .safetensors, half: Bool = false) -> ArtifactFormats {
+  /// How results become files; networks or pictures in `format`, networks in half precision where asked.
+  static func formats(
+    _ format: ExportFormat = .safetensors, half: Bool = false, quality: Int? = nil
+  ) -> ArtifactFormats {
     ArtifactFormats(
       page: { try Report(of: $0).html },
-      exported: { try Catalog.exported($0, $1, $2, origin: $3, axes: $4, format: format, half: half) })
+      exported: {
+        try Catalog.exported(
+          $0, $1, $2, origin: $3, axes: $4, format: format, half: half, quality: quality ?? Catalog.defaultQuality)
+      })
   }
 
   /// Sets up the numeric libraries, and tells a run about them.

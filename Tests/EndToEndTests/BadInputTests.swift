@@ -93,15 +93,17 @@ struct BadInputTests {
     let repository = try WholeRecipe.finishedCopy()
     let stages =
       Self.loadingBase + [
-        "faces: { load: { images: faces/*.png } }", "latents: { invert: { images: faces, model: base } }",
+        "faces: { load: { images: faces/*.png, size: [17, 16] } }",
+        "latents: { invert: { images: faces, model: base } }",
       ]
     try repository.write("recipe: bad\nstages:\n" + stages.map { "  \($0)\n" }.joined(), to: "bad.yaml")
     let outcome = try repository.run("run", "bad.yaml")
     #expect(outcome.status == 2)
     #expect(
       outcome.errors == """
-        bad.yaml:5:3: error: stage 'latents': picture 'ada' is 24×24 (and 2 more), \
-        but the diffusion model takes 16×16: load it with `size: 16`
+        bad.yaml:5:3: error: stage 'latents': picture 'ada' is 17×16 (and 2 more), \
+        but the diffusion model takes sides that are multiples of 2 and up to 4096 pixels: load it with `size: 16`, \
+        at which the model was trained, or with another size
            5 |   latents: { invert: { images: faces, model: base } }
              |   ^
 
@@ -111,8 +113,8 @@ struct BadInputTests {
     #expect(
       rest.errors.contains(
         """
-        bad.yaml:5:3: error: stage 'latents' failed on 'ada': picture 'ada' is 24×24, \
-        but the diffusion model takes 16×16: load it with `size: 16`
+        bad.yaml:5:3: error: stage 'latents' failed on 'ada': picture 'ada' is 17×16, \
+        but the diffusion model takes sides that are multiples of 2 and up to 4096 pixels: load it with `size: 16`
         """), "\(rest.errors)")
   }
 

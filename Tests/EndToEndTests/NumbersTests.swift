@@ -37,7 +37,7 @@ struct NumbersTests {
       """
       recipe: same
       stages:
-        faces: { load: { images: faces/*.png } }
+        faces: { load: { images: faces/*.png, size: [17, 16] } }
         small: { load: { images: faces/*.png, size: 24 } }
         scores:
           metric: { images: small, reference: faces, measures: [psnr, mae] }
@@ -201,7 +201,7 @@ struct NumbersTests {
       #expect(outcome.status == 2)
       #expect(
         outcome.errors.contains(
-          "late.yaml:7:3: error: stage 'latents': picture 'ada' is 24×24 (and 2 more), but the diffusion model takes 16×16"
+          "late.yaml:7:3: error: stage 'latents': picture 'ada' is 17×16 (and 2 more), but the diffusion model takes sides that are multiples of 2 and up to "
         ),
         "\(outcome.errors)")
       #expect(outcome.errors.contains("late.yaml:9:3: error: stage 'tuned': 'target': the text '"))
@@ -221,7 +221,7 @@ struct NumbersTests {
       params: { return_step: { sweep: [100, 200, 300, 400] } }
       stages:
         base: { load: { diffusion: out/base.safetensors } }
-        faces: { load: { images: faces/*.png } }
+        faces: { load: { images: faces/*.png, size: 17 } }
         latents: { invert: { images: faces, model: base, return_step: "${return_step}" } }
       """, to: "late.yaml")
     let outcome = try repository.run("check", "late.yaml")
@@ -230,7 +230,7 @@ struct NumbersTests {
     #expect(errors.count == 1, "\(outcome.errors)")
     #expect(
       errors[0].hasPrefix(
-        "late.yaml:6:3: error: stage 'latents[return_step=100]' (and 3 more of its places): picture 'ada' is 24×24"))
+        "late.yaml:6:3: error: stage 'latents[return_step=100]' (and 3 more of its places): picture 'ada' is 17×17"))
   }
 
   // MARK: Exported networks

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-from PIL import Image, ImageOps, features
+from PIL import Image, ImageCms, ImageOps, features
 
 OUT = Path("Tests/ImagingTests/Fixtures")
 SEED = 20211006
@@ -154,6 +154,42 @@ def make_resized(save, random):
         for size in [(17, 13), (61, 50), (48, 10)]:
             result = np.asarray(Image.fromarray(source).resize(size, kernel))
             save_pixels(f"resized-{name}-{size[0]}x{size[1]}", result)
+    return source
+
+
+def make_framed(source):
+    """Parts of a picture at other sizes, also beyond its border."""
+    box = (3.25, 2.5, 40.75, 30.0)
+    save_pixels("framed-24x20", Image.fromarray(source).resize((24, 20), Image.BICUBIC, box))
+    # A square around it: 6 rows above and below, where there is more than the kernel sees.
+    for mode, name in {"symmetric": "reflect", "edge": "edge"}.items():
+        padded = Image.fromarray(np.pad(source, ((24, 24), (0, 0), (0, 0)), mode))
+        save_pixels(f"contained-{name}-32x32", padded.resize((32, 32), Image.BICUBIC, (0, 18, 48, 66)))
+
+
+def make_pasted(source):
+    """A picture turned and scaled on black: where its top left corner lies, its upper and its left side."""
+    for name, across, down in [("larger", (50, 18), (-13.5, 37.5)), ("smaller", (20, 7), (-5.25, 15))]:
+        size = [min(full, int(np.ceil(np.hypot(*side)))) for full, side in zip((48, 36), (across, down))]
+        patch = Image.fromarray(source).resize(size, Image.BICUBIC)
+        matrix = np.array([across, down]).T / size
+        inverse = np.linalg.inv(matrix)
+        shift = -inverse @ (20, 5)
+        data = (*inverse[0], shift[0], *inverse[1], shift[1])
+        save_pixels(f"pasted-{name}-80x70", patch.transform((80, 70), Image.AFFINE, data, Image.BICUBIC))
+
+
+def make_metadata():
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825)[1] = "N"
+    picture = Image.fromarray(smooth(21, 15))
+    for name in ["metadata.jpg", "metadata.png"]:
+        picture.save(OUT / name, quality=92, subsampling=0, exif=exif, icc_profile=profile)
+        assert Image.open(OUT / name).info["icc_profile"] == profile
+    (OUT / "metadata.icc").write_bytes(profile)
 
 
 def save_pixels(stem, pixels):
@@ -190,7 +226,10 @@ def main():
     random = np.random.default_rng(SEED)
     make_png(save, random)
     make_jpeg(save)
-    make_resized(save, random)
+    source = make_resized(save, random)
+    make_framed(source)
+    make_pasted(source)
+    make_metadata()
     write_provenance()
 
 

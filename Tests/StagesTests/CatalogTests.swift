@@ -68,6 +68,11 @@ struct CatalogTests {
     case .bool: [.bool(false), .bool(true)]
     case .int(let range): [.int(range.lowerBound), .int(range.lowerBound + 1)]
     case .double(let range): [.double(range.lowerBound), .double(range.lowerBound.nextUp)]
+    case .size(let range):
+      [
+        .int(range.lowerBound), .list([.int(range.lowerBound), .int(range.lowerBound + 1)]),
+        .list([.int(range.lowerBound + 1), .int(range.lowerBound)]),
+      ]
     case .scalar: [.string("1"), .int(1), .double(1), .bool(true)]
     case .word: [.string("1"), .string("1.0")]
     case .string: [.string(""), .string("a"), .string("a ")]

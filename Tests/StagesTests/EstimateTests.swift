@@ -42,7 +42,7 @@ struct EstimateTests {
   func ofInversions(method: String) throws {
     let context = try world.inversion(["steps": .int(12), "method": .string(method)])
     try context.run()
-    let images = OutputEstimate(items: 3, bytes: pictureBytes, side: 16)
+    let images = OutputEstimate(items: 3, bytes: pictureBytes, size: PictureSize(side: 16))
     let estimate = estimate(context, inputs: ["images": [images], "model": [model]], actions: 3)
     #expect(estimate.work == context.counted)
     #expect(context.counted.evaluations == (method == "ddim" ? 11 : 12))
@@ -98,7 +98,7 @@ struct EstimateTests {
         "multipliers": .list([.int(1), .int(2)]), "groups": .int(4),
       ], inputs: ["images": .one(.images, world.portraits)])
     try context.run()
-    let images = OutputEstimate(items: 3, bytes: pictureBytes, side: 16)
+    let images = OutputEstimate(items: 3, bytes: pictureBytes, size: PictureSize(side: 16))
     let estimate = estimate(context, inputs: ["images": [images]])
     #expect(estimate.work == context.counted)
     #expect(context.counted == .learning(6, of: flop))

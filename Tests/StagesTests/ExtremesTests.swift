@@ -18,6 +18,8 @@ struct ExtremesTests {
     switch kind {
     case .int(let range): numbers + ["\(range.lowerBound)", "\(range.upperBound)"]
     case .double(let range): numbers + ["\(range.lowerBound)", "\(range.upperBound)"]
+    case .size:
+      numbers.flatMap { [$0, "[\($0), 64]", "[64, \($0)]", "[\($0)]", "[\($0), \($0), \($0)]"] }
     case .list(let element):
       samples(of: element).flatMap { ["[\($0)]", "[\(Array(repeating: $0, count: 40).joined(separator: ", "))]"] }
     case .map(let element): samples(of: element).map { "{a: \($0)}" }
@@ -28,7 +30,9 @@ struct ExtremesTests {
 
   /// What a stage of each kind needs beside the parameter that is tried.
   private static let stages: [String: String] = [
-    "load": "images: 'p.png'", "synthesize": "count: 1", "train": "images: pictures, network: diffusion, steps: 1",
+    "load": "images: 'p.png'", "crop": "images: pictures",
+    "paste": "into: pictures, images: cut, placements: cut.placements", "synthesize": "count: 1",
+    "train": "images: pictures, network: diffusion, steps: 1",
     "perturb": "images: pictures", "invert": "images: pictures, model: base",
     "finetune": "model: base, latents: latents, clip: clip, target: x", "sample": "latents: latents, model: base",
     "guide": "model: base, latents: latents, clip: clip, target: x", "mask": "images: pictures, box: [0, 0, 8, 8]",
@@ -42,6 +46,7 @@ struct ExtremesTests {
 
   private static let others = """
       pictures: { synthesize: { count: 2, size: 16 } }
+      cut: { crop: { images: pictures } }
       base: { train: { images: pictures, network: diffusion, steps: 1 } }
       clip: { train: { images: pictures, table: pictures.table, network: clip, steps: 1 } }
       perceptual:

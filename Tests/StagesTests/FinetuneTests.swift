@@ -211,7 +211,7 @@ struct FinetuneTests {
       ])
     #expect(
       issue { try context.run() }
-        == "picture 'b' is 8×8, but the diffusion model takes 16×16: load it with `size: 16`")
+        == "picture 'b' is 8×8, 'a' 16×16: fine-tune on pictures of one size")
   }
 
   @Test func latentsHaveNoAdapter() throws {

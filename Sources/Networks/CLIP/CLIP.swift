@@ -112,8 +112,6 @@ public final class CLIP: PictureNetwork {
     logitScale = root.parameter("logit_scale", [], .constant(log(1 / 0.07)))
   }
 
-  public func requirement(unmetByHeight height: Int, width: Int) -> String? { height == width ? nil : "square" }
-
   /// Embeddings [N, embedDim], not normalized, of pictures [N, H, W, 3] as ``preprocessed(_:by:)`` gives them.
   public func encodeImage(_ x: Tensor) -> Tensor {
     let size = configuration.imageResolution
@@ -149,11 +147,21 @@ public final class CLIP: PictureNetwork {
     case clamped
   }
 
-  /// What the network takes, from square pictures [N, H, W, 3] in [−1, 1]: (x + 1)/2, a resize, and normalization.
+  /// What the network takes, from pictures [N, H, W, 3] in [−1, 1]: (x + 1)/2, a resize of the short side to the
+  /// network's, the center of the long side, and normalization. The long side and where it is cut are rounded as
+  /// torchvision's Resize and CenterCrop round.
   public func preprocessed(_ x: Tensor, by preprocessing: Preprocessing = .official) -> Tensor {
-    precondition(x.shape[1] == x.shape[2], "\(x.shape) is not square")
     let size = configuration.imageResolution
-    var resized = ((x + 1) / 2).resizedBicubic(height: size, width: size, antialias: preprocessing != .official)
+    let (height, width) = (x.shape[1], x.shape[2])
+    let short = min(height, width)
+    let (tall, wide) = (size * height / short, size * width / short)
+    /// Nil where there is nothing to cut.
+    func center(_ length: Int) -> Range<Int>? {
+      let start = Int((Double(length - size) / 2).rounded(.toNearestOrEven))
+      return length == size ? nil : start..<start + size
+    }
+    var resized = ((x + 1) / 2).resizedBicubic(
+      height: tall, width: wide, rows: center(tall), columns: center(wide), antialias: preprocessing != .official)
     if preprocessing == .clamped { resized = resized.clamped(to: 0...1) }
     return (resized - Self.constant(Self.mean, x.type)) / Self.constant(Self.deviation, x.type)
   }

@@ -75,6 +75,9 @@ public final class IRSE50: IdentityModel {
     outputNorm = BatchNorm(last[4], configuration.embedDim)
   }
 
+  /// Aligned portraits are square.
+  public func requirement(unmetByHeight height: Int, width: Int) -> String? { height == width ? nil : "square" }
+
   public func callAsFunction(_ x: Tensor) -> Tensor { embedding(ofFaces: cropped(x)) }
 
   /// Unit vectors [N, D] of faces [N, 112, 112, 3] in [−1, 1].

@@ -131,6 +131,7 @@ public final class DDPMUNet: DiffusionModel {
   }
 
   public var resolution: Int { configuration.resolution }
+  public var sizeStep: Int { 1 << (configuration.multipliers.count - 1) }
   public var pictureChannels: Int { configuration.pictureChannels }
 
   public func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction {

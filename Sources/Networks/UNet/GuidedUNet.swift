@@ -108,6 +108,7 @@ public final class GuidedUNet: DiffusionModel {
   public let configuration: Configuration
   public let parameters: ParameterSet
   public var resolution: Int { configuration.resolution }
+  public var sizeStep: Int { 1 << (configuration.levels.count - 1) }
   public var pictureChannels: Int { configuration.pictureChannels }
 
   private let embedding: (Linear, Linear)

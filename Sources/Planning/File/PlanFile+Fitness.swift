@@ -7,6 +7,7 @@ extension ParameterDeclaration.Kind {
     case .bool: value.bool != nil
     case .int(let range): value.int.map(range.contains) ?? false
     case .double(let range): if case .double(let number) = value { range.contains(number) } else { false }
+    case .size(let range): value.sides?.allSatisfy(range.contains) ?? false
     case .string: value.string != nil
     case .scalar: value.isScalar
     case .word: value.string != nil
@@ -44,7 +45,7 @@ extension StageKind {
       case .list(let element):
         (value.list ?? []).enumerated().flatMap { paths(element, $1, "\(name).\($0)") }
       case .map(let element): (value.entries ?? []).flatMap { paths(element, $0.value, "\(name).\($0.key)") }
-      case .bool, .int, .double, .string, .scalar, .word, .choice: []
+      case .bool, .int, .double, .size, .string, .scalar, .word, .choice: []
       }
     }
     return Set(

@@ -48,6 +48,12 @@ struct ParameterDecoder {
     case .double(let range):
       if let value = scalar?.value.double, value.isFinite, range.contains(value) { return .double(value) }
       return fail(hint: node.hint { $0.double.map(range.contains) ?? false })
+    case .size(let range):
+      if let value = scalar?.value.int, range.contains(value) { return .int(value) }
+      let sides = node.sequence?.compactMap { $0.scalar?.value.int } ?? []
+      guard sides.count == 2, node.sequence?.count == 2, sides.allSatisfy(range.contains) else { return fail() }
+      // A square is the same by one number and by two.
+      return sides[0] == sides[1] ? .int(sides[0]) : .list(sides.map(Value.int))
     case .string:
       if let value = scalar?.value.string { return .string(value) }
       return fail(hint: scalar.map { "to mean it as text, put it in quotes: \"\($0.text)\"" })
@@ -155,6 +161,8 @@ extension ParameterDeclaration.Kind {
           range.lowerBound > -.greatestFiniteMagnitude ? decimal(range.lowerBound) : nil,
           range.upperBound < .greatestFiniteMagnitude ? decimal(range.upperBound) : nil,
           isAboveZero: range.lowerBound == .leastNonzeroMagnitude)
+    case .size(let range):
+      "a whole number, or [width, height], each from \(range.lowerBound) to \(range.upperBound)"
     case .string: "a text"
     case .scalar, .word: "a text, a number, or true or false"
     case .choice(let choices): choices.count == 1 ? choices[0] : "one of " + choices.joined(separator: ", ")
@@ -172,7 +180,7 @@ extension ParameterDeclaration.Kind {
     switch self {
     case .path: true
     case .list(let element), .map(let element): element.holdsPaths
-    case .bool, .int, .double, .string, .scalar, .word, .choice: false
+    case .bool, .int, .double, .size, .string, .scalar, .word, .choice: false
     }
   }
 

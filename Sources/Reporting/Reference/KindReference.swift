@@ -141,6 +141,7 @@ extension ParameterDeclaration.Kind {
     case .int(let range): "integer" + Self.bounds(range, unbounded: Int.min...Int.max)
     case .double(let range):
       "number" + Self.bounds(range, unbounded: -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude)
+    case .size(let range): "integer or [width, height] \(range.lowerBound)...\(range.upperBound)"
     case .string: "text"
     case .scalar, .word: "text|number|true|false"
     case .choice(let words): words.joined(separator: "|")

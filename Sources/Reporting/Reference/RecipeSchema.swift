@@ -134,6 +134,10 @@ public struct RecipeSchema: Sendable {
       return bounded(
         "number", range.lowerBound > -most, range.upperBound < most, .double(range.lowerBound),
         .double(range.upperBound))
+    case .size(let range):
+      let side = schema(of: .int(range))
+      let pair: JSON = ["type": "array", "items": orExpression(side), "minItems": 2, "maxItems": 2]
+      return ["anyOf": [side, pair]]
     case .string: return ["type": "string"]
     case .scalar, .word: return ["type": ["string", "number", "boolean"]]
     case .choice(let words): return ["enum": .array(words.map(JSON.string))]

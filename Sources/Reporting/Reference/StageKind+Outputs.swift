@@ -57,6 +57,7 @@ extension ParameterDeclaration.Kind {
     case .bool: [true, false].map { (.bool($0), "\($0)") }
     case .int(let range): [(.int(range.lowerBound), nil)]
     case .double(let range): [(.double(range.lowerBound), nil)]
+    case .size(let range): [(.int(range.lowerBound), nil)]
     case .string, .scalar, .word, .path: [(.string(""), nil)]
     case .choice(let words): words.map { (.string($0), $0) }
     case .list: [(.list([]), nil)]

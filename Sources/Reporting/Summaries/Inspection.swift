@@ -55,26 +55,38 @@ public struct Inspection: Sendable {
     }
   }
 
-  /// How an output was made: what the file of a network says of it.
-  private func origin(of output: Output) -> [String: String] {
-    guard let stage = plan[output.reference.stage] else { return [:] }
+  /// How an output was made: what the file of a network, or of each picture of a set, says of it. Where files lay on this
+  /// machine is no part of that.
+  private func origin(of output: Output) -> (_ item: String?) -> [String: String] {
+    guard let stage = plan[output.reference.stage] else { return { _ in [:] } }
     var origin = ["recipe": plan.recipe, "stage": stage.id, "kind": stage.kind.name]
-    origin["key"] = dryRun.known[stage.id]?.actions.first?.record?.key.hex
     origin["digest"] = output.artifact.digest.hex
-    func parameters(of stage: PlannedStage) -> JSON { Value.map(stage.parameters.values).json }
-    for (name, value) in stage.parameters.values { origin["parameter.\(name)"] = value.text }
+    func parameters(of stage: PlannedStage) -> [String: Value] {
+      let paths = Set(stage.kind.parameters.filter { if case .path = $0.kind { true } else { false } }.map(\.name))
+      return stage.parameters.values.filter { !paths.contains($0.key) }
+    }
+    for (name, value) in parameters(of: stage) { origin["parameter.\(name)"] = value.text }
     // What it was made from, such as the base model and the latents with their return step.
     for (port, input) in stage.inputs {
       let sources = input.references.uniqued.map { reference -> JSON in
         [
           "stage": .string(reference.stage), "kind": .optional(plan[reference.stage]?.kind.name),
           "digest": .optional(dryRun.artifacts[reference]?.digest.hex),
-          "parameters": plan[reference.stage].map(parameters) ?? .null,
+          "parameters": plan[reference.stage].map { Value.map(parameters(of: $0)).json } ?? .null,
         ]
       }
       origin["input.\(port)"] = (sources.count == 1 ? sources[0] : .array(sources)).text
     }
-    return origin
+    // One action made all, or there is one for each item.
+    let actions = dryRun.known[stage.id]?.actions ?? []
+    let keys = Dictionary(actions.map { ($0.id.item, $0.record?.key.hex) }) { first, _ in first }
+    let digests = Dictionary(output.artifact.items.map { ($0.name, $0.object.hex) }) { first, _ in first }
+    return { [origin] item in
+      var origin = origin
+      origin["key"] = keys[item] ?? keys[nil] ?? actions.first?.record?.key.hex
+      if let item { origin["digest"] = digests[item] }
+      return origin
+    }
   }
 
   /// What an output is and holds, for people.

@@ -81,10 +81,10 @@ struct Finetune: Stage {
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
     let images = (input[$latents]?.items ?? 0) * epochs
-    let flop = input[$model]?.flopPerEvaluation
     return input.estimate(
-      work: flop.map { work(of: images, each: $0) },
-      bytes: (method == .latent ? input[$latents] : input[$model])?.bytes, flopPerEvaluation: flop
+      work: input.flop(of: $model, on: $latents).map { work(of: images, each: $0) },
+      bytes: (method == .latent ? input[$latents] : input[$model])?.bytes,
+      flopPerEvaluation: input[$model]?.flopPerEvaluation
     ).keeping(chainBytes(of: input[$model]?.weights)).reporting(
       input.issues(aboutSizesAt: $latents, takenBy: input.all(at: $model))
         + objective.issues(input))
@@ -164,9 +164,9 @@ extension Finetune {
     let examples = items.shuffled(using: &random).map(\.example)
     for item in items { try requireSize(item.example.image.shape, of: model, context, item: item.name) }
     func save() throws { if !isAhead, tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) } }
+    let flop = model.flopPerEvaluation(on: examples[0].image.shape)
     func write() throws {
-      let images = settings.images(in: tuning.iteration, of: examples.count)
-      context.count(work(of: images, each: model.flopPerEvaluation))
+      context.count(work(of: settings.images(in: tuning.iteration, of: examples.count), each: flop))
       try self.write(model, change, losses, context)
     }
     var timer = SaveTimer(saving)
@@ -242,6 +242,13 @@ extension Finetune {
       steps.insert(latent.returnStep)
     }
     guard let returnStep = steps.first else { throw InputError("finetune needs at least one latent") }
+    let size = items[0].example.image.shape
+    if let other = items.first(where: { $0.example.image.shape != size }) {
+      let (width, height) = (other.example.image.shape[2], other.example.image.shape[1])
+      throw InputError(
+        "picture '\(other.name)' is \(width)×\(height), '\(items[0].name)' \(size[2])×\(size[1]): fine-tune on pictures of one size"
+      )
+    }
     guard steps.count == 1 else {
       throw InputError("the latents have return steps \(steps.sorted()): fine-tune on latents of one return step")
     }

@@ -50,7 +50,7 @@ extension Finetune {
       }
     }
     try save()
-    context.count(.learning(evaluations, of: model.flopPerEvaluation))
+    context.count(.learning(evaluations, of: model.flopPerEvaluation(on: items[0].example.image.shape)))
     for (item, course) in zip(items, courses) {
       let result = Latent(latent: course.latent.detached, image: item.example.image, returnStep: returnStep)
       try context.write(result.data(name: item.name), item: item.name, to: optimized)

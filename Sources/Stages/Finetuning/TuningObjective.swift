@@ -107,7 +107,7 @@ final class ObjectiveOptions: StagePart {
   /// - Parameter sources: what the pictures show now, where neither a text nor `source_images` say it.
   func callAsFunction(_ context: any StageContext, for image: Tensor, sources: [Tensor] = []) throws -> Objective {
     let guides = try clip.members.map { weight, input in
-      (weight: weight, loss: try loss(by: input, context, for: image, sources: sources))
+      (weight: weight, loss: try loss(by: input, context, sources: sources))
     }
     let identity = try identity.map(context.network)
     if let identity { try context.require(identity, takes: image, for: kind) }
@@ -144,10 +144,9 @@ final class ObjectiveOptions: StagePart {
 extension ObjectiveOptions {
   /// The loss by one CLIP.
   private func loss(
-    by input: Whole<CLIPs>, _ context: any StageContext, for image: Tensor, sources: [Tensor]
+    by input: Whole<CLIPs>, _ context: any StageContext, sources: [Tensor]
   ) throws -> (_ generated: Tensor, _ original: Tensor) -> Tensor {
     let (clip, form) = (try context.clip(input, looking.clipPreprocessing), clipLossForm)
-    try context.require(clip.network, takes: image, for: kind)
     switch clipLoss {
     case .global:
       let target = try end(of: input, clip, context)
@@ -205,7 +204,6 @@ extension ObjectiveOptions {
     guard !set.artifact.items.isEmpty else { throw InputError("'\(set.name)' has no pictures") }
     return try set.artifact.items.map { item in
       let picture = try Picture.tensor(context.read(item), name: item.name)
-      try context.require(clip.network, takes: picture, for: set.name)
       return Gradients.off { clip.embedding(ofImages: picture) }
     }
   }

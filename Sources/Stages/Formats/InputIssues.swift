@@ -10,26 +10,35 @@ import StageKit
 extension EstimateInput {
   /// Issues about pictures or latents at an input that the diffusion models `models` do not take.
   func issues<Bound>(aboutSizesAt port: Input<Bound>, takenBy models: [OutputEstimate]) -> [ValidationIssue] {
-    let taken = models.compactMap(\.resolution)
-    func advice(_ side: Int) -> String { "but the diffusion model takes \(side)×\(side): load it with `size: \(side)`" }
     guard let sizes = self[port]?.sizes else {
-      guard let found = self[port]?.side, let side = taken.first(where: { $0 != found }) else { return [] }
-      return [ValidationIssue(about: port, "the pictures are \(found)×\(found), \(advice(side))")]
+      guard let size = self[port]?.size,
+        let taken = models.lazy.compactMap(\.taken).first(where: { !$0.contains(size) })
+      else { return [] }
+      return [ValidationIssue(about: port, "the pictures are \(size), \(taken.requirement)")]
     }
-    guard
-      let side = taken.first(where: { side in
-        sizes.values.contains { $0 != PictureSize(width: side, height: side) }
-      })
-    else { return [] }
-    let misfits = sizes.filter { $0.value != PictureSize(width: side, height: side) }
-      .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    let more = misfits.count > 1 ? " (and \(misfits.count - 1) more)" : ""
-    return [
-      ValidationIssue(
-        about: port,
-        "picture '\(misfits[0].key)' is \(misfits[0].value)\(more), \(advice(side))"
-      )
-    ]
+    for taken in models.compactMap(\.taken) {
+      let misfits = sizes.filter { !taken.contains($0.value) }
+        .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+      guard let first = misfits.first else { continue }
+      let more = misfits.count > 1 ? " (and \(misfits.count - 1) more)" : ""
+      return [ValidationIssue(about: port, "picture '\(first.key)' is \(first.value)\(more), \(taken.requirement)")]
+    }
+    return []
+  }
+
+  /// FLOP of one evaluation of a model on a picture at an input: that at the size of its training, by the pixels.
+  func flop<Model, Bound>(of model: Input<Model>, on pictures: Input<Bound>) -> Double? {
+    self[model].flatMap { flop(of: $0, on: pictures) }
+  }
+
+  /// - Parameter size: of the pictures, where they are none at the input.
+  func flop<Bound>(of model: OutputEstimate, on pictures: Input<Bound>, size: PictureSize? = nil) -> Double? {
+    guard let flop = model.flopPerEvaluation, let taken = model.taken else { return model.flopPerEvaluation }
+    let known = self[pictures]
+    let sizes = size.map { [$0] } ?? known?.sizes.map { Array($0.values) } ?? known?.size.map { [$0] } ?? []
+    guard !sizes.isEmpty else { return flop }
+    let pixels = sizes.reduce(0.0) { $0 + Double($1.width) * Double($1.height) } / Double(sizes.count)
+    return flop * pixels / (Double(taken.resolution) * Double(taken.resolution))
   }
 
   /// Issues about texts that the CLIP at `clip` does not take.

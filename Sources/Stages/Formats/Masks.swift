@@ -23,12 +23,11 @@ extension Mask {
   /// As a tensor [1, H, W, 1] in [0, 1].
   var tensor: Tensor { Tensor(values, shape: [1, height, width, 1]) }
 
-  /// - Throws: `InputError` where it is not for a picture of this shape [1, H, W, C], or empty.
-  fileprivate func require(_ picture: [Int], name: String) throws {
-    guard width == picture[2], height == picture[1] else {
+  /// - Throws: `InputError` where it is not for a picture of this size, or empty.
+  fileprivate func require(_ picture: PictureSize, name: String) throws {
+    guard width == picture.width, height == picture.height else {
       throw InputError(
-        "mask '\(name)' is \(width)×\(height), the picture \(picture[2])×\(picture[1]): make the mask of the same pictures"
-      )
+        "mask '\(name)' is \(width)×\(height), the picture \(picture): make the mask of the same pictures")
     }
     guard !isEmpty else {
       throw InputError(
@@ -44,8 +43,13 @@ extension StageContext {
   /// The mask `item` for a picture [1, H, W, C].
   /// - Throws: `InputError` where it is not of the picture's size, or empty.
   func mask(_ item: Artifact.Item, for picture: Tensor) throws -> Mask {
+    try mask(item, forPictureOf: PictureSize(width: picture.shape[2], height: picture.shape[1]))
+  }
+
+  /// The same for a picture of a size.
+  func mask(_ item: Artifact.Item, forPictureOf size: PictureSize) throws -> Mask {
     let mask = try Mask(read(item), name: item.name)
-    try mask.require(picture.shape, name: item.name)
+    try mask.require(size, name: item.name)
     return mask
   }
 }

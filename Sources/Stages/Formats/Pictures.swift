@@ -20,7 +20,33 @@ enum Picture {
   }
 
   /// The bytes of an 8-bit picture: PNG.
-  static func data(_ image: Image) throws -> Data { try image.pngData() }
+  static func data(_ image: Image, _ metadata: PictureMetadata = .none) throws -> Data {
+    try image.pngData(metadata: metadata)
+  }
+
+  /// The bytes of what a stage cut out or put together, whose size is known to be right.
+  static func data(_ picture: FloatImage, name: String) throws -> Data {
+    try data(Tensor(picture.values, shape: [1, picture.height, picture.width, 3]), name: name)
+  }
+
+  /// A picture in the form that it has in the store.
+  enum Stored {
+    case bytes(Image)
+    case numbers(FloatImage)
+
+    var size: PictureSize {
+      switch self {
+      case .bytes(let image): PictureSize(width: image.width, height: image.height)
+      case .numbers(let image): PictureSize(width: image.width, height: image.height)
+      }
+    }
+  }
+
+  static func stored(_ data: Data, name: String) throws -> Stored {
+    if isPNG(data) { return .bytes(try Image(decoding: data, name: name)) }
+    let tensor = try tensor(data, name: name)
+    return .numbers(FloatImage(width: tensor.shape[2], height: tensor.shape[1], values: tensor.values))
+  }
 
   /// A picture of either form.
   static func tensor(_ data: Data, name: String) throws -> Tensor {
@@ -46,7 +72,7 @@ enum Picture {
     Image(width: picture.shape[2], height: picture.shape[1], floats: picture.values, in: -1...1)
   }
 
-  private static func isPNG(_ data: Data) -> Bool { data.starts(with: [0x89, 0x50, 0x4E, 0x47]) }
+  static func isPNG(_ data: Data) -> Bool { data.starts(with: [0x89, 0x50, 0x4E, 0x47]) }
 }
 
 /// Where the first value of pictures, [H, W, C] or [N, H, W, C], is that is infinite or not a number: `nan in row 3,
@@ -64,6 +90,12 @@ let nonFiniteAdvice =
   "see whether the models are right; one that was trained or fine-tuned wants a lower learning rate or fewer steps"
 
 extension StageContext {
+  /// The picture of an item as float32, for geometry.
+  func floatImage(_ item: Artifact.Item) throws -> FloatImage {
+    let tensor = try Picture.tensor(read(item), name: item.name)
+    return FloatImage(width: tensor.shape[2], height: tensor.shape[1], values: tensor.values)
+  }
+
   /// The picture of an item, [1, H, W, 3] in [−1, 1].
   func picture(_ input: some BoundItem<Pictures>) throws -> Tensor {
     try Picture.tensor(read(input.item), name: input.item.name)

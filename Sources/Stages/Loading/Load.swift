@@ -16,10 +16,18 @@ struct Load: Stage {
   @Parameter(
     8...4096,
     help:
-      "Side of the square that pictures are brought to: the short side is scaled, the center of the long one kept.")
-  var size: Int?
+      "What pictures are brought to: the side of a square, or [width, height]. They are scaled until they cover it, and the center is kept."
+  )
+  var size: PictureSize?
+  @Parameter(
+    help:
+      "What pictures files say besides their pixels, EXIF with the place where they were taken, and color profiles. drop, unless given. keep: it stays with the picture, through `paste`, into exported files."
+  )
+  var metadata: Metadata?
   let model = ModelHints()
   @Parameter(help: "SHA-256 that the one file must have, as 64 hexadecimal digits.") var sha256: String?
+
+  enum Metadata: String, Choice { case drop, keep }
 
   var made: [OutputPort]? { source.given.map { OutputPort($0.rawValue, $0) } }
 
@@ -33,6 +41,9 @@ struct Load: Stage {
     }
     if size != nil, given.first != .images {
       issues.append(ValidationIssue(about: $size, "only pictures have a size: remove it, or load images"))
+    }
+    if metadata != nil, given.first != .images {
+      issues.append(ValidationIssue(about: $metadata, "only pictures have metadata: remove it, or load images"))
     }
     issues += model.check(given)
     guard let sha256 else { return issues }
@@ -48,10 +59,10 @@ struct Load: Stage {
   func estimate(_ input: EstimateInput) -> StageEstimate {
     guard let type = source.given.first else { return input.estimate() }
     let seen = SourcesAhead(input, as: type, model.hints)
-    let sizes = size.map { side in seen.sizes?.mapValues { _ in PictureSize(width: side, height: side) } } ?? seen.sizes
+    let sizes = size.map { size in seen.sizes?.mapValues { _ in size } } ?? seen.sizes
     return input.estimate(
-      bytes: size.map(pictureBytes) ?? seen.bytes / input.actions, side: size,
-      flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, resolution: seen.diffusion?.resolution,
+      bytes: size.map(pictureBytes) ?? seen.bytes / input.actions, size: size,
+      flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, taken: seen.diffusion?.taken,
       weights: seen.diffusion?.parameters.count,
       texts: seen.texts, columns: seen.columns
     ).reporting(seen.issues)
@@ -83,8 +94,10 @@ struct Load: Stage {
   private func loadPicture(_ file: SourceFile, _ context: any StageContext) throws {
     let data = try context.read(file)
     var image = try readingInput { try Image(decoding: data, name: file.path) }
-    if let size { image = image.squared(size: size) }
-    try context.write(Picture.data(image), item: file.name, to: ArtifactType.images.rawValue)
+    if let size { image = image.covering(width: size.width, height: size.height) }
+    let kept =
+      try metadata == .keep ? readingInput { try PictureMetadata(ofFile: [UInt8](data), name: file.path) } : .none
+    try context.write(Picture.data(image, kept), item: file.name, to: ArtifactType.images.rawValue)
   }
 }
 

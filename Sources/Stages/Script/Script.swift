@@ -177,7 +177,7 @@ struct Script: AdaptiveStage {
     let source = each?.first ?? items
     let strange = strangeWord(besides: names).map { [$0] } ?? []
     let known = sizes == .same ? source.flatMap { input[$inputs, $0] } : nil
-    return input.estimate(side: known?.side, sizes: known?.sizes).taking(atMost: timeout).reporting(taken + strange)
+    return input.estimate(size: known?.size, sizes: known?.sizes).taking(atMost: timeout).reporting(taken + strange)
   }
 
   /// Files that interpreters read, by how their names end.

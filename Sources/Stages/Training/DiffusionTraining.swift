@@ -79,6 +79,11 @@ extension DiffusionModels {
       network = try DDPMUNet(configuration, seed: UInt64(stage.seed))
     }
     try requireSize([1, set.side, set.side, 3], of: network, context)
+    guard set.side == network.resolution else {
+      throw InputError(
+        "the pictures are \(set.side)×\(set.side), but the model is trained on \(network.resolution)×\(network.resolution): load them with `size: \(network.resolution)`"
+      )
+    }
     network.parameters.setRequiresGradient(true)
     let loss = DenoisingLoss(process: DDPM(schedule: noiseSchedule), weighting: stage.unet.lossWeighting ?? .uniform)
     let batch = stage.batchSize

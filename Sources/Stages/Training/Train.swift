@@ -59,12 +59,14 @@ struct Train: Stage {
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
     guard network.type == .diffusion else { return input.estimate() }
-    let new = input[$images]?.side.flatMap { side in try? DDPMUNet(unet.configuration(side: side), .described) }
+    let new = input[$images]?.size.flatMap { size in
+      size.width == size.height ? try? DDPMUNet(unet.configuration(side: size.width), .described) : nil
+    }
     let flop = input[$model]?.flopPerEvaluation ?? new?.flopPerEvaluation
     return input.estimate(
       work: flop.map { .learning(steps * batchSize, of: $0) },
       bytes: input[$model]?.bytes ?? new.map { 4 * $0.parameters.count }, flopPerEvaluation: flop,
-      resolution: input[$images]?.side, weights: input[$model]?.weights ?? new?.parameters.count)
+      taken: new.map(\.taken), weights: input[$model]?.weights ?? new?.parameters.count)
   }
 
   func run(_ context: any StageContext) throws {

@@ -88,7 +88,8 @@ enum FuzzedValues {
     case "command": return bytes(["false", "true", "cat", "no-such-program", "false x 'y", " "], &random)
     case "seconds": return bytes(["0", "0.1", "-1", "nan", "x", "", "1e999", "0.3"], &random)
     case "kind": return bytes(["load", "use", "metric", "figure", "lod", ""], &random)
-    case "format": return bytes(["mermaid", "dot", "text", "torch", "diffusers", "safetensors", "svg", ""], &random)
+    case "format":
+      return bytes(["mermaid", "dot", "text", "torch", "diffusers", "safetensors", "jpeg", "svg", ""], &random)
     case "engine": return bytes(["slurm", "snakemake", "x", ""], &random)
     case "number/count", "numbers":
       return bytes(

@@ -1,0 +1,122 @@
+import ArtifactStore
+import Foundation
+import Imaging
+import StageKit
+
+/// `paste`: what was cut out of photographs and edited comes back into them.
+struct Paste: Stage {
+  static let name = "paste"
+  static let summary =
+    "Brings edited parts back into the pictures that they were cut out of; all other pixels stay as they are."
+  static let revision = 1
+  static let memory = MemoryNeed(megabytes: 256, perInputByte: 12)
+  /// A placement says which picture it is of.
+  static let seesItemNames = true
+
+  @Input(help: "The whole pictures, as they were before `crop` or `align`.") var into: Each<Pictures>
+  @Input(help: "The edited parts, of the sizes that they were cut out at.") var images: Whole<Pictures>
+  @Input(help: "Where the parts lie, as `crop` and `align` tell.") var placements: Whole<Placements>
+  @Input(
+    help:
+      "The parts before the edit: then only what changed is brought in, and the picture keeps its detail where nothing did."
+  )
+  var originals: Whole<Pictures>?
+  @Input(help: "What is taken of each part, white all of it; the whole part unless given.") var mask: Whole<Masks>?
+  @Parameter(
+    0...1024,
+    help:
+      "Over how many pixels a part fades out towards its sides; an eighth of its shorter side unless given. A side on the picture's border does not fade."
+  )
+  var feather: Double?
+
+  let pasted = Output<Pictures>(name: "images")
+
+  func estimate(_ input: EstimateInput) -> StageEstimate {
+    var estimate = input.estimate(bytes: input[$into]?.bytes)
+    estimate.outputs[pasted.name]?.size = input[$into]?.size
+    estimate.outputs[pasted.name]?.sizes = input[$into]?.sizes
+    return estimate
+  }
+
+  func run(_ context: any StageContext) throws {
+    let name = into.item.name
+    let data = try context.read(into.item)
+    let picture = try Picture.stored(data, name: name)
+    let patches = try patches(for: try parts(context)[name] ?? [], of: picture, context)
+    guard !patches.isEmpty else {
+      context.log("no edited part is of '\(name)': it stays as it was")
+      return try context.write(data, to: pasted)
+    }
+    switch picture {
+    case .bytes(let image):
+      // What the photograph says of itself is still so.
+      let metadata = try PictureMetadata(ofFile: [UInt8](data), name: name)
+      try context.write(Picture.data(image.pasting(patches), metadata), to: pasted)
+    case .numbers(let image): try context.write(Picture.data(image.pasting(patches), name: name), to: pasted)
+    }
+  }
+
+  /// A part that was edited, and where it lies.
+  private typealias Part = (item: Artifact.Item, placement: Placement)
+
+  /// The edited parts of every picture, in their order; found once per process.
+  private func parts(_ context: any StageContext) throws -> [String: [Part]] {
+    let key = "parts \(images.artifact.digest.hex) \(placements.artifact.digest.hex)"
+    return try context.shared(key) {
+      let known = Dictionary(placements.artifact.items.map { ($0.name, $0) }) { first, _ in first }
+      var parts: [String: [Part]] = [:]
+      for item in images.artifact.items {
+        guard let place = known[item.name] else {
+          throw InputError(
+            "the edited part '\(item.name)' has no placement: give those of the stage that cut it out")
+        }
+        let placement = try Placement(context.read(place), name: place.name)
+        parts[placement.source, default: []].append((item, placement))
+      }
+      return Box(parts)
+    }.value
+  }
+
+  private func patches(
+    for parts: [Part], of picture: Picture.Stored, _ context: any StageContext
+  ) throws -> [Patch] {
+    try parts.map { item, placement in
+      let size = PictureSize(width: placement.sourceWidth, height: placement.sourceHeight)
+      guard size == picture.size else {
+        throw InputError(
+          "'\(item.name)' was cut out of a '\(placement.source)' of \(size), but it is \(picture.size) here: give the pictures that were cut"
+        )
+      }
+      let edit = try part(item, placement, "the edited part", context)
+      let original = try originals.map { set in
+        try part(namesake(of: item, in: set.artifact, set.name), placement, "the original of the part", context)
+      }
+      let mask = try mask.map { set in
+        let namesake = try namesake(of: item, in: set.artifact, set.name)
+        return try context.mask(namesake, forPictureOf: PictureSize(width: edit.width, height: edit.height))
+      }
+      return Patch(
+        edit, original: original, mask: mask,
+        feather: feather ?? Double(min(edit.width, edit.height)) / 8, at: placement)
+    }
+  }
+
+  private func part(
+    _ item: Artifact.Item, _ placement: Placement, _ what: String, _ context: any StageContext
+  ) throws -> FloatImage {
+    let image = try context.floatImage(item)
+    guard image.width == placement.width, image.height == placement.height else {
+      throw InputError(
+        "\(what) '\(item.name)' is \(image.width)×\(image.height), but it was cut out at \(placement.width)×\(placement.height): paste it at that size"
+      )
+    }
+    return image
+  }
+
+  private func namesake(of item: Artifact.Item, in artifact: Artifact, _ input: String) throws -> Artifact.Item {
+    guard let found = artifact[item.name] else {
+      throw InputError("'\(input)' has none for the part '\(item.name)': make it of the same parts")
+    }
+    return found
+  }
+}
