@@ -4,8 +4,8 @@ import StageKit
 /// Every kind of stage there is. A new kind is a file in this module and a line here.
 public enum Catalog {
   static let stages: [any Stage.Type] = [
-    Load.self, Synthesize.self, Train.self, Perturb.self, Invert.self, Finetune.self, Sample.self, Guide.self,
-    MaskStage.self,
+    Load.self, Align.self, Synthesize.self, Train.self, Perturb.self, Invert.self, Finetune.self, Sample.self,
+    Guide.self, MaskStage.self,
     Metric.self, Distance.self, Cost.self, Figure.self, Plot.self, Table.self, Survey.self, Tally.self, Script.self,
   ]
 

@@ -9,7 +9,8 @@ struct InspectionTests {
   @Test func kindsAreListedAndExplained() throws {
     let repository = try Repository("recipe: r")
     let names = [
-      "load", "synthesize", "train", "perturb", "invert", "finetune", "sample", "guide", "mask", "metric", "distance",
+      "load", "align", "synthesize", "train", "perturb", "invert", "finetune", "sample", "guide", "mask", "metric",
+      "distance",
       "cost",
       "figure", "plot", "table", "survey", "tally", "script", "use",
     ]

@@ -28,7 +28,8 @@ struct ExtremesTests {
 
   /// What a stage of each kind needs beside the parameter that is tried.
   private static let stages: [String: String] = [
-    "load": "images: 'p.png'", "synthesize": "count: 1", "train": "images: pictures, network: diffusion, steps: 1",
+    "load": "images: 'p.png'", "align": "images: pictures, detector: detector", "synthesize": "count: 1",
+    "train": "images: pictures, network: diffusion, steps: 1",
     "perturb": "images: pictures", "invert": "images: pictures, model: base",
     "finetune": "model: base, latents: latents, clip: clip, target: x", "sample": "latents: latents, model: base",
     "guide": "model: base, latents: latents, clip: clip, target: x", "mask": "images: pictures, box: [0, 0, 8, 8]",
@@ -46,6 +47,7 @@ struct ExtremesTests {
       clip: { train: { images: pictures, table: pictures.table, network: clip, steps: 1 } }
       perceptual:
         { train: { images: pictures, table: pictures.table, network: perceptual, attributes: [age], steps: 1 } }
+      detector: { load: { detector: "p.png" } }
       latents: { perturb: { images: pictures } }
       scores: { metric: { images: pictures, reference: pictures, measures: [mae] } }
       questions: { survey: { first: [pictures], second: [pictures], names: [a, b] } }
