@@ -70,7 +70,7 @@ struct AligningTests {
     let outcome = try repository.run("run", "recipe.yaml", "--keep-going")
     #expect(outcome.status == 2, "\(outcome.errors)")
     for text in [
-      "stage 'faces' failed on 'two': picture 'two' (260×150) shows 2 faces: 1 at [47, 47, 100, 114] (1.00), 2 at [185,",
+      "stage 'faces' failed on 'two': picture 'two' (260×150) shows 2 faces: 1 at [46, 49, 98, 115] (1.00), 2 at [184,",
       "stage 'faces' failed on 'wall': picture 'wall' (80×60) shows no face: lower `min_face` (it is 40)",
     ] { #expect(outcome.errors.contains(text), "\(outcome.errors)") }
     try FileManager.default.removeItem(atPath: repository.path("photos/two.png"))

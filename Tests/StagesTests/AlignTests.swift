@@ -58,7 +58,7 @@ import Testing
     let pair = [("two", try Self.pair())]
     #expect(
       issue { try aligning(pair).run() }
-        == "picture 'two' (260×150) shows 2 faces: 1 at [47, 47, 100, 114] (1.00), 2 at [185, 60, 222, 107] (1.00), "
+        == "picture 'two' (260×150) shows 2 faces: 1 at [46, 49, 98, 115] (1.00), 2 at [184, 61, 222, 107] (1.00), "
         + "as [left, top, right, bottom] in pixels and how sure it is; choose with `face: largest`, a number such as "
         + "`face: 2`, or `face: all`")
     let all = try aligning(pair, ["face": .string("all")]).run()
@@ -72,7 +72,7 @@ import Testing
     }
     #expect(
       issue { try aligning(pair, ["face": .int(3)]).run() }?
-        .hasPrefix("picture 'two' (260×150) shows 2 faces, so there is no face 3: 1 at [47, ") == true)
+        .hasPrefix("picture 'two' (260×150) shows 2 faces, so there is no face 3: 1 at [46, ") == true)
     let wide = try aligning(pair, ["face": .int(2), "margin": .double(0.5)]).run()
     let (narrow, wider) = try (
       placement(#require(all["placements"]?[1]).data).corners, placement(#require(wide["placements"]?[0]).data).corners
@@ -101,7 +101,8 @@ import Testing
         + "or leave the picture out")
     #expect(
       issue { try aligning([("photo", Self.astronaut())], ["confidence": .double(1)]).run() }?
-        .hasPrefix("picture 'photo' (224×224) may show a face, of which the detector is not sure: 1 at [67, 6") == true)
+        .hasPrefix("picture 'photo' (224×224) may show a face, of which the detector is not sure: 1 at [66, 60, ")
+        == true)
   }
 
   @Test func whatIsNoChoiceOfAFaceIsRefused() throws {
