@@ -4,9 +4,10 @@ extension Image {
   /// What lies at a placement in this picture, turned and resampled by Keys' cubic kernel (a = −½), widened where pixels
   /// get fewer, as in ``resized(width:height:filter:)``.
   ///
-  /// Beyond its edges the picture is mirrored, as FFHQ and CelebA-HQ have it (Karras et al. 2018): blurred there, and
-  /// faded to the mean color, so that no second face shows. That begins a tenth of a side inside of the edge. The blur
-  /// has a standard deviation of 0.02 sides. O(pixels of the picture that are covered + pixels of the result).
+  /// Beyond its edges the picture is mirrored, as FFHQ and CelebA-HQ have it (Karras et al. 2018): there it is blurred,
+  /// by a standard deviation of 0.02 sides, and fades to the median color. The blur begins a tenth of a side inside of
+  /// the edge. O(pixels of the picture that are covered + pixels of the result), but for the blur, whose work is
+  /// proportional to a side for each pixel of the result.
   public func cutOut(_ placement: Placement) -> Image {
     precondition(
       placement.sourceWidth == width && placement.sourceHeight == height, "a placement in another picture")
@@ -105,7 +106,7 @@ private struct EdgeFading {
     reach = (reaches[0], reaches[1], reaches[2], reaches[3])
   }
 
-  /// How much of the blurred picture is taken at a position, of 1, and then how much of the mean color.
+  /// How much of the blurred picture is taken at a position, of 1, and then how much of the median color.
   func weights(at place: Placement.Point) -> (blur: Float, fade: Float) {
     let depth = max(
       -place.x / reach.left, -place.y / reach.top, (place.x - width) / reach.right, (place.y - height) / reach.bottom)

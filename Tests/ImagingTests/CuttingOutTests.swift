@@ -86,7 +86,7 @@ import Testing
     }
   }
 
-  /// Beyond the edge a picture goes on, mirrored and ever more of its mean color.
+  /// Beyond the edge a picture goes on, mirrored and ever more of its median color.
   @Test func whatLiesOutsideFades() throws {
     var image = Image(width: 80, height: 80, color: Color(red: 200, green: 40, blue: 90))
     for y in 0..<80 {
