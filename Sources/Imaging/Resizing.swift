@@ -76,6 +76,62 @@ public enum Border: String, Sendable, CaseIterable {
   }
 }
 
+extension Image {
+  /// Mean levels, 0…255, over cells of a part of the picture, as PyTorch's adaptive average pooling and its
+  /// `interpolate(mode: "area")` have them: of n cells over m pixels, cell i covers ⌊i·m/n⌋ ..< ⌈(i+1)·m/n⌉.
+  ///
+  /// - Parameters:
+  ///   - x: the part's columns.
+  ///   - y: its rows.
+  ///   - width: cells across the part.
+  ///   - height: cells down it.
+  ///   - columns: those that are asked for.
+  ///   - rows: the same downwards.
+  /// - Returns: rows.count × columns.count × 3 numbers.
+  public func cellMeans(
+    x: Range<Int>, y: Range<Int>, width: Int, height: Int, columns: Range<Int>, rows: Range<Int>
+  ) -> [Float] {
+    precondition(x.lowerBound >= 0 && x.upperBound <= self.width && !x.isEmpty, "columns \(x) of \(self.width)")
+    precondition(y.lowerBound >= 0 && y.upperBound <= self.height && !y.isEmpty, "rows \(y) of \(self.height)")
+    func cell(_ index: Int, of count: Int, over part: Range<Int>) -> Range<Int> {
+      let end = ((index + 1) * part.count + count - 1) / count
+      return part.lowerBound + index * part.count / count..<part.lowerBound + end
+    }
+    let across = columns.map { cell($0, of: width, over: x) }
+    guard let first = across.first?.lowerBound, let end = across.last?.upperBound else { return [] }
+    let line = (end - first) * 3
+    var sums = [Int](repeating: 0, count: line)
+    var means: [Float] = []
+    means.reserveCapacity(rows.count * columns.count * 3)
+    pixels.withUnsafeBufferPointer { pixels in
+      sums.withUnsafeMutableBufferPointer { sums in
+        for row in rows {
+          let down = cell(row, of: height, over: y)
+          sums.update(repeating: 0)
+          for source in down {
+            let start = (source * self.width + first) * 3
+            for place in 0..<line { sums[place] &+= Int(pixels[start + place]) }
+          }
+          for cell in across {
+            var (red, green, blue) = (0, 0, 0)
+            for column in cell {
+              let place = (column - first) * 3
+              red &+= sums[place]
+              green &+= sums[place + 1]
+              blue &+= sums[place + 2]
+            }
+            let count = Float(cell.count * down.count)
+            means.append(Float(red) / count)
+            means.append(Float(green) / count)
+            means.append(Float(blue) / count)
+          }
+        }
+      }
+    }
+    return means
+  }
+}
+
 /// For every pixel along one side of the result, which pixels of the source it is made of.
 struct Resampling {
   struct Taps {

@@ -46,3 +46,7 @@ extension NetworkFamily where Role == any PerceptualModel {
 extension NetworkFamily where Role == Classifier {
   public static var classifier: Self { Self("classifier", [Classifier.self]) }
 }
+
+extension NetworkFamily where Role == MTCNN {
+  public static var detector: Self { Self("face detector", [MTCNN.self]) }
+}

@@ -16,6 +16,7 @@ extension ArtifactType {
   public static let segmenter = ArtifactType(rawValue: "segmenter")
   public static let perceptual = ArtifactType(rawValue: "perceptual")
   public static let classifier = ArtifactType(rawValue: "classifier")
+  public static let detector = ArtifactType(rawValue: "detector")
   public static let metrics = ArtifactType(rawValue: "metrics")
   public static let table = ArtifactType(rawValue: "table")
   public static let figure = ArtifactType(rawValue: "figure")
@@ -23,7 +24,7 @@ extension ArtifactType {
 
   public static let allCases: [ArtifactType] = [
     .images, .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier, .metrics, .table, .figure,
-    .page, .masks, .placements,
+    .page, .masks, .placements, .detector,
   ]
 
   /// The type that a recipe or a plan calls so; nil where there is none.

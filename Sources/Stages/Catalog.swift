@@ -4,9 +4,9 @@ import StageKit
 /// Every kind of stage there is. A new kind is a file in this module and a line here.
 public enum Catalog {
   static let stages: [any Stage.Type] = [
-    Load.self, Crop.self, Synthesize.self, Train.self, Perturb.self, Invert.self, Finetune.self, Select.self,
-    Sample.self, Guide.self, MaskStage.self, Paste.self, Metric.self, Distance.self, Cost.self, Figure.self, Plot.self,
-    Table.self, Survey.self, Tally.self, Script.self,
+    Load.self, Align.self, Crop.self, Synthesize.self, Train.self, Perturb.self, Invert.self, Finetune.self,
+    Select.self, Sample.self, Guide.self, MaskStage.self, Paste.self, Metric.self, Distance.self, Cost.self,
+    Figure.self, Plot.self, Table.self, Survey.self, Tally.self, Script.self,
   ]
 
   public static let kinds = stages.map { StageKind($0) }

@@ -219,12 +219,6 @@ extension DiffusionModel {
 
   /// FLOP of one evaluation on one picture of this shape, [N, H, W, C].
   func flopPerEvaluation(on shape: [Int]) -> Double { flopPerEvaluation(height: shape[1], width: shape[2]) }
-
-  /// The mean over pictures of these shapes, of which most are alike.
-  func flopPerEvaluation(on shapes: [[Int]]) -> Double {
-    let counts = Dictionary(shapes.map { ($0, 1.0) }, uniquingKeysWith: +)
-    return counts.reduce(0) { $0 + $1.value * flopPerEvaluation(on: $1.key) } / Double(shapes.count)
-  }
 }
 
 /// Tells in the log where pictures are not of the size that the model was trained on, which it knows best.

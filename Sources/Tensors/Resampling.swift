@@ -135,37 +135,23 @@ extension Tensor {
     return reshaped([n, h, 1, w, 1, c]).expanded(to: [n, h, 2, w, 2, c]).reshaped([n, 2 * h, 2 * w, c])
   }
 
-  /// The largest of each `size`×`size` window at steps of `stride`; no padding, what does not fill a window is left out.
-  public func maxPooled(size: Int, stride: Int) -> Tensor {
-    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
+  /// The largest of each `size`×`size` window at steps of `stride`; no padding. What does not fill a window is left out,
+  /// or with `ceiling` makes a smaller one, as in PyTorch's `ceil_mode`.
+  public func maxPooled(size: Int, stride: Int, ceiling: Bool = false) -> Tensor {
     let shape = shape
     let type = type
-    let (oh, ow) = ((h - size) / stride + 1, (w - size) / stride + 1)
-    precondition(oh > 0 && ow > 0, "a window of \(size) on \(shape)")
-    if let y = Tensor.withoutValues([n, oh, ow, c], from: self) { return y }
-    let source = doubleOrFloat
-    var winners = [Int](repeating: 0, count: n * oh * ow * c)
-    for item in 0..<n {
-      for y in 0..<oh {
-        for x in 0..<ow {
-          for channel in 0..<c {
-            var best = ((item * h + y * stride) * w + x * stride) * c + channel
-            for i in 0..<size {
-              for j in 0..<size {
-                let at = ((item * h + y * stride + i) * w + x * stride + j) * c + channel
-                if source(at) > source(best) { best = at }
-              }
-            }
-            winners[((item * oh + y) * ow + x) * c + channel] = best
-          }
-        }
+    let windows = PoolingWindows(shape, size: size, stride: stride, ceiling: ceiling)
+    if let y = Tensor.withoutValues(windows.output, from: self) { return y }
+    let winners =
+      switch type {
+      case .float32: windows.winners(floats)
+      case .float64: windows.winners(doubles)
       }
-    }
-    let result = Tensor(uninitialized: [n, oh, ow, c], type: type)
+    let result = Tensor(uninitialized: windows.output, type: type)
     for (index, winner) in winners.enumerated() {
       result.pointer(at: index).copyMemory(from: pointer(at: winner), byteCount: type.size)
     }
-    return result.recorded("maxPooled", [self]) { [winners] gy in
+    return result.recorded("maxPooled", [self]) { gy in
       let gx = Tensor.zeros(shape, type: type)
       for (index, winner) in winners.enumerated() {
         ck_accumulate(type.rawValue, gy.pointer(at: index), 1, gx.pointer(at: winner), 1)
@@ -173,21 +159,61 @@ extension Tensor {
       return [gx]
     }
   }
+}
 
-  private var doubleOrFloat: (Int) -> Double {
-    switch type {
-    case .float32:
-      let values = floats
-      return { Double(values[$0]) }
-    case .float64:
-      let values = doubles
-      return { values[$0] }
+/// The windows of a pooling over [N, H, W, C].
+private struct PoolingWindows {
+  let input: [Int]
+  let output: [Int]
+  let size: Int, stride: Int
+
+  init(_ shape: [Int], size: Int, stride: Int, ceiling: Bool) {
+    func count(_ side: Int) -> Int {
+      guard ceiling else { return side < size ? 0 : (side - size) / stride + 1 }
+      let count = side > size ? (side - size + stride - 1) / stride + 1 : 1
+      // The last one begins inside.
+      return (count - 1) * stride < side ? count : count - 1
+    }
+    input = shape
+    output = [shape[0], count(shape[1]), count(shape[2]), shape[3]]
+    self.size = size
+    self.stride = stride
+    precondition(output[1] > 0 && output[2] > 0, "a window of \(size) on \(shape)")
+  }
+
+  /// The element that each window takes: the first of the largest.
+  func winners<Value: Comparable>(_ x: UnsafeMutableBufferPointer<Value>) -> [Int] {
+    let (height, width, channels) = (input[1], input[2], input[3])
+    let line = output[2] * channels
+    return [Int](unsafeUninitializedCapacity: output.reduce(1, *)) { winners, count in
+      count = output.reduce(1, *)
+      let winners = winners
+      Parallel.forEachRange(output[0] * output[1], grain: max(1, (1 << 14) / line)) { lines in
+        for index in lines {
+          let (item, top) = (index / output[1], index % output[1] * stride)
+          for column in 0..<output[2] {
+            let left = column * stride
+            let first = ((item * height + top) * width + left) * channels
+            for channel in 0..<channels {
+              var best = first + channel
+              for row in 0..<min(size, height - top) {
+                for place in 0..<min(size, width - left) {
+                  let at = first + (row * width + place) * channels + channel
+                  if x[at] > x[best] { best = at }
+                }
+              }
+              winners[index * line + column * channels + channel] = best
+            }
+          }
+        }
+      }
     }
   }
 }
 
 let resamplingCases: [GradientCase] = [
   GradientCase("maxPooled", [[1, 4, 5, 2]]) { $0[0].maxPooled(size: 2, stride: 2) },
+  GradientCase("maxPooled", [[2, 4, 5, 2]]) { $0[0].maxPooled(size: 3, stride: 2, ceiling: true) },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3) },
   GradientCase("matmul", [[2, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3, antialias: true) },
   GradientCase("matmul", [[1, 5, 4, 2]]) { $0[0].resizedBicubic(height: 7, width: 3, rows: 2..<5) },

@@ -9,8 +9,9 @@ struct InspectionTests {
   @Test func kindsAreListedAndExplained() throws {
     let repository = try Repository("recipe: r")
     let names = [
-      "load", "crop", "synthesize", "train", "perturb", "invert", "finetune", "select", "sample", "guide", "mask", "paste",
-      "metric", "distance", "cost", "figure", "plot", "table", "survey", "tally", "script", "use",
+      "load", "align", "crop", "synthesize", "train", "perturb", "invert", "finetune", "select", "sample", "guide",
+      "mask",
+      "paste", "metric", "distance", "cost", "figure", "plot", "table", "survey", "tally", "script", "use",
     ]
     let listed = try repository.run("kinds").output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
     #expect(listed == names)

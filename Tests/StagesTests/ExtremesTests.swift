@@ -30,7 +30,7 @@ struct ExtremesTests {
 
   /// What a stage of each kind needs beside the parameter that is tried.
   private static let stages: [String: String] = [
-    "load": "images: 'p.png'", "crop": "images: pictures",
+    "load": "images: 'p.png'", "align": "images: pictures, detector: detector", "crop": "images: pictures",
     "paste": "into: pictures, images: cut, placements: cut.placements", "synthesize": "count: 1",
     "train": "images: pictures, network: diffusion, steps: 1",
     "perturb": "images: pictures", "invert": "images: pictures, model: base",
@@ -51,6 +51,7 @@ struct ExtremesTests {
       clip: { train: { images: pictures, table: pictures.table, network: clip, steps: 1 } }
       perceptual:
         { train: { images: pictures, table: pictures.table, network: perceptual, attributes: [age], steps: 1 } }
+      detector: { load: { detector: "p.png" } }
       latents: { perturb: { images: pictures } }
       scores: { metric: { images: pictures, reference: pictures, measures: [mae] } }
       questions: { survey: { first: [pictures], second: [pictures], names: [a, b] } }

@@ -3,7 +3,7 @@ import Foundation
 
 /// What a network is for.
 public enum NetworkPurpose: String, Sendable, CaseIterable {
-  case diffusion, clip, identity, segmenter, perceptual, classifier
+  case diffusion, clip, identity, segmenter, perceptual, classifier, detector
 }
 
 /// One way in which models of one architecture are published.
@@ -35,7 +35,7 @@ struct PublishedFormat: Sendable {
   /// In the order in which they are tried.
   static let all: [PublishedFormat] = [
     officialDDPM, diffusersDDPM, guidedDiffusion, openAICLIP, huggingFaceCLIP, irSE50, lpips, biSeNet, segFormer,
-    segFormerByStages,
+    segFormerByStages, mtcnn,
   ]
 }
 
@@ -100,6 +100,7 @@ extension StateDictionary {
       + NetworkFamily.segmenter.members.map { (.segmenter, $0) }
       + NetworkFamily.perceptual.members.map { (.perceptual, $0) }
       + NetworkFamily.classifier.members.map { (.classifier, $0) }
+      + NetworkFamily.detector.members.map { (.detector, $0) }
     guard let (purpose, type) = types.first(where: { $0.1.architecture == architecture }) else { return nil }
     return PublishedModel(
       try type.init(describedBy: CheckpointTensors(metadata: metadata, source: source), .described),

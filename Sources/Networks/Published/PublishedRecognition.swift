@@ -41,6 +41,15 @@ extension PublishedFormat {
     return PublishedModel(network, tensors, format, notes: [])
   }
 
+  /// facenet-pytorch's MTCNN: its three files, whose names come before those of their tensors, or its whole state.
+  static let mtcnn = PublishedFormat(
+    "MTCNN of facenet-pytorch", .detector,
+    signature: ["pnet.conv4_1.weight", "rnet.dense5_1.weight", "onet.dense6_3.weight"]
+  ) { (state, _, format) throws(NetworkError) in
+    let network = try make(state.source) { () throws(NetworkError) in try MTCNN(.init(), .described) }
+    return PublishedModel(network, PublishedTensors(state: state, keys: .same), format, notes: [])
+  }
+
   static let biSeNet = PublishedFormat(
     "BiSeNet for faces", .segmenter, signature: ["cp.resnet.conv1.weight", "ffm.convblk.conv.weight"],
     // The heads that only training looks at.

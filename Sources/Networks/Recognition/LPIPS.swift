@@ -90,7 +90,7 @@ public final class LPIPS: PerceptualModel {
         let fire = Fire(features[place], current, squeeze / configuration.divisor, expand / configuration.divisor)
         trunk.append { fire($0) }
         current = 2 * expand / configuration.divisor
-      case .pool(let size, let ceiling): trunk.append { Self.pooled($0, size, ceiling: ceiling) }
+      case .pool(let size, let ceiling): trunk.append { $0.maxPooled(size: size, stride: 2, ceiling: ceiling) }
       case .tap:
         let scope = root["lin\(importance.count)"]["model"][1]
         importance.append(scope.parameter("weight", [1, current, 1, 1], .constant(1 / Double(current))))
@@ -126,13 +126,6 @@ public final class LPIPS: PerceptualModel {
   /// As ``perceptualDistance(_:_:importance:eps:)`` has it; the published weights are not negative.
   public func distance(_ a: Tensor, _ b: Tensor) -> Tensor {
     perceptualDistance(features(a), features(b), importance: importance, eps: 1e-20)
-  }
-
-  /// The largest value of each window at steps of 2. Zeros beyond the edge lose against what ReLU lets through.
-  private static func pooled(_ x: Tensor, _ size: Int, ceiling: Bool) -> Tensor {
-    func rest(_ side: Int) -> Int { ceiling ? (size - side % 2) % 2 : 0 }
-    return x.padded(Padding(top: 0, left: 0, bottom: rest(x.shape[1]), right: rest(x.shape[2])))
-      .maxPooled(size: size, stride: 2)
   }
 
   /// SqueezeNet's module (Iandola et al. 2016): 1×1 and 3×3 convolutions of few channels, side by side.

@@ -38,7 +38,7 @@ extension NetworkContent {
 enum NetworkTable {
   static let sorts: [any NetworkContent.Type] = [
     DiffusionModels.self, CLIPs.self, IdentityNetworks.self, Segmenters.self, PerceptualNetworks.self,
-    Classifiers.self,
+    Classifiers.self, Detectors.self,
   ]
 
   static var types: [ArtifactType] { sorts.map { $0.type } }
@@ -88,4 +88,12 @@ enum PerceptualNetworks: NetworkContent {
 enum Classifiers: NetworkContent {
   static let type = ArtifactType.classifier
   static var family: NetworkFamily<Classifier> { .classifier }
+}
+
+/// Networks that find faces.
+enum Detectors: NetworkContent {
+  static let type = ArtifactType.detector
+  static var family: NetworkFamily<MTCNN> { .detector }
+  static let help =
+    "The face detector's file, or a folder with pnet.pt, rnet.pt and onet.pt as facenet-pytorch has them."
 }

@@ -81,7 +81,7 @@ struct ModelFiles {
     self.values = values
     self.ambiguity = ambiguity
     self.weights = weights.map(\.path)
-    state = states.count == 1 ? states[0] : try Self.joined(states)
+    state = states.count == 1 ? states[0] : try Self.joined(Self.named(states, weights.map(\.name)))
     configuration = try named(Self.configurations).map(Self.text)
     merges =
       try named(["merges.txt", Self.openAIMerges]).map(Self.text)
@@ -92,6 +92,19 @@ struct ModelFiles {
       do { return try JSONDecoder().decode([String: Int].self, from: Self.data(path)) } catch {
         throw InputError("\(path): expected an object of tokens and their numbers")
       }
+    }
+  }
+
+  /// Networks that are published in a file each, under names that do not tell them apart: the names of the files do.
+  private static let networksByFile: [Set<String>] = [["pnet", "rnet", "onet"]]
+
+  private static func named(_ states: [StateDictionary], _ files: [String]) -> [StateDictionary] {
+    let stems = files.map(\.fileStem)
+    guard stems.count == Set(stems).count, networksByFile.contains(Set(stems)) else { return states }
+    return zip(states, stems).map { state, stem in
+      StateDictionary(
+        tensors: .init(uniqueKeysWithValues: state.tensors.map { ("\(stem).\($0.key)", $0.value) }), note: state.note,
+        source: state.source, metadata: state.metadata)
     }
   }
 

@@ -218,7 +218,7 @@ struct Script: AdaptiveStage {
 
 /// What a program can make.
 enum ScriptOutput: String, Choice {
-  case images, latents, diffusion, clip, identity, segmenter, perceptual, classifier, metrics, table, figure
+  case images, latents, diffusion, clip, identity, segmenter, perceptual, classifier, detector, metrics, table, figure
 
   /// They are called like the types.
   var type: ArtifactType { ArtifactType(rawValue: rawValue) }
@@ -227,7 +227,7 @@ enum ScriptOutput: String, Choice {
   var ending: String {
     switch self {
     case .images, .figure: ".png"
-    case .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier: ".safetensors"
+    case .latents, .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier, .detector: ".safetensors"
     case .metrics: ".json"
     case .table: ".csv"
     }

@@ -42,7 +42,7 @@ struct ScriptResults {
       case .images: return try pictures(name, set(base, output))
       case .latents: return try set(base, output).map { Made(output: name, item: $0.item, data: try latent($0)) }
       case .metrics: return try metrics(name)
-      case .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier:
+      case .diffusion, .clip, .identity, .segmenter, .perceptual, .classifier, .detector:
         return [Made(output: name, item: "", data: try network(base + output.ending, output.type))]
       case .table: return [Made(output: name, item: "", data: try table(base + output.ending))]
       case .figure:

@@ -92,6 +92,20 @@ extension Classifiers {
   }
 }
 
+extension Detectors {
+  static func check(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] {
+    [ValidationIssue(about: stage.$network, untrained)]
+  }
+
+  /// - Throws: in any case.
+  static func task(_ stage: Train, _ set: Dataset, _ context: any StageContext) throws -> TrainingTask {
+    throw InputError(untrained)
+  }
+
+  private static let untrained =
+    "a detector cannot be trained here: load one, such as Fixtures/models/face-detector.safetensors"
+}
+
 /// Networks that learn by telling apart what columns of the table name.
 extension NetworkContent {
   fileprivate static func attributeCheck(_ stage: Train, _ draft: StageDraft) -> [ValidationIssue] {
