@@ -54,7 +54,7 @@ struct Align: AdaptiveStage {
       ValidationIssue(about: $images, "picture '\(name)' is \(size): \(Self.advice(minFace, smallerThan: true))")
     }
     let square = PictureSize(width: size, height: size)
-    var estimate = input.estimate(bytes: pictureBytes(side: size), side: size, sizes: sizes.mapValues { _ in square })
+    var estimate = input.estimate(bytes: pictureBytes(square), size: square, sizes: sizes.mapValues { _ in square })
     if face.choice == .all || sizes.isEmpty { estimate.outputs[aligned.name]?.sizes = nil }
     return estimate.reporting([issues].compactMap { $0 })
   }
