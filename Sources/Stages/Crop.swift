@@ -135,8 +135,10 @@ struct Crop: Stage {
       size = PictureSize(width: whole(part.width * scale), height: whole(part.height * scale))
       guard size.width > 0, size.height > 0 else {
         throw InputError(
-          "the part of '\(name)' is \(found.size), scaled by \(scale): smaller than one 'multiple' of \(multiple); give a larger part or 'long_side'"
-        )
+          "the part of '\(name)' is \(found.size), "
+            + (scale < 1
+              ? "with sides of at most \(longSide ?? 0) smaller than one 'multiple' of \(multiple): give a larger 'long_side'"
+              : "smaller than one 'multiple' of \(multiple): give a larger part"))
       }
       frame =
         scale == 1

@@ -37,7 +37,7 @@ struct NumbersTests {
       """
       recipe: same
       stages:
-        faces: { load: { images: faces/*.png, size: [17, 16] } }
+        faces: { load: { images: faces/*.png } }
         small: { load: { images: faces/*.png, size: 24 } }
         scores:
           metric: { images: small, reference: faces, measures: [psnr, mae] }
@@ -190,7 +190,7 @@ struct NumbersTests {
       stages:
         base: { load: { diffusion: out/base.safetensors } }
         clip: { load: { clip: out/clip } }
-        faces: { load: { images: faces/*.png } }
+        faces: { load: { images: faces/*.png, size: [17, 16] } }
         small: { load: { images: faces/*.png, size: 16 } }
         latents: { invert: { images: faces, model: base } }
         fine: { invert: { images: small, model: base } }

@@ -157,26 +157,48 @@ def make_resized(save, random):
     return source
 
 
+def resized(picture, size, box=None):
+    """Bicubic, with nothing rounded or clipped on the way: Pillow's float32 pictures, channel by channel."""
+    channels = [Image.fromarray(picture[..., c].astype(np.float32)) for c in range(3)]
+    return np.stack([np.asarray(c.resize(size, Image.BICUBIC, box)) for c in channels], 2)
+
+
+def levels(picture):
+    return np.clip(np.floor(picture + 0.5), 0, 255)
+
+
 def make_framed(source):
     """Parts of a picture at other sizes, also beyond its border."""
-    box = (3.25, 2.5, 40.75, 30.0)
-    save_pixels("framed-24x20", Image.fromarray(source).resize((24, 20), Image.BICUBIC, box))
+    save_pixels("framed-24x20", levels(resized(source, (24, 20), (3.25, 2.5, 40.75, 30.0))))
     # A square around it: 6 rows above and below, where there is more than the kernel sees.
     for mode, name in {"symmetric": "reflect", "edge": "edge"}.items():
-        padded = Image.fromarray(np.pad(source, ((24, 24), (0, 0), (0, 0)), mode))
-        save_pixels(f"contained-{name}-32x32", padded.resize((32, 32), Image.BICUBIC, (0, 18, 48, 66)))
+        padded = np.pad(source, ((24, 24), (0, 0), (0, 0)), mode)
+        save_pixels(f"contained-{name}-32x32", levels(resized(padded, (32, 32), (0, 18, 48, 66))))
+
+
+def keys(d):
+    """Keys' cubic convolution with a = -1/2. (Pillow's transform and OpenCV's warps have other values of a.)"""
+    d = np.abs(d)
+    near, far = (1.5 * d - 2.5) * d * d + 1, -0.5 * (((d - 5) * d + 8) * d - 4)
+    return np.where(d < 1, near, np.where(d < 2, far, 0))
 
 
 def make_pasted(source):
     """A picture turned and scaled on black: where its top left corner lies, its upper and its left side."""
     for name, across, down in [("larger", (50, 18), (-13.5, 37.5)), ("smaller", (20, 7), (-5.25, 15))]:
         size = [min(full, int(np.ceil(np.hypot(*side)))) for full, side in zip((48, 36), (across, down))]
-        patch = Image.fromarray(source).resize(size, Image.BICUBIC)
-        matrix = np.array([across, down]).T / size
-        inverse = np.linalg.inv(matrix)
-        shift = -inverse @ (20, 5)
-        data = (*inverse[0], shift[0], *inverse[1], shift[1])
-        save_pixels(f"pasted-{name}-80x70", patch.transform((80, 70), Image.AFFINE, data, Image.BICUBIC))
+        patch = resized(source, size).astype(np.float64)
+        inverse = np.linalg.inv(np.array([across, down]).T / size)
+        pasted = np.zeros((70, 80, 3))
+        for y, x in np.ndindex(70, 80):
+            u, v = inverse @ (x + 0.5 - 20.25, y + 0.5 - 5.4)
+            if not (0 < u < size[0] and 0 < v < size[1]):
+                continue
+            columns = np.floor(u - 0.5).astype(int) + np.arange(-1, 3)
+            rows = np.floor(v - 0.5).astype(int) + np.arange(-1, 3)
+            part = patch[np.ix_(rows.clip(0, size[1] - 1), columns.clip(0, size[0] - 1))]
+            pasted[y, x] = np.einsum("j,i,jic", keys(v - 0.5 - rows), keys(u - 0.5 - columns), part)
+        save_pixels(f"pasted-{name}-80x70", levels(pasted))
 
 
 def make_metadata():
