@@ -72,8 +72,8 @@ struct SampleFromNoiseTests {
       ("model: base, count: 2", "`count` needs `size`: the side of the model's pictures in pixels"),
       ("model: base, count: 2, size: 16, noise: latents", "`noise` is for `latents`: leave it out, or give `seed`"),
       (
-        "model: base, count: 2, size: 32",
-        "the pictures would be 32×32, but the diffusion model makes 16×16: set `size: 16`"
+        "model: base, count: 2, size: 33",
+        "the pictures would be 33×33, but the diffusion model takes sides that are multiples of 2 and up to 4096 pixels"
       ),
       ("model: base, count: 0, size: 16", "'count' of 'sample' must be a whole number from 1 to 100000, not 0"),
     ])
