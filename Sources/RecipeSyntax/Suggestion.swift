@@ -8,11 +8,11 @@ package enum Suggestion {
     let (most, longest) = (1000, 64)
     guard name.utf8.count <= longest else { return nil }
     if let successor = RetiredWords.successor(of: name, among: candidates.prefix(most)) { return successor }
-    let written = Array(name.lowercased())
+    let written = Array(name.lowercased().unicodeScalars)
     let limit = max(1, written.count / 3)
     var best: (candidate: String, distance: Int)?
     for candidate in candidates.prefix(most) where candidate != name && candidate.utf8.count <= longest {
-      let letters = Array(candidate.lowercased())
+      let letters = Array(candidate.lowercased().unicodeScalars)
       let (short, long) = written.count < letters.count ? (written, letters) : (letters, written)
       let isEnding = short.count > 2 && long.count <= 2 * short.count && long.starts(with: short)
       guard isEnding || long.count - short.count <= limit else { continue }
@@ -31,19 +31,20 @@ package enum Suggestion {
 
   /// How many letters must be inserted, dropped, replaced or swapped with their neighbor to turn `a` into `b`
   /// (optimal string alignment distance).
-  static func editDistance(_ a: [Character], _ b: [Character]) -> Int {
-    var beforeLast = [Int]()
+  static func editDistance<Letter: Equatable>(_ a: [Letter], _ b: [Letter]) -> Int {
     var last = Array(0...b.count)
+    // Three rows take turns: nothing is allocated on the way.
+    var (beforeLast, row) = (last, last)
     for i in a.indices {
-      var row = [i + 1]
+      row[0] = i + 1
       for j in b.indices {
         let replaced = last[j] + (a[i] == b[j] ? 0 : 1)
         var least = min(replaced, last[j + 1] + 1, row[j] + 1)
         if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, beforeLast[j - 1] + 1) }
-        row.append(least)
+        row[j + 1] = least
       }
-      beforeLast = last
-      last = row
+      swap(&beforeLast, &last)
+      swap(&last, &row)
     }
     return last[b.count]
   }

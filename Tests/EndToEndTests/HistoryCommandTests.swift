@@ -182,7 +182,7 @@ struct HistoryCommandTests {
       try #require(run.status == 0, "\(run)")
     }
     let all = try allocated(".diffusionclip", "runs")
-    let objects = try allocated(".diffusionclip/objects")
+    let objects = try allocated(".diffusionclip/objects", ".diffusionclip/state")
     #expect(Double(all) < 1.1 * Double(objects), "\(all) of \(objects)")
     try #require(try repository.run("run", "recipe.yaml", "--set", "learning_rate=6e-5").status == 0)
     let before = try allocated(".diffusionclip", "runs")

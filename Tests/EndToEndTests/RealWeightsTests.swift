@@ -28,11 +28,17 @@ struct RealWeightsTests {
     let pictures = Self.folders.flatMap { folder in
       ["train", "test", "unseen", "strokes"].map { "Pictures/\(folder)/\($0)/a.png" }
     }
-    for file in Self.weights.map({ "Weights/\($0)" }) + pictures {
+    let detector = "Fixtures/models/face-detector.safetensors"
+    for file in Self.weights.map({ "Weights/\($0)" }) + pictures + [detector] {
       let folder = repository.path(file).parentFolder
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       try repository.write(pictures.contains(file) ? picture : Data(), to: file)
     }
+    // Pictures too small for a face are refused before anything runs.
+    let photograph = try Data(contentsOf: Self.root.appending(path: "Fixtures/photos/astronaut.png"))
+    try FileManager.default.createDirectory(
+      atPath: repository.path("Pictures/my-photos"), withIntermediateDirectories: true)
+    try repository.write(photograph, to: "Pictures/my-photos/a.png")
     for folder in Self.folders {
       let names = repository.names(in: "Recipes/\(folder)")
       #expect(names.count >= 2)

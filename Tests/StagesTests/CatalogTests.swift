@@ -50,7 +50,8 @@ struct CatalogTests {
     }
     #expect(
       Set(others) == [
-        "activation_memory_mb", "attempts", "checkpoint_every_s", "environment", "memory_mb", "timeout_s",
+        "activation_memory_mb", "attempts", "checkpoint_every_s", "environment", "keep_epochs", "memory_mb",
+        "preview_every_s", "timeout_s",
       ])
   }
 

@@ -62,7 +62,8 @@ extension ReferenceResolver {
   /// The axis along which a reference picks a link of the chain that a stage makes: `epoch`. Nil where it picks none, or
   /// a sweep is called so.
   private func linkAxis(of member: Scope.Member, _ reference: Reference, in scope: Scope) -> String? {
-    guard case .stage(let number) = member, let axis = stages[number].linkName, reference.picked(along: axis) != nil,
+    guard !reference.selection.isEmpty, case .stage(let number) = member, let axis = stages[number].linkName,
+      reference.picked(along: axis) != nil,
       !reach[number].contains(where: { name(of: axis, along: $0, in: scope) != nil })
     else { return nil }
     return axis
