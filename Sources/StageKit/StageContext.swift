@@ -69,6 +69,8 @@ public protocol StageContext: AnyObject {
   /// The state that an earlier, interrupted attempt of this very action saved last; of a chain, an attempt to make fewer
   /// of its links, or more.
   func savedState() throws -> Data?
+  /// Whether the action is to be done again though it is done: it begins anew, whatever is saved.
+  var isForced: Bool { get }
   /// Tells that the saved state is of no use: the action begins anew.
   func ignoreSavedState()
   /// Saves state for a later attempt, replacing what was saved before. Atomic and durable.

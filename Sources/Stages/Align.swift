@@ -50,7 +50,8 @@ struct Align: AdaptiveStage {
     let sizes = input[$images]?.sizes ?? [:]
     let small = sizes.filter { min($0.value.width, $0.value.height) < minFace }
       .min { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    let issues = small.map { name, size in
+    // Of all faces in a folder, none may be in some of the pictures.
+    let issues = (face.choice == .all ? nil : small).map { name, size in
       ValidationIssue(about: $images, "picture '\(name)' is \(size): \(Self.advice(minFace, smallerThan: true))")
     }
     let square = PictureSize(width: size, height: size)
@@ -68,7 +69,9 @@ struct Align: AdaptiveStage {
       let seen = try network.faces(in: image, minimumSize: minFace) { try context.checkCancellation() }
       let faces = seen.filter { $0.confidence >= confidence }
       guard !faces.isEmpty else {
-        faceless.append(message(noFaceIn: image, item.name, unsure: seen))
+        let message = message(noFaceIn: image, item.name, unsure: seen)
+        if face.choice == .all { context.log("left out: \(message)") }
+        faceless.append(message)
         continue
       }
       for (number, face) in try chosen(of: faces, in: image, item.name) {
@@ -79,7 +82,10 @@ struct Align: AdaptiveStage {
       }
       context.progress(place + 1, of: items.count, unit: "picture", values: [])
     }
-    guard faceless.isEmpty else { throw InputError(faceless.joined(separator: "\n")) }
+    // Of one face in each picture, all are needed; of all faces, some.
+    guard faceless.count < (face.choice == .all ? items.count : 1) else {
+      throw InputError(faceless.joined(separator: "\n"))
+    }
   }
 
   /// The faces that are asked for, with the numbers that their items get.
@@ -165,7 +171,8 @@ struct FaceSelection: ParameterValue {
     case "one": .one
     case "largest": .largest
     case "all": .all
-    default: value.int.flatMap { $0 > 0 ? .number($0) : nil }
+    // A recipe's parameter that was a word stays a text.
+    default: (value.int ?? value.string.flatMap { Int($0) }).flatMap { $0 > 0 ? .number($0) : nil }
     }
   }
 

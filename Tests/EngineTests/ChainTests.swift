@@ -54,12 +54,13 @@ import Testing
 
   @Test(
     arguments: [
-      ("round=9", "'round' of 'grown' is never '9'", "it has 2 rounds: pick one from 1 to 2"),
-      ("round=0", "'round' of 'grown' is never '0'", "it has 2 rounds: pick one from 1 to 2"),
-      ("round=last", "'round' of 'grown' is never 'last'", "it has 2 rounds: pick one from 1 to 2"),
+      ("round=9", "'round' of 'grown' is never '9'", "'rounds' is 2: pick one from 1 to that"),
+      ("round=0", "'round' of 'grown' is never '0'", "'rounds' is 2: pick one from 1 to that"),
+      ("round=last", "'round' of 'grown' is never 'last'", "'rounds' is 2: pick one from 1 to that"),
       ("rounds=1", "'grown' has no axis 'rounds'", "no sweep reaches it"),
+      ("round=1,round=2", "'round' is picked twice", nil),
     ])
-  func aLinkThatIsNotThereIsNamed(_ pick: String, _ message: String, _ hint: String) throws {
+  func aLinkThatIsNotThereIsNamed(_ pick: String, _ message: String, _ hint: String?) throws {
     let workshop = try Workshop(recipe: Self.recipe.replacing("model: grown }", with: "model: \"grown[\(pick)]\" }"))
     let error = try #require(throws: Diagnostics.self) { try workshop.plan() }
     #expect(error.errors.map(\.message) == [message] && error.errors.map(\.hint) == [hint])
@@ -81,6 +82,11 @@ import Testing
     try await workshop.run(options: RunOptions(forced: ["grown"]), emit: log.report)
     #expect(log.lines == ["round 1", "round 2"])
     #expect(try made(workshop) == before)
+    // One that makes fewer links leaves what more of them go on from.
+    try await workshop.run(set: "rounds=1", options: RunOptions(forced: ["grown"]))
+    let more = EventLog { if case .log(_, let line) = $0 { line } else { nil } }
+    try await workshop.run(set: "rounds=3", emit: more.report)
+    #expect(more.lines == ["round 3"])
   }
 
   @Test func fewerLinksThanAreSavedBeginAnewAndLeaveThese() async throws {

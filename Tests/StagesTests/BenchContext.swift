@@ -128,6 +128,7 @@ final class BenchContext: StageContext {
   func log(_ message: String) { lines.append(message) }
   func count(_ work: Work) { counted = work }
   func savedState() -> Data? { state }
+  var isForced = false
   func ignoreSavedState() {}
 
   func publish(link number: Int) {

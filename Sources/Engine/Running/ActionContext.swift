@@ -17,7 +17,7 @@ final class ActionContext: StageContext {
   /// The name of the recipe.
   private let recipe: String
   /// Whether what is made counts even where the store has it already, and nothing that was made before does.
-  private let isForced: Bool
+  let isForced: Bool
   /// Where folders of programs are that are kept if they fail; nil for nowhere.
   private let failedWork: Place?
   /// Where the action shows how it stands; nil for nowhere.
@@ -220,7 +220,7 @@ final class ActionContext: StageContext {
   func count(_ work: Work) { self.work = work }
 
   func savedState() throws -> Data? {
-    guard !isForced, let state = try store.state(of: action.leased) else { return nil }
+    guard let state = try store.state(of: action.leased) else { return nil }
     earlierSeconds = state.seconds
     return state.data
   }

@@ -77,11 +77,15 @@ extension ReferenceResolver {
     guard case .stage(let number) = member, let outline = stages[number][point], let kind = outline.kind,
       let chaining = kind.chaining, let links = outline.parameters?[chaining]?.int
     else { return nil }
+    guard reference.selection.count(where: { $0.axis == axis }) == 1 else {
+      problems.report("'\(axis)' is picked twice", at: node.location, notes: node.notes)
+      return nil
+    }
     let written = reference.picked(along: axis) ?? ""
     guard let link = Int(written), 1...links ~= link else {
       problems.report(
         "'\(axis)' of '\(reference.name)' is never '\(written)'", at: node.location,
-        hint: "it has \(links) \(chaining): pick one from 1 to \(links)", notes: node.notes)
+        hint: "'\(chaining)' is \(links): pick one from 1 to that", notes: node.notes)
       return nil
     }
     return link

@@ -143,10 +143,11 @@ extension Finetune {
     var state = try SavedTuning(context)
     // Where more epochs are done than are asked for, it begins anew, and leaves what is saved as it is.
     let isAhead = (state?.iteration ?? 0) > total
-    if isAhead {
+    if isAhead || context.isForced {
       context.ignoreSavedState()
       state = nil
     }
+    if let state { context.log("goes on after \(Readable.count(state.iteration, "iteration"))") }
     var tuning = FineTuning(
       model, parameters: model.parameters.tensors, adaptation: change?.adapter,
       trajectory: Trajectory(
@@ -192,11 +193,12 @@ extension Finetune {
         context.preview("losses.csv", losses.data)
       }
       guard report.iteration < total else { break }
+      // At the end of an epoch sooner, so that it can be gone on from.
+      if timer.isDue(after: isEpoch ? 0.1 : 1) { try save() }
       if keepEpochs, isEpoch {
         try write()
         try context.publish(link: report.iteration / perEpoch)
       }
-      if timer.isDue { try save() }
     }
     try save()
     try write()

@@ -15,9 +15,14 @@ extension Finetune {
     var saved = try SavedLatents(context)
     // Where more updates are done than are asked for, it begins anew, and leaves what is saved as it is.
     let isAhead = saved?.courses.contains { $0.updates > epochs } ?? false
-    if isAhead {
+    if isAhead || context.isForced {
       context.ignoreSavedState()
       saved = nil
+    }
+    if let saved {
+      let updates = saved.courses.reduce(0) { $0 + $1.updates }
+      context.log(
+        "goes on after \(Readable.count(updates, "update")) of \(Readable.count(saved.courses.count, "latent"))")
     }
     var courses = saved?.courses ?? []
     var timer = SaveTimer(saving)
@@ -46,7 +51,7 @@ extension Finetune {
           context.preview("latest", rows: [item.example.image, run.generated ?? item.example.image])
           context.preview("losses.csv", LossTable(joining: courses.map(\.losses)).data)
         }
-        if timer.isDue { try save() }
+        if timer.isDue() { try save() }
       }
     }
     try save()
@@ -88,7 +93,6 @@ private struct SavedLatents {
     guard counts.count == latents.count, firsts.count == latents.count, seconds.count == latents.count,
       counts.allSatisfy({ $0 > 0 }), let losses = state.losses.split(into: counts)
     else { return nil }
-    context.log("goes on after \(counts.reduce(0, +)) updates of \(latents.count) latents")
     courses = latents.indices.map { place in
       Course(
         latent: latents[place], optimizer: Adam(step: counts[place], moments: [(firsts[place], seconds[place])]),

@@ -18,7 +18,6 @@ struct SavedTuning {
     guard let state = try SavedState(context), let iteration = state.numbers[Self.iterations],
       let step = state.numbers[Self.optimizerSteps]
     else { return nil }
-    context.log("goes on after \(iteration) iterations")
     learned = state.list(Self.parameter)
     self.iteration = iteration
     losses = state.losses

@@ -54,13 +54,11 @@ struct SaveTimer {
 
   init(_ options: SavingOptions) { interval = .seconds(options.interval) }
 
-  /// Whether the interval has passed since this last was true.
-  var isDue: Bool {
-    mutating get {
-      guard ContinuousClock.now - last >= interval else { return false }
-      last = .now
-      return true
-    }
+  /// Whether the interval, or this share of it, has passed since this last was true.
+  mutating func isDue(after share: Double = 1) -> Bool {
+    guard ContinuousClock.now - last >= interval * share else { return false }
+    last = .now
+    return true
   }
 }
 

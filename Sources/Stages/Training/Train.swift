@@ -101,7 +101,7 @@ struct Train: Stage {
       sum = 0
       counted = 0
       context.progress(run.step, of: run.settings.steps, unit: "step", values: [ProgressValue("loss", loss)])
-      if timer.isDue, !run.isFinished { try save(run, losses, sum, counted, context) }
+      if timer.isDue(), !run.isFinished { try save(run, losses, sum, counted, context) }
       try previewTimer.showIfDue {
         context.preview("losses.csv", losses.data)
         if let pictures = task.pictures { context.preview("latest", rows: [try run.withAverage(pictures)]) }
