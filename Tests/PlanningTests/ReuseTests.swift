@@ -288,7 +288,6 @@ struct ReuseTests {
       try folder.add("library/\(level).yaml", Data(text.utf8))
     }
     let many = (0..<15_000).map { "s\($0): { figure: { rows: [r\($0)] } }" }.joined(separator: "\n")
-    let clock = ContinuousClock()
     for (stages, error) in [
       (
         "z: \(use.replacing("IN", with: "library/outer.yaml").replacing("images: images", with: "images: p"))",
@@ -296,10 +295,10 @@ struct ReuseTests {
       ),
       ("z: { use: { recipe: library/0.yaml, t: ab } }", "grows beyond"), (many, "and at least 200 more errors"),
     ] {
-      let start = clock.now
+      let start = threadSeconds()
       let errors = try folder.errors(recipe(stages))
       #expect(errors.contains(error))
-      #expect(clock.now - start < .seconds(1), "\(stages.prefix(60))")
+      #expect(threadSeconds() - start < 1, "\(stages.prefix(60))")
     }
   }
 
