@@ -51,8 +51,8 @@ public struct RegisteredRun: Sendable {
 public struct Garbage: Sendable, Hashable {
   public var actions = 0
   public var objects = 0
-  /// States that unfinished actions and chains saved, bytes in quarantine, downloads that are not needed any more; folders of
-  /// receipts, submissions and attempts.
+  /// States that unfinished actions and chains saved, bytes in quarantine, downloads that are not needed any more;
+  /// folders of receipts, submissions and attempts.
   public var leftovers = 0
   /// Of all of these.
   public var bytes = 0

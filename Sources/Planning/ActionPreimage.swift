@@ -32,20 +32,10 @@ public struct ActionPreimage: Sendable, Hashable {
   /// content, because sums in floating point depend on the order and neither names nor the recipe's order shall matter.
   public let inputs: [String: BoundInput]
 
-  /// The name of the kind's parameter that says how many links of a chain the action makes; nil for another action.
-  private let chaining: String?
-
-  /// What stands for the chain that the action makes links of, however many; nil for another action.
-  public var chain: Digest? { chaining.map { Digest(of: replacingFact("parameter \($0)", with: "links of a chain")) } }
-
-  /// The preimage of the action that makes `number` links of the same chain, as text.
-  public func text(ofLink number: Int) -> String {
-    chaining.map { replacingFact("parameter \($0)", with: Value.int(number).canonical) } ?? text
-  }
-
-  private func replacingFact(_ subject: String, with fact: String) -> String {
-    let lines = text.split(separator: "\n").map { $0.hasPrefix(subject + ": ") ? "\(subject): \(fact)" : $0 }
-    return lines.joined(separator: "\n") + "\n"
+  /// The preimage, as text, of the action of `stage` that makes so many links of the same chain; without a number, what
+  /// all of them have in common, which stands for the chain.
+  package func text(of stage: PlannedStage, links: Int?) -> String {
+    stage.preimage(ofLinks: links) + String(decoding: text.utf8.dropFirst(stage.preimage.utf8.count), as: UTF8.self)
   }
 
   /// The sets of several items among the inputs.
@@ -64,7 +54,6 @@ public struct ActionPreimage: Sendable, Hashable {
     makers: [String: [Digest]] = [:]
   ) {
     self.inputs = inputs.mapValues(\.ordered)
-    chaining = stage.kind.chaining
     var facts = Facts(text: stage.preimage)
     for (name, files) in sources.sorted(by: { precedes($0.key, $1.key) }) {
       guard let kind = stage.kind.pathKind(at: name) else { continue }

@@ -139,9 +139,15 @@ public final class PlannedStage: Sendable {
 
   /// The chain that it makes links of; nil for a stage of another kind.
   var chain: Chain? {
-    guard let chaining = kind.chaining, links != nil else { return nil }
-    let others = Parameters(parameters.values.filter { $0.key != chaining })
-    return Chain(preimage: ActionPreimage.common(kind, others), inputs: inputs, sources: sources)
+    links == nil ? nil : Chain(preimage: preimage(ofLinks: nil), inputs: inputs, sources: sources)
+  }
+
+  /// What the preimages of its actions would have in common if it made so many links of its chain; without a number, what
+  /// does not depend on that.
+  func preimage(ofLinks links: Int?) -> String {
+    var values = parameters.values
+    if let chaining = kind.chaining { values[chaining] = links.map(Value.int) }
+    return ActionPreimage.common(kind, Parameters(values))
   }
 
   /// How many links of a chain it makes; nil for a stage of another kind.

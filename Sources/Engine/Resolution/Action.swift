@@ -24,7 +24,7 @@ package final class Action: Sendable {
     self.makers = makers
     preimage = ActionPreimage(stage: stage, item: id.item, inputs: inputs, sources: sources, makers: makers)
     key = preimage.key
-    chain = preimage.chain
+    chain = stage.links == nil ? nil : Digest(of: preimage.text(of: stage, links: nil))
   }
 
   /// What is leased while it is executed, and has the saved state: the chain, of which one link is made after the other,

@@ -81,7 +81,11 @@ package final class History: Sendable {
       return nil
     }
     return try (1..<links).last { number in
-      if case .hit = try store.lookup(Digest(of: action.preimage.text(ofLink: number))) { true } else { false }
+      if case .hit = try store.lookup(Digest(of: action.preimage.text(of: action.stage, links: number))) {
+        true
+      } else {
+        false
+      }
     }
   }
 

@@ -150,7 +150,7 @@ final class ActionContext: StageContext {
   }
 
   func publish(link number: Int) throws {
-    let text = action.preimage.text(ofLink: number)
+    let text = action.preimage.text(of: action.stage, links: number)
     let seconds = (ContinuousClock.now - start).seconds
     try attempt.publish(record(seconds: seconds, megabytes: nil, preimage: text), replacing: isForced)
     written = [:]

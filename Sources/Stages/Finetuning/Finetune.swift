@@ -140,13 +140,7 @@ extension Finetune {
       schedule: lrStepSize.map { .perIterations(lrGamma, every: $0) } ?? .perEpoch(lrGamma), seed: UInt64(seed))
     let perEpoch = settings.iterations(perEpochOf: items.count)
     let total = epochs * perEpoch
-    var state = try SavedTuning(context)
-    // Where more epochs are done than are asked for, it begins anew, and leaves what is saved as it is.
-    let isAhead = (state?.iteration ?? 0) > total
-    if isAhead || context.isForced {
-      context.ignoreSavedState()
-      state = nil
-    }
+    var (state, staysAsItIs) = SavedState.resumed(from: try SavedTuning(context), context) { $0.iteration > total }
     if let state { context.log("goes on after \(Readable.count(state.iteration, "iteration"))") }
     var tuning = FineTuning(
       model, parameters: model.parameters.tensors, adaptation: change?.adapter,
@@ -164,7 +158,7 @@ extension Finetune {
     var random = RandomSource(seed: UInt64(seed), name: "order of the images")
     let examples = items.shuffled(using: &random).map(\.example)
     for item in items { try requireSize(item.example.image.shape, of: model, context, item: item.name) }
-    func save() throws { if !isAhead, tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) } }
+    func save() throws { if !staysAsItIs, tuning.iteration > 0 { try SavedTuning.save(tuning, losses, context) } }
     let flop = model.flopPerEvaluation(on: examples[0].image.shape)
     func write() throws {
       context.count(work(of: settings.images(in: tuning.iteration, of: examples.count), each: flop))

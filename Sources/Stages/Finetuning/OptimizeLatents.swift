@@ -12,12 +12,8 @@ extension Finetune {
     let trajectory = Trajectory(
       ddim: DDIM(schedule: noiseSchedule), steps: timing.sequence(returnStep: returnStep, steps: steps))
     let objective = try objective(context, for: items[0].example.image, sources: items.map(\.example.image))
-    var saved = try SavedLatents(context)
-    // Where more updates are done than are asked for, it begins anew, and leaves what is saved as it is.
-    let isAhead = saved?.courses.contains { $0.updates > epochs } ?? false
-    if isAhead || context.isForced {
-      context.ignoreSavedState()
-      saved = nil
+    let (saved, staysAsItIs) = SavedState.resumed(from: try SavedLatents(context), context) { saved in
+      saved.courses.contains { $0.updates > epochs }
     }
     if let saved {
       let updates = saved.courses.reduce(0) { $0 + $1.updates }
@@ -27,7 +23,7 @@ extension Finetune {
     var courses = saved?.courses ?? []
     var timer = SaveTimer(saving)
     var previewTimer = PreviewTimer(previews)
-    func save() throws { if !isAhead, !courses.isEmpty { try SavedLatents.save(courses, context) } }
+    func save() throws { if !staysAsItIs, !courses.isEmpty { try SavedLatents.save(courses, context) } }
     let evaluations = items.count * epochs * steps
     for (index, item) in items.enumerated() {
       if index == courses.count { courses.append(.init(latent: item.example.latent)) }

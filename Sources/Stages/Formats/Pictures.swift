@@ -44,8 +44,13 @@ enum Picture {
 
   static func stored(_ data: Data, name: String) throws -> Stored {
     if isPNG(data) { return .bytes(try Image(decoding: data, name: name)) }
+    return .numbers(try floatImage(data, name: name))
+  }
+
+  /// A picture of either form as float32, for geometry.
+  static func floatImage(_ data: Data, name: String) throws -> FloatImage {
     let tensor = try tensor(data, name: name)
-    return .numbers(FloatImage(width: tensor.shape[2], height: tensor.shape[1], values: tensor.values))
+    return FloatImage(width: tensor.shape[2], height: tensor.shape[1], values: tensor.values)
   }
 
   /// A picture of either form.
@@ -92,8 +97,7 @@ let nonFiniteAdvice =
 extension StageContext {
   /// The picture of an item as float32, for geometry.
   func floatImage(_ item: Artifact.Item) throws -> FloatImage {
-    let tensor = try Picture.tensor(read(item), name: item.name)
-    return FloatImage(width: tensor.shape[2], height: tensor.shape[1], values: tensor.values)
+    try Picture.floatImage(read(item), name: item.name)
   }
 
   /// The picture of an item, [1, H, W, 3] in [−1, 1].

@@ -45,10 +45,3 @@ extension Placement {
     return Data(json.bytes)
   }
 }
-
-extension StageContext {
-  /// The placement of an item.
-  func placement(_ input: some BoundItem<Placements>) throws -> Placement {
-    try Placement(read(input.item), name: input.item.name)
-  }
-}

@@ -45,6 +45,17 @@ struct SavedState {
     }
   }
 
+  /// What an attempt goes on from, of what is saved, and whether that is to stay as it is. It begins anew where it is
+  /// forced, and where more is done than it is asked for: then it leaves what is saved to those who ask for more.
+  static func resumed<State>(
+    from saved: State?, _ context: any StageContext, isAhead: (State) -> Bool
+  ) -> (state: State?, staysAsItIs: Bool) {
+    let isAhead = saved.map(isAhead) ?? false
+    guard isAhead || context.isForced else { return (saved, false) }
+    context.ignoreSavedState()
+    return (nil, isAhead)
+  }
+
   /// The tensors called `prefix`0, `prefix`1 and so on, as far as they go.
   func list(_ prefix: String) -> [Tensor] {
     var list: [Tensor] = []
