@@ -1,13 +1,16 @@
 import StageKit
 
-/// What is known of outputs before anything runs: the names of sets' items, as far as they follow from files, and what
-/// metrics measure.
+/// What is known of outputs before anything runs: the names of sets' items, as far as they follow from files, what metrics
+/// measure, and what each comes from.
 struct KnownItems {
   private var items: [OutputReference: [String]] = [:]
   private var measures: [OutputReference: [String]] = [:]
+  /// By the ID of a stage: the stages that it takes something from.
+  private(set) var predecessors: [String: [String]] = [:]
 
   /// Takes note of a stage, all of whose inputs are noted.
   mutating func settle(_ stage: PlannedStage) {
+    predecessors[stage.id] = stage.predecessors
     for output in stage.outputs {
       let reference = OutputReference(stage: stage.id, port: output.name, type: output.type)
       if output.type == .metrics { measures[reference] = output.measures }
@@ -25,7 +28,8 @@ struct KnownItems {
   /// What is known of all that is bound to a port.
   func members(at input: PlannedInput) -> [StageDraft.Member] {
     func member(_ reference: OutputReference, label: String, axes: [Axis] = []) -> StageDraft.Member {
-      .init(label: label, axes: axes, items: items[reference], measures: measures[reference])
+      .init(
+        label: label, axes: axes, stage: reference.stage, items: items[reference], measures: measures[reference])
     }
     return switch input {
     case .one(let reference): [member(reference, label: reference.stage)]

@@ -276,7 +276,7 @@ private struct Graph {
       let parameters = outline.parameters
     else { return }
     let draft = StageDraft(
-      parameters, inputs: inputs, members: known.members, sources: outline.sources, expectations: outline.expectations)
+      parameters, inputs: inputs, known, sources: outline.sources, expectations: outline.expectations)
     let issues =
       kind.check(draft)
       + known.issues(

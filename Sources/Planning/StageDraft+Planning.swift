@@ -12,14 +12,15 @@ extension StageKind {
 
 extension StageDraft {
   /// What a kind's check sees of a stage.
-  /// - Parameter members: what is known of all that is bound to a port.
+  /// - Parameter known: of all the stages before it.
   init(
-    _ parameters: Parameters, inputs: [String: PlannedInput], members: (PlannedInput) -> [Member],
-    sources: [String: PlannedSource], expectations: [Expectation]
+    _ parameters: Parameters, inputs: [String: PlannedInput], _ known: KnownItems, sources: [String: PlannedSource],
+    expectations: [Expectation]
   ) {
     self.init(
       parameters: parameters, inputs: inputs.mapValues { $0.references.map(\.type) },
-      members: inputs.mapValues(members),
-      fileCounts: sources.mapValues(\.files.count), expected: expectations.map(\.measure))
+      members: inputs.mapValues(known.members),
+      fileCounts: sources.mapValues(\.files.count), expected: expectations.map(\.measure),
+      predecessors: known.predecessors)
   }
 }

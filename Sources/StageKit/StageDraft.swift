@@ -11,19 +11,26 @@ public struct StageDraft: Sendable {
   public let fileCounts: [String: Int]
   /// The measures of which the stage expects something. An issue may be about one of them.
   public let expected: [String]
+  /// The IDs of the stages before it, each with those that it takes something from.
+  private let predecessors: [String: [String]]
 
   /// What is bound to a port, as far as it is known before anything runs.
   public struct Member: Sendable, Hashable {
     public let label: String
     public let axes: [Axis]
+    /// The ID of the stage that it comes from; nil where it is not known.
+    public let stage: String?
     /// The names of a set's items; nil where they are not known yet.
     public let items: [String]?
     /// What metrics measure; nil where it is not known yet.
     public let measures: [String]?
 
-    public init(label: String, axes: [Axis] = [], items: [String]?, measures: [String]? = nil) {
+    public init(
+      label: String, axes: [Axis] = [], stage: String? = nil, items: [String]?, measures: [String]? = nil
+    ) {
       self.label = label
       self.axes = axes
+      self.stage = stage
       self.items = items
       self.measures = measures
     }
@@ -31,13 +38,26 @@ public struct StageDraft: Sendable {
 
   public init(
     parameters: Parameters, inputs: [String: [ArtifactType]], members: [String: [Member]] = [:],
-    fileCounts: [String: Int] = [:], expected: [String] = []
+    fileCounts: [String: Int] = [:], expected: [String] = [], predecessors: [String: [String]] = [:]
   ) {
     self.parameters = parameters
     self.inputs = inputs
     self.members = members
     self.fileCounts = fileCounts
     self.expected = expected
+    self.predecessors = predecessors
+  }
+
+  /// Whether something was made of something else, however many stages lie between; true where that is not known.
+  public func member(_ member: Member, comesFrom origin: Member) -> Bool {
+    guard let first = member.stage, let wanted = origin.stage else { return true }
+    var seen: Set<String> = [first]
+    var open = [first]
+    while let stage = open.popLast() {
+      if stage == wanted { return true }
+      for predecessor in predecessors[stage] ?? [] where seen.insert(predecessor).inserted { open.append(predecessor) }
+    }
+    return false
   }
 
   /// Whether the recipe gives an input.

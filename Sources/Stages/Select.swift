@@ -48,9 +48,16 @@ struct Select: Stage {
     }
     if issues.isEmpty {
       do {
-        _ = try Self.pairs(
-          draft[$models].map { Place(label: $0.label, axes: $0.axes) },
-          draft[$scores].map { Place(label: $0.label, axes: $0.axes) })
+        let (models, scores) = (draft[$models], draft[$scores])
+        let pairs = try Self.pairs(
+          models.map { Place(label: $0.label, axes: $0.axes) }, scores.map { Place(label: $0.label, axes: $0.axes) })
+        for (model, place) in zip(models, pairs) where !draft.member(scores[place], comesFrom: model) {
+          issues.append(
+            ValidationIssue(
+              about: $scores,
+              "'\(Axis.placed(scores[place].label, scores[place].axes))' measures nothing that comes from '\(Axis.placed(model.label, model.axes))': measure what that model makes"
+            ))
+        }
       } catch { issues.append(ValidationIssue(about: $scores, "\(error)")) }
     }
     return issues.uniqued

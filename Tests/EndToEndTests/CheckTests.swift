@@ -74,6 +74,33 @@ struct CheckTests {
     #expect(json["notes"]?.array?.first?["stage"] == "scores")
   }
 
+  /// Scores of other pictures at the right places choose no model.
+  @Test func scoresComeFromTheModelsToSelect() throws {
+    let recipe = """
+      recipe: selecting
+      params: { epochs: { sweep: [1, 2] } }
+      stages:
+        base: { load: { diffusion: nowhere/model.safetensors } }
+        clip: { load: { clip: nowhere/clip } }
+        faces: { load: { images: faces/*.png, size: 64 } }
+        latents: { invert: { images: faces, model: base } }
+        angry: { finetune: { model: base, latents: latents, clip: clip, target: angry face, epochs: "${epochs}" } }
+        happy: { finetune: { model: base, latents: latents, clip: clip, target: happy face, epochs: "${epochs}" } }
+        edited: { sample: { latents: latents, model: angry } }
+        scores: { metric: { images: edited, reference: faces, measures: [mae] } }
+        best: { select: { models: [angry], scores: [scores], by: mae } }
+      """
+    let repository = try Repository(recipe)
+    #expect(try repository.run("check", "recipe.yaml", "--no-files").status == 0)
+    try repository.write(recipe.replacing("model: angry", with: "model: happy"), to: "recipe.yaml")
+    let outcome = try repository.run("check", "recipe.yaml", "--no-files")
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors.contains(
+        "recipe.yaml:12:38: error: 'select' of stage 'best': 'scores[epochs=1]' measures nothing that comes from 'angry[epochs=1]': measure what that model makes"
+      ), "\(outcome.errors)")
+  }
+
   @Test func withoutFiles() throws {
     let repository = try Repository(
       """

@@ -34,11 +34,11 @@ struct ReuseTests {
     ("sdedit", "images: faces, model: base, repeat: 3, carry: { images: result }, seed: \"${round}\"", "3.clean"),
     (
       "unseen-translation", "images: faces, train_images: faces, model: base, clip: clip, target: zombie",
-      "in_domain.3.clean"
+      "in_domain.clean"
     ),
     (
       "strokes", "strokes: faces, train_images: faces, model: base, clip: clip, target: clown",
-      "translation.in_domain.3.clean"
+      "translation.in_domain.clean"
     ),
     ("multi-attribute", "images: faces, model: base, first: base, second: tuned", "mixed"),
     ("continuous-transition", "images: faces, model: base, tuned: tuned", "mixed[x.degree=0.25]"),
@@ -67,8 +67,10 @@ struct ReuseTests {
             clip: clip
             target: "${target}"
             return_step: "${step}"
-            rounds: 2
-            round_steps: 2
+            domain_step: "${step}"
+            domain_steps: 2
+            refine_step: 50
+            refine_steps: 2
             steps: 3
             epochs: 1
         scores:

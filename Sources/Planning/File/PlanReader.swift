@@ -88,8 +88,7 @@ struct PlanReader {
     let ports = Dictionary(uniqueKeysWithValues: kind.ports(parameters, given: inputs.keys).map { ($0.name, $0) })
     let sources = try members("sources") { try $0.source() }
     let expectations = try parts("expectations").map { try $0.expectation() }
-    let draft = StageDraft(
-      parameters, inputs: inputs, members: items.members, sources: sources, expectations: expectations)
+    let draft = StageDraft(parameters, inputs: inputs, items, sources: sources, expectations: expectations)
     guard inputs.allSatisfy({ ports[$0.key]?.takes($0.value) ?? false }),
       ports.values.allSatisfy({ !$0.arity.isRequired || inputs[$0.name] != nil }), kind.check(draft).isEmpty
     else { throw fail("inputs") }
