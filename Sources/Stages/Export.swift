@@ -13,6 +13,8 @@ public enum ExportFormat: String, Sendable, CaseIterable {
   case torch
   /// A folder for diffusers' `from_pretrained`.
   case diffusers
+  /// What lora learned of a diffusion model, alone: one safetensors file, as `load: {adapter: …, base: …}` takes it.
+  case adapter
   /// Pictures and figures as JPEG instead of PNG.
   case jpeg
 }
@@ -77,8 +79,13 @@ extension Catalog {
     _ objects: [Data], _ type: ArtifactType, _ name: String, _ origin: [String: String], _ format: ExportFormat,
     precision: Safetensors.Precision
   ) throws -> [(name: String, data: Data)] {
+    guard format != .adapter || objects.count > 1 else {
+      throw InputError(
+        "\(name) is no low-rank change to a model: an adapter is what `finetune: {adapter: lora}` makes; export it whole"
+      )
+    }
     var checkpoint =
-      objects.count > 1
+      objects.count > 1 && format != .adapter
       ? try Model.diffusion(objects, from: name).checkpoint() : try Safetensors.read(objects[0], from: name)
     let origin = Dictionary(origin.map { (ModelOrigin.prefix + $0.key, $0.value) }) { first, _ in first }
     checkpoint.metadata.merge(origin) { $1 }
@@ -99,6 +106,7 @@ extension Catalog {
         (name + "/diffusion_pytorch_model.safetensors", weights),
       ]
     case .jpeg: throw InputError("\(name) is a network: JPEG is for pictures; choose another format")
+    case .adapter: return [(name + ".safetensors", try Safetensors.data(of: checkpoint, precision: precision))]
     case .safetensors:
       guard type == .clip else {
         let isAsStored = objects.count == 1 && precision == .float32 && origin.isEmpty

@@ -27,6 +27,22 @@ struct ExportCommand: AsyncParsableCommand {
       valueName: "format"))
   var format = ExportFormat.safetensors
 
+  @Flag(
+    help: """
+      Write of a model that lora tuned what it learned, alone, for `load: {adapter: …, base: …}`. The file names the \
+      model that it belongs to by its digest.
+      """)
+  var adapter = false
+
+  @Option(
+    help: ArgumentHelp("The license that a network's or picture's file is to say it is under.", valueName: "text"))
+  var license: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A metric stage whose means a network's or picture's file is to say as its measures.", valueName: "stage"))
+  var measured: String?
+
   @Option(help: ArgumentHelp("Of --format jpeg: 1 to 100; \(Catalog.defaultQuality) unless given.", valueName: "count"))
   var quality: Int?
 
@@ -34,6 +50,8 @@ struct ExportCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    if adapter, format != .safetensors { throw ValidationError("--adapter writes safetensors: leave --format out.") }
+    if license?.isEmpty == true { throw ValidationError("--license must not be empty.") }
     guard let quality else { return }
     try require(quality, in: 1...100, "--quality")
     if format != .jpeg { throw ValidationError("--quality is for --format jpeg.") }
@@ -47,8 +65,11 @@ struct ExportCommand: AsyncParsableCommand {
       do {
         let plan = try recipe.plan()
         let inspection = try Inspection(of: plan, in: store.openToRead(for: plan))
-        files = try inspection.outputs(called: name).flatMap {
-          try inspection.export($0, to: folder, formats: Program.formats(format, half: half, quality: quality))
+        let formats = Program.formats(adapter ? .adapter : format, half: half, quality: quality)
+        var sayings = try measured.map { try inspection.means(called: $0) } ?? [:]
+        sayings["license"] = license
+        files = try inspection.outputs(called: name).flatMap { output in
+          try inspection.export(output, to: folder, formats: formats, saying: sayings)
         }
       } catch {
         // Where there is nothing to write, no empty folder is left.

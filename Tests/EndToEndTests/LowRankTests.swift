@@ -53,4 +53,94 @@ struct LowRankTests {
     try #require(try repository.run("run", "loaded.yaml").status == 0)
     #expect(try repository.digests("loaded")["edited.images"] == repository.digests("whole")["edited_small.images"])
   }
+
+  /// A recipe that brings exported changes back: of one to the whole model, and of one to that.
+  private static let adapters = """
+    recipe: adapters
+    stages:
+      base: { load: { diffusion: out/base.safetensors } }
+      latents: { load: { latents: out/belm/*.safetensors } }
+      small: { load: { adapter: "${file}", base: base } }
+      smaller: { load: { adapter: out/smaller.safetensors, base: small } }
+      edited: { sample: { latents: latents, model: smaller, steps: 4 } }
+      first: { sample: { latents: latents, model: small, steps: 4 } }
+    outputs: [edited, first]
+    params: { file: out/small.safetensors }
+    """
+
+  /// What lora learned goes into a file of its own that knows its base, says how it was made, and is refused by another.
+  @Test func aChangeGoesToOthersAlone() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.write(repository.text("recipe.yaml").replacing("outputs: [", with: Self.stages), to: "recipe.yaml")
+    try #require(try repository.run("run", "recipe.yaml").status == 0)
+    try #require(try repository.run("export", "recipe.yaml", "belm.latents", "--to", "out").status == 0)
+    for name in ["small.model", "smaller.model"] {
+      let outcome = try repository.run(
+        "export", "recipe.yaml", name, "--adapter", "--license", "CC0", "--measured", "scores", "--to", "out")
+      try #require(outcome.status == 0, "\(outcome)")
+    }
+    let inspected = try repository.run("inspect", "out/small.safetensors")
+    for line in [
+      "made: license: CC0", "made: measure.mae: ", "made: parameter.target: angry face", "made: recipe: whole",
+      "adapter: a low-rank change, for `load: {adapter: …, base: …}`", "base: the model with the digest ",
+    ] {
+      #expect(inspected.output.contains(line), "\(line): \(inspected.output)")
+    }
+    #expect(!inspected.output.contains("problem"))
+
+    try repository.write(Self.adapters, to: "adapters.yaml")
+    let run = try repository.run("run", "adapters.yaml")
+    try #require(run.status == 0, "\(run)")
+    let digests = try repository.digests("adapters")
+    #expect(try digests["edited.images"] == repository.digests("whole")["edited_small.images"])
+    #expect(digests["edited.images"] != digests["first.images"])
+
+    // In half precision it is another change, to the same model.
+    try #require(
+      try repository.run("export", "recipe.yaml", "small.model", "--adapter", "--half", "--to", "half").status == 0)
+    #expect(try repository.data("half/small.safetensors").count < repository.data("out/small.safetensors").count)
+    #expect(
+      try repository.run("run", "adapters.yaml", "--only", "first", "--set", "file=half/small.safetensors").status == 0)
+  }
+
+  @Test(arguments: [
+    // A change to another model.
+    ("out/smaller.safetensors", "but 'base' has"),
+    // A whole model.
+    ("out/base.safetensors", "no adapter: expected a low-rank change, as `export --adapter` writes it"),
+  ])
+  func whatIsNoChangeToTheBaseIsRefused(file: String, reason: String) throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.write(repository.text("recipe.yaml").replacing("outputs: [", with: Self.stages), to: "recipe.yaml")
+    try #require(try repository.run("run", "recipe.yaml").status == 0)
+    try #require(try repository.run("export", "recipe.yaml", "belm.latents", "--to", "out").status == 0)
+    try #require(try repository.run("export", "recipe.yaml", "smaller.model", "--adapter", "--to", "out").status == 0)
+    try repository.write(Self.adapters, to: "adapters.yaml")
+    let outcome = try repository.run("run", "adapters.yaml", "--only", "small", "--set", "file=\(file)")
+    #expect(outcome.status == 2 && outcome.errors.contains(reason) && outcome.errors.contains(file), "\(outcome)")
+  }
+
+  @Test func anAdapterNeedsABaseAndABaseAnAdapter() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    try repository.write(
+      """
+      recipe: slips
+      stages:
+        base: { load: { diffusion: out/base.safetensors } }
+        alone: { load: { adapter: out/base.safetensors } }
+        other: { load: { diffusion: out/base.safetensors, base: base } }
+        hinted: { load: { adapter: out/base.safetensors, base: base, preset: celeba-hq } }
+      outputs: [alone, other, hinted]
+      """, to: "slips.yaml")
+    let outcome = try repository.run("check", "slips.yaml")
+    #expect(outcome.status == 2)
+    for text in [
+      "an adapter is a change to a model: give 'base', the stage that loads the model it was tuned from",
+      "'base' is for 'adapter': remove it, or load an adapter", "'preset' is about a published model",
+    ] {
+      #expect(outcome.errors.contains(text), "\(outcome)")
+    }
+    let whole = try repository.run("export", "recipe.yaml", "full.model", "--adapter", "--to", "out")
+    #expect(whole.status == 2 && whole.errors.contains("is no low-rank change to a model"), "\(whole)")
+  }
 }

@@ -42,10 +42,14 @@ public struct Inspection: Sendable {
   }
 
   /// Writes an output's files into `folder`: their paths.
+  /// - Parameter sayings: what networks' and pictures' files say beside how they were made.
   /// - Throws: `StoreError`, ``ExecutionError`` or what the formats throw.
-  public func export(_ output: Output, to folder: String, formats: ArtifactFormats) throws -> [String] {
+  public func export(
+    _ output: Output, to folder: String, formats: ArtifactFormats, saying sayings: [String: String] = [:]
+  ) throws -> [String] {
+    let origin = origin(of: output)
     let files = try Exporter(store: store, formats: formats, plan: plan)
-      .files(of: output.artifact, called: output.name, origin: origin(of: output))
+      .files(of: output.artifact, called: output.name) { origin($0).merging(sayings) { made, _ in made } }
     let target = try Folder(making: folder)
     return try files.map { file in
       let place = target[file.path]
@@ -154,6 +158,23 @@ public struct Inspection: Sendable {
       members.append(.init("table", .array(rows)))
     }
     return .object(members)
+  }
+
+  /// The means of what a metric measured, by `measure.NAME`, for a file to say.
+  /// - Throws: ``ExecutionError`` where the recipe has no such output or it has not been made, `InputError` where it is no
+  ///   metric, or there are several.
+  public func means(called name: String) throws -> [String: String] {
+    let outputs = try outputs(called: name)
+    guard outputs.count == 1, let measured = try measurements(of: outputs[0]) else {
+      throw InputError(
+        outputs.count == 1
+          ? "'\(name)' is \(outputs[0].artifact.type.rawValue): name a metric stage"
+          : "'\(name)' means \(outputs.count) outputs: name one, as in stage[axis=value]")
+    }
+    return Dictionary(
+      uniqueKeysWithValues: measured.measures.compactMap { measure in
+        measured.mean(measure).map { ("measure.\(measure)", Readable.number($0)) }
+      })
   }
 
   private func measurements(of output: Output) throws -> Measurements? {

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Checkpoints
 import Diffusion
+import Escaping
 import Foundation
 import Networks
 import StageKit
@@ -55,14 +56,41 @@ struct LowRankChange {
     adapter = LowRankAdapter(layers, scale: (options.loraAlpha ?? Double(rank)) / Double(rank))
   }
 
+  /// The digest of the model that a file is a change to, by its metadata; nil where it is none.
+  static func base(in metadata: [String: String]) -> String? {
+    metadata[scaleEntry] == nil ? nil : metadata[baseEntry]
+  }
+
+  /// Sees that a file says of itself that it is a change, and one to the model whose own bytes have the digest `base`.
+  /// - Throws: `InputError`.
+  static func check(_ metadata: [String: String], _ source: String, base: Digest? = nil) throws {
+    guard let made = Self.base(in: metadata) else {
+      throw InputError(
+        "\(source): no adapter: expected a low-rank change, as `export --adapter` writes it; `inspect` says what the file is"
+      )
+    }
+    guard let base, made != base.hex else { return }
+    throw InputError(
+      "\(source): it is a change to the model with the digest \(made.abridged), but 'base' has \(base.hex): load the model that it was tuned from"
+    )
+  }
+
   /// The change that a file holds, made to `model` in place.
   /// - Throws: where it is one to another model.
   init(_ file: CheckpointTensors, appliedTo model: any DiffusionModel) throws {
     func misfit(_ name: String) -> InputError {
       InputError("\(file.source): the low-rank change does not fit the model: '\(name)' is missing or misshaped")
     }
-    guard let scale = file.metadata[Self.scaleEntry].flatMap(Double.init) else { throw misfit(Self.scaleEntry) }
+    guard let scale = file.metadata[Self.scaleEntry].flatMap(Double.init), scale.isFinite else {
+      throw misfit(Self.scaleEntry)
+    }
     names = file.tensors.keys.filter { $0.hasSuffix(Self.down) }.map { Self.renamed($0, Self.down, "weight") }
+    // Each weight has two parts, and a change has nothing else.
+    let known = Set(names.flatMap { [Self.renamed($0, "weight", Self.down), Self.renamed($0, "weight", Self.up)] })
+    if let other = file.tensors.keys.first(where: { !known.contains($0) }) {
+      throw InputError("\(file.source): its tensor '\(other)' is no part of a low-rank change")
+    }
+    guard !names.isEmpty else { throw InputError("\(file.source): the low-rank change has no tensors") }
     let layers = try names.map { name -> LowRankAdapter.Layer in
       guard let parameter = model.parameters.parameters[name],
         let down = file.tensors[Self.renamed(name, "weight", Self.down)],

@@ -47,9 +47,13 @@ public struct ModelReport {
   private var problems: [String] {
     switch model {
     case .success(let model): model.differences.map { "\($0)" } + tokenizerProblem
+    case .failure where adapterBase != nil: []
     case .failure(let error): [files.ambiguity.map { "\($0)" } ?? "\(error)"]
     }
   }
+
+  /// The digest of the model that the file holds a low-rank change to; nil where it holds none.
+  private var adapterBase: String? { LowRankChange.base(in: files.state.metadata) }
 
   /// What a CLIP lacks beside its weights.
   private var tokenizerProblem: [String] {
@@ -79,6 +83,9 @@ public struct ModelReport {
       lines.append("network: \(type(of: model.network).architecture) \(Self.configuration(model.network))")
       lines.append("parameters: \(count) numbers in \(model.network.parameters.parameters.count) tensors")
       lines += model.notes.map { "note: \($0)" }
+    case .failure where adapterBase != nil:
+      lines.append("adapter: a low-rank change, for `load: {adapter: …, base: …}`")
+      lines.append("base: the model with the digest \(adapterBase ?? "")")
     case .failure: lines.append("model: none that is known here")
     }
     lines += problems.map { "problem: \($0)" }
@@ -107,7 +114,9 @@ public struct ModelReport {
         JSON.Member("parameters", .int(model.network.parameters.count)),
         JSON.Member("notes", .array(model.notes.map(JSON.string))),
       ]
-    case .failure: members.append(JSON.Member("model", .null))
+    case .failure:
+      members.append(JSON.Member("model", .null))
+      if let adapterBase { members.append(JSON.Member("base", .string(adapterBase))) }
     }
     members += [
       JSON.Member("problems", .array(problems.map(JSON.string))),

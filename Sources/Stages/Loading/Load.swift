@@ -12,6 +12,7 @@ struct Load: Stage {
   static let summary = "Brings pictures, a model, latents or a table from files into the recipe."
   static let revision = 1
 
+  @Input(help: "The diffusion model that `adapter` is a change to.") var base: Whole<DiffusionModels>?
   let source = LoadedSource()
   @Parameter(
     8...4096,
@@ -29,50 +30,62 @@ struct Load: Stage {
 
   enum Metadata: String, Choice { case drop, keep }
 
-  var made: [OutputPort]? { source.given.map { OutputPort($0.rawValue, $0) } }
+  var made: [OutputPort]? { source.given.map { OutputPort($0.type.rawValue, $0.type) } }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     let given = source.given
     var issues: [ValidationIssue] = []
     if given.count != 1 {
-      let names = LoadedSource.types.map(\.rawValue).joined(separator: ", ")
+      let names = LoadedSource.sources.map(\.name).joined(separator: ", ")
       issues.append(
-        ValidationIssue(about: given.dropFirst().first?.rawValue, "load takes exactly one source of \(names)"))
+        ValidationIssue(about: given.dropFirst().first?.name, "load takes exactly one source of \(names)"))
     }
-    if size != nil, given.first != .images {
-      issues.append(ValidationIssue(about: $size, "only pictures have a size: remove it, or load images"))
-    }
-    if metadata != nil, given.first != .images {
-      issues.append(ValidationIssue(about: $metadata, "only pictures have metadata: remove it, or load images"))
-    }
-    issues += model.check(given)
-    guard let sha256 else { return issues }
-    if Digest(hex: sha256) == nil { issues.append(ValidationIssue(about: $sha256, "expected 64 hexadecimal digits")) }
-    if let type = given.first?.rawValue, let count = draft.fileCounts[type], count > 1 {
+    let isAdapter = given.first == .adapter
+    if isAdapter, draft[$base].isEmpty {
       issues.append(
         ValidationIssue(
-          about: $sha256, "'sha256' pins one file, but '\(type)' names \(count): name one file, or leave it out"))
+          about: LoadedSource.Source.adapter.name,
+          "an adapter is a change to a model: give 'base', the stage that loads the model it was tuned from"))
+    }
+    if !isAdapter, !draft[$base].isEmpty {
+      issues.append(ValidationIssue(about: $base, "'base' is for 'adapter': remove it, or load an adapter"))
+    }
+    if size != nil, given.first?.type != .images {
+      issues.append(ValidationIssue(about: $size, "only pictures have a size: remove it, or load images"))
+    }
+    if metadata != nil, given.first?.type != .images {
+      issues.append(ValidationIssue(about: $metadata, "only pictures have metadata: remove it, or load images"))
+    }
+    issues += model.check(isAdapter ? [] : given.map(\.type))
+    guard let sha256 else { return issues }
+    if Digest(hex: sha256) == nil { issues.append(ValidationIssue(about: $sha256, "expected 64 hexadecimal digits")) }
+    if let name = given.first?.name, let count = draft.fileCounts[name], count > 1 {
+      issues.append(
+        ValidationIssue(
+          about: $sha256, "'sha256' pins one file, but '\(name)' names \(count): name one file, or leave it out"))
     }
     return issues
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
-    guard let type = source.given.first else { return input.estimate() }
-    let seen = SourcesAhead(input, as: type, model.hints)
+    guard let given = source.given.first else { return input.estimate() }
+    let seen = SourcesAhead(input, as: given, model.hints)
     let sizes = size.map { size in seen.sizes?.mapValues { _ in size } } ?? seen.sizes
     return input.estimate(
       bytes: size.map(pictureBytes) ?? seen.bytes / input.actions, size: size,
-      flopPerEvaluation: seen.diffusion?.flopPerEvaluation, sizes: sizes, taken: seen.diffusion?.taken,
-      weights: seen.diffusion?.parameters.count,
+      flopPerEvaluation: seen.diffusion?.flopPerEvaluation ?? input[$base]?.flopPerEvaluation, sizes: sizes,
+      taken: seen.diffusion?.taken ?? input[$base]?.taken,
+      weights: seen.diffusion?.parameters.count ?? input[$base]?.weights,
       texts: seen.texts, columns: seen.columns
     ).reporting(seen.issues)
   }
 
   func run(_ context: any StageContext) throws {
-    guard let type = source.given.first else { return }
-    let files = source.files
+    guard let given = source.given.first else { return }
+    let (type, files) = (given.type, source.files)
     if let sha256 { try verify(files, against: sha256) }
     switch type {
+    case _ where given == .adapter: try loadAdapter(files[0], context)
     case .images:
       for file in files { try loadPicture(file, context) }
     case .masks:
@@ -98,6 +111,22 @@ struct Load: Stage {
     let kept =
       try metadata == .keep ? readingInput { try PictureMetadata(ofFile: [UInt8](data), name: file.path) } : .none
     try context.write(Picture.data(image, kept), item: file.name, to: ArtifactType.images.rawValue)
+  }
+
+  /// Writes the change that a file holds, once it is sure that it is one to `base`, and attaches that.
+  private func loadAdapter(_ file: SourceFile, _ context: any StageContext) throws {
+    guard let base else { throw InputError("an adapter is a change to a model: give 'base'") }
+    let port = ArtifactType.diffusion.rawValue
+    let model = try context.network(base).copy()
+    let data = try readingInput {
+      var change = try Safetensors.read(context.read(file), from: file.path)
+      try LowRankChange.check(change.metadata, file.path, base: base.artifact.items[0].object)
+      _ = try LowRankChange(change, appliedTo: model)
+      change.metadata = change.metadata.filter { !ModelOrigin.isPart($0.key) }
+      return try Safetensors.data(of: change)
+    }
+    try context.write(data, item: "", to: port)
+    for item in base.artifact.items { try context.attach(item, to: port) }
   }
 }
 

@@ -3,31 +3,47 @@ import Networks
 import StageKit
 
 /// The one path that `load` is given, of a parameter for each type that files can hold: pictures, every sort of network
-/// of the ``NetworkTable``, latents, tables.
+/// of the ``NetworkTable``, latents, tables; and for low-rank changes to a diffusion model.
 final class LoadedSource: StageProperty {
-  static let types: [ArtifactType] = [.images] + NetworkTable.types + [.latents, .table, .masks]
+  /// A parameter, and the type of what comes of the files that it names.
+  struct Source: Equatable {
+    let name: String
+    let type: ArtifactType
 
-  /// The types whose parameter is given: one, in a recipe that is right.
-  private(set) var given: [ArtifactType] = []
-  /// Those of the first of them, in `run`.
+    static let adapter = Source(name: "adapter", type: .diffusion)
+  }
+
+  static let sources =
+    ([.images] + NetworkTable.types + [.latents, .table, .masks]).map { Source(name: $0.rawValue, type: $0) } + [
+      .adapter
+    ]
+
+  /// Those whose parameter is given: one, in a recipe that is right.
+  private(set) var given: [Source] = []
+  /// The files of the first of them, in `run`.
   private(set) var files: [SourceFile] = []
 
   override func declare(in declaration: inout StageDeclaration) {
-    declaration.parameters += Self.types.map { type in
+    declaration.parameters += Self.sources.map { source in
       ParameterDeclaration(
-        type.rawValue, .path([.images, .latents, .table, .masks].contains(type) ? .files : .fileOrFolder), .optional,
-        endings: Self.endings(type), help: Self.help(type))
+        source.name, .path(Self.form(source)), .optional, endings: Self.endings(source), help: Self.help(source))
     }
     declaration.mapping = .files(of: ArtifactType.images.rawValue)
   }
 
   override func bind(_ parameters: Parameters, _ context: (any StageContext)?) {
-    given = Self.types.filter { parameters[$0.rawValue] != nil }
-    files = given.first.flatMap { context?.files($0.rawValue) } ?? []
+    given = Self.sources.filter { parameters[$0.name] != nil }
+    files = given.first.flatMap { context?.files($0.name) } ?? []
   }
 
-  private static func endings(_ type: ArtifactType) -> [String] {
-    switch type {
+  private static func form(_ source: Source) -> ParameterDeclaration.PathKind {
+    if source == .adapter { return .file }
+    return [.images, .latents, .table, .masks].contains(source.type) ? .files : .fileOrFolder
+  }
+
+  private static func endings(_ source: Source) -> [String] {
+    if source == .adapter { return ["safetensors"] }
+    return switch source.type {
     case .images, .masks: ["jpeg", "jpg", "png"]
     case .latents: ["safetensors"]
     case .table: ["csv"]
@@ -35,15 +51,19 @@ final class LoadedSource: StageProperty {
     }
   }
 
-  private static func help(_ type: ArtifactType) -> String {
-    switch type {
+  private static func help(_ source: Source) -> String {
+    if source == .adapter {
+      return
+        "A low-rank change to the diffusion model `base`, as `export --adapter` writes it: what comes of it is the changed model."
+    }
+    return switch source.type {
     case .images: "Pictures: a PNG or JPEG file, a glob, or a list of those."
     case .masks: "Masks, white where to edit: a gray PNG or JPEG file, a glob, or a list of those."
     case .latents:
       "Latents, as exported, or noise for `perturb` and `sample`: safetensors files, a glob, or a list of those."
     case .table:
       "A table: a CSV file with a header, a glob, or a list of those; several, with the same columns, make one table in the order of their names."
-    default: NetworkTable.sorts.first { $0.type == type }?.help ?? ""
+    default: NetworkTable.sorts.first { $0.type == source.type }?.help ?? ""
     }
   }
 }

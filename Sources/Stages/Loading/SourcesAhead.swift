@@ -24,12 +24,15 @@ struct SourcesAhead {
   /// With more bytes than this, tables are not read before they are loaded.
   private static let tableLimit = 1 << 24
 
-  /// Those of a stage that loads `type`.
-  init(_ input: EstimateInput, as type: ArtifactType, _ hints: PublishedHints) {
-    let paths = input.files[type.rawValue] ?? []
+  /// Those of a stage that loads `source`.
+  init(_ input: EstimateInput, as source: LoadedSource.Source, _ hints: PublishedHints) {
+    let paths = input.files[source.name] ?? []
+    let type = source.type
     contents = paths
     do {
       switch type {
+      case _ where source == .adapter:
+        for path in paths { try LowRankChange.check(Safetensors.outline(ofFile: path).metadata, path) }
       case .images, .masks:
         see(paths, type) { try Image.size(ofFile: $0).map { PictureSize(width: $0.width, height: $0.height) } }
       case .latents: see(paths, type, Self.latentSize)
@@ -50,7 +53,7 @@ struct SourcesAhead {
         diffusion = network as? any DiffusionModel
         if let clip = network as? CLIP { texts = textRequirement(clip, found) }
       }
-    } catch { issues.append(ValidationIssue(about: type.rawValue, "\(error)")) }
+    } catch { issues.append(ValidationIssue(about: source.name, "\(error)")) }
   }
 
   /// Takes note of the size that `size` finds in each file, and of what it finds wrong.
