@@ -98,7 +98,7 @@ extension Files {
     var names: [[CChar]] = []
     while let entry = readdir(stream) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
+        bytes.prefix { $0 != 0 }.map { CChar(truncatingIfNeeded: $0) } + [0]
       }
       if name != [46, 0], name != [46, 46, 0] { names.append(name) }
     }

@@ -7,10 +7,12 @@
 
 // Sums may be re-associated and products contracted, so that loops vectorize; the order that results is fixed by the
 // compiler for a CPU type, and never depends on how the work was split.
+#if defined(__clang__)
 #pragma clang fp reassociate(on) contract(fast)
+#endif
 
 /// e^x for |error| ≤ 2 ulp, written so that loops over it vectorize: x = n ln 2 + r, a polynomial in r, an exponent
-/// put together from n. Below −87.3 the result is 0 (or tiny), above 88.7 infinity.
+/// put together from n. Below −87.3 the result is what it is there, 1.2e−38, and above 88.72283 likewise, 3.403e38.
 static inline float fast_exp(float x) {
   float clamped = x < -87.33654f ? -87.33654f : x > 88.72283f ? 88.72283f : x;
   float shifted = clamped * 1.44269504f + 12582912.f;  // 1.5 * 2^23: rounds to the nearest integer
@@ -28,7 +30,7 @@ static inline float fast_exp(float x) {
   p = p * r * r + r + 1.0f;
   // n reaches 128 just below the overflow, where one power of two is not enough.
   int32_t whole = bits - 0x4B400000, half = whole >> 1;
-  int32_t first_bits = (half + 127) << 23, second_bits = (whole - half + 127) << 23;
+  uint32_t first_bits = (uint32_t)(half + 127) << 23, second_bits = (uint32_t)(whole - half + 127) << 23;
   float first, second;
   memcpy(&first, &first_bits, 4);
   memcpy(&second, &second_bits, 4);
@@ -36,7 +38,15 @@ static inline float fast_exp(float x) {
   return x != x ? x : result;
 }
 
-#if defined(__x86_64__)
+/// The C library's function for a square root, or the processor's own instruction: the former tells of errors by
+/// `errno`, so that no loop with it has vectors. (x86-64's kinds have always called the function.)
+#if defined(__aarch64__) && defined(__clang__)
+#define SQUARE_ROOT(function) __builtin_elementwise_sqrt
+#else
+#define SQUARE_ROOT(function) function
+#endif
+
+#if defined(X86_KINDS)
 
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4,tune=znver4"), min_vector_width(512))), apply_to = function)
 #define PROCESSOR v4
@@ -52,7 +62,11 @@ static inline float fast_exp(float x) {
 
 #endif
 
+#if defined(__aarch64__)
+#define PROCESSOR neon
+#else
 #define PROCESSOR any
+#endif
 #define BYTES 16
 #include "types.inc"
 

@@ -4,7 +4,9 @@
 
 #include "processor.h"
 
+#if defined(__clang__)
 #pragma clang fp reassociate(on) contract(fast)
+#endif
 
 /// The functions for one kind of processor; those of F(4×4, 3×3) first, then those of F(2×2, 3×3).
 typedef struct {
@@ -18,7 +20,7 @@ typedef struct {
 
 #define VECTOR KIND(vector)
 
-#if defined(__x86_64__)
+#if defined(X86_KINDS)
 
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4"), min_vector_width(512))), apply_to = function)
 #define PROCESSOR v4
@@ -34,16 +36,24 @@ typedef struct {
 
 #endif
 
+#if defined(__aarch64__)
+#define PROCESSOR neon
+#else
 #define PROCESSOR any
+#endif
 #define LANES 4
 #include "kind.inc"
 
 static const functions *chosen(void) {
-#if defined(__x86_64__)
+#if defined(X86_KINDS)
   if (processor() == PROCESSOR_V4) return &functions_v4;
   if (processor() == PROCESSOR_V3) return &functions_v3;
 #endif
+#if defined(__aarch64__)
+  return &functions_neon;
+#else
   return &functions_any;
+#endif
 }
 
 void ck_winograd_input(const ck_winograd *g, const float *x, size_t first, size_t count, float *v, size_t stride,

@@ -1,5 +1,8 @@
-// The kinds of x86-64 processors that every kernel is compiled for. Files with kernels are included once per kind, with
-// PROCESSOR its name and KIND(f) the spelling of a function's name.
+// The kinds of processors that every kernel is compiled for: three of x86-64, one of aarch64, one of all others. Files
+// with kernels are included once per kind, with PROCESSOR its name and KIND(f) the spelling of a function's name.
+//
+// Clang compiles them in the program. GCC compiles them too, for their tests, but knows none of Clang's pragmas: of
+// x86-64's kinds it makes the one that any such processor runs, and it adds sums up in their order, without vectors.
 //
 // (Clang's target_clones cannot be told to use vectors of 512 bits, which halves the speed of a product.)
 #ifndef PROCESSOR_H
@@ -8,12 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum processor { PROCESSOR_ANY, PROCESSOR_V3, PROCESSOR_V4 };
+#if defined(__x86_64__) && defined(__clang__)
+#define X86_KINDS
+#endif
+
+/// Before a loop of a few rounds, whose number is known: none of it remains.
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum processor { PROCESSOR_ANY, PROCESSOR_V3, PROCESSOR_V4, PROCESSOR_NEON };
 
 /// The best kind of kernels that this processor runs; none better than `DIFFUSIONCLIP_KERNELS` says, which may be "v3"
-/// (AVX2) or "any".
+/// (AVX2) or "any". Every aarch64 processor has NEON, so that "any" are the same kernels there, beside those of
+/// OpenBLAS that any such processor runs.
 static inline enum processor processor(void) {
-#if defined(__x86_64__)
+#if defined(X86_KINDS)
   static int known = -1;
   int kind = __atomic_load_n(&known, __ATOMIC_RELAXED);
   if (kind < 0) {
@@ -27,6 +42,9 @@ static inline enum processor processor(void) {
     __atomic_store_n(&known, kind, __ATOMIC_RELAXED);
   }
   return (enum processor)kind;
+#elif defined(__aarch64__)
+  const char *limit = getenv("DIFFUSIONCLIP_KERNELS");
+  return limit && !strcmp(limit, "any") ? PROCESSOR_ANY : PROCESSOR_NEON;
 #else
   return PROCESSOR_ANY;
 #endif
@@ -37,11 +55,13 @@ static inline enum processor processor(void) {
 #define KIND(f) SPELL(f, PROCESSOR)
 
 /// Sends a call to the function for this processor.
-#if defined(__x86_64__)
+#if defined(X86_KINDS)
 #define CALL(name, ...)                                    \
   (processor() == PROCESSOR_V4   ? name##_v4(__VA_ARGS__)  \
    : processor() == PROCESSOR_V3 ? name##_v3(__VA_ARGS__)  \
                                  : name##_any(__VA_ARGS__))
+#elif defined(__aarch64__)
+#define CALL(name, ...) name##_neon(__VA_ARGS__)
 #else
 #define CALL(name, ...) name##_any(__VA_ARGS__)
 #endif

@@ -22,6 +22,8 @@ static dgemm_function dgemm = NULL;
 
 /// The best kernels that every OpenBLAS since 0.3.0 has for this CPU, or for the lesser one that `DIFFUSIONCLIP_KERNELS`
 /// asks for; NULL leaves the choice to OpenBLAS.
+///
+/// On aarch64 it takes ARMv8's for a processor that is newer than it, which are written for NEON as all others are.
 static const char *best_core(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -31,6 +33,9 @@ static const char *best_core(void) {
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
     return "SkylakeX";
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
+#elif defined(__aarch64__)
+  const char *limit = getenv("DIFFUSIONCLIP_KERNELS");
+  if (limit && !strcmp(limit, "any")) return "ARMV8";
 #endif
   return NULL;
 }
@@ -82,7 +87,7 @@ const char *copenblas_load(void) {
 const char *copenblas_core(void) { return core; }
 
 /// Some of OpenBLAS's kernels leave the upper halves of the vector registers in use, and then every instruction of the
-/// older kind that follows, in whatever code, takes four times as long.
+/// older kind that follows, in whatever code, takes four times as long. (aarch64 has no older kind.)
 static void leave_registers(void) {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx")) __asm__ volatile("vzeroupper");

@@ -93,7 +93,7 @@ final class FileBytes: Sendable {
   /// Only whole pages, and only of a file: memory that is not mapped from one would be lost.
   private func advise(_ bytes: UnsafeRawBufferPointer, _ advice: Int32) {
     guard watch != nil, let start = bytes.baseAddress else { return }
-    let page = 4096
+    let page = Int(getpagesize())
     let first = (Int(bitPattern: start) + page - 1) / page * page
     let end = (Int(bitPattern: start) + bytes.count) / page * page
     guard first < end, let pages = UnsafeMutableRawPointer(bitPattern: first) else { return }

@@ -32,7 +32,7 @@ enum JPEG {
   }
 
   private static func text(_ message: [CChar]) -> String {
-    String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    String(decoding: message.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
   }
 
   private static func check(

@@ -6,9 +6,9 @@ import COpenBLAS
 public enum ProductKernels: Sendable {
   /// Kernels of this package for AVX-512 or AVX2; OpenBLAS for large correlations.
   case avx512, avx2
-  /// OpenBLAS, on a processor for which this package has no kernels.
+  /// OpenBLAS: on aarch64, and on a processor for which this package has no kernels.
   case openBLAS
-  /// Kernels that any processor runs, where OpenBLAS has none that compute each row alike.
+  /// Kernels that any processor runs, on aarch64 NEON's, where OpenBLAS has none that compute each row alike.
   case portable
 
   /// Those for this processor.
@@ -20,13 +20,17 @@ public enum ProductKernels: Sendable {
     }
 
   /// Their names, for provenance: "AVX-512 and OpenBLAS SkylakeX".
-  public static var names: String {
-    let blas = "OpenBLAS \(BLAS.core)"
-    return switch current {
+  public static var names: String { current.names(kind: ck_kernels(), core: BLAS.core) }
+
+  /// Those with the C kernels of that kind, which is what `ck_kernels` tells, and that core of OpenBLAS.
+  package func names(kind: Int32, core: String) -> String {
+    let blas = "OpenBLAS \(core)"
+    let isNEON = kind == 3
+    return switch self {
     case .avx512: "AVX-512 and \(blas)"
     case .avx2: "AVX2 and \(blas)"
-    case .openBLAS: blas
-    case .portable: "portable and \(blas)"
+    case .openBLAS: isNEON ? "NEON and \(blas)" : blas
+    case .portable: isNEON ? "NEON products and \(blas)" : "portable and \(blas)"
     }
   }
 }

@@ -85,7 +85,7 @@ final class Shelf {
       #expect(symlink(shelf.folder, folder + "/link") == 0)
       #expect(mkdir(folder + "/closed", 0o700) == 0 && creat(folder + "/closed/file", 0o600) >= 0)
       #expect(mkdir(folder + "/closed/inner", 0) == 0 && chmod(folder + "/closed", 0) == 0)
-      [CChar](arrayLiteral: 47, -1, -2, 0).withUnsafeBufferPointer { name in
+      [47, 0xFF, 0xFE, 0].map { CChar(truncatingIfNeeded: $0) }.withUnsafeBufferPointer { name in
         let path = folder.utf8CString.dropLast() + name
         #expect(path.withUnsafeBufferPointer { mkdir($0.baseAddress!, 0o700) } == 0)
       }

@@ -113,7 +113,9 @@ struct SourceTests {
     #expect(mkfifo(link, 0o600) == 0)
     #expect(try error("images", "mixed/*.png")[0].contains("takes a named pipe (FIFO), not a plain file: mixed/b.png"))
     try FileManager.default.removeItem(atPath: link)
-    let bytes: [CChar] = Array("\(folder.path)/mixed/caf".utf8CString.dropLast()) + [-23] + Array(".png".utf8CString)
+    let bytes: [CChar] =
+      Array("\(folder.path)/mixed/caf".utf8CString.dropLast()) + [CChar(truncatingIfNeeded: 0xE9)]
+      + Array(".png".utf8CString)
     let file = open(bytes, O_CREAT | O_WRONLY, 0o600)
     try #require(file >= 0)
     close(file)

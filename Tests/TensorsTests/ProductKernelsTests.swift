@@ -55,6 +55,15 @@ import Testing
     }
   }
 
+  @Test func provenanceNamesTheKindAndTheCore() {
+    #expect(ProductKernels.avx512.names(kind: 2, core: "SkylakeX") == "AVX-512 and OpenBLAS SkylakeX")
+    #expect(ProductKernels.avx2.names(kind: 1, core: "Haswell") == "AVX2 and OpenBLAS Haswell")
+    #expect(ProductKernels.openBLAS.names(kind: 0, core: "Sandybridge") == "OpenBLAS Sandybridge")
+    #expect(ProductKernels.portable.names(kind: 0, core: "Haswell") == "portable and OpenBLAS Haswell")
+    #expect(ProductKernels.openBLAS.names(kind: 3, core: "neoversen1") == "NEON and OpenBLAS neoversen1")
+    #expect(ProductKernels.portable.names(kind: 3, core: "armv8") == "NEON products and OpenBLAS armv8")
+  }
+
   /// What comes out for an image does not depend on those beside it.
   @Test func aRowDoesNotDependOnItsPlace() {
     // Elsewhere it is not used.

@@ -16,7 +16,8 @@ static inline void ck_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  __asm__ volatile("yield");
+  // `yield` does nothing where a core has one thread, which then would look many times as often as on x86-64.
+  __asm__ volatile("isb");
 #endif
 }
 

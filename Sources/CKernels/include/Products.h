@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/// The kind of kernels in use: 2 for AVX-512, 1 for AVX2, 0 for those that any processor runs.
+/// The kind of kernels in use: 3 for NEON, 2 for AVX-512, 1 for AVX2, 0 for those that any processor runs.
 int ck_kernels(void);
 
 /// The panel of `columns` ≤ 32 columns of b [inner, …] from b on, whose rows are `stride` apart; where `transposed`, b

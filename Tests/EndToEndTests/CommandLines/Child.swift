@@ -16,7 +16,8 @@ struct Child {
     for (number, file) in [(Int32(1), output), (2, errors)] {
       posix_spawn_file_actions_addopen(&actions, number, file, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     }
-    var arguments = words.map { word in strdup(word.filter { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]) } + [nil]
+    let texts = words.map { word in word.filter { $0 != 0 }.map { CChar(truncatingIfNeeded: $0) } + [0] }
+    var arguments = texts.map { strdup($0) } + [nil]
     var variables = environment.map { strdup($0) } + [nil]
     defer { for text in arguments + variables { free(text) } }
     var process = pid_t()
