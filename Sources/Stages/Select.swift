@@ -49,13 +49,12 @@ struct Select: Stage {
     if issues.isEmpty {
       do {
         let (models, scores) = (draft[$models], draft[$scores])
-        let pairs = try Self.pairs(
-          models.map { Place(label: $0.label, axes: $0.axes) }, scores.map { Place(label: $0.label, axes: $0.axes) })
+        let pairs = try Self.pairs(models.map(Place.init), scores.map(Place.init))
         for (model, place) in zip(models, pairs) where !draft.member(scores[place], comesFrom: model) {
           issues.append(
             ValidationIssue(
               about: $scores,
-              "'\(Axis.placed(scores[place].label, scores[place].axes))' measures nothing that comes from '\(Axis.placed(model.label, model.axes))': measure what that model makes"
+              "'\(Place(scores[place]))' measures nothing that comes from '\(Place(model))': measure what that model makes"
             ))
         }
       } catch { issues.append(ValidationIssue(about: $scores, "\(error)")) }
@@ -71,8 +70,7 @@ struct Select: Stage {
 
   func run(_ context: any StageContext) throws {
     let means = try scores.map { try context.means(of: $0.artifact).values() }
-    let pairs = try Self.pairs(
-      models.map { Place(label: $0.label, axes: $0.axes) }, scores.map { Place(label: $0.label, axes: $0.axes) })
+    let pairs = try Self.pairs(models.map(Place.init), scores.map(Place.init))
     let candidates = pairs.map { means[$0] }
     let chosen = try choice(among: candidates)
     let artifact = models[chosen].artifact
@@ -85,31 +83,42 @@ struct Select: Stage {
   // MARK: Pairs
 
   /// Where something stands: under a name, and in the sweeps.
-  private struct Place: Hashable {
-    let label: String
-    let axes: [Axis]
+  private struct Place: Hashable, CustomStringConvertible {
+    var label: String
+    var axes: [Axis]
+
+    init(_ member: StageDraft.Member) { (label, axes) = (member.label, member.axes) }
+    init<Content>(_ bound: Labeled<Content>) { (label, axes) = (bound.label, bound.axes) }
+
+    var description: String { Axis.placed(label, axes) }
+
+    /// What is alike for all that belong together.
+    /// - Parameter isNamed: whether the name tells them apart.
+    func key(isNamed: Bool) -> Place {
+      var key = self
+      if !isNamed { key.label = "" }
+      key.axes.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+      return key
+    }
   }
 
   /// For each model, which scores are its own.
   /// - Throws: `InputError` where a model has none, or scores belong to no model.
   private static func pairs(_ models: [Place], _ scores: [Place]) throws -> [Int] {
     // One model at each place has its scores under whatever name.
-    let isSingle = Set(models.map(\.label)).count <= 1 && Set(scores.map(\.label)).count <= 1
-    func key(_ place: Place) -> Place {
-      Place(
-        label: isSingle ? "" : place.label,
-        axes: place.axes.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
-    }
-    let places = Dictionary(scores.enumerated().map { (key($1), $0) }) { first, _ in first }
-    let keys = models.map(key)
+    let isNamed = Set(models.map(\.label)).count > 1 || Set(scores.map(\.label)).count > 1
+    let places = Dictionary(scores.enumerated().map { ($1.key(isNamed: isNamed), $0) }) { first, _ in first }
+    let keys = models.map { $0.key(isNamed: isNamed) }
     for (model, key) in zip(models, keys) where places[key] == nil {
       throw InputError(
-        "'scores' has none for '\(Axis.placed(model.label, model.axes))': measure each of the models, and, of several at one place, name the scores as they are named"
+        "'scores' has none for '\(model)': measure each of the models, and, of several at one place, name the scores as they are named"
       )
     }
-    guard let stray = scores.first(where: { !keys.contains(key($0)) }) else { return keys.compactMap { places[$0] } }
+    guard let stray = scores.first(where: { !keys.contains($0.key(isNamed: isNamed)) }) else {
+      return keys.compactMap { places[$0] }
+    }
     throw InputError(
-      "'\(Axis.placed(stray.label, stray.axes))' in 'scores' belongs to none of 'models': give the models that were measured"
+      "'\(stray)' in 'scores' belongs to none of 'models': give the models that were measured"
     )
   }
 
@@ -144,7 +153,7 @@ struct Select: Stage {
     return nil
   }
 
-  private func name(of place: Int) -> String { Axis.placed(models[place].label, models[place].axes) }
+  private func name(of place: Int) -> String { Place(models[place]).description }
 
   /// A row for each model: where it stands, the means that count, whether it meets the conditions, and which was taken.
   private func tableData(_ candidates: [[String: Double]], _ chosen: Int) -> Data {

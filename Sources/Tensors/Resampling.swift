@@ -136,7 +136,7 @@ extension Tensor {
   }
 
   /// The largest of each `size`×`size` window at steps of `stride`; no padding. What does not fill a window is left out,
-  /// or with `ceiling` makes a smaller one, as in PyTorch's `ceil_mode`.
+  /// or with `ceiling` makes a smaller one, as in PyTorch's `ceil_mode`. A window with NaN in it is NaN.
   public func maxPooled(size: Int, stride: Int, ceiling: Bool = false) -> Tensor {
     let shape = shape
     let type = type
@@ -199,7 +199,7 @@ private struct PoolingWindows {
               for row in 0..<min(size, height - top) {
                 for place in 0..<min(size, width - left) {
                   let at = first + (row * width + place) * channels + channel
-                  if x[at] > x[best] { best = at }
+                  if x[at] > x[best] || x[at] != x[at] { best = at }
                 }
               }
               winners[index * line + column * channels + channel] = best

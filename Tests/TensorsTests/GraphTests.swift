@@ -27,6 +27,16 @@ import Testing
     #expect(y.gradient == nil)
   }
 
+  /// What is no number must be seen at the end of a network, not lost on the way.
+  @Test func whatIsNoNumberStaysNone() {
+    let x = Tensor([.nan, 1, 2, 3] as [Float], shape: [1, 2, 2, 1])
+    #expect(x.relu().doubleValues[0].isNaN && x.leakyReLU(slope: 0.1).doubleValues[0].isNaN)
+    for values in [[.nan, 1, 2, 3], [1, .nan, 2, 3], [1, 2, 3, .nan]] as [[Float]] {
+      let pooled = Tensor(values, shape: [1, 2, 2, 1]).maxPooled(size: 2, stride: 2)
+      #expect(pooled.doubleValues[0].isNaN, "\(values)")
+    }
+  }
+
   @Test func deepGraphsDoNotExhaustTheStack() {
     let x = Tensor([1] as [Double], shape: [1]).parameterCopy()
     var y = x
