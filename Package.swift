@@ -36,7 +36,7 @@ let package = Package(
       dependencies: [
         "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages",
         "Planning",
-        "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", arguments,
+        "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", "CCrashNotes", arguments,
       ],
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
@@ -109,6 +109,7 @@ let package = Package(
     module("Hashing", ["CSHA256"]),
     module("Escaping"),
     .target(name: "CFileFaults"),
+    .target(name: "CCrashNotes"),
     .target(name: "CProcesses"),
     .target(name: "CSHA256", dependencies: ["CLibCrypto"]),
     .target(name: "CKernels"),

@@ -82,7 +82,8 @@ struct ExecCommand: AsyncParsableCommand {
       let store = try store.open(for: file.plan, interruption: interruption)
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
-      let report = output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report
+      let report = CrashNotes { _ in CrashNotes.commandLine() }
+        .following(output.json ? JSONReporter.standardOutput().report : LineReporter.standardError().report)
       if let receipt {
         let folder = receipt.parentFolder
         if !folder.isEmpty { try OutputPlace.requireFolder(folder, option: "--receipt") }

@@ -52,13 +52,16 @@ struct RecipeOptions: ParsableArguments {
 
   func plan() throws -> Plan { try plan(recipe) }
 
+  /// Whether the recipes of a folder are meant.
+  var isFolder: Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: recipe, isDirectory: &isFolder) && isFolder.boolValue
+  }
+
   /// The plan of the recipe, or, where it is a folder, of each recipe in it.
   /// - Throws: all that is wrong with any of them.
   func plans() throws -> [Plan] {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: recipe, isDirectory: &isFolder), isFolder.boolValue else {
-      return [try plan()]
-    }
+    guard isFolder else { return [try plan()] }
     let files = try RecipeFolder.files(in: recipe)
     var problems = Diagnostics([], sources: [])
     let plans = files.compactMap { file -> Plan? in

@@ -90,7 +90,9 @@ struct RunCommand: AsyncParsableCommand {
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }
 
-      let report = reporter(json: output.json)
+      let isFolder = recipe.isFolder
+      let notes = CrashNotes { CrashNotes.commandLine(with: isFolder ? [] : ["--only", $0.stage]) }
+      let report = notes.following(reporter(json: output.json))
       let timer = timeout.map { seconds in
         Task {
           try await Task.sleep(for: .seconds(seconds))

@@ -13,7 +13,7 @@ struct ImportTests {
   private static let wrappers = [
     "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
     "CCurl": "Transfers", "CProcesses": "Processes", "CFileFaults": "Checkpoints", "CZlib": "Checkpoints",
-    "CSHA256": "Hashing",
+    "CSHA256": "Hashing", "CCrashNotes": "diffusionclip",
   ]
 
   /// Kernels hands the C functions on to Tensors, where each operation calls its own.

@@ -60,7 +60,7 @@ branches() {
 recipe: branches
 params: { step: { sweep: [200, 400] } }
 stages:
-  base:   { load: { diffusion: Fixtures/models/portraits-ddpm.safetensors } }
+  base:   { load: { diffusion: Fixtures/models/portraits-diffusion.safetensors } }
   broken: { load: { images: "faces/*.png", size: 64 } }
   bad:    { invert: { images: broken, model: base, steps: 4 } }
   people: { synthesize: { count: 4 } }

@@ -14,7 +14,7 @@ struct FewEvaluationsTests {
       """
       recipe: few
       stages:
-        base: { load: { diffusion: \(models)/portraits-ddpm.safetensors } }
+        base: { load: { diffusion: \(models)/portraits-diffusion.safetensors } }
         clip: { load: { clip: \(models)/portraits-clip } }
         classifier: { load: { classifier: \(models)/portraits-classifier.safetensors } }
         portraits: { synthesize: { count: \(count), seed: 777, split: held_out, attributes: { makeup: [none] } } }

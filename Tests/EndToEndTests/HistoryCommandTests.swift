@@ -148,7 +148,7 @@ struct HistoryCommandTests {
       recipe: tiny
       params: { learning_rate: 1.0e-4 }
       stages:
-        base:    { load: { diffusion: Fixtures/models/portraits-ddpm.safetensors } }
+        base:    { load: { diffusion: Fixtures/models/portraits-diffusion.safetensors } }
         clip:    { load: { clip: Fixtures/models/portraits-clip } }
         faces:   { load: { images: faces/*.png, size: 64 } }
         latents: { invert: { images: faces, model: base, return_step: 300, steps: 2 } }

@@ -55,6 +55,20 @@ struct InterruptionTests {
     #expect(try program.outcome().status == 128 + SIGKILL)
   }
 
+  /// A crash, here from outside, tells what was being done and which command comes to it again.
+  @Test func aCrashNamesItsActionAndACommand() throws {
+    let repository = try Repository(Self.training)
+    let program = try repository.start(["run", "recipe.yaml", "--set", "checkpoint_every_s=0"])
+    try program.send(SIGSEGV) { _ in !repository.names(in: ".diffusionclip/state").isEmpty }
+    let outcome = try program.outcome()
+    #expect(outcome.status == 128 + SIGSEGV)
+    #expect(outcome.errors.contains("\nthe program crashed; please report it with what stands above. It was at:\n"))
+    #expect(
+      outcome.errors.contains("  base: diffusionclip run recipe.yaml --set checkpoint_every_s=0 --only base\n"),
+      "\(outcome)")
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+  }
+
   /// Long before it would have saved its state by itself.
   @Test(arguments: [SIGINT, SIGTERM], ["run", "exec", "verify"])
   func aSignalSavesWhereAFineTuningIs(signal: Int32, command: String) throws {

@@ -26,7 +26,7 @@ TOLERANCE = 1e-3
 RECIPE = f"""
 recipe: exports
 stages:
-  base:      {{ load: {{ diffusion: {ROOT}/Fixtures/models/portraits-ddpm.safetensors }} }}
+  base:      {{ load: {{ diffusion: {ROOT}/Fixtures/models/portraits-diffusion.safetensors }} }}
   clip:      {{ load: {{ clip: {ROOT}/Fixtures/models/portraits-clip }} }}
   portraits: {{ load: {{ images: ["{ROOT}/Fixtures/portraits/*[01].png"], size: 64 }} }}
   latents:   {{ invert: {{ images: portraits, model: base, return_step: {RETURN_STEP}, steps: {STEPS} }} }}

@@ -9,7 +9,8 @@ diffusionclip, some 10 GB of disk for `imagenet-512`, else 3 GB. Takes minutes; 
 Cases: celeba-hq, afhq, imagenet-512 (the U-Nets: load, then DDIM inversion with two evaluations), clip (ViT-B/16, by
 s_dir), measures (LPIPS alex and vgg, IR-SE50, BiSeNet, SegFormer-B0). And whole recipes, on one picture of each kind
 to learn from and one to edit, where nothing is compared, but they have to finish with finite numbers: recipe, one of
-Recipes/celeba-hq; paper, the four applications and a table of Recipes/paper, each model tuned in one update.
+Recipes/celeba-hq; paper, the four applications and a table of Recipes/paper, each model tuned in one update; eighth,
+what one attribute takes to learn at 256² by the paper's way and by `quick` of Recipes/beyond.yaml, timed on two pictures.
 """
 
 import argparse
@@ -349,8 +350,65 @@ def run_paper(program, folder):
     return 0
 
 
+EIGHTH = """
+recipe: eighth
+stages:
+  base:     { load: { diffusion: Weights/celeba_hq.ckpt, preset: celeba-hq } }
+  clip:     { load: { clip: Weights/clip } }
+  identity: { load: { identity: Weights/model_ir_se50.pth } }
+  pictures: { load: { images: Pictures/celeba-hq/train/*.png, size: 256 } }
+  full_latents:  { invert: { images: pictures, model: base, return_step: 500, steps: 40 } }
+  quick_latents: { invert: { images: pictures, model: base, return_step: 400, steps: 8 } }
+  full:
+    finetune: &tuning
+      model: base
+      latents: full_latents
+      clip: clip
+      identity: identity
+      source: face
+      target: tanned face
+      steps: 6
+      epochs: 1
+      learning_rate: 1.0e-4
+      l1_weight: 1.0
+      identity_weight: 0.5
+  quick:
+    finetune: { <<: *tuning, latents: quick_latents, steps: 3, spacing: trailing, adapter: lora, lora_rank: 16, learning_rate: 1.2e-3 }
+  full_inverting:  { cost: { of: { work: full_latents } } }
+  full_learning:   { cost: { of: { work: full } } }
+  quick_inverting: { cost: { of: { work: quick_latents } } }
+  quick_learning:  { cost: { of: { work: quick } } }
+  table:
+    table: { rows: [full_inverting, full_learning, quick_inverting, quick_learning], measures: [seconds, gflop] }
+outputs: [table]
+"""
+
+
+def run_eighth(program, folder):
+    """Each way in a process of its own, after all files are loaded; per picture and per update, times how many there are."""
+    make_world(folder, ["train"])
+    picture(folder / "Pictures/celeba-hq/train", "b", 256, 1)
+    (folder / "eighth.yaml").write_text(EIGHTH)
+    command = [program, "run", str(folder / "eighth.yaml"), "--runs", "runs", "--json"]
+    for stage in ["base", "clip", "identity", "pictures"]:
+        run(command + ["--only", stage], folder)
+    peaks = {way: run(command + ["--only", way], folder)[1] for way in ["full", "quick"]}
+    run(command, folder)
+    table = csv.DictReader(next((folder / "runs/eighth").glob("*/table.csv")).read_text().splitlines())
+    work = {row["name"]: row for row in table}
+    # Pictures and updates of each way in Recipes/beyond.yaml; two of each were timed.
+    for way, pictures, updates in [("full", 24, 96), ("quick", 12, 24)]:
+        seconds, flop = (pictures / 2 * float(work[f"{way}_inverting"][measure]) +
+                         updates / 2 * float(work[f"{way}_learning"][measure]) for measure in ["seconds", "gflop"])
+        print(f"eighth: {way}: {seconds / 60:.1f} min and {flop / 1e3:.0f} TFLOP for one attribute, of which "
+              f"{pictures / 2 * float(work[f'{way}_inverting']['seconds']) / 60:.1f} min to invert {pictures} pictures, the "
+              f"rest {updates} updates; peak {peaks[way]:.0f} MB")
+    return 0
+
+
 CASES = {"celeba-hq": make_celeba, "afhq": make_afhq, "imagenet-512": make_imagenet, "clip": make_clip,
-         "measures": make_measures, "recipe": run_recipe, "paper": run_paper}
+         "measures": make_measures, "recipe": run_recipe, "paper": run_paper,
+         "eighth": run_eighth}
 
 
 def main():
