@@ -23,6 +23,15 @@ let collections = Target.Dependency.product(name: "OrderedCollections", package:
 let heaps = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// `DIFFUSIONCLIP_PORTABLE=1` links the program as it is packaged, for systems older than the one that it is built on: with
+/// the C++ library in it, and without what only the newest C libraries have. That needs the C++ library as an archive,
+/// which Debian always has. In Packaging/link an empty archive stands where the linker would find the shared one.
+let isPortable = Context.environment["DIFFUSIONCLIP_PORTABLE"].map { !$0.isEmpty } ?? false
+let portable = [
+  "-L\(Context.packageDirectory)/Packaging/link", "-Xlinker", "--wrap=hypot", "-Xlinker", "--wrap=hypotf", "-Xlinker",
+  "--wrap=arc4random", "-Xlinker", "-l:libstdc++.a",
+]
+
 let package = Package(
   name: "diffusionclip",
   products: [.executable(name: "diffusionclip", targets: ["diffusionclip"])],
@@ -37,7 +46,7 @@ let package = Package(
         "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages",
         "Planning",
         "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", "CCrashNotes", arguments,
-      ],
+      ] + (isPortable ? ["CPortable"] : []),
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
       linkerSettings: [
@@ -45,7 +54,7 @@ let package = Package(
           [
             "-static-stdlib", "-lCoreFoundation", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
             "-lstdc++",
-          ], .when(platforms: [.linux]))
+          ] + (isPortable ? portable : []), .when(platforms: [.linux]))
       ]),
     module(
       "Serving", ["Comparing", "Reporting", "Engine", "Runs", "StageKit", "ArtifactStore", "JSONSyntax", "Escaping"],
@@ -173,5 +182,5 @@ let package = Package(
       ],
       exclude: ["Snapshots"], swiftSettings: testing),
     .testTarget(name: "ArchitectureTests", swiftSettings: testing),
-  ]
+  ] + (isPortable ? [.target(name: "CPortable")] : [])
 )

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "CCurl.h"
 
 #include <dlfcn.h>
@@ -112,7 +113,10 @@ typedef struct headers {
 static void load(void) {
   static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", "libcurl.so"};
   void *library = NULL;
-  for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  // What libcurl needs is looked up in the libraries that it comes with, before those that the program was linked with: in
+  // an archive with libraries of its own the program has another OpenSSL than the system's libcurl.
+  const int mode = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
+  for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++) library = dlopen(names[i], mode);
   if (!library) {
     problem = "libcurl (libcurl.so.4) cannot be loaded: install libcurl4";
     return;

@@ -1,6 +1,7 @@
 import ArtifactStore
 import Escaping
 import Foundation
+import Planning
 
 /// Where the store of a recipe is, and whether it is to be believed.
 extension Store {
@@ -14,9 +15,11 @@ extension Store {
     return repository(around: recipe) + "/.diffusionclip"
   }
 
-  /// The nearest folder around `file` that holds `.git`, else the folder of `file`.
+  /// The nearest folder around `file` that holds `.git`, else the folder of `file`. What came with the program is in
+  /// nobody's repository, and maybe where nobody may write: a recipe of it is run as if it lay in the current folder.
   public static func repository(around file: String) -> String {
-    let home = file.parentFolder
+    let isInstalled = Installation.name(of: file) != nil
+    let home = isInstalled ? FileManager.default.currentDirectoryPath : file.parentFolder
     var folder = home
     while folder != "/", !folder.isEmpty {
       if access(folder + "/.git", F_OK) == 0 { return folder }

@@ -8,6 +8,8 @@ import Testing
 /// A user's repository in a temporary folder, in which the program is run as a user runs it.
 struct Repository: Sendable {
   let folder: String
+  /// The file that is run.
+  var program = Program.executable
 
   /// All repositories of this process, gone when it ends.
   fileprivate static let root: String = {
@@ -103,11 +105,11 @@ struct Repository: Sendable {
   func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
   @discardableResult
-  func run(_ arguments: [String]) throws -> Outcome { try Program(arguments, in: folder).outcome() }
+  func run(_ arguments: [String]) throws -> Outcome { try start(arguments).outcome() }
 
   /// Runs the program with its standard output going to a device.
   func run(_ arguments: [String], outputTo device: String) throws -> Outcome {
-    try Program(arguments, in: folder, output: device).outcome()
+    try Program(program, arguments, in: folder, output: device).outcome()
   }
 
   /// Runs the program with more in its environment.
@@ -119,7 +121,7 @@ struct Repository: Sendable {
   /// - Parameter patience: seconds after which a silent server is given up.
   func start(_ arguments: [String], patience: Int? = nil, with environment: [String: String] = [:]) throws -> Program {
     let patience = patience.map { ["DIFFUSIONCLIP_PATIENCE": "\($0)"] } ?? [:]
-    return try Program(arguments, in: folder, environment: patience.merging(environment) { $1 })
+    return try Program(program, arguments, in: folder, environment: patience.merging(environment) { $1 })
   }
 }
 
@@ -163,7 +165,8 @@ final class Program {
 
   /// - Parameter output: a file that is there, for its standard output to go to.
   fileprivate init(
-    _ arguments: [String], in folder: String, output: String? = nil, environment: [String: String] = [:]
+    _ program: String, _ arguments: [String], in folder: String, output: String? = nil,
+    environment: [String: String] = [:]
   ) throws {
     // Not in the repository, whose disk may be full.
     let transcript = URL(filePath: "\(Repository.root)/transcript-\(UUID().uuidString)")
@@ -172,7 +175,7 @@ final class Program {
       transcript.appendingPathExtension("err")
     )
     for file in output == nil ? [self.output, errors] : [errors] { try Data().write(to: file) }
-    process.executableURL = URL(filePath: Self.executable)
+    process.executableURL = URL(filePath: program)
     process.arguments = arguments
     process.currentDirectoryURL = URL(filePath: folder)
     process.environment = ProcessInfo.processInfo.environment.filter { variable in

@@ -19,7 +19,9 @@ extension Run {
     }
     let root = Store.repository(around: plan.file) + "/"
     func inRepository(_ file: String) -> String {
-      file.begins(with: root) ? file.dropping(bytes: root.utf8.count) : file
+      // What came with the program lies elsewhere on other machines, and is the same there.
+      if let name = Installation.name(of: file) { return name }
+      return file.begins(with: root) ? file.dropping(bytes: root.utf8.count) : file
     }
     return RecipeTexts(
       texts.enumerated().map { number, text in

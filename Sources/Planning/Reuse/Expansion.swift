@@ -213,7 +213,9 @@ struct Expansion {
         "'recipe' must be the path of a recipe, not \(written.summary)", at: node.location, notes: written.notes)
       return nil
     }
-    let name = scope.file.name(of: text)
+    let beside = scope.file.name(of: text)
+    let installed = Self.isAbsent(beside) ? Installation.current?.library(text) : nil
+    let name = installed.map { Self.isAbsent($0) ? beside : $0 } ?? beside
     let path = URL(filePath: name).absoluteURL.resolvingSymlinksInPath().path
     if let known = files[path] { return known }
     let use = Diagnostic.Note.use(at: node.location)
@@ -232,14 +234,36 @@ struct Expansion {
           files[path] = .some(nil)
           found.report(error.adding([use]))
         } else {
+          let suggestion = error.suggestion ?? (isThere ? nil : installed.flatMap(Self.nearest))
           found.report(
-            "\(error.message): '\(text)'", at: node.location, suggestion: error.suggestion.map { folder + $0 },
-            hint: isThere || error.suggestion != nil ? nil : "paths are relative to the recipe that has them",
+            "\(error.message): '\(text)'", at: node.location, suggestion: suggestion.map { folder + $0 },
+            hint: isThere || suggestion != nil ? nil : Self.whereItWasLookedFor(text, beside: path),
             notes: written.notes)
         }
       }
     }
     return files[path] ?? nil
+  }
+
+  /// Whether nothing has the name; of what may not be looked at, that is not known.
+  private static func isAbsent(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) != 0 && [ENOENT, ENOTDIR].contains(errno)
+  }
+
+  /// The name of the recipe in the same folder that was probably meant.
+  private static func nearest(to path: String) -> String? {
+    let names = (try? Files.names(in: path.parentFolder)) ?? []
+    return Suggestion.nearest(to: path.fileName, in: names.filter { ["yaml", "yml"].contains($0.fileExtension) })
+  }
+
+  /// Help for a recipe that is not there.
+  private static func whereItWasLookedFor(_ written: String, beside path: String) -> String {
+    guard Installation.namesLibrary(written) else { return "paths are relative to the recipe that has them" }
+    guard let installed = Installation.current?.library(written) else {
+      return "looked for \(path); \(Installation.absence)"
+    }
+    return "looked for \(path) and \(installed); `diffusionclip recipes` lists what came with the program"
   }
 
   /// The links of what a use gives for inputs, by their names.
