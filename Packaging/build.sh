@@ -105,7 +105,8 @@ mkdir -p "$libraries" "$share/doc/diffusionclip/libraries"
 # Of OpenSSL the program uses its own, and libcurl the system's: under another name both are in the process.
 crypto=libdiffusionclip-crypto.so.3
 needed() { objdump -p "$1" | awk '$1 == "NEEDED" {print $2}'; }
-located() { ldconfig -p | awk -v name="$1" '$1 == name {print $NF; exit}'; }
+# Without `exit`: what writes into a pipe that is closed fails.
+located() { ldconfig -p | awk -v name="$1" '$1 == name && !found++ {print $NF}'; }
 bundle() {
   local name=$1 file source owner
   case $name in libc.so.*|libm.so.*|libdl.so.*|libpthread.so.*|librt.so.*|ld-linux*|libgcc_s.so.*) return ;; esac

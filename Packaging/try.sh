@@ -58,7 +58,7 @@ timed() {
 
 # --- A root ---
 
-uri=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' | awk -v suite="$suite" '$1 == suite {print $2; exit}')
+uri=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' | awk -v suite="$suite" '$1 == suite && !found++ {print $2}')
 [[ -n $uri ]] || fail "this machine's apt has no source for $suite: see /etc/apt/sources.list"
 eval "$(apt-config shell proxy Acquire::http::Proxy secure Acquire::https::Proxy)"
 if [[ -n ${proxy:-} && $proxy != DIRECT ]]; then export http_proxy=$proxy; fi
@@ -145,7 +145,7 @@ echo "The archive:"
 root_of archive
 give_home archive
 for library in libopenblas libgfortran libpng16 libyaml libjpeg libcrypto; do
-  if within archive "ldconfig -p" | grep -q "$library"; then fail "the root has $library already: it shows nothing"; fi
+  if within archive "ldconfig -p" | grep "$library"; then fail "the root has $library already: it shows nothing"; fi
 done
 cp "$archive" "$work/archive/tmp/"
 bin='/home/user/'$(basename "$archive" .tar.gz)/bin:/usr/bin:/bin

@@ -85,12 +85,6 @@ struct LowRankChange {
       throw misfit(Self.scaleEntry)
     }
     names = file.tensors.keys.filter { $0.hasSuffix(Self.down) }.map { Self.renamed($0, Self.down, "weight") }
-    // Each weight has two parts, and a change has nothing else.
-    let known = Set(names.flatMap { [Self.renamed($0, "weight", Self.down), Self.renamed($0, "weight", Self.up)] })
-    if let other = file.tensors.keys.first(where: { !known.contains($0) }) {
-      throw InputError("\(file.source): its tensor '\(other)' is no part of a low-rank change")
-    }
-    guard !names.isEmpty else { throw InputError("\(file.source): the low-rank change has no tensors") }
     let layers = try names.map { name -> LowRankAdapter.Layer in
       guard let parameter = model.parameters.parameters[name],
         let down = file.tensors[Self.renamed(name, "weight", Self.down)],
@@ -106,6 +100,12 @@ struct LowRankChange {
       }
       return LowRankAdapter.Layer(weight, down: layer.down, up: layer.up)
     }
+    // Each weight has two parts, and a change has nothing else.
+    let known = Set(names.flatMap { [Self.renamed($0, "weight", Self.down), Self.renamed($0, "weight", Self.up)] })
+    if let other = file.tensors.keys.first(where: { !known.contains($0) }) {
+      throw InputError("\(file.source): its tensor '\(other)' is no part of a low-rank change")
+    }
+    guard !names.isEmpty else { throw InputError("\(file.source): the low-rank change has no tensors") }
     adapter = LowRankAdapter(layers, scale: scale)
   }
 
