@@ -45,7 +45,8 @@ let package = Package(
       dependencies: [
         "Serving", "Comparing", "Reporting", "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Stages",
         "Planning",
-        "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", "CCrashNotes", arguments,
+        "StageKit", "RecipeSyntax", "ArtifactStore", "Transfers", "WeightsCatalog", "JSONSyntax", "FileSystem",
+        "Escaping", "CCrashNotes", arguments,
       ] + (isPortable ? ["CPortable"] : []),
       swiftSettings: strict,
       // Swift's own libraries are part of the program: it starts in half the time, and runs where there is no toolchain.
@@ -70,7 +71,7 @@ let package = Package(
       "Reporting",
       [
         "Cluster", "Costing", "RemoteCache", "Engine", "Runs", "Planning", "StageKit", "RecipeSyntax", "ArtifactStore",
-        "JSONSyntax", "Imaging", "Escaping", collections,
+        "WeightsCatalog", "JSONSyntax", "Imaging", "Escaping", collections,
       ]),
     module(
       "Cluster",
@@ -99,7 +100,11 @@ let package = Package(
       ],
       resources: ["css", "html", "js"].map { .embedInCode("Survey/survey.\($0)") }),
     module(
-      "Planning", ["StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "FileSystem", "Escaping", collections]),
+      "Planning",
+      [
+        "StageKit", "RecipeSyntax", "ArtifactStore", "WeightsCatalog", "JSONSyntax", "FileSystem", "Escaping",
+        collections,
+      ]),
     module("StageKit", ["RecipeSyntax", "ArtifactStore", "JSONSyntax", "Escaping"]),
     module("RecipeSyntax", ["FileSystem", "CLibYAML", "Escaping", collections]),
     module("ArtifactStore", ["JSONSyntax", "FileSystem", "Hashing", "Escaping"]),
@@ -116,6 +121,7 @@ let package = Package(
     module("JSONSyntax", ["Escaping"]),
     module("FileSystem"),
     module("Hashing", ["CSHA256"]),
+    module("WeightsCatalog"),
     module("Escaping"),
     .target(name: "CFileFaults"),
     .target(name: "CCrashNotes"),
@@ -178,7 +184,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "StageKit", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "JSONSyntax", "Escaping", "TestSupport",
+        "StageKit", "Stages", "WeightsCatalog", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "JSONSyntax",
+        "Escaping", "TestSupport",
       ],
       exclude: ["Snapshots"], swiftSettings: testing),
     .testTarget(name: "ArchitectureTests", swiftSettings: testing),

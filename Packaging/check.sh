@@ -44,7 +44,7 @@ cat >own.yaml <<'END'
 recipe: own
 stages:
   faces: { synthesize: { count: 2, size: 64 } }
-  base: { load: { diffusion: copy/Fixtures/models/portraits-ddpm.safetensors } }
+  base: { load: { diffusion: copy/Fixtures/models/portraits-diffusion.safetensors } }
   back: { use: { recipe: library/sdedit.yaml, images: faces, model: base, return_step: 100, steps: 2 } }
 END
 "${user[@]}" "$root/bin/diffusionclip" run own.yaml --json | tail -n 1 | grep -q '"failed":0' ||

@@ -247,8 +247,9 @@ public struct SourcePath: Sendable, Hashable {
   public enum Place: Sendable, Hashable {
     /// The absolute path of a file that exists.
     case path(String)
-    /// A file to download, what its SHA-256 has to be, and how many bytes it has where the recipe says so.
-    case url(String, sha256: Digest, size: Int? = nil)
+    /// A file to download, where else it is to be had, what its SHA-256 has to be, and how many bytes it has where the
+    /// recipe says so.
+    case url(String, mirrors: [String] = [], sha256: Digest, size: Int? = nil)
   }
 
   /// The item's name: the file's name without its extension; of a file in a folder, the name with the extension.

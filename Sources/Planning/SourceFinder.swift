@@ -4,6 +4,7 @@ import FileSystem
 import Foundation
 import RecipeSyntax
 import StageKit
+import WeightsCatalog
 
 /// Finds the files that path parameters name. Nothing is read, nothing is downloaded.
 ///
@@ -21,11 +22,16 @@ struct SourceFinder {
   /// - Parameters:
   ///   - node: a text or a download, or a sequence of those.
   ///   - endings: those of files that the parameter can mean; none where that is not known.
+  ///   - entry: of the catalog, where that is what `node` names.
   ///   - subject: the parameter, as an error says it.
   func find(
-    _ node: Node, form: ParameterDeclaration.PathKind, endings: [String] = [], subject: String,
-    into problems: inout Problems
+    _ node: Node, form: ParameterDeclaration.PathKind, endings: [String] = [], entry: CatalogEntry? = nil,
+    subject: String, into problems: inout Problems
   ) -> PlannedSource? {
+    if let entry {
+      let files = Self.places(of: entry).map { ($0, node) }
+      return unique(files, form: files.count == 1 ? .file : .folder, subject: subject, into: &problems)
+    }
     guard let nodes = node.sequence else {
       guard let found = found(node, form: form, endings, subject: subject, into: &problems) else { return nil }
       let kept = form == .namedFiles ? .folder : found.form
@@ -332,7 +338,7 @@ extension SourcePath.Place {
   fileprivate var text: String {
     switch self {
     case .path(let path): path
-    case .url(let url, _, _): url
+    case .url(let url, _, _, _): url
     }
   }
 }

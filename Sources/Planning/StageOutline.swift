@@ -156,7 +156,7 @@ struct StageOutline {
     }
     for parameter in kind.parameters where !given.contains(parameter.name) {
       switch parameter.presence {
-      case .optional: break
+      case .optional: values[parameter.name] = decoder.hints[parameter.name]
       case .defaulting(let value): values[parameter.name] = value
       case .required:
         reportMissing(parameter.name, help: "\(parameter.help) (\(parameter.kind.expectation))", into: &problems)

@@ -316,6 +316,7 @@ public final class HTTPCache: SharedCache {
         warn(.object, "\(url) is not what it should be: not used")
       case .refused(_, let status, _): fail(purpose, "it answers \(status)")
       case .cut(_, _, let reason), .unreachable(_, let reason), .misdirected(_, let reason): fail(purpose, reason)
+      case .nowhere: fail(purpose, "\(error)")
       case .noLibrary(let problem): giveUp("cannot be asked (\(problem))")
       case .diskFull, .disk, .unreadable: throw error
       }

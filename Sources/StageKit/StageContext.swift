@@ -113,15 +113,16 @@ public struct SourceFile: Sendable, Hashable {
   /// Where it is now. Not part of any key.
   public let path: String
   public let digest: Digest
-  /// Where it is to be downloaded from, if that has not been done; nil for a file of this machine.
-  public let url: String?
+  /// Where it is to be downloaded from, if that has not been done: of each the next where it is not to be had. Empty for a
+  /// file of this machine.
+  public let urls: [String]
   /// How many bytes there are to download, where the recipe says so.
   public let size: Int?
-  public init(name: String, path: String, digest: Digest, url: String? = nil, size: Int? = nil) {
+  public init(name: String, path: String, digest: Digest, urls: [String] = [], size: Int? = nil) {
     self.name = name
     self.path = path
     self.digest = digest
-    self.url = url
+    self.urls = urls
     self.size = size
   }
 }

@@ -1,22 +1,24 @@
 import Foundation
 import Hashing
 
-/// A file from a server, known by its content.
+/// A file from a server, known by its content, or got to know.
 public struct Download: Sendable, Hashable {
-  /// Over http or https.
-  public let url: String
-  /// 64 hexadecimal digits in lower case.
-  public let sha256: String
+  /// Over http or https: of each the next where the file is not to be had.
+  public let urls: [String]
+  /// 64 hexadecimal digits in lower case; nil where nobody says them, and whatever comes is taken.
+  public let sha256: String?
   /// How many bytes it has, where that is known: no more are taken.
   public let size: Int?
   /// No more are taken where it is not known.
   public static let sizeLimit = 16 << 30
 
-  public init(url: String, sha256: String, size: Int? = nil) {
-    self.url = url
+  public init(urls: [String], sha256: String?, size: Int? = nil) {
+    self.urls = urls
     self.sha256 = sha256
     self.size = size
   }
+
+  public init(url: String, sha256: String, size: Int? = nil) { self.init(urls: [url], sha256: sha256, size: size) }
 
   /// How patient a download is.
   public struct Patience: Sendable {
@@ -35,19 +37,41 @@ public struct Download: Sendable, Hashable {
   }
 
   /// Brings the file to `path`, by way of `path`.part, which an interrupted download leaves and a later one goes on
-  /// from. When it returns, `path` has exactly the bytes of ``sha256``; where it throws, nothing has the name `path`
+  /// from. When it returns, `path` has exactly the bytes of ``sha256``, if that is known; where it throws, nothing has the name `path`
   /// that had not before. Only one process at a time may work at a `path`.
+  ///
+  /// What one address has given of it is gone on from at the next: the digest tells whether that was right.
   /// - Parameters:
   ///   - client: who asks; the silence that it bears is what counts then.
   ///   - progress: how many bytes there are, of how many where that is known.
+  ///   - next: told why the file is not to be had at an address, before the next one is asked.
   ///   - check: called at least once a second; what it throws ends the download.
+  /// - Returns: the SHA-256 of what `path` has now.
   /// - Throws: ``TransferError``, or what `check` throws.
+  @discardableResult
   public func fetch(
     to path: String, by client: WebClient? = nil, patience: Patience = Patience(),
-    progress: @escaping (Int, Int?) -> Void, check: @escaping () throws -> Void
-  ) throws {
+    progress: @escaping (Int, Int?) -> Void, next: (TransferError) -> Void = { _ in },
+    check: @escaping () throws -> Void
+  ) throws -> String {
     let client = client ?? WebClient(connecting: patience.silence, silence: patience.silence)
-    let part = try PartialFile(at: path + ".part", of: self, progress: progress, check: check)
+    var problems: [TransferError] = []
+    for url in urls {
+      do {
+        let part = try PartialFile(at: path + ".part", of: self, from: url, progress: progress, check: check)
+        return try fetch(from: url, into: part, as: path, by: client, patience, check)
+      } catch let error as TransferError where error.isOfServer {
+        problems.append(error)
+        if problems.count < urls.count { next(error) }
+      }
+    }
+    throw problems.count == 1 ? problems[0] : TransferError.nowhere(problems)
+  }
+
+  private func fetch(
+    from url: String, into part: PartialFile, as path: String, by client: WebClient, _ patience: Patience,
+    _ check: @escaping () throws -> Void
+  ) throws -> String {
     var failures = 0
     while true {
       let before = part.count
@@ -55,7 +79,10 @@ public struct Download: Sendable, Hashable {
       switch try Transfer(method: .get(from: before), url: url).perform(by: client, with: part) {
       case .done:
         let found = try part.digest()
-        if found == sha256 { return try part.publish(as: path) }
+        guard let sha256, found != sha256 else {
+          try part.publish(as: path)
+          return found
+        }
         problem = .wrongContent(url: url, expected: sha256, found: found)
         try part.truncate(to: 0)
         // What was put together from pieces may have been of two files: once more from the start tells.
@@ -70,7 +97,10 @@ public struct Download: Sendable, Hashable {
         problem = .refused(url: url, status: status, reason: reason)
         if status == 416 {
           // There is no rest: what is there is the whole file, or no part of the server's.
-          if try part.digest() == sha256 { return try part.publish(as: path) }
+          if let sha256, try part.digest() == sha256 {
+            try part.publish(as: path)
+            return sha256
+          }
           try part.truncate(to: 0)
         } else if !(status == 408 || status == 429 || status >= 500) {
           throw problem
@@ -98,6 +128,7 @@ public struct Download: Sendable, Hashable {
 private final class PartialFile: Transfer.Party {
   private let path: String
   private let download: Download
+  private let url: String
   private let file: Int32
   private let progress: (Int, Int?) -> Void
   private let checkpoint: () throws -> Void
@@ -106,7 +137,7 @@ private final class PartialFile: Transfer.Party {
   private var size: Int?
 
   init(
-    at path: String, of download: Download, progress: @escaping (Int, Int?) -> Void,
+    at path: String, of download: Download, from url: String, progress: @escaping (Int, Int?) -> Void,
     check: @escaping () throws -> Void
   ) throws {
     // Whoever brought the folder here may have put a link to another file there, or what is no file.
@@ -122,6 +153,7 @@ private final class PartialFile: Transfer.Party {
     }
     self.path = path
     self.download = download
+    self.url = url
     self.progress = progress
     checkpoint = check
     count = Int(lseek(file, 0, SEEK_END))
@@ -147,7 +179,7 @@ private final class PartialFile: Transfer.Party {
 
   private func limit(to size: Int) throws {
     let limit = download.size ?? Download.sizeLimit
-    if size > limit { throw TransferError.tooLong(url: download.url, limit: limit) }
+    if size > limit { throw TransferError.tooLong(url: url, limit: limit) }
   }
 
   /// Nothing is sent.

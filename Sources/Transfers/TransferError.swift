@@ -11,6 +11,8 @@ public enum TransferError: Error, Sendable, Hashable {
   case wrongContent(url: String, expected: String, found: String)
   /// There are more bytes than there may be.
   case tooLong(url: String, limit: Int)
+  /// It is to be had at none of several addresses, for these reasons.
+  case nowhere([TransferError])
   /// There is no space for a file. What was there of it has been removed.
   case diskFull(path: String)
   /// A file could not be written.
@@ -31,9 +33,20 @@ extension TransferError: CustomStringConvertible {
     case .wrongContent(let url, let expected, let found):
       "\(url): its SHA-256 is \(found), expected \(expected): the server has another file, or the pin is wrong"
     case .tooLong(let url, let limit): "\(url): longer than \(limit) bytes, which is all that it may have"
+    case .nowhere(let reasons): reasons.map(\.description).joined(separator: "; ")
     case .diskFull(let path): "no space left on the disk while writing \(path), which was removed"
     case .disk(let path, let reason): "could not write \(path): \(reason)"
     case .unreadable(let path, let reason): "could not read \(path): \(reason)"
+    }
+  }
+}
+
+extension TransferError {
+  /// Whether another server may do better.
+  var isOfServer: Bool {
+    switch self {
+    case .unreachable, .misdirected, .refused, .cut, .wrongContent, .tooLong, .nowhere: true
+    case .noLibrary, .diskFull, .disk, .unreadable: false
     }
   }
 }

@@ -25,7 +25,8 @@ struct DiffusionCLIP: AsyncParsableCommand {
     subcommands: [
       RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
       CompareCommand.self, RunsCommand.self, ServeCommand.self, GalleryCommand.self,
-      DagCommand.self, RecipesCommand.self, KindsCommand.self, SchemaCommand.self, SubmitCommand.self, ExecCommand.self,
+      DagCommand.self, RecipesCommand.self, WeightsCommand.self, KindsCommand.self, SchemaCommand.self,
+      SubmitCommand.self, ExecCommand.self,
       DoctorCommand.self,
       PushCommand.self, PullCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
     ])

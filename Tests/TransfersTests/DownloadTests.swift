@@ -194,4 +194,47 @@ struct DownloadTests {
       if case TransferError.misdirected = error { true } else { false }
     }
   }
+
+  // MARK: Mirrors
+
+  /// What one server gave is gone on from at the next, which is asked only where it has to be.
+  @Test func theNextAddressGoesOn() throws {
+    let gone = try ScriptedServer(content, answers: [.refuse("404 Not Found")])
+    let weak = try ScriptedServer(content, answers: Array(repeating: .breakOff(after: 0), count: 9))
+    let good = try ScriptedServer(content)
+    let unasked = try ScriptedServer(content)
+    var reasons: [TransferError] = []
+    let found = try Download(urls: [gone.url, weak.url, good.url, unasked.url], sha256: sha256)
+      .fetch(to: path, patience: patience, progress: { _, _ in }, next: { reasons.append($0) }, check: {})
+    #expect(bytes(path) == content && found == sha256)
+    #expect(good.requests == [0] && unasked.requests.isEmpty && reasons.count == 2)
+  }
+
+  @Test func aLyingMirrorSpoilsNothing() throws {
+    let liar = try ScriptedServer(content, answers: [.lie, .lie, .lie, .lie, .lie])
+    let good = try ScriptedServer(content)
+    try Download(urls: [liar.url, good.url], sha256: sha256)
+      .fetch(to: path, patience: patience, progress: { _, _ in }, check: {})
+    #expect(bytes(path) == content && good.requests == [0])
+  }
+
+  @Test func whereNoAddressGivesItAllReasonsAreTold() throws {
+    let gone = try ScriptedServer(content, answers: [.refuse("404 Not Found")])
+    let liar = try ScriptedServer(content, answers: [.lie, .lie, .lie])
+    let download = Download(urls: [gone.url, liar.url], sha256: sha256)
+    do {
+      try download.fetch(to: path, patience: patience, progress: { _, _ in }, check: {})
+      Issue.record("it did not fail")
+    } catch let error as TransferError {
+      let text = "\(error)"
+      #expect(text.contains("answers 404; ") && text.contains("its SHA-256 is"), "\(text)")
+    }
+    #expect(bytes(path) == nil)
+  }
+
+  @Test func whatNobodyKnowsIsTakenAndTold() throws {
+    let found = try Download(urls: [try ScriptedServer(content, answers: [.breakOff(after: 1000)]).url], sha256: nil)
+      .fetch(to: path, patience: patience, progress: { _, _ in }, check: {})
+    #expect(found == sha256 && bytes(path) == content)
+  }
 }

@@ -48,7 +48,7 @@ extension ResolvedAction {
     case .blocked(let port): status = .run(.blocked(by: port))
     case .missing(let action, let reason):
       status = .run(reason)
-      downloads = try action.sources.values.joined().filter { try $0.url != nil && !store.hasDownload($0.digest) }
+      downloads = try action.sources.values.joined().filter { try !$0.urls.isEmpty && !store.hasDownload($0.digest) }
     }
     return PlannedAction(id: id, stage: stage, status: status, downloads: downloads)
   }

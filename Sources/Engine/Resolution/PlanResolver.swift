@@ -87,8 +87,9 @@ struct PlanResolver {
     let path: String
     switch file.place {
     // What is to be downloaded is known by its digest, without the file.
-    case .url(let url, let digest, let size):
-      return SourceFile(name: file.name, path: store.path(ofDownload: digest), digest: digest, url: url, size: size)
+    case .url(let url, let mirrors, let digest, let size):
+      return SourceFile(
+        name: file.name, path: store.path(ofDownload: digest), digest: digest, urls: [url] + mirrors, size: size)
     case .path(let place): path = place
     }
     do throws(StoreError) {

@@ -15,14 +15,14 @@ struct Downloader: Sendable {
   /// - Throws: ``DownloadFailure``, `Cancelled` or `StoreError`.
   func fetch(for action: Action) throws {
     for file in action.sources.values.joined() {
-      guard let url = file.url, try !store.hasDownload(file.digest) else { continue }
+      guard !file.urls.isEmpty, try !store.hasDownload(file.digest) else { continue }
       let lease = try interruption.waiting { try store.downloadLease(for: file.digest) }
       defer { withExtendedLifetime(lease) {} }
       // Somebody else may have had the lease for the same file.
       guard try !store.hasDownload(file.digest) else { continue }
       var shown: Int?
       do {
-        try Download(url: url, sha256: file.digest.hex, size: file.size).fetch(
+        try Download(urls: file.urls, sha256: file.digest.hex, size: file.size).fetch(
           to: file.path, patience: patience.map { .init(silence: $0, pause: 0.1) } ?? .init(),
           progress: { received, size in
             // It arrives in pieces of some kilobytes.
@@ -32,7 +32,7 @@ struct Downloader: Sendable {
             let progress = ActionProgress(
               completed: megabytes, total: (size ?? 0) >> 20, unit: "MB downloaded", values: [])
             emit(.progress(action.id, progress))
-          }, check: interruption.check)
+          }, next: { emit(.log(action.id, "\($0); trying the next address")) }, check: interruption.check)
       } catch let error as TransferError {
         // Where locks do not reach, another machine may have downloaded it at the same time, and was faster.
         guard try store.hasDownload(file.digest) else { throw DownloadFailure(error, file: file) }
@@ -52,7 +52,7 @@ struct DownloadFailure: Error, CustomStringConvertible {
       switch cause {
       case .tooLong where file.size == nil:
         "\(cause). If it is the right file, give its 'size' beside its 'url'"
-      case .noLibrary, .unreachable, .misdirected, .refused, .cut, .wrongContent, .tooLong:
+      case .noLibrary, .unreachable, .misdirected, .refused, .cut, .wrongContent, .tooLong, .nowhere:
         "\(cause). Or fetch the file elsewhere and put it at \(file.path) (its SHA-256 has to be \(file.digest.hex)), "
           + "or name a file of this machine in the recipe"
       case .diskFull: "\(cause); free some space, then run again"
@@ -61,8 +61,11 @@ struct DownloadFailure: Error, CustomStringConvertible {
   }
 
   /// Whether the recipe is to blame: it asks for what the server does not have, or leads nowhere.
-  var isUsersOwn: Bool {
+  var isUsersOwn: Bool { Self.isUsersOwn(cause) }
+
+  private static func isUsersOwn(_ cause: TransferError) -> Bool {
     switch cause {
+    case .nowhere(let reasons): reasons.allSatisfy(isUsersOwn)
     case .wrongContent, .tooLong, .misdirected: true
     case .refused(_, let status, _): (400..<500).contains(status)
     case .noLibrary, .unreachable, .cut, .diskFull, .disk, .unreadable: false

@@ -139,9 +139,10 @@ extension PlannedSource {
         files.map { file in
           switch file.place {
           case .path(let path): ["name": .string(file.name), "path": .string(path)]
-          case .url(let url, let digest, let size):
+          case .url(let url, let mirrors, let digest, let size):
             .object(
               [.init("name", .string(file.name)), .init("url", .string(url)), .init("sha256", .string(digest.hex))]
+                + (mirrors.isEmpty ? [] : [.init("mirrors", .array(mirrors.map(JSON.string)))])
                 + (size.map { [.init("size", .int($0))] } ?? []))
           }
         }),

@@ -149,8 +149,12 @@ struct PlanReader {
         let digest = try file.wanted(Digest(hex: try file.string("sha256")), "sha256")
         let size = file.json["size"] == nil ? nil : try file.int("size")
         if let size { _ = try file.wanted(PlannedSource.sizes ~= size ? size : nil, "size") }
+        let mirrors = try file.json["mirrors"].map { listed in
+          try file.wanted(listed.array, "mirrors").map { try file.wanted($0.string, "mirrors") }
+        }
         return SourcePath(
-          name: try file.string("name"), place: .url(try file.string("url"), sha256: digest, size: size))
+          name: try file.string("name"),
+          place: .url(try file.string("url"), mirrors: mirrors ?? [], sha256: digest, size: size))
       })
   }
 

@@ -1,6 +1,7 @@
 import Escaping
 import RecipeSyntax
 import StageKit
+import WeightsCatalog
 
 /// Applies the declaration of a parameter to what the recipe says.
 struct ParameterDecoder {
@@ -9,6 +10,8 @@ struct ParameterDecoder {
   let finder: SourceFinder
   /// What the path parameters decoded so far name.
   private(set) var sources: [String: PlannedSource] = [:]
+  /// What entries of the catalog say of their networks besides, for parameters that the recipe leaves out.
+  private(set) var hints: [String: Value] = [:]
   var problems = Problems()
 
   init(kind: String, finder: SourceFinder) {
@@ -92,7 +95,12 @@ struct ParameterDecoder {
         }
       guard isFit else { return fail() }
       var found = Problems()
-      sources[path.key] = finder.find(node, form: form, endings: endings, subject: subject, into: &found)
+      let entry = SourceFinder.catalogEntry(node, parameter: path.key, subject: subject, into: &found)
+      if found.errors.isEmpty {
+        sources[path.key] = finder.find(
+          node, form: form, endings: endings, entry: entry, subject: subject, into: &found)
+      }
+      for (name, hint) in entry?.hints ?? [:] { hints[name] = Value(hint) }
       for error in found.errors { problems.report(error) }
       return found.errors.allSatisfy { $0.missing != nil } ? Self.written(node) : nil
     }
@@ -198,5 +206,14 @@ extension ParameterDeclaration.Kind {
   private func decimal(_ number: Double) -> String {
     let text = "\(number)"
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+  }
+}
+
+extension Value {
+  fileprivate init(_ hint: CatalogEntry.Hint) {
+    switch hint {
+    case .text(let text): self = .string(text)
+    case .number(let number): self = .int(number)
+    }
   }
 }

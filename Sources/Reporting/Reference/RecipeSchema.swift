@@ -2,6 +2,7 @@ import ArtifactStore
 import JSONSyntax
 import RecipeSyntax
 import StageKit
+import WeightsCatalog
 
 /// What recipes look like, as JSON Schema (draft 2020-12) for editors, from the declarations of the kinds.
 ///
@@ -143,8 +144,9 @@ public struct RecipeSchema: Sendable {
     case .choice(let words): return ["enum": .array(words.map(JSON.string))]
     case .list(let element): return ["type": "array", "items": orExpression(schema(of: element))]
     case .map(let element): return ["type": "object", "additionalProperties": orExpression(schema(of: element))]
-    case .path(.file): return ["anyOf": [["type": "string"], download]]
-    case .path(.fileOrFolder): return ["anyOf": [["type": "string"], download, ["type": "array", "items": download]]]
+    case .path(.file): return ["anyOf": [["type": "string"], download, entry]]
+    case .path(.fileOrFolder):
+      return ["anyOf": [["type": "string"], download, entry, ["type": "array", "items": download]]]
     case .path(.files), .path(.namedFiles):
       let one: JSON = ["anyOf": [["type": "string"], download]]
       return ["anyOf": [one, ["type": "array", "items": one]]]
@@ -152,11 +154,19 @@ public struct RecipeSchema: Sendable {
   }
 
   private static let download: JSON = [
-    "description": "A file to download, its SHA-256, and how many bytes it has.", "type": "object",
+    "description": "A file to download, from one address after the other, its SHA-256, and how many bytes it has.",
+    "type": "object",
     "properties": [
-      "url": ["type": "string"], "sha256": ["type": "string"], "size": orExpression(["type": "integer", "minimum": 1]),
+      "url": ["anyOf": [["type": "string"], ["type": "array", "items": ["type": "string"], "minItems": 1]]],
+      "sha256": ["type": "string"], "size": orExpression(["type": "integer", "minimum": 1]),
     ], "required": ["url", "sha256"],
     "additionalProperties": .bool(false),
+  ]
+
+  private static let entry: JSON = [
+    "description": "A published network; `diffusionclip weights list` lists them.", "type": "object",
+    "properties": ["catalog": orExpression(["enum": .array(PublishedNetworks.entries.map { .string($0.name) })])],
+    "required": ["catalog"], "additionalProperties": .bool(false),
   ]
 
   private static func bounded(_ type: JSON, _ isBelow: Bool, _ isAbove: Bool, _ low: JSON, _ high: JSON) -> JSON {

@@ -26,7 +26,15 @@ extension PlannedAction {
     ]
     if !downloads.isEmpty {
       members.append(
-        .init("downloads", .array(downloads.map { ["url": .optional($0.url), "path": .string($0.path)] })))
+        .init(
+          "downloads",
+          .array(
+            downloads.map { file in
+              [
+                "url": .optional(file.urls.first), "mirrors": .array(file.urls.dropFirst().map(JSON.string)),
+                "path": .string(file.path),
+              ]
+            })))
     }
     return .object(members)
   }

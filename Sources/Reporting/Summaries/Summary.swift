@@ -38,7 +38,7 @@ public enum Summary {
       text += "  \(Escape.message(subject)): \(reason)\n"
     }
     for file in actions.flatMap(\.downloads).uniqued {
-      text += Escape.message("  downloads \(file.url ?? "") unless it is at \(file.path)") + "\n"
+      text += Escape.message("  downloads \(file.urls.joined(separator: ", or ")) unless it is at \(file.path)") + "\n"
     }
     return text
   }
