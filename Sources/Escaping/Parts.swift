@@ -69,4 +69,10 @@ extension String {
     guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else { return "" }
     return String(name.utf8[name.utf8.index(after: dot)...]) ?? ""
   }
+
+  /// The path with another extension, or with one.
+  package func withEnding(_ ending: String) -> String {
+    let old = fileExtension.isEmpty ? 0 : fileExtension.utf8.count + 1
+    return String(decoding: utf8.dropLast(old), as: UTF8.self) + "." + ending
+  }
 }

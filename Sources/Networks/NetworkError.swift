@@ -73,7 +73,7 @@ public enum NetworkError: Error, Sendable, CustomStringConvertible {
     case .cannotTell(let source, let property, let remedy):
       "\(source): its tensors do not tell the network's \(property); \(remedy)"
     case .wrongPreset(let source, let preset, let found):
-      "\(source): the preset '\(preset)' is for another network: this is '\(found)'; remove it or choose another"
+      "\(source): the preset '\(preset)' is for another network: this is a \(found); remove it or choose another"
     case .wrongPurpose(let source, let expected, let found, let format):
       "\(source): expected a network for '\(expected)', found '\(format)'; load it as `\(found)`"
     case .badVocabulary(let source, let reason): "\(source): the tokenizer's vocabulary is unusable: \(reason)"

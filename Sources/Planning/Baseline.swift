@@ -35,10 +35,7 @@ public struct Baseline: Sendable {
   }
 
   /// The name of the file beside a recipe.
-  package static func file(ofRecipe path: String) -> String {
-    let ending = path.fileExtension.isEmpty ? 0 : path.fileExtension.utf8.count + 1
-    return String(decoding: path.utf8.dropLast(ending), as: UTF8.self) + ".baseline.json"
-  }
+  package static func file(ofRecipe path: String) -> String { path.withEnding("baseline.json") }
 }
 
 /// The baseline of a recipe, read when an expectation asks for it first.

@@ -1,3 +1,5 @@
+import Escaping
+import Foundation
 import OrderedCollections
 import RecipeSyntax
 import StageKit
@@ -18,7 +20,10 @@ extension Plan {
     var found: OrderedDictionary<Finding, [String]> = [:]
     for (stage, estimate) in estimates(of: meant) {
       for issue in estimate.issues {
-        found[Finding(location: stage.location, message: issue.message), default: []].append(stage.id)
+        // What is wrong with many tensors is a list, which here is one line.
+        let message = issue.message.parts(at: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.joined(
+          separator: "; ")
+        found[Finding(location: stage.location, message: message), default: []].append(stage.id)
       }
     }
     let errors = found.map { finding, stages in

@@ -1,4 +1,5 @@
 import ArtifactStore
+import Escaping
 import RecipeSyntax
 import StageKit
 
@@ -45,7 +46,21 @@ extension Plan {
       for origin in found(for: .guiding) { behind[origin] = ((behind[origin] ?? []) + [stage.name]).uniqued }
       guides[stage.id] = behind
     }
-    return notes.uniqued
+    return notes.uniqued + notesOfUnpinned
+  }
+
+  /// Where the recipe has a lock: the stages that read files which it says nothing about.
+  private var notesOfUnpinned: [Note] {
+    guard let lock, !lock.isEmpty else { return [] }
+    return Dictionary(grouping: localSources.filter { $0.pinned == nil }, by: \.stage.location).values
+      .map { sources in
+        Note(
+          stage: sources[0].stage.name,
+          message:
+            "'\(sources[0].stage.name)' reads \(Readable.count(sources.count, "file")) that \(lock.file.fileName) "
+            + "does not pin: `diffusionclip pin` adds what is missing",
+          location: sources[0].stage.location)
+      }.sorted { ($0.location.line, $0.location.column) < ($1.location.line, $1.location.column) }
   }
 
   /// Where something comes from: the same files are the same, however often they are loaded.

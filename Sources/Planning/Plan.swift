@@ -22,6 +22,8 @@ public struct Plan: Sendable {
   public let overlays: [String: Value]
   /// The name of the recipe's profile that gave values; nil for none.
   public let profile: String?
+  /// What files of this machine have to be; nil where that is not known.
+  public let lock: SourceLock?
   /// Every stage behind the stages that it depends on; independent stages in the recipe's order.
   public let stages: [PlannedStage]
   /// What the recipe is for: as `outputs` lists it, or else the first output of every stage that no other uses.
@@ -33,8 +35,7 @@ public struct Plan: Sendable {
   public init(
     recipe: String, description: String? = nil, file: String, source: Digest? = nil, texts: [SourceText] = [],
     parameters: OrderedDictionary<String, Value> = [:], overlays: [String: Value] = [:], profile: String? = nil,
-    stages: [PlannedStage],
-    outputs: [OutputReference]
+    lock: SourceLock? = nil, stages: [PlannedStage], outputs: [OutputReference]
   ) {
     self.recipe = recipe
     self.description = description
@@ -42,6 +43,7 @@ public struct Plan: Sendable {
     self.parameters = parameters
     self.overlays = overlays
     self.profile = profile
+    self.lock = lock
     self.stages = stages
     self.outputs = outputs
     self.source = source
@@ -245,8 +247,8 @@ public struct PlannedSource: Sendable, Hashable {
 /// A file outside the store that has not been read.
 public struct SourcePath: Sendable, Hashable {
   public enum Place: Sendable, Hashable {
-    /// The absolute path of a file that exists.
-    case path(String)
+    /// The absolute path of a file that exists, and what its SHA-256 has to be where the recipe's lock says so.
+    case path(String, pinned: Digest? = nil)
     /// A file to download, where else it is to be had, what its SHA-256 has to be, and how many bytes it has where the
     /// recipe says so.
     case url(String, mirrors: [String] = [], sha256: Digest, size: Int? = nil)
@@ -257,7 +259,7 @@ public struct SourcePath: Sendable, Hashable {
   public let place: Place
 
   /// The path of a file of this machine; nil for one to download.
-  public var path: String? { if case .path(let path) = place { path } else { nil } }
+  public var path: String? { if case .path(let path, _) = place { path } else { nil } }
 
   public init(name: String, place: Place) {
     self.name = name

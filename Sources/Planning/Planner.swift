@@ -50,7 +50,8 @@ public enum Planner {
     needsFiles: Bool
   ) throws(Diagnostics) -> (plan: Plan, hasOptionalInputs: Bool) {
     let source = try SourceText.read(path)
-    var expansion = Expansion(of: source, overlays: overlays, profile: profile, standIns: standIns)
+    let lock = try SourceLock(ofRecipe: path)
+    var expansion = Expansion(of: source, lock: lock, overlays: overlays, profile: profile, standIns: standIns)
     guard let root = expansion.scopes.first else {
       throw Diagnostics(expansion.problems.errors, sources: expansion.sources)
     }
@@ -61,7 +62,7 @@ public enum Planner {
     let plan = Plan(
       recipe: document.name, description: document.description, file: root.file.path,
       source: Digest(of: source.text), texts: expansion.recipes, parameters: root.parameters.values,
-      overlays: root.parameters.overlays, profile: profile,
+      overlays: root.parameters.overlays, profile: profile, lock: lock,
       stages: graph.stages.filter { stage in !expansion.standIns.contains { $0.name == stage.kind.name } },
       outputs: graph.outputs)
     return (plan, expansion.hasOptionalInputs)

@@ -15,8 +15,14 @@ struct SourceFinder {
   /// Absolute, without symbolic links, so that leading `..` can be resolved in the text.
   private let folder: String
 
+  private let lock: SourceLock?
+
   /// A finder for a recipe in `folder`.
-  init(in folder: String) { self.folder = folder }
+  /// - Parameter lock: what files have to be.
+  init(in folder: String, lock: SourceLock? = nil) {
+    self.folder = folder
+    self.lock = lock
+  }
 
   /// The files that a path parameter stands for; nil after reporting what is wrong.
   /// - Parameters:
@@ -120,7 +126,10 @@ struct SourceFinder {
         found.form,
         found.paths.map { path in
           let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-          return (String(path[(slash.map(path.utf8.index(after:)) ?? path.startIndex)...]), .path(path))
+          return (
+            String(path[(slash.map(path.utf8.index(after:)) ?? path.startIndex)...]),
+            .path(path, pinned: lock?[path])
+          )
         }
       )
     } catch {
@@ -263,42 +272,6 @@ struct SourceFinder {
 
   // MARK: The file system
 
-  enum FileType: Equatable {
-    case file, folder
-    /// What it is instead: a pipe, a device, a socket.
-    case other(String)
-    /// A link to what is not there.
-    case dangling
-  }
-
-  /// Follows symbolic links; nil where nothing is.
-  static func fileType(_ path: String) -> FileType? {
-    var status = stat()
-    guard stat(path, &status) == 0 else {
-      return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK ? .dangling : nil
-    }
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: return .file
-    case S_IFDIR: return .folder
-    default: return .other(FileKind.other(than: status.st_mode) ?? "no plain file")
-    }
-  }
-
-  /// A name that is not UTF-8 with its wrong bytes by their numbers; nil where the folder has none that reads so.
-  private static func escapedName(_ name: String, in folder: String) -> String? {
-    guard let listing = opendir(folder) else { return nil }
-    defer { closedir(listing) }
-    while let entry = readdir(listing) {
-      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-      guard String(decoding: bytes, as: UTF8.self).utf8.elementsEqual(name.utf8),
-        String(validating: bytes, as: UTF8.self) == nil
-      else { continue }
-      return bytes.map { $0 < 0x80 ? String(Unicode.Scalar($0)) : "\\x" + String($0, radix: 16, uppercase: true) }
-        .joined()
-    }
-    return nil
-  }
-
   private func names(in folder: String) throws(PathError) -> [String] { try entries(in: folder).map(\.name) }
 
   func entries(in folder: String) throws(PathError) -> [(name: String, isFile: Bool)] {
@@ -337,7 +310,7 @@ extension SourcePath.Place {
   /// As an error says it.
   fileprivate var text: String {
     switch self {
-    case .path(let path): path
+    case .path(let path, _): path
     case .url(let url, _, _, _): url
     }
   }

@@ -58,9 +58,12 @@ public final class WebClient: Sendable {
     deinit { ccurl_close(handle) }
   }
 
+  /// Why nothing can be fetched at all; nil where libcurl is there.
+  public static var problem: String? { ccurl_load().map { String(cString: $0) } }
+
   func session() throws(TransferError) -> Session {
     if let session = idle.withLock({ $0.popLast() }) { return session }
-    if let problem = ccurl_load() { throw .noLibrary(String(cString: problem)) }
+    if let problem = Self.problem { throw .noLibrary(problem) }
     guard let handle = ccurl_open() else { throw .noLibrary("libcurl gives no handle") }
     return Session(handle)
   }

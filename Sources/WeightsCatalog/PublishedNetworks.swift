@@ -60,7 +60,7 @@ public enum PublishedNetworks {
       ]),
     CatalogEntry(
       "imagenet-512-classes", "diffusion",
-      "guided-diffusion of anything at 512², asked for a class, as the paper uses it",
+      "guided-diffusion of anything at 512², trained with classes, as the paper uses it",
       license: "MIT (guided-diffusion)", hints: ["preset": .text("imagenet-512")],
       [
         .init(

@@ -61,7 +61,7 @@ struct CheckCommand: AsyncParsableCommand {
       let plan = try Planner.check(
         recipeAt: file, kinds: Program.kinds, overlays: changes.overlays, profile: changes.profile,
         needsFiles: !noFiles)
-      if !noFiles, let problems = plan.problemsAhead() { throw problems }
+      if !noFiles, let problems = plan.changedSources() ?? plan.problemsAhead() { throw problems }
       return Check(of: plan, at: file)
     } catch { return Check(of: error, at: file) }
   }

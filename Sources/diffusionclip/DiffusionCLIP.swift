@@ -23,7 +23,8 @@ struct DiffusionCLIP: AsyncParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, ShowCommand.self, ExportCommand.self,
+      RunCommand.self, PlanCommand.self, WhyCommand.self, CheckCommand.self, PinCommand.self, ShowCommand.self,
+      ExportCommand.self,
       CompareCommand.self, RunsCommand.self, ServeCommand.self, GalleryCommand.self,
       DagCommand.self, RecipesCommand.self, WeightsCommand.self, KindsCommand.self, SchemaCommand.self,
       SubmitCommand.self, ExecCommand.self,

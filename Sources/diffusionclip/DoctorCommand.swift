@@ -8,9 +8,11 @@ import StageKit
 
 struct DoctorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "doctor", abstract: "Test whether a folder can hold a store, and whether machines can share it.",
+    commandName: "doctor",
+    abstract: "Examine the program on this machine, and whether a folder can hold a store and be shared.",
     discussion: """
-      Exit status: 0 it is safe, 3 it is not. What locks do not keep apart is done twice, which is safe. The folder is \
+      Of the program it tells which libraries and kernels it uses, whether these multiply right, and which recipes came \
+      with it. Exit status: 0 all that is needed is there and the folder is safe, 3 it is not so. What locks do not keep apart is done twice, which is safe. The folder is \
       left as it was found.
       """)
 
@@ -28,6 +30,7 @@ struct DoctorCommand: AsyncParsableCommand {
   @Option(name: .customLong("answer"), help: .hidden)
   var token: String?
 
+  @OptionGroup var computing: ThreadOptions
   @OptionGroup var store: StoreOptions
   @OptionGroup var output: OutputOptions
 
@@ -62,8 +65,20 @@ struct DoctorCommand: AsyncParsableCommand {
       do { examination = try Doctor.examine(path, with: words.map { ($0, program) }, token: token) } catch {
         throw InputError("\(error)")
       }
-      if output.json { printLine(examination.json) } else { printText(Summary.text(of: examination)) }
-      if examination.verdict == .unsafe { throw ExitCode(ExitStatus.expectationNotMet.rawValue) }
+      let checks = ProgramExamination.checks(threads: computing.threads)
+      if output.json {
+        printLine(
+          .object(
+            examination.members + [
+              .init(
+                "program",
+                ["path": .string(program), "version": .string(version), "checks": .array(checks.map(\.json))])
+            ]))
+      } else {
+        printText("\(program), version \(version)\n\(Summary.text(of: checks))\n\(Summary.text(of: examination))")
+      }
+      let isFit = !checks.contains { $0.finding == .unsafe || $0.finding == .missing && $0.name == "kernels" }
+      if examination.verdict == .unsafe || !isFit { throw ExitCode(ExitStatus.expectationNotMet.rawValue) }
     }
   }
 }

@@ -22,10 +22,27 @@ struct DoctorTests {
     #expect(!FileManager.default.fileExists(atPath: repository.path(".diffusionclip")), "it is left as it was")
   }
 
+  /// The program on this machine: its kernels, that they multiply right, its libraries and recipes.
+  @Test func theProgramItself() throws {
+    let repository = try Repository("", faces: [])
+    let program = try #require(repository.run("doctor", "--json", "--threads", "1").lines[0]["program"])
+    #expect(program["path"]?.string == Program.executable)
+    let checks = try #require(program["checks"]?.array)
+    #expect(
+      checks.compactMap { $0["name"]?.string }
+        == ["processor", "kernels", "downloads", "libraries", "devices", "recipes"])
+    let details = checks.compactMap { $0["detail"]?.string }
+    #expect(details[0].contains("1 thread,"))
+    #expect(checks[1]["verdict"] == "ok" && details[1].contains("a product differs from float64's by"))
+    #expect(details[3].contains("/libpng") && details[3].contains("/libopenblas"))
+    #expect(details[5].hasSuffix("/Recipes"))
+  }
+
   @Test func textEndsWithTheVerdict() throws {
     let repository = try Repository("", faces: [])
     let lines = try repository.run("doctor", "deep/er/store").output.split(separator: "\n")
-    #expect(lines.first?.hasPrefix(repository.path("deep/er/store")) == true)
+    #expect(lines.first?.hasSuffix("/diffusionclip, version 0.1.0") == true)
+    #expect(lines.contains { $0.hasPrefix(repository.path("deep/er/store")) })
     #expect(lines.last?.hasPrefix("safe") == true)
     #expect(lines.contains { $0.hasPrefix("ok      hard link ") })
     #expect(!FileManager.default.fileExists(atPath: repository.path("deep")))

@@ -103,6 +103,25 @@ struct LowRankTests {
       try repository.run("run", "adapters.yaml", "--only", "first", "--set", "file=half/small.safetensors").status == 0)
   }
 
+  /// What a file says of its making is no part of the network, and its numbers are kept as they are stored.
+  @Test func aNetworkInHalfPrecisionStaysSo() throws {
+    let repository = try WholeRecipe.finishedCopy()
+    for (folder, license) in [("plain", []), ("licensed", ["--license", "CC0"])] {
+      let export = ["export", "recipe.yaml", "full.model", "--half", "--to", folder]
+      try #require(try repository.run(export + license).status == 0)
+    }
+    try repository.write(
+      """
+      recipe: halves
+      params: { from: { sweep: [plain, licensed] } }
+      stages: { full: { load: { diffusion: "${from}/full.safetensors" } } }
+      """, to: "halves.yaml")
+    try #require(try repository.run("run", "halves.yaml").status == 0)
+    let artifacts = try #require(repository.json("\(repository.latest("halves"))/run.json")["artifacts"]?.array)
+    let sizes = artifacts.compactMap { $0["items"]?.array?[0]["size"]?.int }
+    #expect(sizes.count == 2 && abs(sizes[0] - sizes[1]) < 4096, "\(artifacts)")
+  }
+
   @Test(arguments: [
     // A change to another model.
     ("out/smaller.safetensors", "but 'base' has"),

@@ -314,10 +314,13 @@ import Testing
       message { try changed("ddpm.ckpt") { "x." + $0 }.publishedModel() }.hasPrefix(
         "file: 182 tensors of no model that is known here, such as 'x.temb.dense.0.weight', "))
     var preset = PublishedHints()
-    preset.preset = .celebAHQ
-    #expect(
-      message { try Self.model(["guided.pt"], hints: preset) }
-        == "guided.pt: the preset 'celeba-hq' is for another network: this is 'guided-diffusion checkpoint'; "
-        + "remove it or choose another")
+    // One of another kind, and one of the same kind with more levels.
+    for other in [DiffusionPreset.celebAHQ, .imageNet512] {
+      preset.preset = other
+      #expect(
+        message { try Self.model(["guided.pt"], hints: preset) }
+          == "guided.pt: the preset '\(other.rawValue)' is for another network: this is a guided-diffusion checkpoint "
+          + "with 3 levels; remove it or choose another")
+    }
   }
 }

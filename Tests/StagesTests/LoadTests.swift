@@ -63,7 +63,7 @@ import Testing
       ])
     let guided = try load("diffusion", "guided.pt", Self.small)
     #expect(
-      guided.lines == ["ignores its 5 classes, as the official code does", "left out 1 tensors that are not used"])
+      guided.lines == ["ignores its 5 classes, as the official code does", "left out 1 tensor that is not used"])
   }
 
   @Test func aTextEncoderReadsAsTheCodeItIsFrom() throws {

@@ -1,12 +1,16 @@
 /// What was found out about a folder in which a store is, or might be.
 public struct Examination: Sendable {
-  /// One thing that the store needs, tried.
+  /// One thing that the store, or the program, needs, tried.
   public struct Check: Sendable {
-    public enum Finding: String, Sendable { case ok, slow, unsafe }
+    public enum Finding: String, Sendable { case ok, slow, missing, unsafe }
     public let name: String
     public let finding: Finding
     /// What it means, and what to do.
     public let detail: String
+
+    public init(name: String, finding: Finding, detail: String) {
+      (self.name, self.finding, self.detail) = (name, finding, detail)
+    }
   }
 
   public enum Verdict: String, Sendable {

@@ -85,22 +85,29 @@ struct PlanResolver {
 
   private func digested(_ file: SourcePath, stage: PlannedStage) throws -> SourceFile {
     let path: String
+    let pinned: Digest?
+    let found: Digest
     switch file.place {
     // What is to be downloaded is known by its digest, without the file.
     case .url(let url, let mirrors, let digest, let size):
       return SourceFile(
         name: file.name, path: store.path(ofDownload: digest), digest: digest, urls: [url] + mirrors, size: size)
-    case .path(let place): path = place
+    case .path(let place, let digest): (path, pinned) = (place, digest)
     }
     do throws(StoreError) {
       guard let digest = try store.sources.digest(of: path) else {
         throw StoreError.system(operation: "find", path: path, code: 2)
       }
-      return SourceFile(name: file.name, path: path, digest: digest)
+      found = digest
     } catch {
       if error == .interrupted { throw error }
       throw ExecutionError.unreadableSource(path: path, stage: stage.name, location: stage.location, reason: error)
     }
+    if let pinned, pinned != found {
+      throw ExecutionError.otherSource(
+        path: path, stage: stage.name, location: stage.location, PinMismatch(pinned: pinned, found: found))
+    }
+    return SourceFile(name: file.name, path: path, digest: found)
   }
 }
 

@@ -36,11 +36,12 @@ extension PublishedFormat {
   private static func ddpm(
     _ tensors: PublishedTensors, _ hints: PublishedHints, _ format: PublishedFormat
   ) throws(NetworkError) -> PublishedModel {
-    try check(hints, isGuided: false, tensors.state.source, format)
+    let levels = tensors.count { "down.\($0).block.0.conv1.weight" }
+    try check(hints, isGuided: false, levels: levels, tensors.state.source, format)
     let input = try tensors.shape("conv_in.weight", rank: 4, of: format.name)
     let channels = input[0]
     var multipliers: [Int] = []
-    for level in 0..<tensors.count({ "down.\($0).block.0.conv1.weight" }) {
+    for level in 0..<levels {
       let width = try tensors.shape("down.\(level).block.0.conv1.weight", rank: 4, of: format.name)[0]
       guard width % channels == 0 else {
         throw .badConfiguration(
@@ -76,7 +77,6 @@ extension PublishedFormat {
     _ tensors: PublishedTensors, _ hints: PublishedHints, _ format: PublishedFormat
   ) throws(NetworkError) -> PublishedModel {
     let source = tensors.state.source
-    try check(hints, isGuided: true, source, format)
     let input = try tensors.shape("input_blocks.0.0.weight", rank: 4, of: format.name)
     let channels = try tensors.shape("time_embed.0.weight", rank: 2, of: format.name)[1]
     // The last of the blocks of each level but the first doubles the resolution.
@@ -90,6 +90,7 @@ extension PublishedFormat {
     }
     let doubling = (0..<outputs).map(doubles)
     let levels = 1 + doubling.count { $0.inBlock || $0.byConvolution }
+    try check(hints, isGuided: true, levels: levels, source, format)
     guard outputs % levels == 0, outputs / levels > 1 else {
       throw .badConfiguration(source: source, "\(outputs) output blocks cannot be those of \(levels) levels")
     }
@@ -128,12 +129,12 @@ extension PublishedFormat {
     return PublishedModel(network, tensors, format, notes: notes)
   }
 
-  /// - Throws: where hints are for another kind of U-Net.
+  /// - Throws: where hints are for another U-Net.
   private static func check(
-    _ hints: PublishedHints, isGuided: Bool, _ source: String, _ format: PublishedFormat
+    _ hints: PublishedHints, isGuided: Bool, levels: Int, _ source: String, _ format: PublishedFormat
   ) throws(NetworkError) {
-    if let preset = hints.preset, preset.isGuided != isGuided {
-      throw .wrongPreset(source: source, preset: preset.rawValue, found: format.name)
+    if let preset = hints.preset, preset.isGuided != isGuided || preset.levels != levels {
+      throw .wrongPreset(source: source, preset: preset.rawValue, found: "\(format.name) with \(levels) levels")
     }
     if !isGuided, hints.headChannels != nil || hints.attentionOrder != nil || hints.label != nil {
       throw .badConfiguration(

@@ -69,6 +69,8 @@ public enum DiffusionPreset: String, Sendable, CaseIterable {
   case imageNet512 = "imagenet-512"
 
   var resolution: Int { self == .imageNet512 ? 512 : 256 }
+  /// How many levels its U-Net has.
+  var levels: Int { self == .imageNet512 ? 7 : 6 }
   /// The format of its files.
   var isGuided: Bool {
     switch self {

@@ -62,17 +62,21 @@ public struct PublishedModel {
     }
     self.parameters = parameters
     self.differences = differences
-    self.notes = notes + (ignored > 0 ? ["left out \(ignored) tensors that are not used"] : [])
+    self.notes =
+      notes
+      + (ignored > 0 ? ["left out \(ignored) \(ignored == 1 ? "tensor that is" : "tensors that are") not used"] : [])
   }
 
   /// How texts are cleaned for a CLIP in the code that the file is from.
   public var cleaning: Tokenizer.Cleaning { format == PublishedFormat.huggingFaceCLIP.name ? .huggingFace : .openai }
 
-  /// A file's bytes that describe the network and hold its values as float32. Besides them, one tensor at a time is in
-  /// memory.
+  /// A file's bytes that describe the network and hold its values, as float32 unless told otherwise. Besides them, one
+  /// tensor at a time is in memory.
   /// - Throws: ``NetworkError/parametersDoNotFit(source:_:)``, which lists every difference;
   ///   ``NetworkError/notFinite(source:tensor:place:value:)``; ``CheckpointError``.
-  public func checkpointData(metadata: [String: String] = [:]) throws -> Data {
+  public func checkpointData(
+    metadata: [String: String] = [:], precision: Safetensors.Precision = .float32
+  ) throws -> Data {
     guard differences.isEmpty else { throw NetworkError.parametersDoNotFit(source: source, differences) }
     let description = try network.description(metadata: metadata)
     var problem: NetworkError?
@@ -88,7 +92,7 @@ public struct PublishedModel {
         }
       }
     }
-    let data = try Safetensors.data(of: entries, metadata: description, source: source)
+    let data = try Safetensors.data(of: entries, metadata: description, source: source, precision: precision)
     if let problem { throw problem }
     return data
   }

@@ -138,7 +138,10 @@ extension PlannedSource {
       "files": .array(
         files.map { file in
           switch file.place {
-          case .path(let path): ["name": .string(file.name), "path": .string(path)]
+          case .path(let path, let pinned):
+            .object(
+              [.init("name", .string(file.name)), .init("path", .string(path))]
+                + (pinned.map { [.init("sha256", .string($0.hex))] } ?? []))
           case .url(let url, let mirrors, let digest, let size):
             .object(
               [.init("name", .string(file.name)), .init("url", .string(url)), .init("sha256", .string(digest.hex))]

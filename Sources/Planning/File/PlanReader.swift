@@ -138,15 +138,18 @@ struct PlanReader {
         }))
   }
 
+  private func digest() throws -> Digest { try wanted(Digest(hex: try string("sha256")), "sha256") }
+
   private func source() throws -> PlannedSource {
     let form = try wanted(PlannedSource.Form(rawValue: try string("form")), "form")
     return PlannedSource(
       form: form,
       files: try parts("files").map { file in
         guard file.json["url"] != nil else {
-          return SourcePath(name: try file.string("name"), path: try file.string("path"))
+          let pinned = file.json["sha256"] == nil ? nil : try file.digest()
+          return SourcePath(name: try file.string("name"), place: .path(try file.string("path"), pinned: pinned))
         }
-        let digest = try file.wanted(Digest(hex: try file.string("sha256")), "sha256")
+        let digest = try file.digest()
         let size = file.json["size"] == nil ? nil : try file.int("size")
         if let size { _ = try file.wanted(PlannedSource.sizes ~= size ? size : nil, "size") }
         let mirrors = try file.json["mirrors"].map { listed in

@@ -10,7 +10,7 @@ public struct Installation: Sendable, Hashable {
   public let isClone: Bool
 
   /// That of this program; nil where there is none.
-  public static let current = places.first { isThere($0.folder + "/Recipes") }
+  public static let current = places.first { SourceFinder.fileType($0.recipes) == .folder }
 
   /// Where it is looked for, by where the program lies: in `../share/diffusionclip`, which is right for what packages,
   /// archives and Python's environments install; and around the `.build` in which the program was built.
@@ -41,11 +41,6 @@ public struct Installation: Sendable, Hashable {
     let looked = places.map(\.recipes)
     return "no recipes came with this program; "
       + (looked.isEmpty ? "where it lies cannot be told without /proc" : "looked for " + looked.joined(separator: ", "))
-  }
-
-  private static func isThere(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   // MARK: Names

@@ -54,7 +54,13 @@ struct Expansion {
   /// Whether the recipe is one that is run, and not one that others use and is checked by itself.
   private let isToBeRun: Bool
 
-  init(of source: SourceText, overlays: [Overlay], profile: String?, standIns given: StandIns) {
+  /// What files have to be.
+  private let lock: SourceLock
+
+  init(
+    of source: SourceText, lock: SourceLock, overlays: [Overlay], profile: String?, standIns given: StandIns
+  ) {
+    self.lock = lock
     isToBeRun = given == .none
     sources = [RecipeParameters.overlaySource(overlays), SourceText(file: "--profile", text: profile ?? ""), source]
     guard let file = RecipeFile(source, into: &problems) else { return }
@@ -62,7 +68,7 @@ struct Expansion {
       of: file.document,
       from: .overlays(overlays, profile: profile, needsAll: given == .none || file.inputs.isEmpty), sweeps: &sweeps,
       into: &problems)
-    var scope = Scope(prefix: "", file: file, parameters: parameters, users: [])
+    var scope = Scope(prefix: "", file: file, parameters: parameters, users: [], lock: lock)
     hasOptionalInputs = file.inputs.contains(where: \.isOptional)
     for input in file.inputs {
       if let type = input.type, given == .all || given == .required && !input.isOptional {
@@ -306,7 +312,7 @@ struct Expansion {
     for error in own.errors { found.report(error) }
     var scope = Scope(
       prefix: prefix, file: call.file, parameters: values,
-      users: [.use(at: call.name.location)] + scopes[user].users)
+      users: [.use(at: call.name.location)] + scopes[user].users, lock: lock)
     for input in call.file.inputs {
       let name = input.name.text
       guard let type = input.type, let link = given[name] else {

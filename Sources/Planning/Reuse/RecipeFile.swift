@@ -30,10 +30,8 @@ struct RecipeFile {
 
   /// Nil after reporting that `source` is not even YAML.
   init?(_ source: SourceText, into problems: inout Problems) {
-    let file = URL(filePath: source.file).absoluteURL
     name = source.file
-    folder = file.deletingLastPathComponent().resolvingSymlinksInPath().path
-    path = folder + "/" + file.lastPathComponent
+    (folder, path) = Self.place(of: source.file)
     let root: Node
     do throws(Diagnostic) { root = try NodeReader.read(source, into: &problems) } catch {
       problems.report(error)
@@ -43,6 +41,13 @@ struct RecipeFile {
     size = root.count
     let wrong = Self.wrongNames(of: document, into: &problems)
     inputs = document.inputs.map { Input($0, isNamed: !wrong.contains($0.key.text), into: &problems) }
+  }
+
+  /// The absolute paths of a recipe and of its folder, the latter without symbolic links.
+  static func place(of name: String) -> (folder: String, path: String) {
+    let file = URL(filePath: name).absoluteURL
+    let folder = file.deletingLastPathComponent().resolvingSymlinksInPath().path
+    return (folder, folder + "/" + file.lastPathComponent)
   }
 
   /// Sees that inputs and parameters can be given, and that no input has the name of something else.

@@ -30,14 +30,20 @@ struct Scope {
   /// References to nothing: outputs, of recipes in use, that are optional inputs which are not given.
   private var absences: Set<String> = []
 
-  init(prefix: String, file: RecipeFile, parameters: RecipeParameters, users: [Diagnostic.Note]) {
+  private let lock: SourceLock
+
+  init(
+    prefix: String, file: RecipeFile, parameters: RecipeParameters, users: [Diagnostic.Note], lock: SourceLock
+  ) {
+    self.lock = lock
     self.prefix = prefix
     self.file = file
     self.parameters = parameters
     self.users = users
   }
 
-  var finder: SourceFinder { SourceFinder(in: file.folder) }
+  /// Finds the files that it names, which have to be what the lock of the recipe that is run says.
+  var finder: SourceFinder { SourceFinder(in: file.folder, lock: lock) }
 
   /// The number of the link of an output, or of the first one.
   func output(_ name: String?) -> Int? { name.map { outputsByName[$0] } ?? outputs.first }

@@ -5,28 +5,34 @@ import JSONSyntax
 extension Summary {
   /// What was found out about a folder, a line for each check and the verdict last.
   public static func text(of examination: Examination) -> String {
-    let width = examination.checks.map(\.name.count).max() ?? 0
-    var text = "\(examination.folder)"
-    if let mount = examination.mount { text += ": \(mount.kind) (\(mount.options.joined(separator: ",")))" }
-    for check in examination.checks {
+    let mount = examination.mount.map { ": \($0.kind) (\($0.options.joined(separator: ",")))" } ?? ""
+    return "\(examination.folder)\(mount)\n\(text(of: examination.checks))\(examination.conclusion)\n"
+  }
+
+  /// A line for each check.
+  public static func text(of checks: [Examination.Check]) -> String {
+    let width = checks.map(\.name.count).max() ?? 0
+    return checks.map { check in
       let word = check.finding.rawValue
-      text += "\n\(word)\(String(repeating: " ", count: 8 - word.count))\(check.name)"
-      text += String(repeating: " ", count: width - check.name.count + 2) + check.detail
-    }
-    return text + "\n\(examination.conclusion)\n"
+      return word + String(repeating: " ", count: 8 - word.count) + check.name
+        + String(repeating: " ", count: width - check.name.count + 2) + check.detail + "\n"
+    }.joined()
   }
 }
 
 extension Examination {
-  public var json: JSON {
+  /// The members of what is told to programs.
+  public var members: [JSON.Member] {
     [
-      "folder": .string(folder), "file_system": .optional(mount?.kind),
-      "options": .array((mount?.options ?? []).map(JSON.string)),
-      "checks": .array(
-        checks.map {
-          ["name": .string($0.name), "verdict": .string($0.finding.rawValue), "detail": .string($0.detail)]
-        }),
-      "verdict": .string(verdict.rawValue),
+      .init("folder", .string(folder)), .init("file_system", .optional(mount?.kind)),
+      .init("options", .array((mount?.options ?? []).map(JSON.string))),
+      .init("checks", .array(checks.map(\.json))), .init("verdict", .string(verdict.rawValue)),
     ]
+  }
+}
+
+extension Examination.Check {
+  public var json: JSON {
+    ["name": .string(name), "verdict": .string(finding.rawValue), "detail": .string(detail)]
   }
 }

@@ -192,7 +192,10 @@ func modelData(
     var metadata = isOwn ? own : ["description": "read from a \(model.format)"]
     metadata[Tokenizer.mergesEntry] = merges
     if merges != nil { metadata.merge(model.cleaning.metadata) { $1 } }
-    return (try model.checkpointData(metadata: metadata), [found.state.note].compactMap { $0 } + model.notes)
+    // What a file of this program says of its making is left out; its numbers stay as they are.
+    let isHalf = isOwn && found.state.tensors.values.allSatisfy { $0.type == .f16 }
+    let stored = try model.checkpointData(metadata: metadata, precision: isHalf ? .float16 : .float32)
+    return (stored, [found.state.note].compactMap { $0 } + model.notes)
   }
   for note in notes { context.log(note) }
   guard let data else { return try context.read(files[0]) }

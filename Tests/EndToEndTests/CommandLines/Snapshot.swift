@@ -52,8 +52,8 @@ struct Snapshot {
       let isNew = before.entries[path] == nil
       // Folders on the way to what was named are made as well.
       if isNew, named.contains(where: { "\(path)/".hasPrefix("\($0)/") || "\($0)/".hasPrefix("\(path)/") }) { continue }
-      // `runs baseline` writes beside the recipe.
-      if path.hasSuffix(".baseline.json"), path.hasPrefix("/repository/") { continue }
+      // `runs baseline` and `pin` write beside the recipe.
+      if [".baseline.json", ".lock"].contains(where: path.hasSuffix), path.hasPrefix("/repository/") { continue }
       // What an earlier command line made may be replaced.
       if named.contains(where: { path.hasPrefix("\($0)/") }), !before.isOriginal(path) { continue }
       changes.append("\(isNew ? "made" : "changed") \(path)")
