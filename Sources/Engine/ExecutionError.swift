@@ -1,5 +1,4 @@
 import ArtifactStore
-import Planning
 import RecipeSyntax
 import StageKit
 
@@ -9,8 +8,8 @@ public enum ExecutionError: Error, Sendable {
   case unmatchedItem(
     String, stage: String, port: String, from: String, available: [String], location: SourceLocation)
   case unreadableSource(path: String, stage: String, location: SourceLocation, reason: StoreError)
-  /// A file is not what the recipe's lock pins.
-  case otherSource(path: String, stage: String, location: SourceLocation, PinMismatch)
+  /// A file is not as the recipe's lock pins it: how.
+  case notAsPinned(String, location: SourceLocation)
   /// A file changed after its digest was taken.
   case changedSource(path: String)
   /// A stage kind broke its own declaration.
@@ -28,10 +27,8 @@ public enum ExecutionError: Error, Sendable {
   /// Whether the recipe or an input is to blame, not the program.
   var isUsersOwn: Bool {
     switch self {
-    case .unmatchedItem, .unreadableSource, .otherSource, .changedSource, .unknownOutput, .unknownStage, .wrongAddress,
-      .notMade:
-      true
     case .brokenDeclaration, .damagedTable: false
+    default: true
     }
   }
 }
@@ -44,8 +41,7 @@ extension ExecutionError: CustomStringConvertible {
         + "it has \(Self.listed(available))"
     case .unreadableSource(let path, let stage, let location, let reason):
       "\(location): error: stage '\(stage)' needs \(path): \(Self.why(reason))"
-    case .otherSource(let path, let stage, let location, let mismatch):
-      "\(location): error: stage '\(stage)' reads \(path), which is \(mismatch); \(PinMismatch.help)"
+    case .notAsPinned(let problem, let location): "\(location): error: \(problem)"
     case .changedSource(let path):
       "\(path) changed while the run was using it; nothing was made from it: run again once it is complete"
     case .brokenDeclaration(let kind, let problem):

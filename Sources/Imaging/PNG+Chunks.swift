@@ -58,7 +58,10 @@ extension PNG {
       added += chunk("iTXt", Array(text.keyword.utf8) + [0, 0, 0, 0, 0] + Array(text.text.utf8))
     }
     guard !added.isEmpty else { return data }
-    var file = data
+    // A profile says all that the chunk sRGB would; PNG forbids both.
+    let bytes = [UInt8](data)
+    let chunks = metadata.profile == nil ? [] : (try? chunks(of: bytes, name: "")) ?? []
+    var file = chunks.isEmpty ? data : Data(withoutColorSpace(bytes, chunks))
     file.insert(contentsOf: added, at: file.startIndex + signature.count + 25)
     return file
   }

@@ -88,7 +88,7 @@ enum PNG {
   /// code that networks are trained with; libpng would turn those with a gamma of their own into others.
   private static let colorSpaceTypes: Set = ["gAMA", "cHRM", "sRGB", "iCCP", "cICP"]
 
-  private static func withoutColorSpace(_ bytes: [UInt8], _ chunks: [Chunk]) -> [UInt8] {
+  static func withoutColorSpace(_ bytes: [UInt8], _ chunks: [Chunk]) -> [UInt8] {
     var kept = bytes
     for chunk in chunks.reversed() where colorSpaceTypes.contains(chunk.type) { kept.removeSubrange(chunk.whole) }
     return kept

@@ -51,7 +51,7 @@ extension Plan {
 
   /// Where the recipe has a lock: the stages that read files which it says nothing about.
   private var notesOfUnpinned: [Note] {
-    guard let lock, !lock.isEmpty else { return [] }
+    guard let lock, lock.exists else { return [] }
     return Dictionary(grouping: localSources.filter { $0.pinned == nil }, by: \.stage.location).values
       .map { sources in
         Note(

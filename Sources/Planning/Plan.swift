@@ -237,10 +237,13 @@ public struct PlannedSource: Sendable, Hashable {
   public let form: Form
   /// At least one, sorted by the UTF-8 of the names; no name comes twice.
   public let files: [SourcePath]
+  /// Of several: the paths of those that the recipe's lock pins in the same folders, and that are not there.
+  package let lost: [String]
 
-  public init(form: Form, files: [SourcePath]) {
+  public init(form: Form, files: [SourcePath], lost: [String] = []) {
     self.form = form
     self.files = files
+    self.lost = lost
   }
 }
 

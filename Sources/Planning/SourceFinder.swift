@@ -86,7 +86,8 @@ struct SourceFinder {
         notes: second.node.notes)
       return nil
     }
-    return PlannedSource(form: form, files: named.map(\.file))
+    let folders = form == .file ? [] : Set(named.compactMap { $0.file.path?.parentFolder })
+    return PlannedSource(form: form, files: named.map(\.file), lost: lock?.lost(from: folders) ?? [])
   }
 
   /// The first two with one name. Names that only differ in how an accent is written are one: nobody sees the difference.

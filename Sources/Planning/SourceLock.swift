@@ -9,6 +9,8 @@ import StageKit
 public struct SourceLock: Sendable {
   /// The absolute path of the lock file.
   public let file: String
+  /// Whether there was one.
+  public private(set) var exists = false
   /// By the bytes of the absolute path of the file that each is of: paths that look alike are two.
   private var digests: [[UInt8]: Digest]
 
@@ -31,6 +33,7 @@ public struct SourceLock: Sendable {
       throw Diagnostics([Diagnostic("larger than a lock may be (\(Self.sizeLimit >> 20) MiB)", at: whole)], sources: [])
     }
     guard let data else { return }
+    exists = true
     let text = SourceText(file: file, text: String(decoding: data, as: UTF8.self))
     let finder = SourceFinder(in: recipe.folder)
     var problems = Problems()
@@ -50,7 +53,19 @@ public struct SourceLock: Sendable {
     try problems.throwIfAny(sources: [text])
   }
 
-  public var isEmpty: Bool { digests.isEmpty }
+  /// The files in these folders that are pinned and gone, by path.
+  func lost(from folders: Set<String>) -> [String] {
+    digests.keys.map { String(decoding: $0, as: UTF8.self) }
+      .filter { folders.contains($0.parentFolder) && SourceFinder.fileType($0) == nil }.sorted(by: precedes)
+  }
+
+  /// Forgets the files that are gone.
+  /// - Returns: how many there were.
+  public mutating func removeLost() -> Int {
+    let before = digests.count
+    digests = digests.filter { SourceFinder.fileType(String(decoding: $0.key, as: UTF8.self)) != nil }
+    return before - digests.count
+  }
 
   /// What the file at an absolute path has to be; nil where nothing was written down for it.
   public subscript(path: String) -> Digest? {
@@ -72,6 +87,20 @@ public struct SourceLock: Sendable {
     let parts = path.parts(at: "/")
     let common = zip(folder, parts).prefix { $0.isSame(as: $1) }.count
     return (Array(repeating: "..", count: folder.count - common) + parts.dropFirst(common)).joined(separator: "/")
+  }
+
+  /// Says that a pinned file is not there any more, and what to do.
+  package static func loss(of path: String, for stage: PlannedStage) -> String {
+    "stage '\(stage.name)' reads what is in \(path.parentFolder), where \(path.fileName), which the recipe's lock pins, is "
+      + "gone; put it back, or, if it is meant to be gone, `diffusionclip pin --update` forgets it"
+  }
+
+  /// Says that a file is not the one that is pinned, and what to do.
+  package static func change(
+    of path: String, for stage: PlannedStage, from pinned: Digest, to found: Digest
+  ) -> String {
+    "stage '\(stage.name)' reads \(path), which is not the file that the recipe's lock pins: its SHA-256 is \(found.hex), "
+      + "not \(pinned.hex); get that file back, or, if the change is meant, `diffusionclip pin --update` writes it down"
   }
 
   /// What sha256sum writes for what would end a line or begin an escape; the line then starts with a backslash.
@@ -126,29 +155,16 @@ extension Plan {
 
   /// The files that are not what was written down for them; nil for none.
   public func changedSources() -> Diagnostics? {
-    let errors = localSources.compactMap { source -> Diagnostic? in
+    let gone = stages.flatMap { stage in
+      stage.sources.values.flatMap(\.lost).map { Diagnostic(SourceLock.loss(of: $0, for: stage), at: stage.location) }
+    }
+    let changed = localSources.compactMap { source -> Diagnostic? in
       guard let pinned = source.pinned, let found = (try? Files.digest(of: source.path)) ?? nil, found != pinned else {
         return nil
       }
-      return Diagnostic(
-        "stage '\(source.stage.name)' reads \(source.path), which is \(PinMismatch(pinned: pinned, found: found))",
-        at: source.stage.location, hint: PinMismatch.help)
+      let change = SourceLock.change(of: source.path, for: source.stage, from: pinned, to: found)
+      return Diagnostic(change, at: source.stage.location)
     }
-    return errors.isEmpty ? nil : Diagnostics(errors, sources: texts)
+    return gone.isEmpty && changed.isEmpty ? nil : Diagnostics(gone + changed, sources: texts)
   }
-}
-
-/// A file that is not what was written down for it.
-public struct PinMismatch: Sendable, CustomStringConvertible {
-  let pinned: Digest
-  let found: Digest
-
-  package init(pinned: Digest, found: Digest) { (self.pinned, self.found) = (pinned, found) }
-
-  public var description: String {
-    "not the file that the recipe's lock pins: its SHA-256 is \(found.hex), not \(pinned.hex)"
-  }
-
-  package static let help =
-    "get that file back; or, if the change is meant, `diffusionclip pin --update` writes it down"
 }

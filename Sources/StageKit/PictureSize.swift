@@ -65,6 +65,6 @@ public struct TakenSizes: Sendable, Hashable {
   public var requirement: String {
     let sides = step == 1 ? "any sides" : "sides that are multiples of \(step)"
     return
-      "but the diffusion model takes \(sides) and up to \(limit) pixels: load it with `size: \(resolution)`, at which the model was trained, or with another size"
+      "but the diffusion model takes \(sides) and at most \(limit) pixels in all: load it with `size: \(resolution)`, at which the model was trained, or with another size"
   }
 }

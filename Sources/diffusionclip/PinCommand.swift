@@ -18,7 +18,8 @@ struct PinCommand: AsyncParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
 
-  @Flag(help: "Pin files that have changed as they are now; without it, they are an error.")
+  @Flag(
+    help: "Pin files that have changed as they are now, and forget those that are gone; without it, they are an error.")
   var update = false
 
   @OptionGroup var output: OutputOptions
@@ -33,6 +34,7 @@ struct PinCommand: AsyncParsableCommand {
         throw InputError("\(recipe.recipe): it reads no file of this machine, so that there is nothing to pin")
       }
       var (added, changed) = (0, 0)
+      let removed = update ? lock.removeLost() : 0
       for source in sources {
         guard let digest = try Files.digest(of: source.path) else {
           throw InputError("\(source.path): no such file; it was there a moment ago")
@@ -44,13 +46,16 @@ struct PinCommand: AsyncParsableCommand {
         }
         lock[source.path] = digest
       }
-      if added + changed > 0 { try Files.write(Data(lock.text.utf8), to: lock.file) }
+      if added + changed + removed > 0 { try Files.write(Data(lock.text.utf8), to: lock.file) }
       guard !output.json else {
         return printLine([
           "lock": .string(lock.file), "files": .int(sources.count), "added": .int(added), "changed": .int(changed),
+          "removed": .int(removed),
         ])
       }
-      let news = [(added, "added"), (changed, "changed")].filter { $0.0 > 0 }.map { "\($0) \($1)" }
+      let news = [(added, "added"), (changed, "changed"), (removed, "removed")].filter { $0.0 > 0 }.map {
+        "\($0) \($1)"
+      }
       printText(
         "\(lock.file): pins \(Readable.count(sources.count, "file")) of this recipe, "
           + (news.isEmpty ? "all as before" : news.joined(separator: ", ")) + "\n")

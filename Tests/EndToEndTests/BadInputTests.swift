@@ -102,7 +102,7 @@ struct BadInputTests {
     #expect(
       outcome.errors == """
         bad.yaml:5:3: error: stage 'latents': picture 'ada' is 17×16 (and 2 more), \
-        but the diffusion model takes sides that are multiples of 2 and up to 4096 pixels: load it with `size: 16`, \
+        but the diffusion model takes sides that are multiples of 2 and at most 4096 pixels in all: load it with `size: 16`, \
         at which the model was trained, or with another size
            5 |   latents: { invert: { images: faces, model: base } }
              |   ^
@@ -114,7 +114,7 @@ struct BadInputTests {
       rest.errors.contains(
         """
         bad.yaml:5:3: error: stage 'latents' failed on 'ada': picture 'ada' is 17×16, \
-        but the diffusion model takes sides that are multiples of 2 and up to 4096 pixels: load it with `size: 16`
+        but the diffusion model takes sides that are multiples of 2 and at most 4096 pixels in all: load it with `size: 16`
         """), "\(rest.errors)")
   }
 

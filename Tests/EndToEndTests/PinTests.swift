@@ -57,6 +57,26 @@ struct PinTests {
     #expect(try repository.run("check", "recipe.yaml").output.contains("note") == false)
   }
 
+  @Test func aFileThatVanishedIsMissed() throws {
+    let repository = try Repository(Self.recipe)
+    try repository.run("pin", "recipe.yaml")
+    try FileManager.default.removeItem(atPath: repository.path("faces/bob.png"))
+    for command in ["check", "plan", "run", "pin"] {
+      let outcome = try repository.run(command, "recipe.yaml")
+      #expect(outcome.status == 2, "\(command)")
+      #expect(
+        outcome.errors.contains(
+          "stage 'faces' reads what is in \(repository.path("faces")), where bob.png, which the recipe's lock pins, is gone"
+        ))
+    }
+    let updated = try repository.run("pin", "recipe.yaml", "--update", "--json").lines[0]
+    #expect(updated["files"] == 2 && updated["removed"] == 1 && updated["changed"] == 0)
+    #expect(try repository.run("run", "recipe.yaml").status == 0)
+    // An empty lock is one: it pins nothing, and that is said.
+    try repository.write("", to: "recipe.lock")
+    #expect(try repository.run("check", "recipe.yaml").output.contains("reads 2 files that recipe.lock does not pin"))
+  }
+
   /// The lock is that of the recipe that is run, also for what recipes in use load, by whatever way to it; names are as
   /// `sha256sum` writes them.
   @Test func recipesInUseAndOddNames() throws {

@@ -73,7 +73,7 @@ struct SampleFromNoiseTests {
       ("model: base, count: 2, size: 16, noise: latents", "`noise` is for `latents`: leave it out, or give `seed`"),
       (
         "model: base, count: 2, size: 33",
-        "the pictures would be 33×33, but the diffusion model takes sides that are multiples of 2 and up to 4096 pixels"
+        "the pictures would be 33×33, but the diffusion model takes sides that are multiples of 2 and at most 4096 pixels in all"
       ),
       ("model: base, count: 0, size: 16", "'count' of 'sample' must be a whole number from 1 to 100000, not 0"),
     ])

@@ -276,8 +276,8 @@ struct PhotographTests {
       let odd = try context((name: "odd", data: Self.photograph(width, height).pngData()))
       #expect(
         issue { try odd.run() }
-          == "picture 'odd' is \(width)×\(height), but the diffusion model takes sides that are multiples of 2 and up to "
-          + "4096 pixels: load it with `size: 16`, at which the model was trained, or with another size")
+          == "picture 'odd' is \(width)×\(height), but the diffusion model takes sides that are multiples of 2 and at most "
+          + "4096 pixels in all: load it with `size: 16`, at which the model was trained, or with another size")
     }
   }
 

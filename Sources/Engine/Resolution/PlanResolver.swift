@@ -80,12 +80,16 @@ struct PlanResolver {
   }
 
   private func sources(of stage: PlannedStage) throws -> [String: [SourceFile]] {
-    try stage.sources.mapValues { source in try source.files.concurrentMap { try digested($0, stage: stage) } }
+    try stage.sources.mapValues { source in
+      if let path = source.lost.first {
+        throw ExecutionError.notAsPinned(SourceLock.loss(of: path, for: stage), location: stage.location)
+      }
+      return try source.files.concurrentMap { try digested($0, stage: stage) }
+    }
   }
 
   private func digested(_ file: SourcePath, stage: PlannedStage) throws -> SourceFile {
-    let path: String
-    let pinned: Digest?
+    let (path, pinned): (String, Digest?)
     let found: Digest
     switch file.place {
     // What is to be downloaded is known by its digest, without the file.
@@ -104,8 +108,8 @@ struct PlanResolver {
       throw ExecutionError.unreadableSource(path: path, stage: stage.name, location: stage.location, reason: error)
     }
     if let pinned, pinned != found {
-      throw ExecutionError.otherSource(
-        path: path, stage: stage.name, location: stage.location, PinMismatch(pinned: pinned, found: found))
+      let change = SourceLock.change(of: path, for: stage, from: pinned, to: found)
+      throw ExecutionError.notAsPinned(change, location: stage.location)
     }
     return SourceFile(name: file.name, path: path, digest: found)
   }

@@ -18,8 +18,9 @@ public struct Installation: Sendable, Hashable {
 
   static func places(ofProgram program: String?) -> [Installation] {
     guard let program else { return [] }
+    let prefix = program.parentFolder.parentFolder
     let installed = Installation(
-      folder: program.parentFolder.parentFolder + "/share/diffusionclip", isClone: false)
+      folder: (prefix == "/" ? "" : prefix) + "/share/diffusionclip", isClone: false)
     let parts = program.parts(at: "/")
     guard let build = parts.lastIndex(of: ".build") else { return [installed] }
     return [installed, Installation(folder: "/" + parts[..<build].joined(separator: "/"), isClone: true)]
