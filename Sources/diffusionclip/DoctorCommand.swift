@@ -12,8 +12,8 @@ struct DoctorCommand: AsyncParsableCommand {
     abstract: "Examine the program on this machine, and whether a folder can hold a store and be shared.",
     discussion: """
       Of the program it tells which libraries and kernels it uses, whether these multiply right, and which recipes came \
-      with it. Exit status: 0 all that is needed is there and the folder is safe, 3 it is not so. What locks do not keep apart is done twice, which is safe. The folder is \
-      left as it was found.
+      with it. Exit status: 0 all that is needed is there and the folder is safe, 3 it is not so. What locks do not keep \
+      apart is done twice, which is safe. The folder is left as it was found.
       """)
 
   @Argument(

@@ -201,7 +201,7 @@ struct NumbersTests {
       #expect(outcome.status == 2)
       #expect(
         outcome.errors.contains(
-          "late.yaml:7:3: error: stage 'latents': picture 'ada' is 17×16 (and 2 more), but the diffusion model takes sides that are multiples of 2 and up to "
+          "late.yaml:7:3: error: stage 'latents': picture 'ada' is 17×16 (and 2 more), but the diffusion model takes sides that are multiples of 2 and at most "
         ),
         "\(outcome.errors)")
       #expect(outcome.errors.contains("late.yaml:9:3: error: stage 'tuned': 'target': the text '"))

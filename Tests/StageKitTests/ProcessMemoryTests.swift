@@ -14,12 +14,20 @@ import Testing
 
   @Test func eachPieceOfWorkHasItsOwnPeak() throws {
     let meter = MemoryMeter()
-    let large = meter.measure { take(megabytes: 256) }.megabytes
-    let small = meter.measure { take(megabytes: 1) }.megabytes
+    var peaks: [(large: Double?, small: Double?)] = []
+    // Other tests of this process take and give back memory meanwhile, which does not fall out so each time.
+    while peaks.count < 5, !peaks.contains(where: { ($0.small ?? 0) + 100 < $0.large ?? 0 }) {
+      peaks.append(
+        (
+          meter.measure { take(megabytes: 256) }.megabytes,
+          meter.measure { take(megabytes: 1) }.megabytes
+        ))
+    }
     // Where the system cannot begin anew, nothing is told.
-    if let large, let small { #expect(small + 100 < large) }
-    #expect((large == nil) == !ProcessMemory.resetPeak())
-    #expect(ProcessMemory.highestMegabytes >= large ?? 0)
+    let isTold = ProcessMemory.resetPeak()
+    #expect(peaks.allSatisfy { ($0.large != nil) == isTold })
+    if isTold { #expect(peaks.contains { ($0.small ?? 0) + 100 < $0.large ?? 0 }, "\(peaks)") }
+    #expect(ProcessMemory.highestMegabytes >= peaks.last?.large ?? 0)
   }
 
   @Test func sideBySideNothingIsTold() {
