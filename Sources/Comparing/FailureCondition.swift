@@ -48,10 +48,10 @@ public struct FailureCondition: Sendable {
     let subjects = subjects(in: compared)
     guard !subjects.isEmpty else {
       let names = compared.numbers.map(\.name)
-      let meant = Suggestion.nearest(to: measure, in: names.compactMap { $0.parts(at: ".").last } + names)
+      let meant = Suggestion.question(about: measure, in: names.compactMap { $0.parts(at: ".").last } + names)
       throw InputError(
         "--fail-on \"\(text)\": no run measures '\(measure)'; "
-          + (meant.map { "did you mean '\($0)'?" } ?? "there are \(Suggestion.list(names, upTo: 12))"))
+          + (meant ?? "there are \(Suggestion.list(names, upTo: 12))"))
     }
     return subjects.flatMap { number in
       zip(compared.runs.dropFirst(), number.change).compactMap { run, change in

@@ -136,6 +136,6 @@ extension PlannedStage {
 
   /// Whether an action for an item sees only its own item of the sets at a port.
   package func goesItemByItem(at port: Port) -> Bool {
-    mapping == .items(of: port.name) || port.isAligned && mapping != .whole
+    mapping == .items(of: port.name) || port.role == .matching && mapping != .whole
   }
 }

@@ -7,6 +7,8 @@ public enum ExecutionError: Error, Sendable {
   /// A port that goes item by item lacks an item.
   case unmatchedItem(
     String, stage: String, port: String, from: String, available: [String], location: SourceLocation)
+  /// At a port for parts of a stage's items there are some of others.
+  case strayParts([String], stage: String, port: String, from: String, location: SourceLocation)
   case unreadableSource(path: String, stage: String, location: SourceLocation, reason: StoreError)
   /// A file is not as the recipe's lock pins it: how.
   case notAsPinned(String, location: SourceLocation)
@@ -14,12 +16,6 @@ public enum ExecutionError: Error, Sendable {
   case changedSource(path: String)
   /// A stage kind broke its own declaration.
   case brokenDeclaration(kind: String, problem: String)
-  /// `show` or `export` of a stage that is not in the recipe, or of a port that the stage does not have.
-  case unknownOutput(String, suggestion: String?, available: [String])
-  /// A stage on the command line that is not in the recipe.
-  case unknownStage(String, suggestion: String?, available: [String])
-  /// A name on the command line that leads nowhere in the recipe: what is wrong with it, and what there is.
-  case wrongAddress(String)
   /// `show` or `export` of something that has not been made, or of which so many items are.
   case notMade(String, made: Int = 0, of: Int = 0)
   case damagedTable(stage: String, problem: String)
@@ -28,7 +24,7 @@ public enum ExecutionError: Error, Sendable {
   var isUsersOwn: Bool {
     switch self {
     case .brokenDeclaration, .damagedTable: false
-    default: true
+    case .unmatchedItem, .strayParts, .unreadableSource, .notAsPinned, .changedSource, .notMade: true
     }
   }
 }
@@ -38,7 +34,9 @@ extension ExecutionError: CustomStringConvertible {
     switch self {
     case .unmatchedItem(let item, let stage, let port, let from, let available, let location):
       "\(location): error: stage '\(stage)' goes item by item, but '\(port)' (from '\(from)') has no item '\(item)'; "
-        + "it has \(Self.listed(available))"
+        + "it has \(available.quoted(upTo: 12))"
+    case .strayParts(let names, let stage, let port, let from, let location):
+      "\(location): error: \(Self.strayParts(names, stage: stage, port: port, from: from))"
     case .unreadableSource(let path, let stage, let location, let reason):
       "\(location): error: stage '\(stage)' needs \(path): \(Self.why(reason))"
     case .notAsPinned(let problem, let location): "\(location): error: \(problem)"
@@ -46,25 +44,18 @@ extension ExecutionError: CustomStringConvertible {
       "\(path) changed while the run was using it; nothing was made from it: run again once it is complete"
     case .brokenDeclaration(let kind, let problem):
       "the stage kind '\(kind)' is at fault: \(problem); please report this"
-    case .unknownOutput(let name, let suggestion, let available):
-      "the recipe has no output '\(name)'; "
-        + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")
-    case .unknownStage(let name, let suggestion, let available):
-      "the recipe has no stage '\(name)'; "
-        + (suggestion.map { "did you mean '\($0)'?" } ?? "there are \(Self.listed(available))")
-    case .wrongAddress(let message): message
     case .notMade(let name, let made, let count):
       made == 0
         ? "'\(name)' has not been made with these parameters and inputs; `run` the recipe first"
         : "'\(name)' is not whole: \(made) of \(count) items are made; `run` the recipe again, and see what it says, or "
-          + "`show` it with --log"
+          + "`show` it with --log; `export --partial` writes those that are made"
     case .damagedTable(let stage, let problem): "the numbers of stage '\(stage)' cannot be read: \(problem)"
     }
   }
 
-  private static func listed(_ names: [String]) -> String {
-    let shown = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
-    return names.isEmpty ? "none" : names.count > 12 ? "\(shown) and \(names.count - 12) more" : shown
+  private static func strayParts(_ names: [String], stage: String, port: String, from: String) -> String {
+    "stage '\(stage)' has no picture for \(names.quoted) of '\(port)' (from '\(from)'): a part is called like its "
+      + "picture, or like it with a number: NAME-1, NAME-2"
   }
 
   private static func why(_ error: StoreError) -> String {

@@ -65,7 +65,7 @@ public struct FigureLayout: Sendable {
   }
 
   /// The longer side of the largest tile is within these bounds.
-  private static let tileSide = 128...256
+  public static let tileSide = 128...256
   private static let margin = 16
   private static let gap = 6
   private static let headingGap = 10

@@ -6,7 +6,8 @@ import StageKit
 /// bytes of results across kinds; part of every key.
 public let numericsRevision = 4
 
-/// The artifacts bound to one input port of an action. At a mapped or aligned port they hold just the action's item.
+/// The artifacts bound to one input port of an action. At a port of another role than `whole` they hold
+/// just what the action sees.
 public enum BoundInput: Sendable, Hashable {
   case one(Artifact)
   case list([LabeledArtifact])
@@ -46,7 +47,7 @@ public struct ActionPreimage: Sendable, Hashable {
 
   /// - Parameters:
   ///   - item: the item that the action makes; nil for a stage that is one action.
-  ///   - inputs: what is bound to each given port; mapped and aligned ports are reduced to the item.
+  ///   - inputs: what is bound to each given port; at a port of another role than `whole`, what that action sees.
   ///   - sources: the files of each given path parameter; just the action's own where the kind maps over them.
   ///   - makers: the keys of the actions that made what is at each port, in a kind that sees their records.
   public init(
@@ -70,8 +71,8 @@ public struct ActionPreimage: Sendable, Hashable {
     let isNumber = if case .numbers = stage.mapping { true } else { false }
     if let item, isNumber || stage.kind.seesItemNames { facts.add("item", item) }
     for (name, input) in self.inputs.sorted(by: { precedes($0.key, $1.key) }) {
-      let isAligned = stage.ports.contains { $0.name == name && $0.isAligned }
-      facts.add("input \(name)", input, isItem: item != nil && (isAligned || stage.mapping == .items(of: name)))
+      let isMatching = stage.ports.contains { $0.name == name && $0.role == .matching }
+      facts.add("input \(name)", input, isItem: item != nil && (isMatching || stage.mapping == .items(of: name)))
       for (place, key) in (makers[name] ?? []).enumerated() { facts.add("made \(name) \(place)", key.hex) }
     }
     text = facts.text

@@ -81,7 +81,7 @@ private struct Graph {
     for circle in sorted.circles { Self.report(circle, of: resolver.dependencies, in: &expansion) }
     guard Self.settle(sorted.order, &resolver, repeated, &expansion) else { return }
     var drafts: [Draft] = []
-    var known = KnownItems()
+    var known = KnownOutputs()
     let root = expansion.scopes.first
     var baseline = BaselineFile(ofRecipe: root?.file.path ?? "", parameters: root?.parameters.values ?? [:])
     for number in sorted.order where number < repeated.count && !expansion.problems.isFull {
@@ -229,7 +229,7 @@ private struct Graph {
 
   /// The stage at every place that it is repeated at.
   private static func planned(
-    _ number: Int, _ repeated: RepeatedStage, _ resolver: ReferenceResolver, _ known: KnownItems, sweeps: Sweeps,
+    _ number: Int, _ repeated: RepeatedStage, _ resolver: ReferenceResolver, _ known: KnownOutputs, sweeps: Sweeps,
     _ baseline: inout BaselineFile, into problems: inout Problems
   ) -> [Draft] {
     guard let points = sweeps.points(along: resolver.reach[number]) else {
@@ -271,7 +271,7 @@ private struct Graph {
 
   /// Applies the rules of the kind that reach over several parameters or ports, once each of these is right.
   private static func check(
-    _ outline: StageOutline, inputs: [String: PlannedInput], _ known: KnownItems, into problems: inout Problems
+    _ outline: StageOutline, inputs: [String: PlannedInput], _ known: KnownOutputs, into problems: inout Problems
   ) {
     guard !outline.isBroken, inputs.count == outline.inputs.count, let kind = outline.kind,
       let parameters = outline.parameters

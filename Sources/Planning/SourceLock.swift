@@ -13,6 +13,8 @@ public struct SourceLock: Sendable {
   public private(set) var exists = false
   /// By the bytes of the absolute path of the file that each is of: paths that look alike are two.
   private var digests: [[UInt8]: Digest]
+  /// By the bytes of a folder's path: the pinned files that are gone from it.
+  private var lost: [[UInt8]: [String]] = [:]
 
   /// The most bytes that a lock file may have: a million files with long paths.
   private static let sizeLimit = 1 << 28
@@ -51,20 +53,22 @@ public struct SourceLock: Sendable {
       }
     }
     try problems.throwIfAny(sources: [text])
+    let gone = digests.keys.map { String(decoding: $0, as: UTF8.self) }.filter { SourceFinder.fileType($0) == nil }
+    lost = Dictionary(grouping: gone) { Array($0.parentFolder.utf8) }
   }
 
   /// The files in these folders that are pinned and gone, by path.
   func lost(from folders: Set<String>) -> [String] {
-    digests.keys.map { String(decoding: $0, as: UTF8.self) }
-      .filter { folders.contains($0.parentFolder) && SourceFinder.fileType($0) == nil }.sorted(by: precedes)
+    folders.flatMap { lost[Array($0.utf8)] ?? [] }.sorted(by: precedes)
   }
 
   /// Forgets the files that are gone.
   /// - Returns: how many there were.
   public mutating func removeLost() -> Int {
-    let before = digests.count
-    digests = digests.filter { SourceFinder.fileType(String(decoding: $0.key, as: UTF8.self)) != nil }
-    return before - digests.count
+    let gone = lost.values.joined()
+    for path in gone { digests[Array(path.utf8)] = nil }
+    lost = [:]
+    return gone.count
   }
 
   /// What the file at an absolute path has to be; nil where nothing was written down for it.
@@ -154,14 +158,15 @@ extension Plan {
   }
 
   /// The files that are not what was written down for them; nil for none.
-  public func changedSources() -> Diagnostics? {
+  public func changedSources() -> Diagnostics? { changedSources { (try? Files.digest(of: $0)) ?? nil } }
+
+  /// - Parameter digest: what the file at a path is; nil where that cannot be told.
+  public func changedSources(digest: (String) -> Digest?) -> Diagnostics? {
     let gone = stages.flatMap { stage in
       stage.sources.values.flatMap(\.lost).map { Diagnostic(SourceLock.loss(of: $0, for: stage), at: stage.location) }
     }
     let changed = localSources.compactMap { source -> Diagnostic? in
-      guard let pinned = source.pinned, let found = (try? Files.digest(of: source.path)) ?? nil, found != pinned else {
-        return nil
-      }
+      guard let pinned = source.pinned, let found = digest(source.path), found != pinned else { return nil }
       let change = SourceLock.change(of: source.path, for: source.stage, from: pinned, to: found)
       return Diagnostic(change, at: source.stage.location)
     }

@@ -14,7 +14,7 @@ extension StageDraft {
   /// What a kind's check sees of a stage.
   /// - Parameter known: of all the stages before it.
   init(
-    _ parameters: Parameters, inputs: [String: PlannedInput], _ known: KnownItems, sources: [String: PlannedSource],
+    _ parameters: Parameters, inputs: [String: PlannedInput], _ known: KnownOutputs, sources: [String: PlannedSource],
     expectations: [Expectation]
   ) {
     self.init(

@@ -1,7 +1,7 @@
 /// Guesses what was meant by a name that does not exist.
 package enum Suggestion {
-  /// What `name` is called now, or the candidate that it is most likely a slip of, or nil where none is close: at most one edit in three letters, or
-  /// an ending more or less.
+  /// What `name` is called now, or the candidate that it is most likely a slip of, or nil where none is close: at most one
+  /// edit in three letters, or an ending more or less.
   /// The first of equals wins. Of very many candidates only the first are tried, and no very long ones.
   /// O(candidates + letters²).
   package static func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
@@ -22,6 +22,11 @@ package enum Suggestion {
       best = (candidate, distance)
     }
     return best?.candidate
+  }
+
+  /// "did you mean 'NAME'?" with the ``nearest(to:in:)``; nil where none is close.
+  package static func question(about name: String, in candidates: some Sequence<String>) -> String? {
+    nearest(to: name, in: candidates).map { "did you mean '\($0)'?" }
   }
 
   /// Names as help lists them: of very many, the first.

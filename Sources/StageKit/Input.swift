@@ -4,6 +4,7 @@ import ArtifactStore
 /// says which artifacts it takes, and how many:
 ///
 /// - ``Each``: one artifact, over whose items the stage maps; ``Matching``: the item of the same name in another one;
+///   ``Parts``: the items of another one that were made of it;
 /// - ``Whole``: one artifact;
 /// - an optional one of these: the same, or left out;
 /// - an array of ``Labeled``: a list of artifacts, swept ones along their axes;
@@ -32,10 +33,9 @@ public final class Input<Bound: PortValue>: StageProperty {
   public var projectedValue: Input { self }
 
   public override func declare(in declaration: inout StageDeclaration) {
-    let role = Bound.role
     declaration.inputs.append(
-      Port(name, Bound.types, arity: Bound.arity, isAligned: role == .matching, purpose: purpose, help: help()))
-    if role == .each { declaration.mapping = .items(of: name) }
+      Port(name, Bound.types, arity: Bound.arity, role: Bound.role, purpose: purpose, help: help()))
+    if Bound.role == .each { declaration.mapping = .items(of: name) }
   }
 
   public override func bind(_ parameters: Parameters, _ context: (any StageContext)?) throws {
@@ -62,7 +62,24 @@ public protocol PortValue {
 }
 
 /// Which part of what is bound to an input an action sees.
-public enum PortRole: Sendable { case whole, each, matching }
+public enum PortRole: String, Sendable {
+  case whole
+  /// Its own item, in the set over which its stage maps.
+  case each
+  /// The item that is called like its own.
+  case matching
+  /// Those that are called like its own, or like it with a number: `ada`, `ada-1`, `ada-2`.
+  case parts
+
+  /// The items whose actions see the item called `name` of a set that is bound so; none where all actions see the set.
+  package func owners(of name: String) -> [String] {
+    switch self {
+    case .whole: []
+    case .each, .matching: [name]
+    case .parts: [name] + [name.wholeOfPart].compactMap(\.self)
+    }
+  }
+}
 
 extension Optional: PortValue where Wrapped: PortValue {
   public static var types: [ArtifactType] { Wrapped.types }
@@ -128,6 +145,27 @@ public struct Matching<Content: ArtifactContent>: PortValue, BoundItem, Sendable
   public static func bound(at port: String, in context: any StageContext) throws -> Matching? {
     try context.ownItem(at: port).map(Matching.init)
   }
+}
+
+/// The items of another artifact that were made of the action's own: those called like it, or like it with a number, as
+/// `align` calls several faces of one picture.
+public struct Parts<Content: ArtifactContent>: PortValue, Sendable {
+  /// The input's name, for messages.
+  public let name: String
+  /// In the artifact's order; none where nothing was made of the action's own.
+  public let items: [Artifact.Item]
+
+  public static var types: [ArtifactType] { Content.types }
+  public static var arity: Port.Arity { .one }
+  public static var optionalArity: Port.Arity { .optional }
+  public static var role: PortRole { .parts }
+
+  public static func bound(at port: String, in context: any StageContext) throws -> Parts? {
+    context.input(port).map { Parts(name: port, items: $0.items) }
+  }
+
+  /// The item of a name.
+  public subscript(name: String) -> Artifact.Item? { items.first { $0.name == name } }
 }
 
 extension StageContext {

@@ -20,7 +20,7 @@ public struct Port: Sendable {
     /// divided by their sum.
     case ensemble
     /// `{name: reference, …}` under names that the recipe chooses, or left out. In a stage a port of arity `one` stands
-    /// for each of them (see ``Port/member(_:isAligned:)``).
+    /// for each of them (see ``Port/member(_:as:)``).
     case named
 
     /// Whether a stage has to give it.
@@ -33,8 +33,8 @@ public struct Port: Sendable {
   /// The types it takes.
   public let types: [ArtifactType]
   public let arity: Arity
-  /// In a kind that maps over items: an action sees only the item with its own name.
-  public let isAligned: Bool
+  /// In a kind that maps over items: which of what is bound to it an action sees.
+  public let role: PortRole
   /// What for, where people are told when one thing serves two purposes.
   public let purpose: Purpose?
   public let help: String
@@ -47,20 +47,20 @@ public struct Port: Sendable {
   }
 
   public init(
-    _ name: String, _ types: [ArtifactType], arity: Arity = .one, isAligned: Bool = false, purpose: Purpose? = nil,
+    _ name: String, _ types: [ArtifactType], arity: Arity = .one, role: PortRole = .whole, purpose: Purpose? = nil,
     help: String
   ) {
     self.name = name
     self.types = types
     self.arity = arity
-    self.isAligned = isAligned
+    self.role = role
     self.purpose = purpose
     self.help = help
   }
 
   /// The port for the reference that a recipe calls so at this one, which is of arity `named`: `inputs.faces`.
-  public func member(_ label: String, isAligned: Bool = false) -> Port {
-    Port(Self.name(ofMember: label, at: name), types, isAligned: isAligned, help: help)
+  public func member(_ label: String, as role: PortRole = .whole) -> Port {
+    Port(Self.name(ofMember: label, at: name), types, role: role, help: help)
   }
 
   package static func name(ofMember label: String, at port: String) -> String { "\(port).\(label)" }

@@ -102,7 +102,7 @@ extension StageKind {
       guard port.arity == .named else { return [port] }
       let labels = given.compactMap { Port.label(of: $0, at: port.name) }
       return labels.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { label in
-        port.member(label, isAligned: aligned.contains(Port.name(ofMember: label, at: port.name)))
+        port.member(label, as: aligned.contains(Port.name(ofMember: label, at: port.name)) ? .matching : .whole)
       }
     }
   }

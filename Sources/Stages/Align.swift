@@ -75,7 +75,7 @@ struct Align: AdaptiveStage {
         continue
       }
       for (number, face) in try chosen(of: faces, in: image, item.name) {
-        let name = number.map { "\(item.name)-\($0)" } ?? item.name
+        let name = number.map(item.name.part) ?? item.name
         let placement = try placement(of: face, in: image, item.name)
         try context.write(Picture.data(image.cutOut(placement)), item: name, to: aligned)
         try context.write(placement.data, item: name, to: placements)
@@ -127,7 +127,7 @@ struct Align: AdaptiveStage {
 
   private static func advice(_ minFace: Int, smallerThan isSmaller: Bool) -> String {
     isSmaller
-      ? "smaller than the smallest faces that are looked for: lower `min_face` (it is \(minFace)), or leave the picture out"
+      ? "smaller than the smallest faces that are looked for: lower `min_face` (it is \(minFace), at least 12), enlarge the picture with `crop`, or leave it out"
       : "lower `min_face` (it is \(minFace)) for smaller faces, cut the picture with `crop`, or leave it out"
   }
 

@@ -50,6 +50,7 @@ struct Crop: Stage {
     }
     if box != nil, center != nil { add($center, "'crop' takes either 'box' or 'center': leave one out") }
     if let center, center.count != 2 { add($center, "'center' has \(center.count) numbers: give [x, y]") }
+    issues += center?.unitIssues(about: $center) ?? []
     if center != nil, share == nil {
       add($center, "'center' needs 'share': how much of the picture's sides is cut out")
     }

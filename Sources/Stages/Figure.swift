@@ -11,7 +11,10 @@ struct Figure: Stage {
   static let revision = 2
   static let memory = MemoryNeed(megabytes: 128, perInputByte: 6)
 
-  @Input(help: "Sets of pictures; a mapping gives the rows other headings.") var rows: [Labeled<PicturesOrLatents>]
+  @Input(
+    help:
+      "Sets of pictures, shown at most \(FigureLayout.tileSide.upperBound) pixels large; a mapping gives the rows other headings."
+  ) var rows: [Labeled<PicturesOrLatents>]
   @Parameter(help: "Above the grid.") var title = ""
   @Parameter(1...1000, help: "How many pictures of each set, the first ones; all unless given.") var items: Int?
   @Parameter(
@@ -47,6 +50,12 @@ struct Figure: Stage {
         })
     }
     for gap in shown.gaps { context.log(gap) }
+    let longest = members.flatMap(\.tiles).compactMap { $0.map { max($0.image.width, $0.image.height) } }.max() ?? 0
+    if longest > FigureLayout.tileSide.upperBound {
+      context.log(
+        "pictures are up to \(longest) pixels large, and shown at \(FigureLayout.tileSide.upperBound); `export` has them whole"
+      )
+    }
     let grid = FigureGrid(members)
     let columns = columns ?? []
     var layout = FigureLayout(title: title, columns: columns.isEmpty ? grid.columns : columns, rows: grid.rows)

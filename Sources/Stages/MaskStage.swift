@@ -62,10 +62,18 @@ struct MaskStage: Stage {
         ValidationIssue(
           about: $polygon, "'polygon' has \(polygon.count) numbers: give x and y of at least three corners in turn"))
     }
+    issues += polygon?.unitIssues(about: $polygon) ?? []
     return issues
   }
 
-  func estimate(_ input: EstimateInput) -> StageEstimate { input.estimate() }
+  func estimate(_ input: EstimateInput) -> StageEstimate {
+    let sizes = (input[$images]?.sizes ?? [:]).sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    let issue = sizes.lazy.compactMap { name, size in
+      self.box.flatMap { Self.outside($0, size, self.$box.name, of: name) }
+        ?? self.polygon.flatMap { Self.outside($0, size, self.$polygon.name, of: name) }
+    }.first
+    return input.estimate().reporting(issue.map { [ValidationIssue(about: $images, $0)] } ?? [])
+  }
 
   func run(_ context: any StageContext) throws {
     let picture = try context.picture(images)
@@ -93,12 +101,12 @@ struct MaskStage: Stage {
       return Mask(width: width, height: height, values: labels.map { wanted.contains($0) ? 1 : 0 })
     }
     if let box {
-      let corners = try inPixels(box, width, height, "box")
+      let corners = try inPixels(box, width, height, $box.name)
       return Mask(
         width: width, height: height, left: corners[0].x, top: corners[0].y, right: corners[1].x, bottom: corners[1].y)
     }
     if let polygon {
-      return Mask(width: width, height: height, polygon: try inPixels(polygon, width, height, "polygon"))
+      return Mask(width: width, height: height, polygon: try inPixels(polygon, width, height, $polygon.name))
     }
     if let other {
       let second = try context.picture(other)
@@ -139,13 +147,19 @@ struct MaskStage: Stage {
   private func inPixels(
     _ numbers: [Double], _ width: Int, _ height: Int, _ what: String
   ) throws -> [(x: Double, y: Double)] {
-    let points = numbers.points(in: PictureSize(width: width, height: height))
+    let size = PictureSize(width: width, height: height)
+    if let issue = Self.outside(numbers, size, what, of: images.item.name) { throw InputError(issue) }
+    return numbers.points(in: size)
+  }
+
+  /// What is wrong with a region none of which lies in the picture; nil for one that does.
+  private static func outside(_ numbers: [Double], _ size: PictureSize, _ what: String, of name: String) -> String? {
+    let points = numbers.points(in: size)
     let (left, right) = (points.map(\.x).min() ?? 0, points.map(\.x).max() ?? 0)
     let (top, bottom) = (points.map(\.y).min() ?? 0, points.map(\.y).max() ?? 0)
-    guard right > 0, bottom > 0, left < Double(width), top < Double(height) else {
-      throw InputError(
-        "'\(what)' lies outside of '\(images.item.name)', which is \(width)×\(height) from its top left corner")
+    guard right > 0, bottom > 0, left < Double(size.width), top < Double(size.height) else {
+      return "'\(what)' lies outside of '\(name)', which is \(size) from its top left corner"
     }
-    return points
+    return nil
   }
 }

@@ -14,14 +14,14 @@ struct Paste: Stage {
   static let seesItemNames = true
 
   @Input(help: "The whole pictures, as they were before `crop` or `align`.") var into: Each<Pictures>
-  @Input(help: "The edited parts, of the sizes that they were cut out at.") var images: Whole<Pictures>
-  @Input(help: "Where the parts lie, as `crop` and `align` tell.") var placements: Whole<Placements>
+  @Input(help: "The edited parts, of the sizes that they were cut out at.") var images: Parts<Pictures>
+  @Input(help: "Where the parts lie, as `crop` and `align` tell.") var placements: Parts<Placements>
   @Input(
     help:
       "The parts before the edit: then only what changed is brought in, and the picture keeps its detail where nothing did."
   )
-  var originals: Whole<Pictures>?
-  @Input(help: "What is taken of each part, white all of it; the whole part unless given.") var mask: Whole<Masks>?
+  var originals: Parts<Pictures>?
+  @Input(help: "What is taken of each part, white all of it; the whole part unless given.") var mask: Parts<Masks>?
   @Parameter(
     0...1024,
     help:
@@ -42,7 +42,7 @@ struct Paste: Stage {
     let name = into.item.name
     let data = try context.read(into.item)
     let picture = try Picture.stored(data, name: name)
-    let patches = try patches(for: try parts(context)[name] ?? [], of: picture, context)
+    let patches = try patches(for: try parts(of: name, context), of: picture, context)
     guard !patches.isEmpty else {
       context.log("no edited part is of '\(name)': it stays as it was")
       return try context.write(data, to: pasted)
@@ -59,22 +59,18 @@ struct Paste: Stage {
   /// A part that was edited, and where it lies.
   private typealias Part = (item: Artifact.Item, placement: Placement)
 
-  /// The edited parts of every picture, in their order; found once per process.
-  private func parts(_ context: any StageContext) throws -> [String: [Part]] {
-    let key = "parts \(images.artifact.digest.hex) \(placements.artifact.digest.hex)"
-    return try context.shared(key) {
-      let known = Dictionary(placements.artifact.items.map { ($0.name, $0) }) { first, _ in first }
-      var parts: [String: [Part]] = [:]
-      for item in images.artifact.items {
-        guard let place = known[item.name] else {
-          throw InputError(
-            "the edited part '\(item.name)' has no placement: give those of the stage that cut it out")
-        }
-        let placement = try Placement(context.read(place), name: place.name)
-        parts[placement.source, default: []].append((item, placement))
+  /// The edited parts of the picture, in their order. Another one may be called like a part of it.
+  private func parts(of name: String, _ context: any StageContext) throws -> [Part] {
+    try images.items.compactMap { item in
+      let place = try namesake(of: item, in: placements)
+      let placement = try Placement(context.read(place), name: place.name)
+      guard [name, item.name].contains(placement.source) else {
+        throw InputError(
+          "'\(item.name)' was cut out of '\(placement.source)', not of '\(name)': a part is called like its picture, or like it with a number"
+        )
       }
-      return Box(parts)
-    }.value
+      return placement.source == name ? (item, placement) : nil
+    }
   }
 
   private func patches(
@@ -89,10 +85,10 @@ struct Paste: Stage {
       }
       let edit = try part(item, placement, "the edited part", context)
       let original = try originals.map { set in
-        try part(namesake(of: item, in: set.artifact, set.name), placement, "the original of the part", context)
+        try part(namesake(of: item, in: set), placement, "the original of the part", context)
       }
       let mask = try mask.map { set in
-        let namesake = try namesake(of: item, in: set.artifact, set.name)
+        let namesake = try namesake(of: item, in: set)
         return try context.mask(namesake, forPictureOf: PictureSize(width: edit.width, height: edit.height))
       }
       return Patch(
@@ -113,9 +109,9 @@ struct Paste: Stage {
     return image
   }
 
-  private func namesake(of item: Artifact.Item, in artifact: Artifact, _ input: String) throws -> Artifact.Item {
-    guard let found = artifact[item.name] else {
-      throw InputError("'\(input)' has none for the part '\(item.name)': make it of the same parts")
+  private func namesake<Content>(of item: Artifact.Item, in set: Parts<Content>) throws -> Artifact.Item {
+    guard let found = set[item.name] else {
+      throw InputError("'\(set.name)' has none for the part '\(item.name)': give those of the stage that cut it out")
     }
     return found
   }

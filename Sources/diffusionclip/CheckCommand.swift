@@ -32,9 +32,7 @@ struct CheckCommand: AsyncParsableCommand {
     try await reportingErrors {
       if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
       let files = try recipes.flatMap { recipe -> [String] in
-        var isFolder: ObjCBool = false
-        let isThere = FileManager.default.fileExists(atPath: recipe, isDirectory: &isFolder)
-        return isThere && isFolder.boolValue ? try RecipeFolder.files(in: recipe, andBelow: true) : [recipe]
+        RecipeFolder.isFolder(recipe) ? try RecipeFolder.files(in: recipe, andBelow: true) : [recipe]
       }
       var checks: [Check] = []
       var missing: Set<String> = []

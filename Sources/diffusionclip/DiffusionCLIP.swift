@@ -42,7 +42,7 @@ struct DiffusionCLIP: AsyncParsableCommand {
     if let successor = ["diff": "compare"][word] {
       throw ValidationError("'\(word)' is now '\(successor)': see 'help \(successor)'")
     }
-    let meant = Suggestion.nearest(to: word, in: names).map { "; did you mean '\($0)'?" } ?? ""
+    let meant = Suggestion.question(about: word, in: names).map { "; \($0)" } ?? ""
     throw ValidationError("no such command '\(word.abridged)'\(meant)")
   }
 

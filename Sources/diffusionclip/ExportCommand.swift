@@ -4,6 +4,7 @@ import Engine
 import Foundation
 import JSONSyntax
 import Reporting
+import StageKit
 import Stages
 
 struct ExportCommand: AsyncParsableCommand {
@@ -17,6 +18,9 @@ struct ExportCommand: AsyncParsableCommand {
 
   @Option(name: .customLong("to"), help: ArgumentHelp("The folder to write to.", valueName: "folder"), transform: path)
   var folder: String
+
+  @Flag(help: "Of a set of which some items could not be made, write the others.")
+  var partial = false
 
   @Flag(help: "Write networks in half precision: half the size, 11 significant bits.")
   var half = false
@@ -68,8 +72,10 @@ struct ExportCommand: AsyncParsableCommand {
         let formats = Program.formats(adapter ? .adapter : format, half: half, quality: quality)
         var sayings = try measured.map { try inspection.means(called: $0) } ?? [:]
         sayings["license"] = license
-        files = try inspection.outputs(called: name).flatMap { output in
-          try inspection.export(output, to: folder, formats: formats, saying: sayings)
+        let outputs = try inspection.outputs(called: name, partial: partial)
+        files = try outputs.flatMap { try inspection.export($0, to: folder, formats: formats, saying: sayings) }
+        for output in outputs where !output.missing.isEmpty {
+          warn("\(output.name) is not whole: \(output.missing.quoted) could not be made")
         }
       } catch {
         // Where there is nothing to write, no empty folder is left.

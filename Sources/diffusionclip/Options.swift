@@ -53,10 +53,7 @@ struct RecipeOptions: ParsableArguments {
   func plan() throws -> Plan { try plan(recipe) }
 
   /// Whether the recipes of a folder are meant.
-  var isFolder: Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: recipe, isDirectory: &isFolder) && isFolder.boolValue
-  }
+  var isFolder: Bool { RecipeFolder.isFolder(recipe) }
 
   /// The plan of the recipe, or, where it is a folder, of each recipe in it.
   /// - Throws: all that is wrong with any of them.
@@ -99,6 +96,11 @@ enum RecipeFolder {
     }
   }
 
+  static func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+  }
+
   private static func found(in folder: String, _ isDeep: Bool) throws -> [String] {
     // Hidden files are what editors and file systems leave beside recipes: `.#a.yaml`, `._a.yaml`.
     try Files.entries(in: folder).filter { $0.name.utf8.first != UInt8(ascii: ".") }.sorted { $0.name < $1.name }
@@ -107,11 +109,7 @@ enum RecipeFolder {
         if ["yaml", "yml"].contains(entry.name.fileExtension) { return isRecipe(path) ? [path] : [] }
         // A link to a folder is not followed: it may lead back.
         guard isDeep, (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == nil else { return [] }
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-          return []
-        }
-        return try found(in: path, isDeep)
+        return isFolder(path) ? try found(in: path, isDeep) : []
       }
   }
 }

@@ -27,24 +27,27 @@ struct PinCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
-      if !update, let changed = plan.changedSources() { throw changed }
       guard var lock = plan.lock else { return }
-      let sources = plan.localSources
+      let sources = try plan.localSources.map { source in
+        guard let digest = try Files.digest(of: source.path) else {
+          throw InputError("\(source.path): no such file; it was there a moment ago")
+        }
+        return (path: source.path, pinned: source.pinned, digest: digest)
+      }
+      let digests = Dictionary(sources.map { (Array($0.path.utf8), $0.digest) }) { first, _ in first }
+      if !update, let changed = plan.changedSources(digest: { digests[Array($0.utf8)] }) { throw changed }
       guard !sources.isEmpty else {
         throw InputError("\(recipe.recipe): it reads no file of this machine, so that there is nothing to pin")
       }
       var (added, changed) = (0, 0)
       let removed = update ? lock.removeLost() : 0
       for source in sources {
-        guard let digest = try Files.digest(of: source.path) else {
-          throw InputError("\(source.path): no such file; it was there a moment ago")
-        }
         switch source.pinned {
         case nil: added += 1
-        case digest?: break
+        case source.digest?: break
         case _?: changed += 1
         }
-        lock[source.path] = digest
+        lock[source.path] = source.digest
       }
       if added + changed + removed > 0 { try Files.write(Data(lock.text.utf8), to: lock.file) }
       guard !output.json else {

@@ -43,7 +43,7 @@ struct RunChoiceOptions: ParsableArguments {
     let runs = try recipes.flatMap { name in
       let found = try history.runs(of: history.folderName(of: name))
       if found.isEmpty {
-        let meant = Suggestion.nearest(to: name, in: try history.recipes()).map { "; did you mean '\($0)'?" } ?? ""
+        let meant = Suggestion.question(about: name, in: try history.recipes()).map { "; \($0)" } ?? ""
         throw InputError("no run of a recipe '\(name)' is in \(history.path)\(meant)")
       }
       return found

@@ -71,10 +71,8 @@ struct GetWeightsCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       guard let entry = PublishedNetworks.entry(name) else {
-        let meant = Suggestion.nearest(to: name, in: PublishedNetworks.entries.map(\.name)).map {
-          "; did you mean '\($0)'?"
-        }
-        throw InputError("the catalog has no '\(name)'\(meant ?? "; `diffusionclip weights list` lists it")")
+        let meant = Suggestion.question(about: name, in: PublishedNetworks.entries.map(\.name))
+        throw InputError("the catalog has no '\(name)'; \(meant ?? "`diffusionclip weights list` lists it")")
       }
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }

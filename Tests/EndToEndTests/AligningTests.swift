@@ -79,6 +79,49 @@ struct AligningTests {
     #expect(try rest.status == 0 && rest.ran == ["sheet"])
   }
 
+  /// Photographs of one, of two, of nobody: those with faces come back whole, the other is said to be missing.
+  @Test func photographsWithoutAFaceLeaveTheOthersToBePasted() throws {
+    let recipe = """
+      recipe: pasted
+      stages:
+        detector: { load: { detector: face-detector.safetensors } }
+        photos: { load: { images: photos/*.* } }
+        faces: { align: { images: photos, detector: detector, size: 64, face: largest } }
+        masks: { mask: { images: faces, box: [0, 0, 32, 32] } }
+        pasted: { paste: { into: photos, images: faces, placements: faces.placements, mask: masks } }
+      outputs: [pasted]
+      """
+    let repository = try repository(recipe)
+    try repository.write(picture("pair"), to: "photos/two.png")
+    try repository.write(
+      Image(width: 80, height: 60, color: Color(red: 20, green: 90, blue: 40)).pngData(), to: "photos/wall.png")
+    let outcome = try repository.run("run", "recipe.yaml", "--keep-going")
+    #expect(outcome.status == 2 && outcome.errors.contains("'wall' (80×60) shows no face"), "\(outcome.errors)")
+    let whole = try repository.run("export", "recipe.yaml", "pasted", "--to", "out")
+    #expect(
+      whole.status == 2
+        && whole.errors.contains("'pasted' is not whole: 3 of 4 items are made") && whole.errors.contains("--partial"),
+      "\(whole.errors)")
+    let part = try repository.run("export", "recipe.yaml", "pasted", "--partial", "--to", "out")
+    #expect(part.status == 0 && part.errors.contains("pasted is not whole: 'wall' could not be made"), "\(part)")
+    #expect(repository.names(in: "out/pasted") == ["eileen.png", "man.png", "two.png"])
+    // Another photograph costs its own alone.
+    try repository.write(picture("rotated"), to: "photos/wall.png")
+    let rest = try repository.run("run", "recipe.yaml", "--json")
+    #expect(
+      try rest.status == 0 && rest.ran.sorted() == ["faces/wall", "masks/wall", "pasted/wall", "photos/wall"],
+      "\(rest.errors)")
+    // Parts of nothing.
+    try repository.write(
+      recipe.replacing("into: photos,", with: "into: others,").replacing(
+        "  photos:", with: "  others: { load: { images: photos/m*.* } }\n  photos:"), to: "recipe.yaml")
+    let stray = try repository.run("check", "recipe.yaml")
+    #expect(
+      stray.status == 2
+        && stray.errors.contains("'images' (from 'faces') has 'eileen', 'two', 'wall', of no picture of 'into'"),
+      "\(stray.errors)")
+  }
+
   @Test func whatCanBeKnownIsSaidBefore() throws {
     let repository = try repository(Self.recipe.replacing("size: 64", with: "size: 64, min_face: 200, face: no"))
     let outcome = try repository.run("check", "recipe.yaml")
@@ -91,6 +134,24 @@ struct AligningTests {
         && small.errors.contains(
           "picture 'man' is 192×192: smaller than the smallest faces that are looked for: lower `min_face`"),
       "\(small.errors)")
+    try repository.write(
+      """
+      recipe: masked
+      stages:
+        photos: { load: { images: photos/*.* } }
+        masks: { mask: { images: photos, box: [192, 0, 200, 9] } }
+        others: { mask: { images: photos, polygon: [0, 0, 0.5, 9, 9, 9] } }
+      """, to: "recipe.yaml")
+    let mixed = try repository.run("check", "recipe.yaml")
+    #expect(
+      mixed.status == 2 && mixed.errors.contains("'polygon' has 0.5 beside 9: give all in pixels"),
+      "\(mixed.errors)")
+    try repository.write(repository.text("recipe.yaml").replacing("0.5, 9, 9", with: "5, 9, 9"), to: "recipe.yaml")
+    let distant = try repository.run("check", "recipe.yaml")
+    #expect(
+      distant.status == 2
+        && distant.errors.contains("'box' lies outside of 'man', which is 192×192 from its top left corner"),
+      "\(distant.errors)")
     try repository.write(
       """
       recipe: trained

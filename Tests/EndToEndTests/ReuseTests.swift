@@ -32,13 +32,15 @@ struct ReuseTests {
     ("finetuning", "train_images: faces, model: base, clip: clip, target: zombie", "tuned"),
     ("manipulation", "images: faces, train_images: faces, model: base, clip: clip, target: tanned face", "edited"),
     ("sdedit", "images: faces, model: base, repeat: 3, carry: { images: result }, seed: \"${round}\"", "3.clean"),
+    ("sdedit-rounds", "images: faces, model: base, rounds: 3", "closer.3.clean"),
+    ("into-domain", "images: faces, model: base", "refined.clean"),
     (
       "unseen-translation", "images: faces, train_images: faces, model: base, clip: clip, target: zombie",
-      "in_domain.clean"
+      "in_domain.refined.clean"
     ),
     (
       "strokes", "strokes: faces, train_images: faces, model: base, clip: clip, target: clown",
-      "translation.in_domain.clean"
+      "translation.in_domain.refined.clean"
     ),
     ("multi-attribute", "images: faces, model: base, first: base, second: tuned", "mixed"),
     ("continuous-transition", "images: faces, model: base, tuned: tuned", "mixed[x.degree=0.25]"),

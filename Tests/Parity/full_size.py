@@ -373,7 +373,7 @@ stages:
       l1_weight: 1.0
       identity_weight: 0.5
   quick:
-    finetune: { <<: *tuning, latents: quick_latents, steps: 3, spacing: trailing, adapter: lora, lora_rank: 16, learning_rate: 1.2e-3 }
+    finetune: { <<: *tuning, latents: quick_latents, steps: 3, spacing: trailing, adapter: lora, lora_rank: 16, views: 4, learning_rate: 1.6e-3 }
   full_inverting:  { cost: { of: { work: full_latents } } }
   full_learning:   { cost: { of: { work: full } } }
   quick_inverting: { cost: { of: { work: quick_latents } } }

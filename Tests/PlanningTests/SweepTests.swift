@@ -290,9 +290,9 @@ struct SweepTests {
         zip: [[d, e], [f, e]]
         stages: { base: { load: { diffusion: base.pt } } }
         """) == """
-          r.yaml:3:6: error: the sweep of 'a' has a value twice
+          r.yaml:3:19: error: the sweep of 'a' has a value twice
              3 |   a: { sweep: [1, 1] }
-               |      ^
+               |                   ^
                help: list each value once
           r.yaml:4:15: error: the sweep of 'b' must be a list of values, not an empty one
              4 |   b: { sweep: [] }

@@ -101,8 +101,8 @@ import Testing
   @Test func whereThereIsNoFaceItSaysSo() throws {
     #expect(
       issue { try aligning([("tiny", plainPicture(90, side: 20))]).run() }
-        == "picture 'tiny' (20×20): smaller than the smallest faces that are looked for: lower `min_face` (it is 40), "
-        + "or leave the picture out")
+        == "picture 'tiny' (20×20): smaller than the smallest faces that are looked for: lower `min_face` (it is 40, at least 12), "
+        + "enlarge the picture with `crop`, or leave it out")
     #expect(
       issue { try aligning([("photo", Self.astronaut())], ["confidence": .double(1)]).run() }?
         .hasPrefix("picture 'photo' (224×224) may show a face, of which the detector is not sure: 1 at [66, 60, ")

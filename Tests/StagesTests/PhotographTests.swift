@@ -105,6 +105,10 @@ struct PhotographTests {
     func issues(_ values: [String: Value]) throws -> [String] { try BenchContext("crop", values).issues() }
     let cases: [([String: Value], String)] = [
       (["box": numbers([0, 0, 1])], "'box' has 3 numbers: give [left, top, right, bottom]"),
+      (
+        ["box": numbers([0.1, 0.1, 0.9, 20])],
+        "'box' has 0.1 beside 20: give all in pixels, or all in shares of the picture, of which none is above 1"
+      ),
       (["box": numbers([5, 0, 5, 9])], "'box' holds nothing: left must be below right, and top below bottom"),
       (
         ["box": numbers([0, 0, 9, 9]), "center": numbers([1, 1]), "share": .double(1)],
@@ -156,12 +160,19 @@ struct PhotographTests {
     // With the part before the edit, what was not edited changes nothing at all, byte for byte.
     let same = try pasted(into: photo, [("it", part)], places, ["originals": .one(.images, [("it", part)])]).run()
     #expect(same["images"]?.first?.data == photo)
-    // Parts of other pictures are none of this one.
-    let other = try #require(
-      Placement(
-        source: "other", sourceWidth: 9, sourceHeight: 9, width: 24, height: 24, topLeft: .init(x: 0, y: 0),
-        topRight: .init(x: 9, y: 0), bottomLeft: .init(x: 0, y: 9)))
-    let none = try pasted(into: photo, parts, [("it", other.data)])
+    // A picture that is called like a part of this one.
+    func other(_ name: String) throws -> Data {
+      try #require(
+        Placement(
+          source: name, sourceWidth: 9, sourceHeight: 9, width: 24, height: 24, topLeft: .init(x: 0, y: 0),
+          topRight: .init(x: 9, y: 0), bottomLeft: .init(x: 0, y: 9))
+      ).data
+    }
+    let strange = try pasted(into: photo, parts, [("it", other("other"))])
+    #expect(
+      issue { try strange.run() }
+        == "'it' was cut out of 'other', not of 'it': a part is called like its picture, or like it with a number")
+    let none = try pasted(into: photo, [("it-1", parts[0].data)], [("it-1", other("it-1"))])
     #expect(try none.run()["images"]?.first?.data == photo)
     #expect(none.lines == ["no edited part is of 'it': it stays as it was"])
   }
@@ -199,7 +210,7 @@ struct PhotographTests {
     }
     #expect(
       said([("strange", part)])
-        == "the edited part 'strange' has no placement: give those of the stage that cut it out")
+        == "'placements' has none for the part 'strange': give those of the stage that cut it out")
     #expect(
       said([("it", try plainPicture(9, side: 32))])
         == "the edited part 'it' is 32×32, but it was cut out at 16×16: paste it at that size")
@@ -208,7 +219,7 @@ struct PhotographTests {
         == "'it' was cut out of a 'it' of 40×40, but it is 39×39 here: give the pictures that were cut")
     #expect(
       said([("it", part)], nil, ["originals": .one(.images, [("other", part)])])
-        == "'originals' has none for the part 'it': make it of the same parts")
+        == "'originals' has none for the part 'it': give those of the stage that cut it out")
     let small = try Mask(width: 8, height: 8, left: 0, top: 0, right: 8, bottom: 8).data
     #expect(
       said([("it", part)], nil, ["mask": .one(.masks, [("it", small)])])

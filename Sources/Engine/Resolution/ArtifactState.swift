@@ -14,6 +14,13 @@ package struct ArtifactState: Sendable {
   /// The whole artifact, once all of it is there.
   package let artifact: Artifact?
 
+  /// What there is of a set of which some items are to come, and the names of these; nil where none is there.
+  package var part: (artifact: Artifact, missing: [String])? {
+    let items = (entries ?? []).compactMap(\.item)
+    let missing = (entries ?? []).filter { $0.item == nil }.map(\.name)
+    return items.isEmpty ? nil : (Artifact(type: type, items: items), missing)
+  }
+
   /// An artifact that is there.
   package init(_ artifact: Artifact) {
     self.init(type: artifact.type, entries: artifact.items.map { Entry(name: $0.name, item: $0) })

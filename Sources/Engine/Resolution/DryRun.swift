@@ -9,10 +9,13 @@ public struct DryRun: Sendable {
   public let actions: [PlannedAction]
   /// The outputs that are complete.
   public let artifacts: [OutputReference: Artifact]
-  /// By id, the stages all of whose inputs are there.
-  package let known: [String: ResolvedStage]
+  /// Every stage, by id, as far as its inputs are there.
+  package let stages: [String: ResolvedStage]
   /// What earlier actions tell.
   package let history: History
+
+  /// The stages all of whose inputs are there.
+  var known: [String: ResolvedStage] { stages.filter { !$1.actions.contains(where: \.isBlocked) } }
 
   /// The actions that are done, as far as all inputs of their stages are there.
   package var doneKeys: [Digest] { known.values.flatMap(\.actions).compactMap { $0.record?.key } }
@@ -32,8 +35,7 @@ public struct DryRun: Sendable {
     let scheduler = Scheduler(of: plan, in: store, missing: .report, history: history)
     artifacts = try scheduler.perform()
     actions = try scheduler.stages.flatMap { stage in try stage.actions.map { try $0.planned(stage.stage, in: store) } }
-    let ready = scheduler.stages.filter { !$0.actions.contains(where: \.isBlocked) }
-    known = Dictionary(ready.map { ($0.stage.id, $0) }) { first, _ in first }
+    stages = Dictionary(scheduler.stages.map { ($0.stage.id, $0) }) { first, _ in first }
     self.history = history
   }
 }

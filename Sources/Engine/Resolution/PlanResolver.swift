@@ -35,6 +35,8 @@ struct PlanResolver {
     let bindings = stage.ports.compactMap { port in
       stage.inputs[port.name].map { Binding(port: port, input: $0, stage: stage, resolver: self) }
     }
+    let owners = Set(items.compactMap(\.self))
+    if !owners.isEmpty { for binding in bindings { try binding.requireOwners(among: owners) } }
     let makers =
       stage.kind.seesRecords
       ? stage.inputs.mapValues { $0.references.map(\.stage).uniqued.flatMap { keys[$0] ?? [] } } : [:]
@@ -120,9 +122,10 @@ private struct Binding {
   let port: String
   private let input: PlannedInput
   private let stage: PlannedStage
+  private let role: PortRole
   private let states: [OutputReference: ArtifactState]
-  /// The items, by name, of what is reduced to the action's own.
-  private var entries: [OutputReference: [String: ArtifactState.Entry]] = [:]
+  /// Of what is reduced to what an action's own item needs, by that item's name: what it sees.
+  private var entries: [OutputReference: [String: [ArtifactState.Entry]]] = [:]
   /// What every action sees at the port, where that is the same.
   private var common: BoundInput?
 
@@ -131,9 +134,14 @@ private struct Binding {
     self.input = input
     self.stage = stage
     states = Dictionary(input.references.map { ($0, resolver[$0]) }) { first, _ in first }
-    if stage.mapping == .items(of: port.name) || port.isAligned {
+    let role = stage.mapping == .items(of: port.name) ? .each : port.role
+    self.role = role
+    if role != .whole {
       entries = states.filter { $1.type.isItemSet }.compactMapValues { state in
-        state.entries.map { Dictionary($0.map { ($0.name, $0) }) { first, _ in first } }
+        state.entries.map { entries in
+          Dictionary(
+            entries.flatMap { entry in role.owners(of: entry.name).map { ($0, [entry]) } }, uniquingKeysWith: +)
+        }
       }
     }
     if entries.isEmpty { common = try? bound(to: nil) }
@@ -160,11 +168,24 @@ private struct Binding {
 
   private func artifact(_ state: ArtifactState, of reference: OutputReference, item: String?) throws -> Artifact? {
     guard let item, let entries = entries[reference] else { return state.artifact }
-    guard let entry = entries[item] else {
+    guard let seen = entries[item] ?? (role == .parts ? [] : nil) else {
       throw ExecutionError.unmatchedItem(
         item, stage: stage.name, port: port, from: reference.stage, available: state.entries?.map(\.name) ?? [],
         location: stage.location)
     }
-    return entry.item.map { Artifact(type: state.type, items: [$0]) }
+    let items = seen.compactMap(\.item)
+    return items.count == seen.count ? Artifact(type: state.type, items: items) : nil
+  }
+
+  /// - Throws: ``ExecutionError`` where there is a part of something else than the items that actions are for.
+  func requireOwners(among items: Set<String>) throws {
+    guard role == .parts else { return }
+    for (reference, state) in states {
+      let stray = (state.entries ?? []).map(\.name).filter { items.isDisjoint(with: role.owners(of: $0)) }
+      guard stray.isEmpty else {
+        throw ExecutionError.strayParts(
+          stray, stage: stage.name, port: port, from: reference.stage, location: stage.location)
+      }
+    }
   }
 }

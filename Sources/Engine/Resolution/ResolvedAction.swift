@@ -46,7 +46,7 @@ package struct ResolvedStage: Sendable {
   /// In the order of the stage's items.
   package let actions: [ResolvedAction]
   /// What is known of each output.
-  let states: [OutputReference: ArtifactState]
+  package let states: [OutputReference: ArtifactState]
 
   /// Whether nothing of it has to run.
   var isComplete: Bool { actions.allSatisfy { $0.record != nil } }

@@ -1,3 +1,4 @@
+import Escaping
 import Foundation
 
 /// Facts about the machine and this process.
@@ -9,7 +10,7 @@ package enum Host {
   /// is; of several kinds in one machine, that of the first.
   package static func cpu(in info: String) -> String {
     func value(_ key: String) -> String? {
-      let line = info.split(separator: "\n").first { $0.hasPrefix(key) }
+      let line = info.split(separator: "\n").first { $0.begins(with: key) }
       return line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
     }
     if let name = value("model name") { return name }

@@ -68,14 +68,17 @@ public enum DiffusionPreset: String, Sendable, CaseIterable {
   case ffhq
   case imageNet512 = "imagenet-512"
 
-  var resolution: Int { self == .imageNet512 ? 512 : 256 }
+  var resolution: Int { facts.resolution }
   /// How many levels its U-Net has.
-  var levels: Int { self == .imageNet512 ? 7 : 6 }
+  var levels: Int { facts.levels }
   /// The format of its files.
-  var isGuided: Bool {
+  var isGuided: Bool { facts.isGuided }
+
+  private var facts: (resolution: Int, levels: Int, isGuided: Bool) {
     switch self {
-    case .celebAHQ, .lsunChurch, .lsunBedroom: false
-    case .afhqDog, .ffhq, .imageNet512: true
+    case .celebAHQ, .lsunChurch, .lsunBedroom: (256, 6, false)
+    case .afhqDog, .ffhq: (256, 6, true)
+    case .imageNet512: (512, 7, true)
     }
   }
 }

@@ -51,7 +51,7 @@ struct PlanReader {
   func plan(kinds: [StageKind]) throws -> Plan {
     var stages: [PlannedStage] = []
     var known: [String: PlannedStage] = [:]
-    var items = KnownItems()
+    var items = KnownOutputs()
     for part in try parts("stages") {
       let stage = try part.stage(kinds: kinds, items)
       // Each stands behind those that it depends on.
@@ -73,7 +73,7 @@ struct PlanReader {
   }
 
   /// A stage that its kind could have been given in a recipe.
-  func stage(kinds: [StageKind], _ items: KnownItems) throws -> PlannedStage {
+  func stage(kinds: [StageKind], _ items: KnownOutputs) throws -> PlannedStage {
     let name = try string("kind")
     guard let kind = kinds.first(where: { $0.name == name }), try int("revision") == kind.revision else {
       throw InputError("\(place): the kind '\(name)' is of another version of diffusionclip: make the plan again")

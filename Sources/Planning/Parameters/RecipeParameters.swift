@@ -140,21 +140,20 @@ struct RecipeParameters {
     of drafts: [ParameterDraft], zips: [[Name]], prefix: String, isGiven: (String) -> Bool, sweeps: inout Sweeps,
     into problems: inout Problems
   ) -> [String: Int] {
-    var columns: OrderedDictionary<String, [Value]> = [:]
+    var columns: OrderedDictionary<String, [Definition]> = [:]
     for draft in drafts {
-      if case .sweep(let definitions) = draft.form { columns[draft.name.text] = definitions.map(\.value) }
+      if case .sweep(let definitions) = draft.form { columns[draft.name.text] = definitions }
     }
     var numbers: [String: Int] = [:]
     func add(_ names: [String]) {
       let lists = names.compactMap { columns[$0] }
-      let rows = (0..<(lists[0].count)).map { row in lists.map { $0[row] } }
+      let rows = lists[0].indices.map { row in lists.map { $0[row].value } }
       let number = sweeps.add(Sweep(names: names.map { prefix + $0 }, values: rows))
       for name in names { numbers[name] = number }
-      if Set(rows.map { $0.map(\.normalized) }).count < rows.count,
-        let draft = drafts.first(where: { $0.name.text == names[0] })
-      {
+      var seen: Set<[Value]> = []
+      if let second = rows.firstIndex(where: { !seen.insert($0.map(\.normalized)).inserted }) {
         problems.report(
-          "the sweep of '\(names.joined(separator: "' and '"))' has a value twice", at: draft.origin.location,
+          "the sweep of '\(names.joined(separator: "' and '"))' has a value twice", at: lists[0][second].node.location,
           hint: "list each value once")
       }
     }

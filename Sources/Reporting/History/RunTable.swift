@@ -87,7 +87,7 @@ public struct RunTable: Sendable {
       return
     }
     let names = RunColumn.facts + parameters + measures.compactMap { $0.parts(at: ".").last } + measures
-    let meant = Suggestion.nearest(to: name, in: names).map { "did you mean '\($0)'? " } ?? ""
+    let meant = Suggestion.question(about: name, in: names).map { "\($0) " } ?? ""
     throw InputError(
       "no run has '\(name.abridged)'; \(meant)there are "
         + Suggestion.list(Array(parameters) + Array(measures), upTo: 12)

@@ -26,7 +26,7 @@ public struct KindReference: Sendable {
   /// The kind called `name`.
   func kind(_ name: String) throws -> StageKind {
     if let kind = kinds.first(where: { $0.name == name }) { return kind }
-    let suggestion = Suggestion.nearest(to: name, in: kinds.map(\.name)).map { "did you mean '\($0)'? " } ?? ""
+    let suggestion = Suggestion.question(about: name, in: kinds.map(\.name)).map { "\($0) " } ?? ""
     throw InputError(
       "there is no stage kind '\(name.abridged)'; \(suggestion)there are " + kinds.map(\.name).joined(separator: ", ")
         + "; 'recipe' and 'expect' are explained, too")
@@ -49,7 +49,7 @@ public struct KindReference: Sendable {
       text += "\nInputs\n"
       text += AlignedText.rows(
         kind.inputs.map { port in
-          let manner = port.arity.text + (port.isAligned ? ", item by item" : "")
+          let manner = port.arity.text + (port.role.text.map { ", \($0)" } ?? "")
           return ["  \(port.name)", port.types.map(\.rawValue).joined(separator: "|"), manner, port.help]
         })
     }
@@ -79,7 +79,7 @@ public struct KindReference: Sendable {
         kind.inputs.map { port in
           [
             "name": .string(port.name), "types": .array(port.types.map { .string($0.rawValue) }),
-            "arity": .string(port.arity.text), "aligned": .bool(port.isAligned), "help": .string(port.help),
+            "arity": .string(port.arity.text), "role": .string(port.role.rawValue), "help": .string(port.help),
           ]
         }),
       "parameters": .array(kind.parameters.map(\.json)),
@@ -91,6 +91,17 @@ public struct KindReference: Sendable {
           ]
         }),
     ]
+  }
+}
+
+extension PortRole {
+  /// What of a set one of a stage's actions sees, where that is not plain.
+  fileprivate var text: String? {
+    switch self {
+    case .whole, .each: nil
+    case .matching: "item by item"
+    case .parts: "the parts of each item"
+    }
   }
 }
 

@@ -10,10 +10,12 @@ import StageKit
 
 /// What `show` and `export` bring out of the store: outputs of a recipe, as far as they have been made.
 public struct Inspection: Sendable {
-  /// One output that is complete.
+  /// One output, or what there is of it.
   public struct Output: Sendable {
     /// What a person calls it.
     public let name: String
+    /// The items that could not be made.
+    public let missing: [String]
     let reference: OutputReference
     let artifact: Artifact
   }
@@ -30,14 +32,17 @@ public struct Inspection: Sendable {
 
   /// The outputs that `name` means: `stage` is all of a stage's at every place of its sweeps, `stage.port` one of
   /// them, `stage[axis=value]` all at the places where the axis has the value.
-  /// - Throws: ``ExecutionError`` where the recipe has no such output or it has not been made.
-  public func outputs(called name: String) throws -> [Output] {
+  /// - Parameter partial: whether some items of a set will do.
+  /// - Throws: `InputError` where the recipe has no such output, ``ExecutionError`` where it has not been made.
+  public func outputs(called name: String, partial: Bool = false) throws -> [Output] {
     try plan.outputs(called: name).map { reference in
-      guard let artifact = dryRun.artifacts[reference] else {
+      let part = partial ? dryRun.stages[reference.stage]?.states[reference]?.part : nil
+      guard let artifact = dryRun.artifacts[reference] ?? part?.artifact else {
         let actions = dryRun.actions.filter { $0.id.stage == reference.stage }
         throw ExecutionError.notMade(name, made: actions.count(where: \.isCached), of: actions.count)
       }
-      return Output(name: plan.name(of: reference), reference: reference, artifact: artifact)
+      return Output(
+        name: plan.name(of: reference), missing: part?.missing ?? [], reference: reference, artifact: artifact)
     }
   }
 
@@ -82,7 +87,7 @@ public struct Inspection: Sendable {
       origin["input.\(port)"] = (sources.count == 1 ? sources[0] : .array(sources)).text
     }
     // One action made all, or there is one for each item.
-    let actions = dryRun.known[stage.id]?.actions ?? []
+    let actions = dryRun.stages[stage.id]?.actions ?? []
     let keys = Dictionary(actions.map { ($0.id.item, $0.record?.key.hex) }) { first, _ in first }
     let digests = Dictionary(output.artifact.items.map { ($0.name, $0.object.hex) }) { first, _ in first }
     return { [origin] item in
@@ -124,7 +129,7 @@ public struct Inspection: Sendable {
 
   /// What was said while the actions of a stage were done, by whichever run did them, line by line.
   public func log(ofStage stage: String) throws -> [(action: String, line: String)] {
-    try (dryRun.known[stage]?.actions ?? []).flatMap { action in
+    try (dryRun.stages[stage]?.actions ?? []).flatMap { action in
       let lines = try action.record.flatMap { try store.record(of: $0.key) }?.log ?? []
       return lines.map { ("\(action.id)", $0) }
     }

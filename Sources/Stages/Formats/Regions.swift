@@ -19,7 +19,18 @@ extension [Double] {
           about: property, "'\(property.name)' holds nothing: left must be below right, and top below bottom")
       ]
     }
-    return []
+    return unitIssues(about: property)
+  }
+
+  /// What is wrong with places of which some can only be shares and some only pixels.
+  func unitIssues(about property: StageProperty) -> [ValidationIssue] {
+    guard let share = first(where: { $0 > 0 && $0 < 1 }), let pixel = first(where: { $0 > 1 }) else { return [] }
+    return [
+      ValidationIssue(
+        about: property,
+        "'\(property.name)' has \(Readable.number(share)) beside \(Readable.number(pixel)): give all in pixels, or all in shares of the picture, of which none is above 1"
+      )
+    ]
   }
 
   /// Points of x and y in turn, in pixels of a picture of this size: those given in shares are of its sides.

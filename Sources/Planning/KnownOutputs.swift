@@ -2,7 +2,7 @@ import StageKit
 
 /// What is known of outputs before anything runs: the names of sets' items, as far as they follow from files, what metrics
 /// measure, and what each comes from.
-struct KnownItems {
+struct KnownOutputs {
   private var items: [OutputReference: [String]] = [:]
   private var measures: [OutputReference: [String]] = [:]
   /// By the ID of a stage: the stages that it takes something from.
@@ -44,9 +44,19 @@ struct KnownItems {
     guard case .items(let mapped) = mapping, case .one(let set) = inputs[mapped], let names = items[set] else {
       return []
     }
-    return ports.filter(\.isAligned).compactMap { port in
+    let known = Set(names)
+    return ports.compactMap { port in
       guard case .one(let other) = inputs[port.name], let found = items[other] else { return nil }
-      let missing = names.missing(from: Set(found))
+      if port.role == .parts {
+        let stray = found.filter { known.isDisjoint(with: port.role.owners(of: $0)) }
+        return stray.isEmpty
+          ? nil
+          : ValidationIssue(
+            about: port.name,
+            "'\(port.name)' (from '\(other.stage)') has \(stray.quoted), of no picture of '\(mapped)' (from '\(set.stage)'): a part is called like its picture, or like it with a number"
+          )
+      }
+      let missing = port.role == .matching ? names.missing(from: Set(found)) : []
       guard !missing.isEmpty else { return nil }
       return ValidationIssue(
         about: port.name,

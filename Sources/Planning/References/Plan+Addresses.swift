@@ -1,4 +1,3 @@
-import Planning
 import RecipeSyntax
 import StageKit
 
@@ -9,13 +8,13 @@ extension Plan {
   package typealias Addressed = (stage: PlannedStage, port: String?)
 
   /// The stages that `name` means.
-  /// - Throws: ``ExecutionError`` where there are none.
+  /// - Throws: `InputError` where there are none.
   public func stages(called name: String) throws -> [PlannedStage] {
     try addressed(name, isOutput: false).map(\.stage)
   }
 
   /// The outputs that `name` means, in the order of the plan.
-  /// - Throws: ``ExecutionError`` where there are none.
+  /// - Throws: `InputError` where there are none.
   package func outputs(called name: String) throws -> [OutputReference] {
     try addressed(name, isOutput: true).flatMap { stage, port in
       stage.outputs.filter { port == nil || $0.name == port }.map {
@@ -27,7 +26,7 @@ extension Plan {
   private func addressed(_ text: String, isOutput: Bool) throws -> [Addressed] {
     if let stage = self[text] { return [(stage, nil)] }
     guard let address = Address(text) else {
-      throw ExecutionError.wrongAddress(
+      throw InputError(
         "'\(text)' names nothing: write stage, stage[axis=value]" + (isOutput ? " or stage[axis=value].port" : ""))
     }
     let (found, port) = try based(address, text, isOutput: isOutput)
@@ -38,8 +37,8 @@ extension Plan {
     let with = chosen.filter { stage in stage.outputs.contains { $0.name == port } }
     guard with.isEmpty else { return with.map { ($0, port) } }
     let ports = chosen.flatMap { $0.outputs.map(\.name) }.uniqued
-    let meant = Suggestion.nearest(to: port, in: ports).map { "did you mean '\($0)'? " } ?? ""
-    throw ExecutionError.wrongAddress(
+    let meant = Suggestion.question(about: port, in: ports).map { "\($0) " } ?? ""
+    throw InputError(
       "'\(chosen[0].name)' has no output '\(port)'; \(meant)it has \(Suggestion.list(ports))")
   }
 
@@ -61,11 +60,9 @@ extension Plan {
     let names = self.stages.flatMap { [$0.name, $0.id] }.uniqued
     if isOutput {
       let outputs = self.stages.flatMap { stage in stage.outputs.map { "\(stage.name).\($0.name)" } }
-      throw ExecutionError.unknownOutput(
-        text, suggestion: Suggestion.nearest(to: text, in: names + outputs), available: self.stages.map(\.name).uniqued)
+      throw InputError(unknown: "output", text, among: names + outputs, shown: self.stages.map(\.name).uniqued)
     }
-    throw ExecutionError.unknownStage(
-      text, suggestion: Suggestion.nearest(to: text, in: names), available: self.stages.map(\.name).uniqued)
+    throw InputError(unknown: "stage", text, among: names, shown: self.stages.map(\.name).uniqued)
   }
 
   /// Those of `stages` whose axis has the value.
@@ -80,11 +77,11 @@ extension Plan {
     let exact = names.contains(axis)
     let known = axes.filter { exact ? $0.name == axis : fits($0.name) }
     guard !known.isEmpty else {
-      let meant = Suggestion.nearest(to: axis, in: names).map { "did you mean '\($0)'? " } ?? ""
+      let meant = Suggestion.question(about: axis, in: names).map { "\($0) " } ?? ""
       let swept = names.map { name in
         "\(name) (\(Suggestion.list(axes.filter { $0.name == name }.map(\.value.spelling).uniqued)))"
       }
-      throw ExecutionError.wrongAddress(
+      throw InputError(
         "'\(base)' has no axis '\(axis)'; \(meant)"
           + (swept.isEmpty ? "no sweep reaches it" : "it is swept along \(swept.joined(separator: " and "))"))
     }
@@ -98,13 +95,13 @@ extension Plan {
     let key = keys.first { key in known.contains { $0.value.referenceKeys.contains(key) } }
     let values = known.map(\.value.spelling).uniqued
     guard let key else {
-      let meant = Suggestion.nearest(to: value, in: values).map { "did you mean '\($0)'? " } ?? ""
-      throw ExecutionError.wrongAddress(
+      let meant = Suggestion.question(about: value, in: values).map { "\($0) " } ?? ""
+      throw InputError(
         "'\(axis)' of '\(base)' is never '\(value)'; \(meant)it is \(Suggestion.list(values))")
     }
     let matching = matching(key)
     guard !matching.isEmpty else {
-      throw ExecutionError.wrongAddress("'\(base)' has no place with \(axis)=\(value) and what stands beside it")
+      throw InputError("'\(base)' has no place with \(axis)=\(value) and what stands beside it")
     }
     return matching
   }
@@ -122,5 +119,17 @@ extension Plan {
     return Plan(
       recipe: recipe, description: description, file: file, source: source, texts: texts, parameters: parameters,
       overlays: overlays, profile: profile, stages: needed, outputs: (kept + ends).uniqued)
+  }
+}
+
+extension InputError {
+  /// A name on the command line that the recipe does not have.
+  /// - Parameters:
+  ///   - what: what it should name, in a word.
+  ///   - names: all that it might have meant.
+  ///   - shown: those that are told where none is like it.
+  package init(unknown what: String, _ name: String, among names: [String], shown: [String]) {
+    let meant = Suggestion.question(about: name, in: names)
+    self.init("the recipe has no \(what) '\(name)'; " + (meant ?? "there are \(shown.quoted(upTo: 12))"))
   }
 }
