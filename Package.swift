@@ -187,7 +187,7 @@ let package = Package(
         "StageKit", "Stages", "WeightsCatalog", "RecipeSyntax", "Imaging", "Portraits", "ArtifactStore", "JSONSyntax",
         "Escaping", "TestSupport",
       ],
-      exclude: ["Snapshots"], swiftSettings: testing),
+      exclude: ["Earlier", "Snapshots"], swiftSettings: testing),
     .testTarget(name: "ArchitectureTests", swiftSettings: testing),
   ] + (isPortable ? [.target(name: "CPortable")] : [])
 )
