@@ -80,7 +80,7 @@ let package = Package(
         collections,
       ]),
     module("Costing", ["Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax", heaps]),
-    module("RemoteCache", ["Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax", "Transfers"]),
+    module("RemoteCache", ["Engine", "Planning", "StageKit", "ArtifactStore", "JSONSyntax", "Transfers", "Escaping"]),
     module(
       "Engine",
       [
@@ -94,7 +94,8 @@ let package = Package(
     module(
       "Stages",
       [
-        "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Processes", "Diffusion", "Metrics", "Networks",
+        "Planning", "StageKit", "RecipeSyntax", "ArtifactStore", "JSONSyntax", "Processes", "Diffusion", "Metrics",
+        "Networks",
         "Checkpoints",
         "Imaging", "Portraits", "Tensors", "Kernels", "Escaping",
       ],

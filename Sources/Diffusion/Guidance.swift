@@ -36,6 +36,9 @@ public struct Guidance {
   /// How often the model is evaluated on the way.
   public func evaluations(through steps: [Step]) -> Int { steps.reduce(0) { $0 + rounds(of: $1) } }
 
+  /// How many of the steps are guided.
+  public func guidedSteps(of steps: [Step]) -> Int { steps.count(where: isGuided) }
+
   private func rounds(of step: Step) -> Int { isGuided(step) ? settings.rounds : 1 }
 
   /// The step to the clean image is never guided: nothing would come after it.

@@ -47,8 +47,8 @@ extension ExecutionError: CustomStringConvertible {
     case .notMade(let name, let made, let count):
       made == 0
         ? "'\(name)' has not been made with these parameters and inputs; `run` the recipe first"
-        : "'\(name)' is not whole: \(made) of \(count) items are made; `run` the recipe again, and see what it says, or "
-          + "`show` it with --log; `export --partial` writes those that are made"
+        : "'\(name)' is not whole: \(made) of \(count) items are made; `run` the recipe again, and see which stage fails; "
+          + "`export --partial` writes those that are made"
     case .damagedTable(let stage, let problem): "the numbers of stage '\(stage)' cannot be read: \(problem)"
     }
   }

@@ -4,16 +4,19 @@ extension Image {
   /// Decodes a PNG or JPEG file, told apart by content.
   ///
   /// The result is 8-bit RGB as seen on a screen: 16-bit channels are rounded, gray is repeated, palettes are looked
-  /// up, alpha is composited over white, and the picture is turned upright as its EXIF orientation says. Embedded color
-  /// profiles and gammas are ignored: samples are what they are in the file. A file that is damaged or ends early gives no picture at all.
+  /// up, alpha is composited over white or another gray, and the picture is turned upright as its EXIF orientation says. Embedded color
+  /// profiles and gammas are ignored: samples are what they are in the file. A file that is damaged or ends early gives no
+  /// picture at all.
   ///
-  /// - Parameter name: the file as its user knows it, for error messages.
+  /// - Parameters:
+  ///   - background: the gray behind what is transparent.
+  ///   - name: the file as its user knows it, for error messages.
   /// - Throws: ``ImagingError``.
-  public init(decoding data: Data, name: String) throws(ImagingError) {
+  public init(decoding data: Data, over background: UInt8 = 255, name: String) throws(ImagingError) {
     let bytes = [UInt8](data)
     if bytes.isEmpty { throw .empty(name: name) }
     if bytes.starts(with: PNG.signature) {
-      self = try PNG.decode(bytes, name: name)
+      self = try PNG.decode(bytes, over: background, name: name)
     } else if bytes.starts(with: JPEG.signature) {
       self = try JPEG.decode(bytes, name: name)
     } else {

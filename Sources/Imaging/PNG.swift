@@ -8,11 +8,11 @@ enum PNG {
   static let ending: [UInt8] = [0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82]
 
   /// - Throws: ``ImagingError``; never gives a picture of which a part is missing.
-  static func decode(_ bytes: [UInt8], name: String) throws(ImagingError) -> Image {
+  static func decode(_ bytes: [UInt8], over background: UInt8 = 255, name: String) throws(ImagingError) -> Image {
     let chunks = try chunks(of: bytes, name: name)
     let (width, height) = try readSize(bytes, name: name)
     try Image.checkSize(width: width, height: height, name: name)
-    return try pixels(withoutColorSpace(bytes, chunks), width: width, height: height, name: name)
+    return try pixels(withoutColorSpace(bytes, chunks), width: width, height: height, over: background, name: name)
       .upright(from: orientation(bytes, chunks))
   }
 
@@ -34,7 +34,7 @@ enum PNG {
   }
 
   private static func pixels(
-    _ bytes: [UInt8], width: Int, height: Int, name: String
+    _ bytes: [UInt8], width: Int, height: Int, over background: UInt8, name: String
   ) throws(ImagingError) -> Image {
     try bytes.withUnsafeBufferPointer { bytes throws(ImagingError) in
       let png = Picture()
@@ -53,7 +53,7 @@ enum PNG {
         initialized = isWhole ? count : 0
       }
       guard isWhole else { throw .corrupt(name: name, format: .png, detail: png.message) }
-      return Image(width: width, height: height, pixels: hasAlpha ? compositedOverWhite(pixels) : pixels)
+      return Image(width: width, height: height, pixels: hasAlpha ? composited(pixels, over: background) : pixels)
     }
   }
 
@@ -133,14 +133,14 @@ enum PNG {
     return (width, height)
   }
 
-  /// RGB from RGBA: round((c·a + 255·(255 − a)) / 255).
-  private static func compositedOverWhite(_ rgba: [UInt8]) -> [UInt8] {
+  /// RGB from RGBA over gray g: round((c·a + g·(255 − a)) / 255).
+  private static func composited(_ rgba: [UInt8], over background: UInt8) -> [UInt8] {
     let count = rgba.count / 4
     return [UInt8](unsafeUninitializedCapacity: count * 3) { rgb, initialized in
       for pixel in 0..<count {
         let alpha = Int(rgba[pixel * 4 + 3])
         for channel in 0..<3 {
-          let mixed = Int(rgba[pixel * 4 + channel]) * alpha + 255 * (255 - alpha)
+          let mixed = Int(rgba[pixel * 4 + channel]) * alpha + Int(background) * (255 - alpha)
           rgb[pixel * 3 + channel] = UInt8((mixed + 127) / 255)
         }
       }

@@ -253,9 +253,13 @@ struct SourceFinder {
     var parts = written.split(separator: "/", omittingEmptySubsequences: false).filter { $0 != "." }.map(String.init)
     let fromEnd = components.count - index
     var suggestion: String?
-    // In the place of a folder only another folder can be meant.
-    let isLast = index == components.count - 1
-    if let nearest, isLast || Self.fileType("\(existing)/\(nearest)") == .folder, fromEnd <= parts.count,
+    // In the place of a folder only another folder can be meant, in which the path goes on.
+    let next = index + 1 < components.count ? components[index + 1] : nil
+    func leadsOn(_ folder: String) -> Bool {
+      guard let next else { return true }
+      return Self.fileType(folder) == .folder && (Glob.isWild(next) || Self.fileType("\(folder)/\(next)") != nil)
+    }
+    if let nearest, leadsOn("\(existing)/\(nearest)"), fromEnd <= parts.count,
       parts[parts.count - fromEnd] == components[index]
     {
       parts[parts.count - fromEnd] = nearest
@@ -266,7 +270,7 @@ struct SourceFinder {
       if written.hasPrefix("~") {
         "'~' is not expanded: write the path from the recipe's folder, or an absolute one"
       } else {
-        isLast ? "looked for \(place)" : "there is no folder \(place)"
+        next == nil ? "looked for \(place)" : "there is no folder \(place)"
       }
     return PathError(message: "no such file '\(written)'", suggestion: suggestion, hint: hint, isMissing: true)
   }

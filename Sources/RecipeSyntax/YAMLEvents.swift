@@ -110,7 +110,7 @@ struct YAMLEvents: ~Copyable {
     if context == "while scanning an alias" { return "quote a text that starts with '*'" }
     if context == "while parsing a block mapping" { return "the keys of one mapping start in one column" }
     if line.contains(/\w\[\w+=/) {
-      return "inside { } and [ ], write what picks a place in quotes: \"tuned.model[epoch=3]\""
+      return "inside { } and [ ], write what picks a place in quotes: \"tuned[epoch=3]\""
     }
     if line.contains("${") { return "inside { } and [ ], write \"${name}\" with its quotes" }
     if line.contains(/[:,]\s*[><]=?\s*[-+.0-9]/) { return "write a comparison in quotes: \"> 0.15\"" }

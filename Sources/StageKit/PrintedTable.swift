@@ -41,11 +41,12 @@ public struct PrintedTable: Sendable {
   }
 
   /// Significant digits: three, or as many more as it takes for different numbers to read differently. Two learning rates
-  /// in a table are not one.
+  /// in a table are not one; two sums that only differ in the order of their terms are.
   private static func digits(for cells: [String]) -> Int {
     let cells = cells.filter { CSV.number($0)?.isFinite ?? false }
-    let count = Set(cells.compactMap(CSV.number)).count
-    return (3..<17).first { digits in Set(cells.compactMap { number($0, digits: digits) }).count >= count } ?? 17
+    func count(_ digits: Int) -> Int { Set(cells.compactMap { number($0, digits: digits) }).count }
+    let (most, all) = (10, count(10))
+    return (3..<most).first { count($0) >= all } ?? most
   }
 
   /// A cell with a number: an integer as it is, `inf`, `-inf` or `nan`; nil for any other cell.

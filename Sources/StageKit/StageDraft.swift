@@ -60,6 +60,11 @@ public struct StageDraft: Sendable {
     return false
   }
 
+  /// What the stage that made something takes something from; none where that is not known.
+  public func sources(of member: Member) -> [Member] {
+    (member.stage.flatMap { predecessors[$0] } ?? []).map { Member(label: $0, stage: $0, items: nil) }
+  }
+
   /// Whether the recipe gives an input.
   public func has(_ input: StageProperty) -> Bool { inputs[input.name] != nil }
 

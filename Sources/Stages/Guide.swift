@@ -71,6 +71,11 @@ struct Guide: BatchedStage {
     }
     let mask = masks.isEmpty ? nil : Tensor.concatenated(masks, axis: 0)
     let sequence = timing.sequence(returnStep: latent.returnStep, steps: steps)
+    guard guidance.guidedSteps(of: sequence) > 0 else {
+      throw InputError(
+        "no step would be guided: the latents begin at time \(latent.returnStep), and 'until' is \(until): lower it, or invert to a higher 'return_step'"
+      )
+    }
     let pictures: Tensor
     do {
       pictures = try guidance.generate(

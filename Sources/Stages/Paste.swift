@@ -31,6 +31,32 @@ struct Paste: Stage {
 
   let pasted = Output<Pictures>(name: "images")
 
+  /// Parts that were cut out of other pictures than they are to be pasted into, or belong to others.
+  func check(_ draft: StageDraft) -> [ValidationIssue] {
+    guard let place = draft[$placements].first, let whole = draft[$into].first, place.stage != nil else { return [] }
+    let cut = draft.sources(of: place)
+    var issues: [ValidationIssue] = []
+    if !cut.contains(where: { draft.member(whole, comesFrom: $0) }),
+      let parts = cut.first(where: { draft.member($0, comesFrom: whole) })
+    {
+      issues.append(
+        ValidationIssue(
+          about: $into,
+          "the parts were cut out of '\(parts.label)', which was itself made of '\(whole.label)': paste them into '\(parts.label)' first"
+        ))
+    }
+    let belonging: [(StageProperty, StageDraft.Member?)] = [
+      ($images, draft[$images].first), ($originals, draft[$originals].first), ($mask, draft[$mask].first),
+    ]
+    for case (let property, let member?) in belonging
+    where !draft.member(member, comesFrom: place) && cut.contains(where: { draft.member(member, comesFrom: $0) }) {
+      issues.append(
+        ValidationIssue(
+          about: property, "'\(member.label)' is not made of the parts that '\(place.label)' tells of: give what is"))
+    }
+    return issues
+  }
+
   func estimate(_ input: EstimateInput) -> StageEstimate {
     var estimate = input.estimate(bytes: input[$into]?.bytes)
     estimate.outputs[pasted.name]?.size = input[$into]?.size
@@ -64,7 +90,7 @@ struct Paste: Stage {
     try images.items.compactMap { item in
       let place = try namesake(of: item, in: placements)
       let placement = try Placement(context.read(place), name: place.name)
-      guard [name, item.name].contains(placement.source) else {
+      guard PortRole.parts.owners(of: item.name).contains(placement.source) else {
         throw InputError(
           "'\(item.name)' was cut out of '\(placement.source)', not of '\(name)': a part is called like its picture, or like it with a number"
         )

@@ -167,6 +167,11 @@ struct Sample: BatchedStage {
     _ members: inout [any DiffusionModel]
   ) throws -> MaskedPredictor? {
     guard let original, mask != nil else { return nil }
+    if let maskUntil, let latent = latents.first(where: { maskUntil >= $0.returnStep }) {
+      throw InputError(
+        "no step would obey the mask: the latents begin at time \(latent.returnStep), and 'mask_until' is \(maskUntil): lower it"
+      )
+    }
     let before = try actions[0].context.network(original)
     try requireSize(latents[0].latent.shape, of: before, actions[0].context)
     members.append(before)

@@ -50,12 +50,24 @@ struct Select: Stage {
       do {
         let (models, scores) = (draft[$models], draft[$scores])
         let pairs = try Self.pairs(models.map(Place.init), scores.map(Place.init))
-        for (model, place) in zip(models, pairs) where !draft.member(scores[place], comesFrom: model) {
-          issues.append(
-            ValidationIssue(
-              about: $scores,
-              "'\(Place(scores[place]))' measures nothing that comes from '\(Place(model))': measure what that model makes"
-            ))
+        for (model, place) in zip(models, pairs) {
+          let score = scores[place]
+          // One that was tuned further may lie between.
+          let nearer = models.first {
+            $0.stage != model.stage && draft.member(score, comesFrom: $0) && draft.member($0, comesFrom: model)
+          }
+          if !draft.member(score, comesFrom: model) {
+            issues.append(
+              ValidationIssue(
+                about: $scores,
+                "'\(Place(score))' measures nothing that comes from '\(Place(model))': measure what that model makes"))
+          } else if let nearer {
+            issues.append(
+              ValidationIssue(
+                about: $scores,
+                "'\(Place(score))' measures what '\(Place(nearer))' makes, not '\(Place(model))': measure what that model makes"
+              ))
+          }
         }
       } catch { issues.append(ValidationIssue(about: $scores, "\(error)")) }
     }

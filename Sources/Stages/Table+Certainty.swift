@@ -25,6 +25,11 @@ extension CertaintyOptions {
   /// What can be expected of a table.
   var trends: [Trend] { TableCertainty.trends(hasIntervals: isAsked) }
 
+  /// The headings that may stand behind that of a measure.
+  func possibleHeadings(of measure: String) -> [String] {
+    isAsked ? TableCertainty.headings(of: measure, isPaired: paired != nil) : []
+  }
+
   func check(_ draft: StageDraft, rows: Input<[Labeled<Measurements>]>) -> [ValidationIssue] {
     guard isAsked else {
       let unused: [(StageProperty, isGiven: Bool)] = [($confidence, confidence != nil), ($paired, paired != nil)]
@@ -74,9 +79,13 @@ struct TableCertainty {
   /// The headings behind that of a measure.
   func headings(of measure: String) -> [String] {
     guard let options, measures.contains(measure) else { return [] }
+    return Self.headings(of: measure, isPaired: options.paired != nil)
+  }
+
+  /// Those of a measure that has intervals.
+  static func headings(of measure: String, isPaired: Bool) -> [String] {
     let difference = "\(measure)_difference"
-    return Self.bounds(of: measure)
-      + (options.paired == nil ? [] : [difference] + Self.bounds(of: difference) + ["\(measure)_p"])
+    return bounds(of: measure) + (isPaired ? [difference] + bounds(of: difference) + ["\(measure)_p"] : [])
   }
 
   private static func bounds(of name: String) -> [String] { ["\(name)_low", "\(name)_high"] }

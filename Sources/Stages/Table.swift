@@ -35,13 +35,23 @@ struct Table: Stage {
   }
 
   func estimate(_ input: EstimateInput) -> StageEstimate {
-    let texts = (input.axes[$rows.name] ?? []).filter { $0.value.double == nil }.map(\.name)
-    return input.estimate(columns: TableColumns(names: nil, texts: Set(["name"] + texts)))
+    let axes = input.axes[$rows.name] ?? []
+    let texts = axes.filter { $0.value.double == nil }.map(\.name)
+    return input.estimate(columns: TableColumns(names: knownColumns(axes), texts: Set(["name"] + texts)))
+  }
+
+  /// Every column that there may be; nil where what is measured tells them.
+  private func knownColumns(_ axes: [Axis]) -> [String]? {
+    guard let measures else { return nil }
+    let averaged = Set(average ?? [])
+    let places = axes.map(\.name).uniqued.filter { !averaged.contains($0) && !averaged.contains(Axis.lastPart($0)) }
+    return ["name"] + places + ["items"] + measures.flatMap { [$0] + certainty.possibleHeadings(of: $0) }
   }
 
   func check(_ draft: StageDraft) -> [ValidationIssue] {
     let issues =
       comparison.check(meansAt: $rows, of: measures, draft) + certainty.check(draft, rows: $rows) + joinIssues(draft)
+      + measureIssues(draft)
     return issues.isEmpty ? trendIssues(draft) : issues
   }
 
@@ -80,6 +90,17 @@ struct Table: Stage {
 
   private func averaged(_ rows: [TableRow]) throws -> [TableRow] {
     try (average ?? []).reduce(rows) { try Stages.averaged($0, over: $1) }
+  }
+
+  /// Columns that no set can fill.
+  private func measureIssues(_ draft: StageDraft) -> [ValidationIssue] {
+    let members = draft[$rows].map(\.measures)
+    let known = members.compactMap(\.self).flatMap(\.self).uniqued
+    guard let measures, members.allSatisfy({ $0 != nil }), !known.isEmpty else { return [] }
+    return measures.uniqued.missing(from: Set(known)).map { name in
+      ValidationIssue(
+        about: $measures, "no set of 'rows' measures '\(name)': they measure \(known.joined(separator: ", "))")
+    }
   }
 
   /// Names in `join` that no set has, or that are themselves merged.

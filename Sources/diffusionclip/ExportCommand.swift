@@ -1,6 +1,7 @@
 import ArgumentParser
 import ArtifactStore
 import Engine
+import Escaping
 import Foundation
 import JSONSyntax
 import Reporting
@@ -77,6 +78,7 @@ struct ExportCommand: AsyncParsableCommand {
         for output in outputs where !output.missing.isEmpty {
           warn("\(output.name) is not whole: \(output.missing.quoted) could not be made")
         }
+        try warnOfOthers(than: files)
       } catch {
         // Where there is nothing to write, no empty folder is left.
         if isNew { rmdir(folder) }
@@ -87,6 +89,18 @@ struct ExportCommand: AsyncParsableCommand {
       } else {
         for file in files { printText(file + "\n") }
       }
+    }
+  }
+}
+
+extension ExportCommand {
+  /// Tells of files of earlier exports beside a set's, which could be taken for its own.
+  private func warnOfOthers(than files: [String]) throws {
+    for (set, own) in Dictionary(grouping: files, by: \.parentFolder).sorted(by: { $0.key < $1.key })
+    where !set.isSame(as: folder) {
+      let names = Set(own.map(\.fileName))
+      let others = try Files.entries(in: set).map(\.name).filter { !names.contains($0) }.sorted()
+      if !others.isEmpty { warn("\(set) also has \(others.quoted), from before") }
     }
   }
 }

@@ -60,6 +60,20 @@ struct ImportTests {
     }
   }
 
+  /// Otherwise it depends on what is compiled first whether it compiles.
+  @Test(arguments: modules.dropFirst()) func whatIsImportedIsDeclared(_ module: String) throws {
+    let package = try String(
+      contentsOf: Self.sources.deletingLastPathComponent().appending(path: "Package.swift"), encoding: .utf8)
+    let name = try #require(
+      package.range(of: "module(\n      \"\(module)\"") ?? package.range(of: "module(\"\(module)\""))
+    let rest = package[name.upperBound...]
+    let end = ["module(", ".target("].compactMap { rest.range(of: $0)?.lowerBound }.min() ?? rest.endIndex
+    for imported in try Self.imports(in: module) where Self.modules.contains(imported) && imported != module {
+      #expect(
+        rest[..<end].contains("\"\(imported)\""), "\(module) imports \(imported), and Package.swift does not say so")
+    }
+  }
+
   /// A file that has to be longer says why in its first comment.
   @Test func filesCanBeReadInOneGo() throws {
     for file in FileManager.default.enumerator(atPath: Self.sources.path)?.compactMap({ $0 as? String }) ?? []

@@ -111,6 +111,39 @@ struct AligningTests {
     #expect(
       try rest.status == 0 && rest.ran.sorted() == ["faces/wall", "masks/wall", "pasted/wall", "photos/wall"],
       "\(rest.errors)")
+    // A photograph that is called like a part of another.
+    try FileManager.default.removeItem(atPath: repository.path("photos/wall.png"))
+    try repository.write(
+      Image(width: 80, height: 60, color: Color(red: 20, green: 90, blue: 40)).pngData(), to: "photos/two-1.png")
+    let all = recipe.replacing("face: largest", with: "face: all")
+    try repository.write(all, to: "recipe.yaml")
+    let alike = try repository.run("run", "recipe.yaml")
+    #expect(alike.status == 0, "\(alike.errors)")
+    #expect(try repository.run("export", "recipe.yaml", "pasted", "--to", "alike").status == 0)
+    let untouched = try Image(decoding: repository.data("alike/pasted/two-1.png"), name: "two-1")
+    #expect(untouched == Image(width: 80, height: 60, color: Color(red: 20, green: 90, blue: 40)))
+    // A part of a part comes back into the part first.
+    let within = all.replacing(
+      "images: faces, placements: faces.placements, mask: masks", with: "images: eyes, placements: eyes.placements"
+    )
+    .replacing("  masks:", with: "  eyes: { crop: { images: faces, box: [0, 0, 32, 32] } }\n  masks:")
+    try repository.write(within, to: "recipe.yaml")
+    let skipped = try repository.run("check", "recipe.yaml")
+    #expect(
+      skipped.status == 2
+        && skipped.errors.contains(
+          "the parts were cut out of 'faces', which was itself made of 'photos': paste them into 'faces' first"),
+      "\(skipped.errors)")
+    try repository.write(within.replacing("into: photos", with: "into: faces"), to: "recipe.yaml")
+    #expect(try repository.run("check", "recipe.yaml").status == 0)
+    // A mask of something else.
+    try repository.write(
+      all.replacing("mask: { images: faces,", with: "mask: { images: photos,"), to: "recipe.yaml")
+    let foreign = try repository.run("check", "recipe.yaml")
+    #expect(
+      foreign.status == 2
+        && foreign.errors.contains("'masks' is not made of the parts that 'faces' tells of: give what is"),
+      "\(foreign.errors)")
     // Parts of nothing.
     try repository.write(
       recipe.replacing("into: photos,", with: "into: others,").replacing(
@@ -118,7 +151,7 @@ struct AligningTests {
     let stray = try repository.run("check", "recipe.yaml")
     #expect(
       stray.status == 2
-        && stray.errors.contains("'images' (from 'faces') has 'eileen', 'two', 'wall', of no picture of 'into'"),
+        && stray.errors.contains("'images' (from 'faces') has 'eileen', 'two', 'two-1', of no picture of 'into'"),
       "\(stray.errors)")
   }
 

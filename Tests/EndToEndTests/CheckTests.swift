@@ -101,6 +101,33 @@ struct CheckTests {
       ), "\(outcome.errors)")
   }
 
+  /// A model between the one to choose and the pictures that were measured.
+  @Test func scoresOfWhatWasTunedFurtherAreAnothersOwn() throws {
+    let recipe = """
+      recipe: selecting
+      stages:
+        base: { load: { diffusion: nowhere/model.safetensors } }
+        clip: { load: { clip: nowhere/clip } }
+        faces: { load: { images: faces/*.png, size: 64 } }
+        latents: { invert: { images: faces, model: base } }
+        first: { finetune: { model: base, latents: latents, clip: clip, target: angry face } }
+        second: { finetune: { model: first, latents: latents, clip: clip, target: angry face } }
+        by_first: { sample: { latents: latents, model: first } }
+        by_second: { sample: { latents: latents, model: second } }
+        of_first: { metric: { images: by_first, reference: faces, measures: [mae] } }
+        of_second: { metric: { images: by_second, reference: faces, measures: [mae] } }
+        best: { select: { models: { a: first, b: second }, scores: { a: of_first, b: of_second }, by: mae } }
+      """
+    let repository = try Repository(recipe)
+    #expect(try repository.run("check", "recipe.yaml", "--no-files").status == 0)
+    try repository.write(recipe.replacing("a: of_first,", with: "a: of_second,"), to: "recipe.yaml")
+    let outcome = try repository.run("check", "recipe.yaml", "--no-files")
+    #expect(
+      outcome.status == 2
+        && outcome.errors.contains("'a' measures what 'b' makes, not 'a': measure what that model makes"),
+      "\(outcome.errors)")
+  }
+
   @Test func withoutFiles() throws {
     let repository = try Repository(
       """

@@ -82,6 +82,25 @@ struct LookingAheadTests {
     try repository.write("recipe: ahead\nstages:\n\(plot("x: step"))", to: "ahead.yaml")
     #expect(try repository.run("run", "ahead.yaml").status == 0)
 
+    func measured(_ table: String, _ plot: String) -> String {
+      """
+        faces: { load: { images: faces/*.png, size: 16 } }
+        scores: { metric: { images: faces, measures: [mae, ssim], reference: faces } }
+        means: { table: { rows: [scores], \(table) } }
+        curve: { plot: { curves: [means], \(plot) } }
+
+      """
+    }
+    let drawn = "x: mae, measures: [ssim], points: name"
+    try refuse(
+      measured("measures: [maee]", drawn), in: repository,
+      "no set of 'rows' measures 'maee': they measure mae, ssim")
+    try refuse(
+      measured("measures: [mae, ssim]", "x: mae, measures: [ssim], points: way"), in: repository,
+      "'curves' has no column 'way': it has name, items, mae, ssim")
+    try repository.write("recipe: ahead\nstages:\n\(measured("measures: [mae, ssim]", drawn))", to: "ahead.yaml")
+    #expect(try repository.run("check", "ahead.yaml").status == 0)
+
     try repository.write("step,lost\n1,2\n", to: "more.csv")
     let both = "  both: { load: { table: [losses.csv, more.csv] } }\n"
     try refuse(both, in: repository, "its columns are step, lost, but")

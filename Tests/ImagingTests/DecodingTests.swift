@@ -45,6 +45,20 @@ import Testing
     #expect(turned[x, y] == stored[0, 0])
   }
 
+  /// What shows through is as much lighter over white as over black, in all colors.
+  @Test(arguments: ["rgba.png", "gray-alpha.png", "palette-transparent.png"]) func showsWhatIsBehind(
+    name: String
+  ) throws {
+    let light = try Fixture.image(name)
+    let dark = try Image(decoding: Fixture.data(name), over: 0, name: name)
+    let differences = zip(light.pixels, dark.pixels).map { Int($0) - Int($1) }
+    #expect(differences.allSatisfy { $0 >= 0 } && differences.contains { $0 > 100 })
+    for pixel in stride(from: 0, to: differences.count, by: 3) {
+      let own = differences[pixel..<pixel + 3]
+      #expect((own.max() ?? 0) - (own.min() ?? 0) <= 1)
+    }
+  }
+
   /// As Pillow has it, samples are what is stored.
   @Test(arguments: ["rgb.png", "rgba.png", "gray.png", "palette.png", "rgb-16-bit.png"])
   func gammasChangeNothing(name: String) throws {

@@ -175,6 +175,8 @@ struct SourceTests {
       (
         "images", "face/*.png", "no such file 'face/*.png'", ["did you mean 'faces/*.png'?", "there is no folder face"]
       ),
+      // A folder is suggested where the path goes on in it.
+      ("images", "face/new/*.png", "no such file 'face/new/*.png'", ["there is no folder face"]),
       ("images", "other/*.pgn", "no file matches 'other/*.pgn'", ["the folder other has d.v2.png"]),
       (
         "images", "\"~/*.png\"", "no such file '~/*.png'",

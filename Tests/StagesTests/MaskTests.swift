@@ -173,6 +173,9 @@ struct MaskTests {
     // Below a time the whole picture is the model's.
     let free = try edited(latent, ["steps": .int(5), "mask_until": .int(300)], under: half).values
     #expect(free.indices.contains { $0 / 3 % side >= 8 && free[$0] != original[$0] })
+    #expect(
+      issue { _ = try edited(latent, ["steps": .int(5), "mask_until": .int(999)], under: half) }?
+        .hasPrefix("no step would obey the mask: the latents begin at time ") ?? false)
   }
 
   private func options(_ more: [String: Value]) -> [String: Value] {
@@ -197,6 +200,13 @@ struct MaskTests {
     #expect(masked.picture.indices.allSatisfy { $0 / 3 % side < 8 || masked.picture[$0] == original[$0] })
     #expect(masked.picture.indices.contains { abs(masked.picture[$0] - original[$0]) > 0.05 })
     #expect(masked.evaluations == 2 * whole.evaluations)
+    let inputs: [String: BenchContext.Input] = [
+      "latents": .one(.latents, [("a", latent)]), "model": .one(.diffusion, [("", world.model)]),
+      "clip": .one(.clip, [("", world.clip)]),
+    ]
+    #expect(
+      issue { _ = try BenchContext("guide", item: "a", options(["until": .int(999)]), inputs: inputs).run() }?
+        .hasPrefix("no step would be guided: the latents begin at time ") ?? false)
   }
 
   /// Losses see nothing of what is outside.

@@ -153,6 +153,12 @@ struct ObjectiveTests {
     #expect(try issues(zombie.merging(targets(["a": 1])) { $1 }) == [one + "leave the others out"])
     #expect(try issues(zombie, ["target_images"]) == [one + "leave the others out"])
     #expect(try issues([:], ["target_images", "source_images"]) == [])
+    let same = "the target says what 'source' says, 'face': nothing would change"
+    #expect(try issues(["target": .string(" Face ")]) == [same])
+    #expect(try issues(targets(["face": 1])) == [same])
+    #expect(try issues(["target": .string("face"), "clip_loss": .string("global")]) == [])
+    #expect(
+      try issues(["target": .string(" ")]) == ["a text of the target is empty: say what the images should show"])
     #expect(
       try issues(zombie, ["source_images"]) == [
         "'source_images' stand beside 'target_images': give both, or say it in 'source'"

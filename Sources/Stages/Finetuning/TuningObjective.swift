@@ -1,4 +1,5 @@
 import Diffusion
+import Foundation
 import Networks
 import StageKit
 import Tensors
@@ -84,6 +85,16 @@ final class ObjectiveOptions: StagePart {
     for entry in targets?.entries ?? [] where entry.value == 0 {
       issues.append(ValidationIssue(about: $targets, "the weight of '\(entry.name)' is 0: leave the text out"))
     }
+    for (text, _) in texts {
+      let (property, plain) = ((target == nil ? $targets : $target) as StageProperty, Self.plain(text))
+      if plain.isEmpty {
+        issues.append(
+          ValidationIssue(about: property, "a text of the target is empty: say what the images should show"))
+      } else if clipLoss == .directional, texts.count == 1, plain == Self.plain(source) {
+        issues.append(
+          ValidationIssue(about: property, "the target says what 'source' says, '\(plain)': nothing would change"))
+      }
+    }
     if draft.has($sourceImages), !draft.has($targetImages) {
       issues.append(
         ValidationIssue(
@@ -91,6 +102,9 @@ final class ObjectiveOptions: StagePart {
     }
     return issues
   }
+
+  /// A text as CLIP reads it: without spaces around it, in small letters.
+  private static func plain(_ text: String) -> String { text.trimmingCharacters(in: .whitespaces).lowercased() }
 
   /// Texts that a CLIP does not take.
   func issues(_ input: EstimateInput) -> [ValidationIssue] {

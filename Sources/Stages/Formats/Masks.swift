@@ -8,11 +8,11 @@ import Tensors
 enum Masks: ArtifactContent { static let types: [ArtifactType] = [.masks] }
 
 extension Mask {
-  /// A mask's bytes: PNG in 256 levels.
+  /// A mask's bytes: PNG in 256 levels. What is transparent is not painted, and so black.
   /// - Parameter name: the file or item, for messages.
   /// - Throws: `InputError` for a picture with colors.
   init(_ data: Data, name: String) throws {
-    guard let mask = Mask(try Image(decoding: data, name: name)) else {
+    guard let mask = Mask(try Image(decoding: data, over: 0, name: name)) else {
       throw InputError("\(name): expected a mask, a gray picture that is white where to edit: this one has colors")
     }
     self = mask

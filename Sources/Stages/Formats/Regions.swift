@@ -24,7 +24,9 @@ extension [Double] {
 
   /// What is wrong with places of which some can only be shares and some only pixels.
   func unitIssues(about property: StageProperty) -> [ValidationIssue] {
-    guard let share = first(where: { $0 > 0 && $0 < 1 }), let pixel = first(where: { $0 > 1 }) else { return [] }
+    guard let share = first(where: { $0 > 0 && $0 <= 1 && ($0 < 1 || !contains { $0 > 1 }) }),
+      let pixel = first(where: { $0 > 1 || $0 < -1 })
+    else { return [] }
     return [
       ValidationIssue(
         about: property,

@@ -10,7 +10,7 @@ import StageKit
 struct Load: Stage {
   static let name = "load"
   static let summary = "Brings pictures, a model, latents or a table from files into the recipe."
-  static let revision = 2
+  static let revision = 3
 
   @Input(help: "The diffusion model that `adapter` is a change to.") var base: Whole<DiffusionModels>?
   let source = LoadedSource()
