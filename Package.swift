@@ -118,7 +118,11 @@ let package = Package(
     module("Imaging", ["CPNG", "CJPEG", "FileSystem", "Escaping"]),
     module("Portraits"),
     module("Tensors", ["Kernels"]),
-    module("Kernels", ["CKernels", "COpenBLAS"]),
+    module(
+      "Kernels", ["CKernels", "CGPU", "COpenBLAS"],
+      resources: ["attention", "elementwise", "normalization", "prelude", "products", "reductions", "shapes"].map {
+        .embedInCode("GPU/\($0).cl")
+      }),
     module("JSONSyntax", ["Escaping"]),
     module("FileSystem"),
     module("Hashing", ["CSHA256"]),
@@ -128,6 +132,7 @@ let package = Package(
     .target(name: "CCrashNotes"),
     .target(name: "CProcesses"),
     .target(name: "CSHA256", dependencies: ["CLibCrypto"]),
+    .target(name: "CGPU", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl")]),
@@ -144,6 +149,7 @@ let package = Package(
       dependencies: ["Reporting", "Engine", "Runs", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"],
       path: "Tests/EngineTestSupport", swiftSettings: strict),
     tests("Escaping", ["ArtifactStore", "JSONSyntax", "TestSupport"]),
+    tests("Kernels", ["Tensors"]),
     tests("Tensors", ["Kernels", "TestSupport"]),
     tests("Checkpoints", ["Tensors", "TestSupport"], fixtures: true),
     tests("Networks", ["Checkpoints", "Imaging", "JSONSyntax", "Tensors", "TestSupport", collections], fixtures: true),

@@ -41,9 +41,10 @@ extension Tensor {
       convolution.countProducts()
       return y
     }
-    if convolution.cutsPatches { return patchProducts(weight, bias) }
+    let isPlain = !upsample2x && channelBias == nil && residual == nil
+    if convolution.cutsPatches, isPlain { return patchProducts(weight, bias) }
     let method = convolution.method
-    guard method != .direct || (!upsample2x && channelBias == nil && residual == nil) else {
+    guard method != .direct || isPlain else {
       var y = (upsample2x ? upsampledNearest2x() : self).conv2d(weight, bias, stride: stride, padding: padding)
       if let channelBias { y = y + channelBias.reshaped([channelBias.shape[0], 1, 1, channelBias.shape[1]]) }
       return residual.map { $0 + y } ?? y
@@ -224,6 +225,9 @@ let convolutionCases: [GradientCase] = [
   },
   GradientCase("conv2d", [[1, 7, 5, 2], [3, 3, 2, 3]]) { $0[0].conv2d($0[1], stride: 2, padding: .all(1)) },
   GradientCase("conv2d", [[1, 8, 8, 2], [4, 4, 2, 3]]) { $0[0].conv2d($0[1], stride: 4) },
+  GradientCase("conv2d", [[2, 4, 2, 2], [4, 4, 2, 3], [2, 3], [2, 2, 1, 3]]) {
+    $0[0].conv2d($0[1], stride: 4, upsample2x: true, channelBias: $0[2], residual: $0[3])
+  },
   GradientCase("conv2d", [[2, 3, 4, 2], [3, 3, 2, 3], [3], [2, 3], [2, 6, 8, 3]]) {
     $0[0].conv2d($0[1], $0[2], padding: .all(1), upsample2x: true, channelBias: $0[3], residual: $0[4])
   },

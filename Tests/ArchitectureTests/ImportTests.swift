@@ -13,7 +13,8 @@ struct ImportTests {
     "Escaping",
   ]
   private static let wrappers = [
-    "CKernels": "Kernels", "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
+    "CGPU": "Kernels", "CKernels": "Kernels",
+    "COpenBLAS": "Kernels", "CPNG": "Imaging", "CJPEG": "Imaging", "CLibYAML": "RecipeSyntax",
     "CCurl": "Transfers", "CProcesses": "Processes", "CFileFaults": "Checkpoints", "CZlib": "Checkpoints",
     "CSHA256": "Hashing", "CCrashNotes": "diffusionclip",
   ]

@@ -57,7 +57,7 @@ public struct StageExecution: Sendable {
       if let stage = plan[String(id[..<slash])] { return (stage, String(id[id.utf8.index(after: slash)...])) }
     }
     let names = plan.stages.map(\.id)
-    throw InputError(unknown: "stage", id, among: names, shown: names)
+    throw InputError(unknown: "stage", id, meant: Suggestion.nearest(to: id, in: names), shown: names)
   }
 
   /// Where the receipt goes unless another place is given: a changed recipe, whose plan is another, finds none of these.
@@ -137,8 +137,11 @@ public struct StageExecution: Sendable {
     case .items(let items):
       return try items.map { item in
         guard let step = steps.first(where: { $0.id.item == item || $0.id.item == nil && $0.isBlocked }) else {
-          let names = steps.compactMap { step in step.id.item.map { "\(stage.id)/\($0)" } }
-          throw InputError(unknown: "stage", "\(stage.id)/\(item)", among: names, shown: names)
+          let names = steps.compactMap(\.id.item)
+          throw InputError(
+            unknown: "stage", "\(stage.id)/\(item)",
+            meant: Suggestion.nearest(to: item, in: names).map { "\(stage.id)/\($0)" },
+            shown: names.map { "\(stage.id)/\($0)" })
         }
         return step
       }

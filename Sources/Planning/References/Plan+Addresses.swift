@@ -60,9 +60,12 @@ extension Plan {
     let names = self.stages.flatMap { [$0.name, $0.id] }.uniqued
     if isOutput {
       let outputs = self.stages.flatMap { stage in stage.outputs.map { "\(stage.name).\($0.name)" } }
-      throw InputError(unknown: "output", text, among: names + outputs, shown: self.stages.map(\.name).uniqued)
+      throw InputError(
+        unknown: "output", text, meant: Suggestion.nearest(to: text, in: names + outputs),
+        shown: self.stages.map(\.name).uniqued)
     }
-    throw InputError(unknown: "stage", text, among: names, shown: self.stages.map(\.name).uniqued)
+    throw InputError(
+      unknown: "stage", text, meant: Suggestion.nearest(to: text, in: names), shown: self.stages.map(\.name).uniqued)
   }
 
   /// Those of `stages` whose axis has the value.
@@ -126,10 +129,11 @@ extension InputError {
   /// A name on the command line that the recipe does not have.
   /// - Parameters:
   ///   - what: what it should name, in a word.
-  ///   - names: all that it might have meant.
-  ///   - shown: those that are told where none is like it.
-  package init(unknown what: String, _ name: String, among names: [String], shown: [String]) {
-    let meant = Suggestion.question(about: name, in: names)
-    self.init("the recipe has no \(what) '\(name)'; " + (meant ?? "there are \(shown.quoted(upTo: 12))"))
+  ///   - meant: what it probably stands for; nil where nothing is like it.
+  ///   - shown: those that are told then.
+  package init(unknown what: String, _ name: String, meant: String?, shown: [String]) {
+    self.init(
+      "the recipe has no \(what) '\(name)'; "
+        + (meant.map { "did you mean '\($0)'?" } ?? "there are \(shown.quoted(upTo: 12))"))
   }
 }

@@ -1,0 +1,92 @@
+// Sums and what is made of them. Each group adds up pieces of fixed size in a fixed order.
+
+/// Two floats that together hold a sum to about twice the digits (Knuth 1969, TAOCP 4.2.2).
+INLINE void add_exactly(float *sum, float *rest, float value) {
+  const float total = *sum + value;
+  const float back = total - *sum;
+  *rest += (*sum - (total - back)) + (value - back);
+  *sum = total;
+}
+
+/// part[group] = Σ x·y over the group's piece of `piece` elements; Σ x where y is NULL.
+KERNEL void sum_pieces(GLOBAL const float *x, GLOBAL const float *y, int squares, GLOBAL float *part, int piece,
+                       int count) {
+  SHARED float room[WIDTH];
+  const int begin = GROUP(0) * piece, end = begin + piece < count ? begin + piece : count;
+  float sum = 0.0f, rest = 0.0f;
+  for (int i = begin + ITEM(0); i < end; i += WIDTH) add_exactly(&sum, &rest, squares ? x[i] * y[i] : x[i]);
+  const float total = group_sum(sum, room), low = group_sum(rest, room);
+  if (ITEM(0) == 0) {
+    part[2 * GROUP(0)] = total;
+    part[2 * GROUP(0) + 1] = low;
+  }
+}
+
+/// The sum of what `sum_pieces` made, of one group: to[at] = Σ part.
+KERNEL void sum_parts(GLOBAL const float *part, GLOBAL float *to, int at, int pieces, float scale) {
+  SHARED float room[WIDTH];
+  float sum = 0.0f, rest = 0.0f;
+  for (int i = ITEM(0); i < pieces; i += WIDTH) {
+    add_exactly(&sum, &rest, part[2 * i]);
+    rest += part[2 * i + 1];
+  }
+  const float total = group_sum(sum, room), low = group_sum(rest, room);
+  if (ITEM(0) == 0) to[at] = (total + low) * scale;
+}
+
+/// below[group] = whether |x| < limit in the group's piece; what is not a number is not below.
+KERNEL void all_below(GLOBAL const float *x, float limit, GLOBAL float *below, int piece, int count) {
+  SHARED float room[WIDTH];
+  const int begin = GROUP(0) * piece, end = begin + piece < count ? begin + piece : count;
+  float most = 0.0f;
+  for (int i = begin + ITEM(0); i < end; i += WIDTH) if (!(fabs(x[i]) < limit)) most = 1.0f;
+  most = group_max(most, room);
+  if (ITEM(0) == 0) below[GROUP(0)] = most;
+}
+
+/// part[piece, c] = Σ x[r, c] over a piece of rows. A group has 32 columns and WIDTH / 32 rows at a time.
+KERNEL void column_sums(GLOBAL const float *x, GLOBAL float *part, int piece, int rows, int columns, int x_offset) {
+  SHARED float room[WIDTH];
+  const int column = GROUP(0) * 32 + ITEM(0) % 32, lane = ITEM(0) / 32;
+  const int begin = GROUP(1) * piece, end = begin + piece < rows ? begin + piece : rows;
+  float sum = 0.0f;
+  if (column < columns) {
+    for (int row = begin + lane; row < end; row += WIDTH / 32) sum += x[x_offset + row * columns + column];
+  }
+  room[ITEM(0)] = sum;
+  BARRIER();
+  if (lane == 0 && column < columns) {
+    for (int i = 1; i < WIDTH / 32; i++) sum += room[i * 32 + ITEM(0)];
+    part[GROUP(1) * columns + column] = sum;
+  }
+}
+
+/// Softmax of scale·x over each row, a group for each.
+KERNEL void softmax(GLOBAL const float *x, float scale, GLOBAL float *y, int columns) {
+  SHARED float room[WIDTH];
+  const int at = GROUP(0) * columns;
+  float most = -INFINITY;
+  for (int i = ITEM(0); i < columns; i += WIDTH) {
+    const float value = scale * x[at + i];
+    if (!(most >= value)) most = value;
+  }
+  most = group_max(most, room);
+  float sum = 0.0f;
+  for (int i = ITEM(0); i < columns; i += WIDTH) {
+    const float value = exp(scale * x[at + i] - most);
+    y[at + i] = value;
+    sum += value;
+  }
+  sum = group_sum(sum, room);
+  for (int i = ITEM(0); i < columns; i += WIDTH) y[at + i] /= sum;
+}
+
+/// gx = scale·y·(gy − Σ y·gy)
+KERNEL void softmax_gradient(GLOBAL const float *y, float scale, GLOBAL const float *gy, GLOBAL float *gx, int columns) {
+  SHARED float room[WIDTH];
+  const int at = GROUP(0) * columns;
+  float sum = 0.0f;
+  for (int i = ITEM(0); i < columns; i += WIDTH) sum += y[at + i] * gy[at + i];
+  sum = group_sum(sum, room);
+  for (int i = ITEM(0); i < columns; i += WIDTH) gx[at + i] = scale * y[at + i] * (gy[at + i] - sum);
+}
