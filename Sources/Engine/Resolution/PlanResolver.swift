@@ -35,8 +35,7 @@ struct PlanResolver {
     let bindings = stage.ports.compactMap { port in
       stage.inputs[port.name].map { Binding(port: port, input: $0, stage: stage, resolver: self) }
     }
-    let owners = Set(items.compactMap(\.self))
-    if !owners.isEmpty { for binding in bindings { try binding.requireOwners(among: owners) } }
+    for binding in bindings where binding.role == .parts { try binding.requireOwners(among: items) }
     let makers =
       stage.kind.seesRecords
       ? stage.inputs.mapValues { $0.references.map(\.stage).uniqued.flatMap { keys[$0] ?? [] } } : [:]
@@ -122,7 +121,7 @@ private struct Binding {
   let port: String
   private let input: PlannedInput
   private let stage: PlannedStage
-  private let role: PortRole
+  let role: PortRole
   private let states: [OutputReference: ArtifactState]
   /// Of what is reduced to what an action's own item needs, by that item's name: what it sees.
   private var entries: [OutputReference: [String: [ArtifactState.Entry]]] = [:]
@@ -139,7 +138,8 @@ private struct Binding {
     if role != .whole {
       entries = states.filter { $1.type.isItemSet }.compactMapValues { state in
         state.entries.map { entries in
-          Dictionary(
+          guard role == .parts else { return Dictionary(entries.map { ($0.name, [$0]) }) { first, _ in first } }
+          return Dictionary(
             entries.flatMap { entry in role.owners(of: entry.name).map { ($0, [entry]) } }, uniquingKeysWith: +)
         }
       }
@@ -178,8 +178,10 @@ private struct Binding {
   }
 
   /// - Throws: ``ExecutionError`` where there is a part of something else than the items that actions are for.
-  func requireOwners(among items: Set<String>) throws {
-    guard role == .parts else { return }
+  func requireOwners(among items: [String?]) throws {
+    let items = Set(items.compactMap(\.self))
+    // Where the items are not known yet, nor is what is a part of them.
+    guard !items.isEmpty else { return }
     for (reference, state) in states {
       let stray = (state.entries ?? []).map(\.name).filter { items.isDisjoint(with: role.owners(of: $0)) }
       guard stray.isEmpty else {
