@@ -3,6 +3,7 @@ import Engine
 import EngineTestSupport
 import Foundation
 import Planning
+import StageKit
 import Synchronization
 import Testing
 
@@ -90,7 +91,7 @@ import Testing
     let plan = whole.only(try whole.stages(called: "tuned"))
     #expect(plan.stages.map(\.id) == ["portraits", "latents", "tuned"])
     #expect(plan.outputs.map(\.stage) == ["tuned"])
-    #expect(throws: ExecutionError.self) { try whole.stages(called: "tune") }
+    #expect(throws: InputError.self) { try whole.stages(called: "tune") }
   }
 
   @Test func aForcedStageRunsAgainAndWhatFollowsDoesNot() async throws {

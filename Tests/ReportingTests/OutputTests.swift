@@ -4,6 +4,7 @@ import EngineTestSupport
 import Foundation
 import JSONSyntax
 import Reporting
+import StageKit
 import Synchronization
 import Testing
 
@@ -113,7 +114,7 @@ import Testing
   @Test func aMissingOutputIsNamedWithWhatWasMeant() throws {
     let workshop = try Workshop()
     let inspection = try Inspection(of: workshop.plan(), in: Store(at: workshop.store))
-    let error = #expect(throws: ExecutionError.self) { try inspection.outputs(called: "tunde") }
+    let error = #expect(throws: InputError.self) { try inspection.outputs(called: "tunde") }
     #expect(error?.description.contains("did you mean 'tuned'?") == true)
     #expect(error.map(ExitStatus.init(of:)) == .wrongInput)
   }

@@ -4,6 +4,7 @@ import EngineTestSupport
 import Foundation
 import Planning
 import Reporting
+import StageKit
 import Testing
 
 /// Why something has to be executed, from what the store remembers.
@@ -87,7 +88,7 @@ import Testing
 
         """)
     #expect(try Explanation(of: "latents", in: plan, by: dryRun).text == "latents: 3 cached, 0 to run\n")
-    let error = #expect(throws: ExecutionError.self) { try Explanation(of: "socres", in: plan, by: dryRun) }
+    let error = #expect(throws: InputError.self) { try Explanation(of: "socres", in: plan, by: dryRun) }
     #expect(error?.description == "the recipe has no stage 'socres'; did you mean 'scores'?")
   }
 
