@@ -44,11 +44,10 @@ struct KnownOutputs {
     guard case .items(let mapped) = mapping, case .one(let set) = inputs[mapped], let names = items[set] else {
       return []
     }
-    let known = Set(names)
     return ports.compactMap { port in
       guard case .one(let other) = inputs[port.name], let found = items[other] else { return nil }
       if port.role == .parts {
-        let stray = found.filter { known.isDisjoint(with: port.role.owners(of: $0)) }
+        let stray = port.role.strays(among: found, for: names)
         return stray.isEmpty
           ? nil
           : ValidationIssue(

@@ -79,6 +79,12 @@ public enum PortRole: String, Sendable {
     case .parts: [name] + [name.wholeOfPart].compactMap(\.self)
     }
   }
+
+  /// Those of `names`, in a set that is bound so, that no action for one of `items` sees.
+  package func strays(among names: [String], for items: [String]) -> [String] {
+    let items = Set(items)
+    return names.filter { items.isDisjoint(with: owners(of: $0)) }
+  }
 }
 
 extension Optional: PortValue where Wrapped: PortValue {

@@ -179,11 +179,11 @@ private struct Binding {
 
   /// - Throws: ``ExecutionError`` where there is a part of something else than the items that actions are for.
   func requireOwners(among items: [String?]) throws {
-    let items = Set(items.compactMap(\.self))
+    let items = items.compactMap(\.self)
     // Where the items are not known yet, nor is what is a part of them.
     guard !items.isEmpty else { return }
     for (reference, state) in states {
-      let stray = (state.entries ?? []).map(\.name).filter { items.isDisjoint(with: role.owners(of: $0)) }
+      let stray = role.strays(among: (state.entries ?? []).map(\.name), for: items)
       guard stray.isEmpty else {
         throw ExecutionError.strayParts(
           stray, stage: stage.name, port: port, from: reference.stage, location: stage.location)

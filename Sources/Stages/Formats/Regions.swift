@@ -24,9 +24,9 @@ extension [Double] {
 
   /// What is wrong with places of which some can only be shares and some only pixels.
   func unitIssues(about property: StageProperty) -> [ValidationIssue] {
-    guard let share = first(where: { $0 > 0 && $0 <= 1 && ($0 < 1 || !contains { $0 > 1 }) }),
-      let pixel = first(where: { $0 > 1 || $0 < -1 })
-    else { return [] }
+    // Where none is above 1, a whole side is a share as well.
+    let share = first { $0 > 0 && (areShares ? $0 <= 1 : $0 < 1) }
+    guard let share, let pixel = first(where: { $0 > 1 || $0 < -1 }) else { return [] }
     return [
       ValidationIssue(
         about: property,
@@ -35,9 +35,12 @@ extension [Double] {
     ]
   }
 
+  /// Whether they are taken for shares of a picture's sides.
+  private var areShares: Bool { allSatisfy { $0 <= 1 } }
+
   /// Points of x and y in turn, in pixels of a picture of this size: those given in shares are of its sides.
   func points(in size: PictureSize) -> [(x: Double, y: Double)] {
-    let areShares = allSatisfy { $0 <= 1 }
+    let areShares = areShares
     return stride(from: 0, to: count, by: 2).map { place in
       let (x, y) = (self[place], self[place + 1])
       return areShares ? (x * Double(size.width), y * Double(size.height)) : (x, y)
