@@ -11,7 +11,7 @@ typedef uint64_t address;
 
 enum {
   CUDA_SUCCESS = 0, CUDA_ERROR_OUT_OF_MEMORY = 2, MAX_THREADS_PER_BLOCK = 1, MAX_SHARED_MEMORY_PER_BLOCK = 8,
-  MULTIPROCESSOR_COUNT = 16, CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76, MAX_ARGUMENTS = 32
+  MULTIPROCESSOR_COUNT = 16, CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76, MAX_ARGUMENTS = 64
 };
 
 #define FUNCTIONS                                                                                                     \

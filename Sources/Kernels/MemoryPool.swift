@@ -108,14 +108,16 @@ public final class MemoryPool: @unchecked Sendable {
   }
 }
 
-/// A block of pooled memory that goes back to the pool with its last reference.
+/// A block of pooled memory, of the machine or of a graphics card, that goes back to its pool with its last reference.
 ///
 /// Writers are the operations that make a tensor, before anyone else sees it; after that it is only read, except by
 /// optimizers on the parameters that they own.
 public final class Storage: @unchecked Sendable {
-  public let pointer: UnsafeMutableRawPointer
   public let bytes: Int
   private let size: Int
+  private let host: UnsafeMutableRawPointer?
+  /// Where it lies on a graphics card; nil for memory of the machine.
+  package let buffer: GPUBuffer?
   /// What has been computed from the content and is worth keeping as long as that does not change, by name.
   private let derived = Mutex<[String: Storage]>([:])
 
@@ -124,12 +126,25 @@ public final class Storage: @unchecked Sendable {
 
   public init(bytes: Int) {
     self.bytes = bytes
-    (pointer, size) = MemoryPool.shared.take(bytes)
+    let (pointer, size) = MemoryPool.shared.take(bytes)
+    (host, self.size, buffer) = (pointer, size, nil)
+  }
+
+  /// Memory of a graphics card. Where it has no more, that is its ``GPU/failure``.
+  package init(bytes: Int, on gpu: GPU) {
+    self.bytes = bytes
+    (host, size, buffer) = (nil, 0, gpu.pooled(bytes: bytes))
   }
 
   deinit {
     contentChanged()
-    MemoryPool.shared.give(pointer, size: size)
+    if let host { MemoryPool.shared.give(host, size: size) }
+  }
+
+  /// Its place in the machine's memory.
+  public var pointer: UnsafeMutableRawPointer {
+    guard let host else { preconditionFailure("memory of a graphics card is used as the machine's") }
+    return host
   }
 
   /// Whether ``derived(_:make:)`` keeps what it makes; otherwise it makes it each time, in less memory.

@@ -25,7 +25,9 @@ public struct Adam {
   /// The parameters must be the same, in the same order, at every step.
   public mutating func update(_ parameters: [Tensor], rate: Double) {
     if moments.isEmpty {
-      moments = parameters.map { (.zeros($0.shape, type: $0.type), .zeros($0.shape, type: $0.type)) }
+      moments = parameters.map {
+        (Tensor(repeating: 0, shape: $0.shape, like: $0), Tensor(repeating: 0, shape: $0.shape, like: $0))
+      }
     }
     precondition(moments.count == parameters.count, "\(parameters.count) parameters, moments of \(moments.count)")
     step += 1
@@ -35,6 +37,16 @@ public struct Adam {
     let eps = eps * root2
     for (parameter, moment) in zip(parameters, moments) {
       guard let gradient = parameter.gradient else { continue }
+      if let gpu = parameter.gpu {
+        gpu.attempt("Adam of \(parameter.shape)") {
+          try gpu.adam(
+            parameter.buffer, gradient.buffer, first: moment.first.buffer, second: moment.second.buffer, beta1: beta1,
+            beta2: beta2, step: size, eps: eps, count: parameter.count)
+        }
+        parameter.storage.contentChanged()
+        parameter.gradient = nil
+        continue
+      }
       Parallel.forEachRange(parameter.count, grain: elementwiseGrain) {
         let at = $0.lowerBound
         ck_adam(
@@ -67,6 +79,13 @@ public struct MovingAverage {
   public func update(_ parameters: [Tensor], decay: Double? = nil) {
     let decay = decay ?? self.decay
     for (average, parameter) in zip(values, parameters) {
+      if let gpu = average.gpu {
+        gpu.attempt("average of \(average.shape)") {
+          try gpu.affine(average.buffer, scale: decay, shift: 0, into: average.buffer, count: average.count)
+          try gpu.accumulate(parameter.buffer, scale: 1 - decay, into: average.buffer, count: average.count)
+        }
+        continue
+      }
       Parallel.forEachRange(average.count, grain: elementwiseGrain) {
         let target = average.pointer(at: $0.lowerBound)
         let type = average.type.rawValue

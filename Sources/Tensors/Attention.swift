@@ -26,10 +26,13 @@ extension Tensor {
     }
     let attention = HeadAttention(
       queries: operand(queries), keys: operand(keys), values: operand(values), heads: heads, width: width / heads)
-    return attention.result().recorded("attention", [queries, keys, values]) { g in
-      let gradients = [queries, keys, values].map { Tensor(uninitialized: $0.shape, type: $0.type) }
+    let result = attention.result()
+    let kept = result.y.detached
+    return result.y.recorded("attention", [queries, keys, values]) { g in
+      let gradients = [queries, keys, values].map { Tensor(uninitialized: $0.shape, like: $0) }
       attention.takeGradients(
-        of: g, queries: operand(gradients[0]), keys: operand(gradients[1]), values: operand(gradients[2]))
+        of: g, (kept, result.logarithms), queries: operand(gradients[0]), keys: operand(gradients[1]),
+        values: operand(gradients[2]))
       return gradients
     }
   }
@@ -48,10 +51,13 @@ extension Tensor {
     let attention = HeadAttention(
       queries: operand(0, of: x), keys: operand(1, of: x), values: operand(2, of: x), heads: heads, width: width,
       isCausal: isCausal)
-    return attention.result().recorded("selfAttention", [self]) { g in
-      let gradient = Tensor(uninitialized: x.shape, type: x.type)
+    let result = attention.result()
+    let kept = result.y.detached
+    return result.y.recorded("selfAttention", [self]) { g in
+      let gradient = Tensor(uninitialized: x.shape, like: x)
       attention.takeGradients(
-        of: g, queries: operand(0, of: gradient), keys: operand(1, of: gradient), values: operand(2, of: gradient))
+        of: g, (kept, result.logarithms), queries: operand(0, of: gradient), keys: operand(1, of: gradient),
+        values: operand(2, of: gradient))
       return [gradient]
     }
   }
@@ -76,6 +82,9 @@ private struct AttentionOperand {
   func matrix(_ item: Int, _ head: Int, transposed: Bool = false) -> MatrixArgument {
     MatrixArgument(pointer(item, head), stride: stride, transposed: transposed)
   }
+
+  /// On a graphics card.
+  var heads: GPUHeads { GPUHeads(tensor.buffer, stride: stride, first: first, step: step) }
 }
 
 /// One application of attention.
@@ -90,26 +99,48 @@ private struct HeadAttention {
   private var items: Int { queries.tensor.shape[0] }
   private var scale: Double { 1 / Double(width).squareRoot() }
 
-  func result() -> Tensor {
-    let shape = [items, queries.tokens, heads * width]
+  /// As a graphics card has it.
+  private var onCard: GPUAttention {
+    GPUAttention(
+      items: items, heads: heads, width: width, queries: queries.tokens, keys: keys.tokens, isCausal: isCausal)
+  }
+
+  /// The result, and what a graphics card needs for its gradient.
+  func result() -> (y: Tensor, logarithms: GPUBuffer?) {
     countProducts(2)
-    if let y = Tensor.withoutValues(shape, from: queries.tensor, keys.tensor, values.tensor) { return y }
-    let y = Tensor(uninitialized: shape, type: type)
-    let target = AttentionOperand(tensor: y, stride: heads * width, first: 0, step: width)
-    forEachHead { item, head in
-      let weights = weights(item, head)
-      multiply(
-        MatrixArgument(weights.pointer, stride: keys.tokens), values.matrix(item, head),
-        into: target.pointer(item, head), stride: target.stride, rows: queries.tokens, columns: width,
-        inner: keys.tokens, type: type)
+    var logarithms: GPUBuffer?
+    let y = Tensor.computed(
+      "attention", [items, queries.tokens, heads * width], from: queries.tensor, keys.tensor, values.tensor
+    ) { y in
+      let target = AttentionOperand(tensor: y, stride: heads * width, first: 0, step: width)
+      forEachHead { item, head in
+        let weights = weights(item, head)
+        multiply(
+          MatrixArgument(weights.pointer, stride: keys.tokens), values.matrix(item, head),
+          into: target.pointer(item, head), stride: target.stride, rows: queries.tokens, columns: width,
+          inner: keys.tokens, type: type)
+      }
+    } card: {
+      logarithms = try $0.attention(
+        onCard, queries: queries.heads, keys: keys.heads, values: values.heads, into: $1)
     }
-    return y
+    return (y, logarithms)
   }
 
   /// With weights P and gP = g·vᵀ: gs = P∘(gP − Σ P∘gP)/√d, then gq = gs·k, gk = gsᵀ·q and gv = Pᵀ·g.
   func takeGradients(
-    of g: Tensor, queries gq: AttentionOperand, keys gk: AttentionOperand, values gv: AttentionOperand
+    of g: Tensor, _ result: (y: Tensor, logarithms: GPUBuffer?), queries gq: AttentionOperand, keys gk: AttentionOperand,
+    values gv: AttentionOperand
   ) {
+    if let gpu = g.gpu {
+      countProducts(5)
+      return gpu.attempt("attention of \(queries.tensor.shape), backwards") {
+        guard let logarithms = result.logarithms else { return }
+        try gpu.attentionGradient(
+          onCard, queries: queries.heads, keys: keys.heads, values: values.heads, result: result.y.buffer,
+          logarithms: logarithms, g.buffer, intoQueries: gq.heads, keys: gk.heads, values: gv.heads)
+      }
+    }
     let source = AttentionOperand(tensor: g, stride: heads * width, first: 0, step: width)
     let (rows, columns) = (queries.tokens, keys.tokens)
     countProducts(5)

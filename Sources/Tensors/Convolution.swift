@@ -44,7 +44,7 @@ extension Tensor {
     let isPlain = !upsample2x && channelBias == nil && residual == nil
     if convolution.cutsPatches, isPlain { return patchProducts(weight, bias) }
     let method = convolution.method
-    guard method != .direct || isPlain else {
+    guard gpu != nil || method != .direct || isPlain else {
       var y = (upsample2x ? upsampledNearest2x() : self).conv2d(weight, bias, stride: stride, padding: padding)
       if let channelBias { y = y + channelBias.reshaped([channelBias.shape[0], 1, 1, channelBias.shape[1]]) }
       return residual.map { $0 + y } ?? y
@@ -79,13 +79,15 @@ extension Tensor {
   private func sumsOverPixels() -> Tensor {
     let (items, columns) = (shape[0], size(-1))
     let pixels = count / max(1, items * columns)
-    let sums = Tensor(uninitialized: [items, columns], type: type)
-    for item in 0..<items {
-      let part = Tensor(uninitialized: [columns], type: type)
-      columnSums(from: item * pixels, rows: pixels, columns: columns, into: part)
-      sums.pointer(at: item * columns).copyMemory(from: part.pointer, byteCount: columns * type.size)
+    return Tensor.computed("sumsOverPixels", [items, columns], from: self) { sums in
+      for item in 0..<items {
+        let part = Tensor(uninitialized: [columns], type: type)
+        columnSums(from: item * pixels, rows: pixels, columns: columns, into: part)
+        sums.pointer(at: item * columns).copyMemory(from: part.pointer, byteCount: columns * type.size)
+      }
+    } card: {
+      try $0.columnSums(buffer, items: items, rows: pixels, columns: columns, into: $1)
     }
-    return sums
   }
 
   /// The convolution whose windows meet without overlap, as a vision transformer cuts patches: one matrix product.
@@ -183,6 +185,13 @@ struct Convolution: Sendable {
       m: m, input: input, output: output, top: padding.top, left: padding.left, upsample2x: upsample2x)
   }
 
+  /// As a graphics card has it.
+  private var onCard: GPUConvolution {
+    GPUConvolution(
+      input: input, weight: [kernelHeight, kernelWidth, channels, outputs], stride: stride, top: padding.top,
+      left: padding.left, output: output, isHalved: upsample2x)
+  }
+
   // MARK: Computing
 
   /// Counts one product of all windows with the kernel: the result, or one of its gradients.
@@ -195,6 +204,14 @@ struct Convolution: Sendable {
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, channelBias: Tensor? = nil, residual: Tensor? = nil
   ) -> Tensor {
     countProducts()
+    if x.gpu != nil {
+      return Tensor.computed("conv2d", output, from: x, weight, bias, channelBias, residual) { _ in
+      } card: {
+        try $0.convolution(
+          onCard, x.buffer, weight.buffer, bias: bias?.buffer, channelBias: channelBias?.buffer,
+          residual: residual?.buffer, into: $1)
+      }
+    }
     return switch method {
     case .direct: directly(x, weight, bias)
     case .winograd(let m): winograd(m)(x, weight, bias: bias, channelBias: channelBias, residual: residual)
@@ -203,6 +220,13 @@ struct Convolution: Sendable {
 
   func inputGradient(_ gy: Tensor, _ weight: Tensor) -> Tensor {
     countProducts()
+    if gy.gpu != nil {
+      let stored = upsample2x ? [items, height / 2, width / 2, channels] : input
+      return Tensor.computed("conv2d", stored, from: gy, weight) { _ in
+      } card: {
+        try $0.convolutionInputGradient(onCard, gy.buffer, weight.buffer, into: $1)
+      }
+    }
     return switch inputGradientMethod {
     case .direct: directInputGradient(gy, weight)
     case .winograd(let m): winograd(m).inputGradient(gy, weight, m: m)
@@ -211,6 +235,12 @@ struct Convolution: Sendable {
 
   func weightGradient(_ gy: Tensor, _ x: Tensor) -> Tensor {
     countProducts()
+    if gy.gpu != nil {
+      return Tensor.computed("conv2d", [kernelHeight, kernelWidth, channels, outputs], from: gy, x) { _ in
+      } card: {
+        try $0.convolutionWeightGradient(onCard, gy.buffer, x.buffer, into: $1)
+      }
+    }
     return switch weightGradientMethod {
     case .direct: directWeightGradient(gy, x)
     case .winograd(let m): winograd(m).weightGradient(gy, x)

@@ -6,20 +6,25 @@ import Kernels
 
 /// y = f(x), with gx = gy·f'(x).
 private func unary(_ name: String, _ function: Int, _ x: Tensor, parameter: Double = 0) -> Tensor {
-  let type = x.type
-  let function = Int32(function)
-  if let y = Tensor.withoutValues(x.shape, from: x) { return y }
-  let y = Tensor(uninitialized: x.shape, type: type)
-  Parallel.forEachRange(x.count, grain: elementwiseGrain) {
-    ck_unary(type.rawValue, function, parameter, x.pointer(at: $0.lowerBound), y.pointer(at: $0.lowerBound), $0.count)
+  let type = x.type.rawValue
+  let y = Tensor.computed(name, x.shape, from: x) { y in
+    Parallel.forEachRange(x.count, grain: elementwiseGrain) {
+      ck_unary(
+        type, Int32(function), parameter, x.pointer(at: $0.lowerBound), y.pointer(at: $0.lowerBound), $0.count)
+    }
+  } card: {
+    try $0.unary(function, parameter: parameter, x.buffer, into: $1, count: x.count)
   }
   let input = x.detached
   return y.recorded(name, [x]) { gy in
-    let gx = Tensor(uninitialized: input.shape, type: type)
-    Parallel.forEachRange(input.count, grain: elementwiseGrain) {
-      ck_unary_gradient(
-        type.rawValue, function, parameter, input.pointer(at: $0.lowerBound), gy.pointer(at: $0.lowerBound),
-        gx.pointer(at: $0.lowerBound), $0.count)
+    let gx = Tensor.computed(name, input.shape, from: input, gy) { gx in
+      Parallel.forEachRange(input.count, grain: elementwiseGrain) {
+        ck_unary_gradient(
+          type, Int32(function), parameter, input.pointer(at: $0.lowerBound), gy.pointer(at: $0.lowerBound),
+          gx.pointer(at: $0.lowerBound), $0.count)
+      }
+    } card: {
+      try $0.unaryGradient(function, parameter: parameter, input.buffer, gy.buffer, into: $1, count: input.count)
     }
     return [gx]
   }
@@ -48,11 +53,13 @@ extension Tensor {
 
   /// scale·x + shift
   public func affine(scale: Double, shift: Double = 0) -> Tensor {
-    if let y = Tensor.withoutValues(shape, from: self) { return y }
-    let y = Tensor(uninitialized: shape, type: type)
-    Parallel.forEachRange(count, grain: elementwiseGrain) {
-      ck_affine(
-        type.rawValue, pointer(at: $0.lowerBound), scale, shift, y.pointer(at: $0.lowerBound), $0.count)
+    let y = Tensor.computed("affine", shape, from: self) { y in
+      Parallel.forEachRange(count, grain: elementwiseGrain) {
+        ck_affine(
+          type.rawValue, pointer(at: $0.lowerBound), scale, shift, y.pointer(at: $0.lowerBound), $0.count)
+      }
+    } card: {
+      try $0.affine(buffer, scale: scale, shift: shift, into: $1, count: count)
     }
     return y.recorded("affine", [self]) { gy in [gy.affine(scale: scale)] }
   }
@@ -61,18 +68,23 @@ extension Tensor {
   public func clamped(to range: ClosedRange<Double>) -> Tensor {
     let type = type
     let (low, high) = (range.lowerBound, range.upperBound)
-    if let y = Tensor.withoutValues(shape, from: self) { return y }
-    let y = Tensor(uninitialized: shape, type: type)
-    Parallel.forEachRange(count, grain: elementwiseGrain) {
-      ck_clamp(type.rawValue, pointer(at: $0.lowerBound), low, high, y.pointer(at: $0.lowerBound), $0.count)
+    let y = Tensor.computed("clamped", shape, from: self) { y in
+      Parallel.forEachRange(count, grain: elementwiseGrain) {
+        ck_clamp(type.rawValue, pointer(at: $0.lowerBound), low, high, y.pointer(at: $0.lowerBound), $0.count)
+      }
+    } card: {
+      try $0.clamp(buffer, to: range, into: $1, count: count)
     }
     let input = detached
     return y.recorded("clamped", [self]) { gy in
-      let gx = Tensor(uninitialized: input.shape, type: type)
-      Parallel.forEachRange(input.count, grain: elementwiseGrain) {
-        ck_clamp_gradient(
-          type.rawValue, input.pointer(at: $0.lowerBound), low, high, gy.pointer(at: $0.lowerBound),
-          gx.pointer(at: $0.lowerBound), $0.count)
+      let gx = Tensor.computed("clamped", input.shape, from: input, gy) { gx in
+        Parallel.forEachRange(input.count, grain: elementwiseGrain) {
+          ck_clamp_gradient(
+            type.rawValue, input.pointer(at: $0.lowerBound), low, high, gy.pointer(at: $0.lowerBound),
+            gx.pointer(at: $0.lowerBound), $0.count)
+        }
+      } card: {
+        try $0.clampGradient(input.buffer, to: range, gy.buffer, into: $1, count: input.count)
       }
       return [gx]
     }
@@ -89,16 +101,17 @@ extension Tensor {
 
 // MARK: Pairs
 
-private func combine(_ operation: Int, _ a: Tensor, _ b: Tensor) -> Tensor {
+func combine(_ operation: Int, _ a: Tensor, _ b: Tensor) -> Tensor {
   precondition(a.shape == b.shape && a.type == b.type, "shapes \(a.shape) and \(b.shape)")
-  if let y = Tensor.withoutValues(a.shape, from: a, b) { return y }
-  let y = Tensor(uninitialized: a.shape, type: a.type)
-  Parallel.forEachRange(a.count, grain: elementwiseGrain) {
-    ck_binary(
-      a.type.rawValue, Int32(operation), a.pointer(at: $0.lowerBound), b.pointer(at: $0.lowerBound),
-      y.pointer(at: $0.lowerBound), $0.count)
+  return Tensor.computed("a pair", a.shape, from: a, b) { y in
+    Parallel.forEachRange(a.count, grain: elementwiseGrain) {
+      ck_binary(
+        a.type.rawValue, Int32(operation), a.pointer(at: $0.lowerBound), b.pointer(at: $0.lowerBound),
+        y.pointer(at: $0.lowerBound), $0.count)
+    }
+  } card: {
+    try $0.binary(operation, a.buffer, b.buffer, into: $1, count: a.count)
   }
-  return y
 }
 
 /// Both operands expanded to their common shape, by the rules of NumPy.

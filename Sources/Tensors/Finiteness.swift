@@ -5,7 +5,12 @@ extension Tensor {
   public var isFinite: Bool { isBelow(.infinity) }
 
   /// Whether |x| < `limit` for every element x; one that is not a number is not.
-  func isBelow(_ limit: Double) -> Bool { ck_all_below(type.rawValue, pointer, limit, count) != 0 }
+  func isBelow(_ limit: Double) -> Bool {
+    guard let gpu else { return ck_all_below(type.rawValue, pointer, limit, count) != 0 }
+    var isBelow = false
+    gpu.attempt("looking at \(shape)") { isBelow = try gpu.areAllBelow(limit, buffer, count: count) }
+    return isBelow
+  }
 
   /// The first element that is infinite or not a number, and its place along each axis; nil where there is none.
   public var firstNonFinite: (place: [Int], value: Double)? {

@@ -44,7 +44,7 @@ extension Tensor {
     precondition(seed != nil || count == 1, "the gradient of shape \(shape) needs a seed")
     precondition(seed == nil || seed!.shape == shape, "a seed of shape \(seed!.shape) for \(shape)")
     var pending: [ObjectIdentifier: Tensor] = [
-      ObjectIdentifier(self): seed ?? Tensor(repeating: 1, shape: shape, type: type)
+      ObjectIdentifier(self): seed ?? Tensor(repeating: 1, shape: shape, like: self)
     ]
     var order = topologicalOrder()
     while let tensor = order.popLast() {
@@ -88,15 +88,7 @@ extension Tensor {
   }
 
   /// self + other, without the graph.
-  private func adding(_ other: Tensor) -> Tensor {
-    let sum = Tensor(uninitialized: shape, type: type)
-    Parallel.forEachRange(count, grain: elementwiseGrain) {
-      ck_binary(
-        type.rawValue, Int32(CK_ADD), pointer(at: $0.lowerBound), other.pointer(at: $0.lowerBound),
-        sum.pointer(at: $0.lowerBound), $0.count)
-    }
-    return sum
-  }
+  private func adding(_ other: Tensor) -> Tensor { combine(CK_ADD, self, other) }
 }
 
 /// Elements that one thread takes at a time in element-by-element operations.

@@ -9,15 +9,24 @@ extension Tensor {
     let table = shape
     let width = table[1]
     let type = type
-    if let y = Tensor.withoutValues([indices.count, width], from: self) { return y }
-    let y = Tensor(uninitialized: [indices.count, width], type: type)
-    for (row, index) in indices.enumerated() {
-      y.pointer(at: row * width).copyMemory(from: pointer(at: index * width), byteCount: width * type.size)
+    let places = gpu.map { $0.placed(indices.map { Int32($0) }) }
+    let y = Tensor.computed("rows", [indices.count, width], from: self) { y in
+      for (row, index) in indices.enumerated() {
+        y.pointer(at: row * width).copyMemory(from: pointer(at: index * width), byteCount: width * type.size)
+      }
+    } card: { gpu, y in
+      guard let places = places?.buffer else { return }
+      try gpu.takeRows(buffer, places, into: y, rows: indices.count, width: width)
     }
     return y.recorded("rows", [self]) { gy in
-      let gx = Tensor.zeros(table, type: type)
-      for (row, index) in indices.enumerated() {
-        ck_accumulate(type.rawValue, gy.pointer(at: row * width), 1, gx.pointer(at: index * width), width)
+      let gx = Tensor.computed("rows", table, from: gy) { gx in
+        gx.fill(with: 0)
+        for (row, index) in indices.enumerated() {
+          ck_accumulate(type.rawValue, gy.pointer(at: row * width), 1, gx.pointer(at: index * width), width)
+        }
+      } card: { gpu, gx in
+        guard let places = places?.buffer else { return }
+        try gpu.takeRowsGradient(gy.buffer, places, into: gx, rows: indices.count, width: width, table: table[0])
       }
       return [gx]
     }

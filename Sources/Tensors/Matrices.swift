@@ -12,18 +12,22 @@ extension Tensor {
     precondition(weight.shape == [outputs, width], "a weight \(weight.shape) for width \(width)")
     precondition(bias == nil || bias!.shape == [outputs], "a bias \(bias!.shape) for \(outputs) outputs")
     FLOPs.add(multiplications: rows, outputs, width)
-    if let y = Tensor.withoutValues(shape.dropLast() + [outputs], from: self, weight, bias) { return y }
-    let y = Tensor(uninitialized: shape.dropLast() + [outputs], type: type)
-    if type == .float32 {
-      let packed = weight.packed(transposed: true)
-      multiply(
-        MatrixArgument(pointer, stride: width), packed, bias: bias?.pointer, into: y.pointer, stride: outputs,
-        rows: rows)
-    } else {
-      multiply(
-        MatrixArgument(pointer, stride: width), MatrixArgument(weight.pointer, stride: width, transposed: true),
-        into: y.pointer, stride: outputs, rows: rows, columns: outputs, inner: width, type: type)
-      if let bias { ck_add_row(type.rawValue, y.pointer, bias.pointer, y.pointer, rows, outputs) }
+    let y = Tensor.computed("linear", shape.dropLast() + [outputs], from: self, weight, bias) { y in
+      if type == .float32 {
+        let packed = weight.packed(transposed: true)
+        multiply(
+          MatrixArgument(pointer, stride: width), packed, bias: bias?.pointer, into: y.pointer, stride: outputs,
+          rows: rows)
+      } else {
+        multiply(
+          MatrixArgument(pointer, stride: width), MatrixArgument(weight.pointer, stride: width, transposed: true),
+          into: y.pointer, stride: outputs, rows: rows, columns: outputs, inner: width, type: type)
+        if let bias { ck_add_row(type.rawValue, y.pointer, bias.pointer, y.pointer, rows, outputs) }
+      }
+    } card: {
+      try $0.product(
+        GPUMatrix(buffer, stride: width), GPUMatrix(weight.buffer, stride: width, transposed: true),
+        bias: bias?.buffer, into: GPUMatrix($1, stride: outputs), rows: rows, columns: outputs, inner: width)
     }
     let (x, w, shape) = (detached, weight.detached, shape)
     let needs = (x: requiresGradient, w: weight.requiresGradient, b: bias?.requiresGradient ?? false)
@@ -32,25 +36,33 @@ extension Tensor {
       var gw: Tensor?
       if needs.x {
         FLOPs.add(multiplications: rows, outputs, width)
-        let g = Tensor(uninitialized: shape, type: type)
-        if type == .float32 {
-          multiply(
-            MatrixArgument(gy.pointer, stride: outputs), w.packed(transposed: false), into: g.pointer, stride: width,
-            rows: rows)
-        } else {
-          multiply(
-            MatrixArgument(gy.pointer, stride: outputs), MatrixArgument(w.pointer, stride: width), into: g.pointer,
-            stride: width, rows: rows, columns: width, inner: outputs, type: type)
+        gx = Tensor.computed("linear", shape, from: gy, w) { g in
+          if type == .float32 {
+            multiply(
+              MatrixArgument(gy.pointer, stride: outputs), w.packed(transposed: false), into: g.pointer, stride: width,
+              rows: rows)
+          } else {
+            multiply(
+              MatrixArgument(gy.pointer, stride: outputs), MatrixArgument(w.pointer, stride: width), into: g.pointer,
+              stride: width, rows: rows, columns: width, inner: outputs, type: type)
+          }
+        } card: {
+          try $0.product(
+            GPUMatrix(gy.buffer, stride: outputs), GPUMatrix(w.buffer, stride: width),
+            into: GPUMatrix($1, stride: width), rows: rows, columns: width, inner: outputs)
         }
-        gx = g
       }
       if needs.w {
         FLOPs.add(multiplications: rows, outputs, width)
-        let g = Tensor(uninitialized: [outputs, width], type: type)
-        multiply(
-          MatrixArgument(gy.pointer, stride: outputs, transposed: true), MatrixArgument(x.pointer, stride: width),
-          into: g.pointer, stride: width, rows: outputs, columns: width, inner: rows, type: type)
-        gw = g
+        gw = Tensor.computed("linear", [outputs, width], from: gy, x) { g in
+          multiply(
+            MatrixArgument(gy.pointer, stride: outputs, transposed: true), MatrixArgument(x.pointer, stride: width),
+            into: g.pointer, stride: width, rows: outputs, columns: width, inner: rows, type: type)
+        } card: {
+          try $0.product(
+            GPUMatrix(gy.buffer, stride: outputs, transposed: true), GPUMatrix(x.buffer, stride: width),
+            into: GPUMatrix($1, stride: width), rows: outputs, columns: width, inner: rows)
+        }
       }
       let gb = needs.b ? gy.columnSums(rows: rows, columns: outputs) : nil
       return bias == nil ? [gx, gw] : [gx, gw, gb]
@@ -69,12 +81,14 @@ extension Tensor {
 
   /// Σ over all but the last axis, without the graph.
   func columnSums(rows: Int, columns: Int) -> Tensor {
-    let sums = Tensor(uninitialized: [columns], type: type)
-    columnSums(from: 0, rows: rows, columns: columns, into: sums)
-    return sums
+    Tensor.computed("columnSums", [columns], from: self) { sums in
+      columnSums(from: 0, rows: rows, columns: columns, into: sums)
+    } card: {
+      try $0.columnSums(buffer, rows: rows, columns: columns, into: $1)
+    }
   }
 
-  /// Σ over `rows` rows of `columns` from row `first`, added up from fixed pieces.
+  /// Σ over `rows` rows of `columns` from row `first`, added up from fixed pieces, in the machine's memory.
   func columnSums(from first: Int, rows: Int, columns: Int, into sums: Tensor) {
     let grain = max(64, elementwiseGrain / max(1, columns))
     let pieces = max(1, (rows + grain - 1) / grain)
@@ -117,14 +131,13 @@ extension Tensor {
     precondition(inner == check, "product of \(a.shape) and \(b.shape), transposed \(transposed)")
     FLOPs.add(multiplications: batch, rows, columns, inner)
     let shape = a.shape.dropLast(2) + [rows, columns]
-    if let y = Tensor.withoutValues(Array(shape), from: a, b) { return y }
-    let y = Tensor(uninitialized: Array(shape), type: a.type)
-    if batch == 1 {
-      multiply(
-        MatrixArgument(a.pointer, stride: ac, transposed: transposed.0),
-        MatrixArgument(b.pointer, stride: bc, transposed: transposed.1), into: y.pointer, stride: columns, rows: rows,
-        columns: columns, inner: inner, type: a.type)
-    } else {
+    return Tensor.computed("matmul", Array(shape), from: a, b) { y in
+      guard batch > 1 else {
+        return multiply(
+          MatrixArgument(a.pointer, stride: ac, transposed: transposed.0),
+          MatrixArgument(b.pointer, stride: bc, transposed: transposed.1), into: y.pointer, stride: columns,
+          rows: rows, columns: columns, inner: inner, type: a.type)
+      }
       Parallel.forEach(batch) { n in
         multiply(
           MatrixArgument(a.pointer(at: n * ar * ac), stride: ac, transposed: transposed.0),
@@ -132,8 +145,13 @@ extension Tensor {
           into: y.pointer(at: n * rows * columns), stride: columns, rows: rows, columns: columns, inner: inner,
           type: a.type)
       }
+    } card: {
+      try $0.product(
+        GPUMatrix(a.buffer, batch: ar * ac, stride: ac, transposed: transposed.0),
+        GPUMatrix(b.buffer, batch: br * bc, stride: bc, transposed: transposed.1),
+        into: GPUMatrix($1, batch: rows * columns, stride: columns), batch: batch, rows: rows, columns: columns,
+        inner: inner)
     }
-    return y
   }
 }
 

@@ -12,18 +12,31 @@ extension Tensor {
     let width = size(-1)
     let rows = count / width
     precondition(weight.shape == [width] && bias.shape == [width], "weights \(weight.shape) for width \(width)")
-    if let y = Tensor.withoutValues(shape, from: self, weight, bias) { return y }
-    let y = Tensor(uninitialized: shape, type: type)
-    let statistics = Tensor(uninitialized: [rows, 2], type: type)
     let grain = max(1, elementwiseGrain / 4 / width)
-    Parallel.forEachRange(rows, grain: grain) {
-      let at = $0.lowerBound * width
-      ck_layer_norm(
-        type.rawValue, pointer(at: at), weight.pointer, bias.pointer, eps, y.pointer(at: at),
-        statistics.pointer(at: 2 * $0.lowerBound), $0.count, width)
+    let results = Tensor.computed("layerNorm", [shape, [rows, 2]], from: [self, weight, bias]) { results in
+      let (y, statistics) = (results[0], results[1])
+      Parallel.forEachRange(rows, grain: grain) {
+        let at = $0.lowerBound * width
+        ck_layer_norm(
+          type.rawValue, pointer(at: at), weight.pointer, bias.pointer, eps, y.pointer(at: at),
+          statistics.pointer(at: 2 * $0.lowerBound), $0.count, width)
+      }
+    } card: {
+      try $0.layerNorm(
+        buffer, weight: weight.buffer, bias: bias.buffer, eps: eps, into: $1[0], statistics: $1[1], rows: rows,
+        columns: width)
     }
+    let (y, statistics) = (results[0], results[1])
     let (x, w, shape) = (detached, weight.detached, shape)
     return y.recorded("layerNorm", [self, weight, bias]) { gy in
+      if gy.gpu != nil {
+        return Tensor.computed("layerNorm", [shape, [width], [width]], from: [x, w, statistics, gy]) { _ in
+        } card: {
+          try $0.layerNormGradient(
+            x.buffer, weight: w.buffer, statistics: statistics.buffer, gy.buffer, into: $1[0], weightGradient: $1[1],
+            biasGradient: $1[2], rows: rows, columns: width)
+        }
+      }
       let gx = Tensor(uninitialized: shape, type: type)
       let pieces = (rows + grain - 1) / grain
       let partial = Tensor.zeros([pieces, 2, width], type: type)
@@ -44,9 +57,33 @@ extension Tensor {
   /// asked: f((x − mean)/√(variance + eps)·weight + bias) (Wu & He 2018).
   public func groupNorm(groups: Int, _ weight: Tensor, _ bias: Tensor, eps: Double, silu: Bool = false) -> Tensor {
     if let y = Tensor.withoutValues(shape, from: self, weight, bias) { return y }
+    if gpu != nil { return groupNormOnCard(groups: groups, weight, bias, eps: eps, silu: silu) }
     let normalization = GroupNormalization(
       x: detached, groups: groups, weight: weight, bias: bias, eps: eps, silu: silu)
     return normalization.result().recorded("groupNorm", [self, weight, bias]) { normalization.gradients($0) }
+  }
+}
+
+extension Tensor {
+  /// ``groupNorm(groups:_:_:eps:silu:)`` on a graphics card.
+  private func groupNormOnCard(groups: Int, _ weight: Tensor, _ bias: Tensor, eps: Double, silu: Bool) -> Tensor {
+    let (items, channels) = (shape[0], size(-1))
+    let norm = GPUGroupNorm(
+      items: items, pixels: count / max(1, items * channels), channels: channels, groups: groups, eps: eps, silu: silu)
+    let (x, w, shape) = (detached, weight.detached, shape)
+    var kept: GPUGroupStatistics?
+    let y = Tensor.computed("groupNorm", shape, from: self, weight, bias) { _ in
+    } card: {
+      kept = try $0.groupNorm(norm, x.buffer, weight: w.buffer, bias: bias.buffer, into: $1)
+    }
+    return y.recorded("groupNorm", [self, weight, bias]) { [kept] gy in
+      Tensor.computed("groupNorm", [shape, [channels], [channels]], from: [x, w, gy]) { _ in
+      } card: {
+        guard let kept else { return }
+        try $0.groupNormGradient(
+          norm, kept, x.buffer, weight: w.buffer, gy.buffer, into: $1[0], weightGradient: $1[1], biasGradient: $1[2])
+      }
+    }
   }
 }
 

@@ -5,10 +5,13 @@ import Kernels
 extension Tensor {
   /// Σ of all elements, of shape [].
   public func sum() -> Tensor {
-    if let y = Tensor.withoutValues([], from: self) { return y }
-    let total = ck_sum(type.rawValue, pointer, count)
     let shape = shape
-    return Tensor(repeating: total, shape: [], type: type).recorded("sum", [self]) { [$0.expanded(to: shape)] }
+    let total = Tensor.computed("sum", [], from: self) { y in
+      y.fill(with: ck_sum(type.rawValue, pointer, count))
+    } card: {
+      try $0.sum(buffer, into: $1, count: count)
+    }
+    return total.recorded("sum", [self]) { [$0.expanded(to: shape)] }
   }
 
   /// The mean of all elements, of shape [].
@@ -32,13 +35,16 @@ extension Tensor {
 
   /// Adds up `x` to `shape`, in which some axes of x have size 1.
   private static func transposedExpansion(of x: Tensor, to shape: [Int]) -> Tensor {
-    if let y = Tensor.withoutValues(shape, from: x) { return y }
     var strides = rowMajorStrides(shape)
     for axis in shape.indices where shape[axis] != x.shape[axis] { strides[axis] = 0 }
-    let y = Tensor.zeros(shape, type: x.type)
-    ck_scatter_add_strided(
-      x.type.rawValue, x.pointer, y.pointer, Int32(x.rank), x.shape.map(Int64.init), strides.map(Int64.init))
-    return y
+    return Tensor.computed("sumAxes", shape, from: x) { y in
+      y.fill(with: 0)
+      ck_scatter_add_strided(
+        x.type.rawValue, x.pointer, y.pointer, Int32(x.rank), x.shape.map(Int64.init), strides.map(Int64.init))
+    } card: {
+      try $0.fill($1, with: 0, count: shape.reduce(1, *))
+      try $0.scatterAdd(x.buffer, shape: x.shape, strides: strides, into: $1)
+    }
   }
 
   /// Each row (last axis) divided by its length: x / √(Σ x² + eps).
@@ -51,21 +57,26 @@ extension Tensor {
     let type = type
     let columns = size(-1)
     let rows = count / max(1, columns)
-    if let y = Tensor.withoutValues(shape, from: self) { return y }
-    let y = Tensor(uninitialized: shape, type: type)
     let grain = max(1, elementwiseGrain / 4 / columns)
-    Parallel.forEachRange(rows, grain: grain) {
-      ck_softmax(
-        type.rawValue, pointer(at: $0.lowerBound * columns), scale, y.pointer(at: $0.lowerBound * columns), $0.count,
-        columns)
+    let y = Tensor.computed("softmax", shape, from: self) { y in
+      Parallel.forEachRange(rows, grain: grain) {
+        ck_softmax(
+          type.rawValue, pointer(at: $0.lowerBound * columns), scale, y.pointer(at: $0.lowerBound * columns), $0.count,
+          columns)
+      }
+    } card: {
+      try $0.softmax(buffer, scale: scale, into: $1, rows: rows, columns: columns)
     }
     let result = y.detached
     return y.recorded("softmax", [self]) { gy in
-      let gx = Tensor(uninitialized: gy.shape, type: type)
-      Parallel.forEachRange(rows, grain: grain) {
-        let at = $0.lowerBound * columns
-        ck_softmax_gradient(
-          type.rawValue, result.pointer(at: at), scale, gy.pointer(at: at), gx.pointer(at: at), $0.count, columns)
+      let gx = Tensor.computed("softmax", gy.shape, from: result, gy) { gx in
+        Parallel.forEachRange(rows, grain: grain) {
+          let at = $0.lowerBound * columns
+          ck_softmax_gradient(
+            type.rawValue, result.pointer(at: at), scale, gy.pointer(at: at), gx.pointer(at: at), $0.count, columns)
+        }
+      } card: {
+        try $0.softmaxGradient(result.buffer, scale: scale, gy.buffer, into: $1, rows: rows, columns: columns)
       }
       return [gx]
     }
@@ -81,6 +92,7 @@ extension Tensor {
     let classes = shape[1]
     let counted = labels.count { $0 >= 0 }
     precondition(counted > 0, "no row has a label")
+    if let gpu { return crossEntropy(labels, counted, probabilities, on: gpu) }
     // log p from the logits again: log of a rounded probability would lose the small ones.
     let x = doubleValues
     var total = 0.0
@@ -100,6 +112,34 @@ extension Tensor {
         }
       }
       return [Tensor(gradient, shape: probabilities.shape).converted(to: probabilities.type)]
+    }
+  }
+}
+
+extension Tensor {
+  /// ``crossEntropy(_:)`` on a graphics card.
+  private func crossEntropy(_ labels: [Int], _ counted: Int, _ probabilities: Tensor, on gpu: GPU) -> Tensor {
+    let (rows, columns, share) = (shape[0], shape[1], 1 / Double(counted))
+    let index = gpu.placed(labels.map { Int32(max(-1, $0)) })
+    guard let labels = index.buffer else { return self }
+    let loss = Tensor.computed("crossEntropy", [], from: self) { _ in
+    } card: {
+      let losses = Storage(bytes: rows * 4, on: $0)
+      guard let each = losses.buffer else { return }
+      try $0.crossEntropy(buffer, labels: labels, into: each, rows: rows, columns: columns)
+      try $0.sum(each, into: $1, scale: share, count: rows)
+    }
+    return loss.recorded("crossEntropy", [self]) { g in
+      [
+        Tensor.computed("crossEntropy", probabilities.shape, from: probabilities, g) { _ in
+        } card: { gpu, gx in
+          // The labels stay as long as they are needed.
+          try withExtendedLifetime(index) {
+            try gpu.crossEntropyGradient(
+              probabilities.buffer, labels: labels, g.buffer, scale: share, into: gx, rows: rows, columns: columns)
+          }
+        }
+      ]
     }
   }
 }

@@ -82,12 +82,12 @@ public struct ResamplingWeights: Sendable {
   }
 
   /// As a dense matrix [to, from].
-  func matrix(_ type: ScalarType) -> Tensor {
+  func matrix(like x: Tensor) -> Tensor {
     var values = [Double](repeating: 0, count: to * from)
     for (index, row) in rows.enumerated() {
       for (tap, weight) in row.weights.enumerated() { values[index * from + row.first + tap] = weight }
     }
-    return Tensor(values, shape: [to, from]).converted(to: type)
+    return .constant(values, shape: [to, from], like: x)
   }
 }
 
@@ -98,10 +98,9 @@ extension Tensor {
     let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
     // Rows first, as a product with [N, H, W·C]; then columns, on the transposed picture.
     let tall = reshaped([n, h, w * c])
-    let type = type
-    let v = vertical.matrix(type).expanded(to: [n, vertical.to, h])
+    let v = vertical.matrix(like: self).expanded(to: [n, vertical.to, h])
     let narrow = v.matmul(tall).reshaped([n * vertical.to, w, c])
-    let u = horizontal.matrix(type).expanded(to: [n * vertical.to, horizontal.to, w])
+    let u = horizontal.matrix(like: self).expanded(to: [n * vertical.to, horizontal.to, w])
     return u.matmul(narrow).reshaped([n, vertical.to, horizontal.to, c])
   }
 
@@ -142,6 +141,7 @@ extension Tensor {
     let type = type
     let windows = PoolingWindows(shape, size: size, stride: stride, ceiling: ceiling)
     if let y = Tensor.withoutValues(windows.output, from: self) { return y }
+    if gpu != nil { return maxPooledOnCard(windows) }
     let winners =
       switch type {
       case .float32: windows.winners(floats)
@@ -157,6 +157,30 @@ extension Tensor {
         ck_accumulate(type.rawValue, gy.pointer(at: index), 1, gx.pointer(at: winner), 1)
       }
       return [gx]
+    }
+  }
+}
+
+extension Tensor {
+  /// ``maxPooled(size:stride:ceiling:)`` on a graphics card.
+  private func maxPooledOnCard(_ windows: PoolingWindows) -> Tensor {
+    // The winners' places are whole numbers of four bytes.
+    let results = Tensor.computed("maxPooled", [windows.output, windows.output], from: [self]) { _ in
+    } card: {
+      try $0.maxPool(
+        buffer, into: $1[0], winners: $1[1], input: windows.input, output: windows.output, size: windows.size,
+        stride: windows.stride)
+    }
+    let (y, winners) = (results[0], results[1])
+    return y.recorded("maxPooled", [self]) { gy in
+      [
+        Tensor.computed("maxPooled", windows.input, from: gy, winners) { _ in
+        } card: {
+          try $0.maxPoolGradient(
+            gy.buffer, winners: winners.buffer, into: $1, input: windows.input, output: windows.output,
+            size: windows.size, stride: windows.stride)
+        }
+      ]
     }
   }
 }

@@ -22,17 +22,25 @@ private struct Window: Sendable {
 
   /// The window's elements, gathered.
   func gather(_ x: Tensor) -> Tensor {
-    if let y = Tensor.withoutValues(shape, from: x) { return y }
-    let y = Tensor(uninitialized: shape, type: x.type)
-    forEachSlab { source, target, inner, steps in
-      ck_gather_strided(x.type.rawValue, x.pointer(at: source), y.pointer(at: target), Int32(inner.count), inner, steps)
+    Tensor.computed("window", shape, from: x) { y in
+      forEachSlab { source, target, inner, steps in
+        ck_gather_strided(
+          x.type.rawValue, x.pointer(at: source), y.pointer(at: target), Int32(inner.count), inner, steps)
+      }
+    } card: {
+      try $0.gather(x.buffer, shape: shape, strides: strides, offset: offset, into: $1)
     }
-    return y
   }
 
   /// The transpose of ``gather(_:)``: elements of `g` added up where they came from, into a tensor of `shape`.
   func scatter(_ g: Tensor, into original: [Int]) -> Tensor {
-    let gx = Tensor.zeros(original, type: g.type)
+    let gx = Tensor(repeating: 0, shape: original, like: g)
+    if let gpu = g.gpu {
+      gpu.attempt("window of \(original), backwards") {
+        try gpu.scatterAdd(g.buffer, shape: shape, strides: strides, offset: offset, into: gx.buffer)
+      }
+      return gx
+    }
     // Serial over the outer axis where it repeats: several slabs then add to the same place.
     let serial = shape.first.map { $0 > 1 && strides[0] == 0 } ?? false
     forEachSlab(serial: serial) { source, target, inner, steps in
@@ -116,24 +124,31 @@ extension Tensor {
       expected[axis] = part.shape[axis]
       precondition(part.shape == expected && part.type == first.type, "\(part.shape) does not join \(first.shape)")
     }
-    if parts.contains(where: { !$0.hasValues }) { return Tensor(withoutValues: shape, type: first.type) }
-    let y = Tensor(uninitialized: shape, type: first.type)
     let outer = shape[..<axis].reduce(1, *)
     let row = shape[axis...].reduce(1, *)
-    var begin = 0
-    var starts: [Int] = []
-    for part in parts {
-      let width = part.shape[axis...].reduce(1, *)
-      starts.append(begin)
-      let offset = begin
-      Parallel.forEachRange(outer, grain: max(1, elementwiseGrain / max(1, width))) {
-        for o in $0 {
-          y.pointer(at: o * row + offset)
-            .copyMemory(from: part.pointer(at: o * width), byteCount: width * first.type.size)
+    func forEachPart(_ body: (_ part: Tensor, _ width: Int, _ offset: Int) throws -> Void) rethrows {
+      var begin = 0
+      for part in parts {
+        let width = part.shape[axis...].reduce(1, *)
+        try body(part, width, begin)
+        begin += width
+      }
+    }
+    let y = Tensor.computed("concatenated", [shape], from: parts) { results in
+      let y = results[0]
+      forEachPart { part, width, offset in
+        Parallel.forEachRange(outer, grain: max(1, elementwiseGrain / max(1, width))) {
+          for o in $0 {
+            y.pointer(at: o * row + offset)
+              .copyMemory(from: part.pointer(at: o * width), byteCount: width * first.type.size)
+          }
         }
       }
-      begin += width
-    }
+    } card: { gpu, results in
+      try forEachPart { part, width, offset in
+        try gpu.join(part.buffer, rows: outer, width: width, into: results[0], stride: row, at: offset)
+      }
+    }[0]
     let sizes = parts.map { $0.shape[axis] }
     return y.recorded("concatenated", parts) { g in
       var at = 0

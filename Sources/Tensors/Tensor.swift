@@ -23,8 +23,10 @@ public final class Tensor {
   }
 
   /// A tensor with arbitrary content, for operations that are about to fill it.
-  package convenience init(uninitialized shape: [Int], type: ScalarType) {
-    self.init(shape: shape, type: type, storage: Storage(bytes: max(1, shape.reduce(1, *)) * type.size))
+  /// - Parameter gpu: the graphics card that it is to lie on; nil for the machine's memory.
+  package convenience init(uninitialized shape: [Int], type: ScalarType, on gpu: GPU? = nil) {
+    let bytes = max(1, shape.reduce(1, *)) * type.size
+    self.init(shape: shape, type: type, storage: gpu.map { Storage(bytes: bytes, on: $0) } ?? Storage(bytes: bytes))
   }
 
   /// A tensor of which only the shape is known. Operations on it tell their result's shape and count their
@@ -59,6 +61,11 @@ public final class Tensor {
   /// Every element `value`.
   public convenience init(repeating value: Double, shape: [Int], type: ScalarType = .float32) {
     self.init(uninitialized: shape, type: type)
+    fill(with: value)
+  }
+
+  /// Makes every element `value`, of a tensor of the machine's memory that nobody has seen.
+  func fill(with value: Double) {
     switch type {
     case .float32: floats.update(repeating: Float(value))
     case .float64: doubles.update(repeating: value)
@@ -94,14 +101,21 @@ public final class Tensor {
   }
 
   /// A copy of the elements.
-  public var values: [Float] { type == .float32 ? Array(floats) : doubles.map { Float($0) } }
+  public var values: [Float] {
+    guard gpu == nil else { return placed(on: nil).values }
+    return type == .float32 ? Array(floats) : doubles.map { Float($0) }
+  }
 
   /// A copy of the elements in double precision.
-  public var doubleValues: [Double] { type == .float64 ? Array(doubles) : floats.map { Double($0) } }
+  public var doubleValues: [Double] {
+    guard gpu == nil else { return placed(on: nil).doubleValues }
+    return type == .float64 ? Array(doubles) : floats.map { Double($0) }
+  }
 
   /// The only element.
   public var item: Double {
     precondition(count == 1, "shape \(shape) is not a single number")
+    guard gpu == nil else { return placed(on: nil).item }
     return type == .float32 ? Double(floats[0]) : doubles[0]
   }
 
@@ -110,8 +124,8 @@ public final class Tensor {
 
   /// A parameter with a copy of these elements: gradients flow to it.
   public func parameterCopy() -> Tensor {
-    let copy = Tensor(uninitialized: shape, type: type)
-    copy.pointer.copyMemory(from: pointer, byteCount: count * type.size)
+    let copy = Tensor(uninitialized: shape, like: self)
+    copy.takeElements(of: self)
     copy.requiresGradient = true
     return copy
   }
@@ -127,6 +141,7 @@ public final class Tensor {
   public func converted(to type: ScalarType) -> Tensor {
     if type == self.type { return detached }
     guard hasValues else { return Tensor(withoutValues: shape, type: type) }
+    precondition(gpu == nil, "graphics cards compute in float32")
     return type == .float32 ? Tensor(values, shape: shape) : Tensor(doubleValues, shape: shape)
   }
 }
@@ -135,10 +150,19 @@ extension Tensor {
   /// Overwrites a parameter's elements with those of `other`, of the same shape.
   public func assign(_ other: Tensor) {
     precondition(node == nil && other.shape == shape && other.type == type, "\(other.shape) into \(shape)")
-    pointer.copyMemory(from: other.pointer, byteCount: count * type.size)
+    takeElements(of: other)
     storage.contentChanged()
   }
 
+  fileprivate func takeElements(of other: Tensor) {
+    guard let gpu else {
+      return pointer.copyMemory(from: other.pointer, byteCount: count * type.size)
+    }
+    gpu.attempt("copying \(shape)") { try gpu.copy(other.buffer, to: buffer, bytes: count * type.size) }
+  }
+
   /// Σ x² in double precision, without the graph.
-  package var squaredLength: Double { ck_dot(type.rawValue, pointer, pointer, count) }
+  package var squaredLength: Double {
+    gpu == nil ? ck_dot(type.rawValue, pointer, pointer, count) : Gradients.off { square().sum().item }
+  }
 }

@@ -254,8 +254,9 @@ struct GPUTests {
     let (y, gx) = (try gpu.buffer(bytes: x.count * 4), try gpu.buffer(bytes: x.count * 4))
     let (gw, gb) = (try gpu.buffer(bytes: columns * 4), try gpu.buffer(bytes: columns * 4))
     let (bx, bw) = (try buffer(x), try buffer(w))
-    let statistics = try gpu.layerNorm(
-      bx, weight: bw, bias: buffer(b), eps: 1e-5, into: y, rows: rows, columns: columns)
+    let statistics = try gpu.buffer(bytes: rows * 8)
+    try gpu.layerNorm(
+      bx, weight: bw, bias: buffer(b), eps: 1e-5, into: y, statistics: statistics, rows: rows, columns: columns)
     try gpu.layerNormGradient(
       bx, weight: bw, statistics: statistics, buffer(g), into: gx, weightGradient: gw, biasGradient: gb, rows: rows,
       columns: columns)

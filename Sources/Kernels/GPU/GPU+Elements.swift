@@ -88,10 +88,9 @@ extension GPU {
   // MARK: Shapes
 
   /// Eight numbers, the first `filling` where there are fewer.
-  private func eight(_ numbers: [Int], filling: Int) throws(GPUError) -> GPUArgument {
+  private func eight(_ numbers: [Int], filling: Int) -> [GPUArgument] {
     precondition(numbers.count <= 8, "at most 8 axes")
-    return .buffer(
-      try buffer(of: (Array(repeating: filling, count: 8 - numbers.count) + numbers).map { Int32($0) }))
+    return (Array(repeating: filling, count: 8 - numbers.count) + numbers).map { .int($0) }
   }
 
   /// y[i…] = x[offset + Σ i·stride]
@@ -101,10 +100,17 @@ extension GPU {
     let count = shape.reduce(1, *)
     try run(
       "gather", of: .shapes, groups: Self.groups(for: count),
-      [
-        .buffer(x), .buffer(y), eight(shape, filling: 1), eight(strides, filling: 0), .int(offset), .int(start),
-        .int(count),
-      ])
+      [.buffer(x), .buffer(y)] + eight(shape, filling: 1) + eight(strides, filling: 0)
+        + [.int(offset), .int(start), .int(count)])
+  }
+
+  /// y[r·stride + offset + i] = x[r, i], rows of `width`.
+  package func join(
+    _ x: GPUBuffer, rows: Int, width: Int, into y: GPUBuffer, stride: Int, at offset: Int
+  ) throws(GPUError) {
+    try run(
+      "join", of: .shapes, groups: Self.groups(for: rows * width),
+      [.buffer(x), .buffer(y), .int(width), .int(stride), .int(offset), .int(rows * width)])
   }
 
   /// gx[offset + Σ i·stride] += g[i…]: the transpose of ``gather(_:shape:strides:offset:into:from:)``. Axes whose stride is not 0
@@ -123,12 +129,49 @@ extension GPU {
     let (count, repeats) = (moving.reduce(1) { $0 * shape[$1] }, repeating.reduce(1) { $0 * shape[$1] })
     try run(
       "scatter_add", of: .shapes, groups: Self.groups(for: count),
-      [
-        .buffer(g), .buffer(gx), eight(moving.map { shape[$0] }, filling: 1),
-        eight(moving.map { strides[$0] }, filling: 0), eight(moving.map { steps[$0] }, filling: 0),
-        eight(repeating.map { shape[$0] }, filling: 1), eight(repeating.map { steps[$0] }, filling: 0), .int(offset),
-        .int(count), .int(repeats),
-      ])
+      [.buffer(g), .buffer(gx)] + eight(moving.map { shape[$0] }, filling: 1)
+        + eight(moving.map { strides[$0] }, filling: 0) + eight(moving.map { steps[$0] }, filling: 0)
+        + eight(repeating.map { shape[$0] }, filling: 1) + eight(repeating.map { steps[$0] }, filling: 0)
+        + [.int(offset), .int(count), .int(repeats)])
+  }
+
+  /// y[r] = x[index[r]], rows of `width`.
+  package func takeRows(
+    _ x: GPUBuffer, _ index: GPUBuffer, into y: GPUBuffer, rows: Int, width: Int
+  ) throws(GPUError) {
+    try run(
+      "take_rows", of: .shapes, groups: Self.groups(for: rows * width),
+      [.buffer(x), .buffer(index), .buffer(y), .int(rows), .int(width)])
+  }
+
+  /// gx[k] = Σ gy[r] over the rows r with index k, of a table of so many rows.
+  package func takeRowsGradient(
+    _ gy: GPUBuffer, _ index: GPUBuffer, into gx: GPUBuffer, rows: Int, width: Int, table: Int
+  ) throws(GPUError) {
+    try run(
+      "take_rows_gradient", of: .shapes, groups: Self.groups(for: table * width),
+      [.buffer(gy), .buffer(index), .buffer(gx), .int(rows), .int(width), .int(table)])
+  }
+
+  /// The largest of each window of x [N, H, W, C], and where it was.
+  package func maxPool(
+    _ x: GPUBuffer, into y: GPUBuffer, winners: GPUBuffer, input: [Int], output: [Int], size: Int, stride: Int
+  ) throws(GPUError) {
+    let count = output.reduce(1, *)
+    try run(
+      "max_pool", of: .shapes, groups: Self.groups(for: count),
+      [.buffer(x), .buffer(y), .buffer(winners)]
+        + [input[1], input[2], input[3], output[1], output[2], size, stride, count].map { .int($0) })
+  }
+
+  package func maxPoolGradient(
+    _ gy: GPUBuffer, winners: GPUBuffer, into gx: GPUBuffer, input: [Int], output: [Int], size: Int, stride: Int
+  ) throws(GPUError) {
+    let count = input.reduce(1, *)
+    try run(
+      "max_pool_gradient", of: .shapes, groups: Self.groups(for: count),
+      [.buffer(gy), .buffer(winners), .buffer(gx)]
+        + [input[1], input[2], input[3], output[1], output[2], size, stride, count].map { .int($0) })
   }
 
   // MARK: Reductions
@@ -157,17 +200,17 @@ extension GPU {
     return try values(in: found, as: Float.self).allSatisfy { $0 == 0 }
   }
 
-  /// sums[c] = Σ x[first + r, c] over rows.
+  /// sums[n, c] = Σ x[n, r, c] over rows.
   package func columnSums(
-    _ x: GPUBuffer, from first: Int = 0, rows: Int, columns: Int, into sums: GPUBuffer
+    _ x: GPUBuffer, items: Int = 1, rows: Int, columns: Int, into sums: GPUBuffer
   ) throws(GPUError) {
     let piece = 512
     let pieces = max(1, (rows + piece - 1) / piece)
-    let part = pieces == 1 ? sums : try buffer(bytes: pieces * columns * 4)
+    let part = pieces == 1 ? sums : try buffer(bytes: pieces * items * columns * 4)
     try run(
-      "column_sums", of: .reductions, groups: [(columns + 31) / 32, pieces],
-      [.buffer(x), .buffer(part), .int(piece), .int(rows), .int(columns), .int(first * columns)])
-    if pieces > 1 { try sumSlices(part, into: sums, parts: pieces, count: columns) }
+      "column_sums", of: .reductions, groups: [(columns + 31) / 32, pieces, items],
+      [.buffer(x), .buffer(part), .int(piece), .int(rows), .int(columns)])
+    if pieces > 1 { try sumSlices(part, into: sums, parts: pieces, count: items * columns) }
   }
 
   /// y[i] = Σ part[p, i] over parts, in order.
@@ -191,5 +234,23 @@ extension GPU {
     try run(
       "softmax_gradient", of: .reductions, groups: [rows],
       [.buffer(y), .float(scale), .buffer(gy), .buffer(gx), .int(columns)])
+  }
+
+  /// Of each row with a label of 0 or more −log softmax(x)[label], else 0.
+  package func crossEntropy(
+    _ x: GPUBuffer, labels: GPUBuffer, into losses: GPUBuffer, rows: Int, columns: Int
+  ) throws(GPUError) {
+    try run(
+      "cross_entropy", of: .reductions, groups: [rows],
+      [.buffer(x), .buffer(labels), .buffer(losses), .int(columns)])
+  }
+
+  /// gx = g·scale·(p − [column is the label]) of rows with a label; p is their softmax, g one number.
+  package func crossEntropyGradient(
+    _ p: GPUBuffer, labels: GPUBuffer, _ g: GPUBuffer, scale: Double, into gx: GPUBuffer, rows: Int, columns: Int
+  ) throws(GPUError) {
+    try run(
+      "cross_entropy_gradient", of: .reductions, groups: Self.groups(for: rows * columns),
+      [.buffer(p), .buffer(labels), .buffer(g), .float(scale), .buffer(gx), .int(columns), .int(rows * columns)])
   }
 }

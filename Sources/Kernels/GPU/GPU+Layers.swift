@@ -113,15 +113,14 @@ extension GPU {
   }
 
   /// Layer normalization of rows.
-  /// - Returns: mean and 1/σ of each row, for the gradient.
+  /// - Parameter statistics: gets mean and 1/σ of each row, for the gradient.
   package func layerNorm(
-    _ x: GPUBuffer, weight: GPUBuffer, bias: GPUBuffer, eps: Double, into y: GPUBuffer, rows: Int, columns: Int
-  ) throws(GPUError) -> GPUBuffer {
-    let statistics = try buffer(bytes: rows * 8)
+    _ x: GPUBuffer, weight: GPUBuffer, bias: GPUBuffer, eps: Double, into y: GPUBuffer, statistics: GPUBuffer, rows: Int,
+    columns: Int
+  ) throws(GPUError) {
     try run(
       "layer_norm", of: .normalization, groups: [rows],
       [.buffer(x), .buffer(weight), .buffer(bias), .float(eps), .buffer(y), .buffer(statistics), .int(columns)])
-    return statistics
   }
 
   package func layerNormGradient(

@@ -80,6 +80,13 @@ package final class GPU: @unchecked Sendable {
   private let lock = NSLock()
   private var programs: [String: OpaquePointer] = [:]
   private var kernels: [String: OpaquePointer] = [:]
+  /// Memory not in use, by its size.
+  private var free: [Int: [UnsafeMutableRawPointer]] = [:]
+  /// What went wrong first. Nothing is queued any more then, and what is read is not a number, until it is taken.
+  private var problem: GPUError?
+  private var counted = Transfers()
+  /// Numbers that do not change, by what they are.
+  private var constants: [[Float]: Storage] = [:]
 
   /// The devices of this machine, those of CUDA first.
   package static let devices: [GPUDescription] = (0..<cgpu_count()).map(GPUDescription.init)
@@ -102,44 +109,149 @@ package final class GPU: @unchecked Sendable {
 
   deinit {
     for program in programs.values { cgpu_forget(program) }
+    for memory in free.values.joined() { cgpu_release(device, memory) }
     cgpu_close(device)
+  }
+
+  // MARK: What goes wrong
+
+  /// How often something was brought to the device, and back.
+  package struct Transfers: Sendable, Hashable {
+    package var toDevice = 0
+    package var toHost = 0
+  }
+
+  package var transfers: Transfers { locked { counted } }
+
+  /// What went wrong first since this was asked last; nil for nothing.
+  package func takeFailure() -> GPUError? {
+    locked {
+      defer { problem = nil }
+      return problem
+    }
+  }
+
+  /// Has an operation queued, unless one before failed.
+  /// - Parameter operation: its name and shapes, for messages.
+  package func attempt(_ operation: @autoclosure () -> String, _ body: () throws -> Void) {
+    guard locked({ problem == nil }) else { return }
+    do { try body() } catch {
+      let failure: GPUError =
+        switch error {
+        case GPUError.failed(let reason, _): .failed(reason, in: operation())
+        case let error as GPUError: error
+        default: .failed("\(error)", in: operation())
+        }
+      locked { problem = problem ?? failure }
+    }
   }
 
   // MARK: Memory
 
-  /// Memory of the device, of arbitrary content.
+  /// Memory of the device, of arbitrary content, which is kept for reuse when its last reference goes. What is queued by then
+  /// comes before what is queued with it later.
   package func buffer(bytes: Int) throws(GPUError) -> GPUBuffer {
+    let size = MemoryPool.rounded(bytes)
     lock.lock()
     defer { lock.unlock() }
-    guard let memory = cgpu_allocate(device, max(4, bytes)) else {
+    if let reused = free[size]?.popLast() { return GPUBuffer(reused, of: self, bytes: bytes, size: size) }
+    var memory = cgpu_allocate(device, size)
+    if memory == nil, !free.isEmpty {
+      // What is kept for reuse may be what is missing.
+      for block in free.values.joined() { cgpu_release(device, block) }
+      free = [:]
+      memory = cgpu_allocate(device, size)
+    }
+    guard let memory else {
       let reason = String(cString: cgpu_problem(device))
       throw cgpu_is_out_of_memory(device) != 0
         ? .outOfMemory(bytes: bytes, reason) : .failed(reason, in: "taking \(bytes) bytes")
     }
-    return GPUBuffer(memory, of: self, bytes: bytes)
+    return GPUBuffer(memory, of: self, bytes: bytes, size: size)
+  }
+
+  /// The same; where there is none, ``takeFailure()`` says so, and no operation takes it.
+  func pooled(bytes: Int) -> GPUBuffer {
+    do throws(GPUError) { return try buffer(bytes: bytes) } catch {
+      locked { problem = problem ?? error }
+      return GPUBuffer(nil, of: self, bytes: bytes, size: 0)
+    }
+  }
+
+  fileprivate func recycle(_ memory: UnsafeMutableRawPointer, size: Int) {
+    locked { free[size, default: []].append(memory) }
+  }
+
+  /// Whole numbers on the device.
+  package func placed(_ numbers: [Int32]) -> Storage {
+    let storage = Storage(bytes: max(1, numbers.count) * 4, on: self)
+    attempt("\(numbers.count) indices") {
+      guard let buffer = storage.buffer else { return }
+      try numbers.withUnsafeBytes { try write($0, to: buffer) }
+    }
+    return storage
+  }
+
+  /// Numbers that do not change, brought to the device once.
+  package func constant(_ values: [Float]) -> Storage {
+    if let known = locked({ constants[values] }) { return known }
+    let storage = Storage(bytes: max(1, values.count) * 4, on: self)
+    attempt("\(values.count) constants") {
+      guard let buffer = storage.buffer else { return }
+      try values.withUnsafeBytes { try write($0, to: buffer) }
+    }
+    locked { constants[values] = storage }
+    return storage
   }
 
   /// Memory with these bytes.
   package func buffer<Element>(of values: [Element]) throws(GPUError) -> GPUBuffer {
     let made = try buffer(bytes: values.count * MemoryLayout<Element>.stride)
-    let status = locked { values.withUnsafeBytes { cgpu_write(device, made.memory, 0, $0.baseAddress, $0.count) } }
-    try require(status, "writing \(made.bytes) bytes")
+    var failure: GPUError?
+    values.withUnsafeBytes { bytes in
+      do throws(GPUError) { try write(bytes, to: made) } catch { failure = error }
+    }
+    if let failure { throw failure }
     return made
+  }
+
+  /// Brings bytes to the beginning of a buffer.
+  package func write(_ bytes: UnsafeRawBufferPointer, to buffer: GPUBuffer) throws(GPUError) {
+    guard let memory = buffer.memory, !bytes.isEmpty else { return }
+    let status = locked {
+      counted.toDevice += 1
+      return cgpu_write(device, memory, 0, bytes.baseAddress, bytes.count)
+    }
+    try require(status, "writing \(bytes.count) bytes")
+  }
+
+  /// Brings the beginning of a buffer back, once all that was queued is done.
+  package func read(_ buffer: GPUBuffer, to bytes: UnsafeMutableRawBufferPointer) throws(GPUError) {
+    guard let memory = buffer.memory, !bytes.isEmpty else { return }
+    let status = locked {
+      counted.toHost += 1
+      return cgpu_read(device, memory, 0, bytes.baseAddress, bytes.count)
+    }
+    try require(status, "reading \(bytes.count) bytes")
+  }
+
+  /// Copies the beginning of a buffer to that of another one.
+  package func copy(_ from: GPUBuffer, to: GPUBuffer, bytes: Int) throws(GPUError) {
+    guard let source = from.memory, let target = to.memory, bytes > 0 else { return }
+    try require(locked { cgpu_copy(device, source, 0, target, 0, bytes) }, "copying \(bytes) bytes")
   }
 
   /// What a buffer holds, once all that was queued is done.
   package func values<Element>(in buffer: GPUBuffer, as type: Element.Type) throws(GPUError) -> [Element] {
-    var status: Int32 = 0
+    var failure: GPUError?
     let count = buffer.bytes / MemoryLayout<Element>.stride
     let values = [Element](unsafeUninitializedCapacity: count) { room, initialized in
-      status = locked { cgpu_read(device, buffer.memory, 0, room.baseAddress, buffer.bytes) }
-      initialized = count
+      do throws(GPUError) { try read(buffer, to: UnsafeMutableRawBufferPointer(room)) } catch { failure = error }
+      initialized = failure == nil ? count : 0
     }
-    try require(status, "reading \(buffer.bytes) bytes")
+    if let failure { throw failure }
     return values
   }
-
-  fileprivate func release(_ memory: UnsafeMutableRawPointer) { locked { cgpu_release(device, memory) } }
 
   // MARK: Kernels
 
@@ -152,6 +264,9 @@ package final class GPU: @unchecked Sendable {
     _ arguments: [GPUArgument]
   ) throws(GPUError) {
     let found = try self.kernel(kernel, of: family, options: options)
+    for case .buffer(let buffer?) in arguments where buffer.isMissing {
+      throw .outOfMemory(bytes: buffer.bytes, "the device had no more")
+    }
     let grid = (0..<3).map { $0 < groups.count ? UInt32(groups[$0]) : 1 }
     guard grid.allSatisfy({ $0 > 0 }) else { return }
     let status = locked {
@@ -173,7 +288,7 @@ package final class GPU: @unchecked Sendable {
       program = known
     } else {
       var log: UnsafeMutablePointer<CChar>?
-      defer { free(log) }
+      defer { Foundation.free(log) }
       guard let built = cgpu_build(device, family.source, options, &log) else {
         throw .unbuilt(log.map { String(cString: $0) } ?? String(cString: cgpu_problem(device)))
       }
@@ -198,17 +313,21 @@ package final class GPU: @unchecked Sendable {
   }
 }
 
-/// Memory of a device, which goes back with its last reference.
+/// Memory of a device, which goes back to the device's pool with its last reference.
 package final class GPUBuffer: @unchecked Sendable {
-  fileprivate let memory: UnsafeMutableRawPointer
+  /// Nil where the device had no more.
+  fileprivate let memory: UnsafeMutableRawPointer?
   package let bytes: Int
-  private let device: GPU
+  package let device: GPU
+  private let size: Int
 
-  fileprivate init(_ memory: UnsafeMutableRawPointer, of device: GPU, bytes: Int) {
-    (self.memory, self.device, self.bytes) = (memory, device, bytes)
+  fileprivate init(_ memory: UnsafeMutableRawPointer?, of device: GPU, bytes: Int, size: Int) {
+    (self.memory, self.device, self.bytes, self.size) = (memory, device, bytes, size)
   }
 
-  deinit { device.release(memory) }
+  deinit { if let memory { device.recycle(memory, size: size) } }
+
+  fileprivate var isMissing: Bool { memory == nil }
 }
 
 /// An argument of a kernel.

@@ -44,20 +44,20 @@ KERNEL void all_below(GLOBAL const float *x, float limit, GLOBAL float *below, i
   if (ITEM(0) == 0) below[GROUP(0)] = most;
 }
 
-/// part[piece, c] = Σ x[r, c] over a piece of rows. A group has 32 columns and WIDTH / 32 rows at a time.
-KERNEL void column_sums(GLOBAL const float *x, GLOBAL float *part, int piece, int rows, int columns, int x_offset) {
+/// part[piece, n, c] = Σ x[n, r, c] over a piece of rows. A group has 32 columns and WIDTH / 32 rows at a time.
+KERNEL void column_sums(GLOBAL const float *x, GLOBAL float *part, int piece, int rows, int columns) {
   SHARED float room[WIDTH];
-  const int column = GROUP(0) * 32 + ITEM(0) % 32, lane = ITEM(0) / 32;
+  const int column = GROUP(0) * 32 + ITEM(0) % 32, lane = ITEM(0) / 32, item = GROUP(2);
   const int begin = GROUP(1) * piece, end = begin + piece < rows ? begin + piece : rows;
   float sum = 0.0f;
   if (column < columns) {
-    for (int row = begin + lane; row < end; row += WIDTH / 32) sum += x[x_offset + row * columns + column];
+    for (int row = begin + lane; row < end; row += WIDTH / 32) sum += x[(item * rows + row) * columns + column];
   }
   room[ITEM(0)] = sum;
   BARRIER();
   if (lane == 0 && column < columns) {
     for (int i = 1; i < WIDTH / 32; i++) sum += room[i * 32 + ITEM(0)];
-    part[GROUP(1) * columns + column] = sum;
+    part[(GROUP(1) * GROUPS(2) + item) * columns + column] = sum;
   }
 }
 
@@ -89,4 +89,26 @@ KERNEL void softmax_gradient(GLOBAL const float *y, float scale, GLOBAL const fl
   for (int i = ITEM(0); i < columns; i += WIDTH) sum += y[at + i] * gy[at + i];
   sum = group_sum(sum, room);
   for (int i = ITEM(0); i < columns; i += WIDTH) gx[at + i] = scale * y[at + i] * (gy[at + i] - sum);
+}
+
+/// Of each row with a label of 0 or more −log softmax(x)[label], else 0; a group for each row.
+KERNEL void cross_entropy(GLOBAL const float *x, GLOBAL const int *labels, GLOBAL float *losses, int columns) {
+  SHARED float room[WIDTH];
+  const int at = GROUP(0) * columns, label = labels[GROUP(0)];
+  float most = -INFINITY;
+  for (int i = ITEM(0); i < columns; i += WIDTH) if (!(most >= x[at + i])) most = x[at + i];
+  most = group_max(most, room);
+  float sum = 0.0f;
+  for (int i = ITEM(0); i < columns; i += WIDTH) sum += exp(x[at + i] - most);
+  sum = group_sum(sum, room);
+  if (ITEM(0) == 0) losses[GROUP(0)] = label < 0 ? 0.0f : most + log(sum) - x[at + label];
+}
+
+/// gx = g·scale·(p − [column is the label]) of rows with a label, else 0; p is the softmax, g one number.
+KERNEL void cross_entropy_gradient(GLOBAL const float *p, GLOBAL const int *labels, GLOBAL const float *g, float scale,
+                                   GLOBAL float *gx, int columns, int count) {
+  for (int i = FIRST; i < count; i += STEP) {
+    const int label = labels[i / columns];
+    gx[i] = label < 0 ? 0.0f : g[0] * scale * (p[i] - (i % columns == label ? 1.0f : 0.0f));
+  }
 }

@@ -1,36 +1,46 @@
 // Moving elements: permuting, broadcasting, cutting out and joining, and rows looked up by index.
 //
-// A window is a shape [s0, s1, …] of at most 8 axes with a stride for each; where there are fewer, the first are 1. Shapes and
-// strides come as buffers of 8 numbers.
+// A window is a shape of at most 8 axes with a stride for each; where there are fewer, the first are 1. Each is eight arguments.
+#define EIGHT(name) \
+  int name##0, int name##1, int name##2, int name##3, int name##4, int name##5, int name##6, int name##7
+#define THE_EIGHT(name) {name##0, name##1, name##2, name##3, name##4, name##5, name##6, name##7}
 
 /// Where element `i` of a window lies in what it looks onto.
-INLINE int place_in_window(int i, GLOBAL const int *shape, GLOBAL const int *strides) {
+INLINE int place_in_window(int i, const int *shape, const int *strides) {
   int place = 0;
+#pragma unroll
   for (int axis = 7; axis >= 0; axis--) {
+    if (shape[axis] == 1) continue;
     place += i % shape[axis] * strides[axis];
     i /= shape[axis];
   }
   return place;
 }
 
-/// y[i…] = x[offset + Σ i·stride]
-KERNEL void gather(GLOBAL const float *x, GLOBAL float *y, GLOBAL const int *shape, GLOBAL const int *strides, int offset,
-                   int y_offset, int count) {
+/// y[y_offset + i…] = x[offset + Σ i·stride]
+KERNEL void gather(GLOBAL const float *x, GLOBAL float *y, EIGHT(n), EIGHT(s), int offset, int y_offset, int count) {
+  const int shape[8] = THE_EIGHT(n), strides[8] = THE_EIGHT(s);
   for (int i = FIRST; i < count; i += STEP) y[y_offset + i] = x[offset + place_in_window(i, shape, strides)];
 }
 
 /// The transpose of `gather`: gx[offset + Σ i·stride] += Σ g over the axes whose stride is 0. The window is split in two: its
-/// axes that move (`shape`, `strides` in gx, `steps` in g), of which each place of gx is reached once at most, and those that
-/// repeat (`repeats`, `repeat_steps`).
-KERNEL void scatter_add(GLOBAL const float *g, GLOBAL float *gx, GLOBAL const int *shape, GLOBAL const int *strides,
-                        GLOBAL const int *steps, GLOBAL const int *repeats, GLOBAL const int *repeat_steps, int offset,
-                        int count, int repeat_count) {
+/// axes that move (n, with strides s in gx and d in g), of which each place of gx is reached once at most, and those that
+/// repeat (m, with strides e in g).
+KERNEL void scatter_add(GLOBAL const float *g, GLOBAL float *gx, EIGHT(n), EIGHT(s), EIGHT(d), EIGHT(m), EIGHT(e),
+                        int offset, int count, int repeat_count) {
+  const int shape[8] = THE_EIGHT(n), strides[8] = THE_EIGHT(s), steps[8] = THE_EIGHT(d);
+  const int repeats[8] = THE_EIGHT(m), repeat_steps[8] = THE_EIGHT(e);
   for (int i = FIRST; i < count; i += STEP) {
     const int from = place_in_window(i, shape, steps);
     float sum = 0.0f;
     for (int r = 0; r < repeat_count; r++) sum += g[from + place_in_window(r, repeats, repeat_steps)];
     gx[offset + place_in_window(i, shape, strides)] += sum;
   }
+}
+
+/// y[r·stride + offset + i] = x[r, i], rows of `width`.
+KERNEL void join(GLOBAL const float *x, GLOBAL float *y, int width, int stride, int offset, int count) {
+  for (int i = FIRST; i < count; i += STEP) y[i / width * stride + offset + i % width] = x[i];
 }
 
 /// y[r] = x[index[r]], rows of `width`.
