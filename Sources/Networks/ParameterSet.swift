@@ -27,6 +27,11 @@ public final class ParameterSet {
   /// Every parameter, in order: what an optimizer works on.
   public var tensors: [Tensor] { parameters.values.map(\.tensor) }
 
+  /// Moves all parameters to a graphics card, or to the machine's memory.
+  package func place(on gpu: GPU?) {
+    for parameter in parameters.values { parameter.tensor.move(to: gpu) }
+  }
+
   /// How many numbers all parameters have together.
   public var count: Int { parameters.values.reduce(0) { $0 + $1.tensor.count } }
 

@@ -129,7 +129,8 @@ private struct HeadAttention {
 
   /// With weights P and gP = g·vᵀ: gs = P∘(gP − Σ P∘gP)/√d, then gq = gs·k, gk = gsᵀ·q and gv = Pᵀ·g.
   func takeGradients(
-    of g: Tensor, _ result: (y: Tensor, logarithms: GPUBuffer?), queries gq: AttentionOperand, keys gk: AttentionOperand,
+    of g: Tensor, _ result: (y: Tensor, logarithms: GPUBuffer?), queries gq: AttentionOperand,
+    keys gk: AttentionOperand,
     values gv: AttentionOperand
   ) {
     if let gpu = g.gpu {

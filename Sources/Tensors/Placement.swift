@@ -3,13 +3,26 @@ import Kernels
 // Where tensors lie: in the machine's memory, or in that of a graphics card. An operation is computed where its inputs are, and
 // leaves its result there. What goes wrong on a card is its ``GPU/takeFailure()``; until that is asked, nothing more is computed.
 
+extension GPU {
+  /// The graphics card on which tensors of float32 are made from numbers; nil for the machine's memory. Those that operations
+  /// make lie where their inputs do.
+  @TaskLocal package static var current: GPU?
+
+  /// Runs `body` with this card as the ``current`` one.
+  package func use<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try Self.$current.withValue(self, operation: body)
+  }
+}
+
 extension Tensor {
   /// The graphics card that it lies on; nil for the machine's memory.
   package var gpu: GPU? { storage.buffer?.device }
 
   /// Its memory on a graphics card.
   var buffer: GPUBuffer {
-    guard let buffer = storage.buffer else { preconditionFailure("a tensor \(shape) of the machine's memory meets a card's") }
+    guard let buffer = storage.buffer else {
+      preconditionFailure("a tensor \(shape) of the machine's memory meets a card's")
+    }
     return buffer
   }
 
@@ -39,19 +52,13 @@ extension Tensor {
 
   /// Every element `value`, where `other` is, of its type.
   convenience init(repeating value: Double, shape: [Int], like other: Tensor) {
-    guard let gpu = other.gpu else {
-      self.init(repeating: value, shape: shape, type: other.type)
-      return
-    }
-    self.init(uninitialized: shape, type: other.type, on: gpu)
-    gpu.attempt("fill \(shape)") { try gpu.fill(buffer, with: value, count: count) }
+    self.init(repeating: value, shape: shape, type: other.type, on: other.gpu)
   }
 
   /// Numbers that do not change, where `other` is, of its type. A card keeps them, so that they are brought there once.
   static func constant(_ values: [Double], shape: [Int], like other: Tensor) -> Tensor {
     guard let gpu = other.gpu else { return Tensor(values, shape: shape).converted(to: other.type) }
-    let storage = gpu.constant(values.map { Float($0) })
-    return Tensor(shape: shape, type: .float32, storage: storage)
+    return Tensor(shape: shape, type: .float32, storage: gpu.constant(values.map { Float($0) }))
   }
 
   /// The results of an operation on inputs that lie in one place, computed there. Where an input has no values, they have none.

@@ -7,7 +7,7 @@ import Kernels
 public final class Tensor {
   public let shape: [Int]
   public let type: ScalarType
-  package let storage: Storage
+  package private(set) var storage: Storage
   /// How it was made, where the graph was recorded; nil for parameters and inputs.
   package internal(set) var node: GraphNode?
   /// Whether gradients flow to (and through) this tensor.
@@ -58,10 +58,25 @@ public final class Tensor {
 
   // MARK: Making tensors
 
-  /// Every element `value`.
+  /// Every element `value`; of float32, on the ``GPU/current`` graphics card, if there is one.
   public convenience init(repeating value: Double, shape: [Int], type: ScalarType = .float32) {
-    self.init(uninitialized: shape, type: type)
-    fill(with: value)
+    self.init(repeating: value, shape: shape, type: type, on: type == .float32 ? GPU.current : nil)
+  }
+
+  /// Every element `value`.
+  convenience init(repeating value: Double, shape: [Int], type: ScalarType, on gpu: GPU?) {
+    self.init(uninitialized: shape, type: type, on: gpu)
+    guard let gpu else {
+      fill(with: value)
+      return
+    }
+    gpu.attempt("fill \(shape)") { try gpu.fill(buffer, with: value, count: count) }
+  }
+
+  /// Moves a parameter to a graphics card, or to the machine's memory. Only for tensors that no operation made.
+  package func move(to gpu: GPU?) {
+    precondition(node == nil, "only a parameter can be moved")
+    storage = placed(on: gpu).storage
   }
 
   /// Makes every element `value`, of a tensor of the machine's memory that nobody has seen.
@@ -76,9 +91,13 @@ public final class Tensor {
     Tensor(repeating: 0, shape: shape, type: type)
   }
 
-  /// `values` in row-major order.
+  /// `values` in row-major order, on the ``GPU/current`` graphics card, if there is one.
   public convenience init(_ values: [Float], shape: [Int]) {
     precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
+    if let gpu = GPU.current {
+      self.init(shape: shape, type: .float32, storage: gpu.placed(values))
+      return
+    }
     self.init(uninitialized: shape, type: .float32)
     values.withUnsafeBufferPointer { _ = floats.update(fromContentsOf: $0) }
   }

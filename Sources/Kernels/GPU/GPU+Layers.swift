@@ -115,7 +115,8 @@ extension GPU {
   /// Layer normalization of rows.
   /// - Parameter statistics: gets mean and 1/σ of each row, for the gradient.
   package func layerNorm(
-    _ x: GPUBuffer, weight: GPUBuffer, bias: GPUBuffer, eps: Double, into y: GPUBuffer, statistics: GPUBuffer, rows: Int,
+    _ x: GPUBuffer, weight: GPUBuffer, bias: GPUBuffer, eps: Double, into y: GPUBuffer, statistics: GPUBuffer,
+    rows: Int,
     columns: Int
   ) throws(GPUError) {
     try run(

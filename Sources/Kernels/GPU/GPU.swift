@@ -182,10 +182,10 @@ package final class GPU: @unchecked Sendable {
     locked { free[size, default: []].append(memory) }
   }
 
-  /// Whole numbers on the device.
-  package func placed(_ numbers: [Int32]) -> Storage {
-    let storage = Storage(bytes: max(1, numbers.count) * 4, on: self)
-    attempt("\(numbers.count) indices") {
+  /// Numbers on the device.
+  package func placed<Number>(_ numbers: [Number]) -> Storage {
+    let storage = Storage(bytes: max(1, numbers.count) * MemoryLayout<Number>.stride, on: self)
+    attempt("bringing \(numbers.count) numbers to the card") {
       guard let buffer = storage.buffer else { return }
       try numbers.withUnsafeBytes { try write($0, to: buffer) }
     }
@@ -195,11 +195,7 @@ package final class GPU: @unchecked Sendable {
   /// Numbers that do not change, brought to the device once.
   package func constant(_ values: [Float]) -> Storage {
     if let known = locked({ constants[values] }) { return known }
-    let storage = Storage(bytes: max(1, values.count) * 4, on: self)
-    attempt("\(values.count) constants") {
-      guard let buffer = storage.buffer else { return }
-      try values.withUnsafeBytes { try write($0, to: buffer) }
-    }
+    let storage = placed(values)
     locked { constants[values] = storage }
     return storage
   }
