@@ -1,82 +1,13 @@
 import CGPU
 import Foundation
 
-/// What went wrong on a graphics card.
-package enum GPUError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// The device could not be opened.
-  case refused(String)
-  /// There are not so many bytes.
-  case outOfMemory(bytes: Int, String)
-  /// A kernel's source could not be built: what the compiler says.
-  case unbuilt(String)
-  /// A call of the driver's failed, in the operation called so.
-  case failed(String, in: String)
-
-  package var description: String {
-    switch self {
-    case .refused(let reason): reason
-    case .outOfMemory(let bytes, let reason): "\(bytes) bytes more are needed: \(reason)"
-    case .unbuilt(let log): "the driver's compiler refuses a kernel: \(log)"
-    case .failed(let reason, let operation): "\(operation): \(reason)"
-    }
-  }
-}
-
-/// What a runtime says of a device.
-package struct GPUDescription: Sendable, Hashable {
-  package enum Runtime: String, Sendable {
-    case cuda = "CUDA"
-    case openCL = "OpenCL"
-  }
-
-  package let runtime: Runtime
-  package let name: String
-  package let vendor: String
-  package let driver: String
-  package let version: String
-  /// In bytes.
-  package let memory: Int
-  package let localMemory: Int
-  /// Whether it is a processor that plays a graphics card, as PoCL's.
-  package let isProcessor: Bool
-
-  init(_ index: Int32) {
-    var d = cgpu_description()
-    cgpu_describe(index, &d)
-    func text<Letters>(_ letters: Letters) -> String {
-      withUnsafeBytes(of: letters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    }
-    runtime = d.runtime == Int32(CGPU_CUDA) ? .cuda : .openCL
-    (name, vendor, driver, version) = (text(d.name), text(d.vendor), text(d.driver), text(d.version))
-    (memory, localMemory, isProcessor) = (Int(clamping: d.memory), Int(clamping: d.local_memory), d.is_processor != 0)
-  }
-}
-
-/// Files of kernels, each built as a program of its own.
-package enum KernelFamily: String, Sendable, CaseIterable {
-  case elementwise, shapes, reductions, products, normalization, attention
-
-  /// Its source, behind what all have in common.
-  package var source: String {
-    let own =
-      switch self {
-      case .elementwise: PackageResources.elementwise_cl
-      case .shapes: PackageResources.shapes_cl
-      case .reductions: PackageResources.reductions_cl
-      case .products: PackageResources.products_cl
-      case .normalization: PackageResources.normalization_cl
-      case .attention: PackageResources.attention_cl
-      }
-    return String(decoding: PackageResources.prelude_cl, as: UTF8.self) + "\n" + String(decoding: own, as: UTF8.self)
-  }
-}
-
 /// A graphics card, by OpenCL or CUDA. Work is queued in order; reading waits for it.
 ///
 /// Calls come from one thread at a time, which a lock sees to.
 package final class GPU: @unchecked Sendable {
   package let description: GPUDescription
-  private let device: OpaquePointer
+  /// Nil for one that takes memory and counts, but does not compute.
+  private let device: OpaquePointer?
   private let lock = NSLock()
   private var programs: [String: OpaquePointer] = [:]
   private var kernels: [String: OpaquePointer] = [:]
@@ -85,6 +16,10 @@ package final class GPU: @unchecked Sendable {
   /// What went wrong first. Nothing is queued any more then, and what is read is not a number, until it is taken.
   private var problem: GPUError?
   private var counted = Transfers()
+  /// Bytes that buffers have, at most had, and that the device gave in all.
+  private var (inUse, highest, taken) = (0, 0, 0)
+  /// How many kernels were queued.
+  private var launched = 0
   /// Numbers that do not change, by what they are.
   private var constants: [[Float]: Storage] = [:]
 
@@ -107,7 +42,14 @@ package final class GPU: @unchecked Sendable {
     description = GPU.devices[number]
   }
 
+  /// A device of so many bytes that takes memory and counts, but does not compute: what is read is 0.
+  package init(counting memory: Int) {
+    device = nil
+    description = GPUDescription(counting: memory)
+  }
+
   deinit {
+    guard let device else { return }
     for program in programs.values { cgpu_forget(program) }
     for memory in free.values.joined() { cgpu_release(device, memory) }
     cgpu_close(device)
@@ -154,21 +96,48 @@ package final class GPU: @unchecked Sendable {
     let size = MemoryPool.rounded(bytes)
     lock.lock()
     defer { lock.unlock() }
-    if let reused = free[size]?.popLast() { return GPUBuffer(reused, of: self, bytes: bytes, size: size) }
-    var memory = cgpu_allocate(device, size)
+    if let reused = free[size]?.popLast() { return used(reused, bytes: bytes, size: size) }
+    var memory = allocated(size)
     if memory == nil, !free.isEmpty {
       // What is kept for reuse may be what is missing.
-      for block in free.values.joined() { cgpu_release(device, block) }
+      for (size, blocks) in free {
+        taken -= size * blocks.count
+        if let device { for block in blocks { cgpu_release(device, block) } }
+      }
       free = [:]
-      memory = cgpu_allocate(device, size)
+      memory = allocated(size)
     }
     guard let memory else {
+      guard let device else { throw .outOfMemory(bytes: bytes, "the device has \(description.memory)") }
       let reason = String(cString: cgpu_problem(device))
       throw cgpu_is_out_of_memory(device) != 0
         ? .outOfMemory(bytes: bytes, reason) : .failed(reason, in: "taking \(bytes) bytes")
     }
+    taken += size
+    return used(memory, bytes: bytes, size: size)
+  }
+
+  /// Memory of the device, as it gives it; nil where it has no more.
+  private func allocated(_ size: Int) -> UnsafeMutableRawPointer? {
+    guard let device else {
+      return taken + size <= description.memory ? UnsafeMutableRawPointer(bitPattern: 64) : nil
+    }
+    return cgpu_allocate(device, size)
+  }
+
+  private func used(_ memory: UnsafeMutableRawPointer, bytes: Int, size: Int) -> GPUBuffer {
+    inUse += size
+    highest = max(highest, inUse)
     return GPUBuffer(memory, of: self, bytes: bytes, size: size)
   }
+
+  /// Bytes that buffers have, and the most that they had at a time since ``forgetHighest()``.
+  package var memoryInUse: (now: Int, highest: Int) { locked { (inUse, highest) } }
+
+  package func forgetHighest() { locked { highest = inUse } }
+
+  /// How many kernels were queued.
+  package var launches: Int { locked { launched } }
 
   /// The same; where there is none, ``takeFailure()`` says so, and no operation takes it.
   func pooled(bytes: Int) -> GPUBuffer {
@@ -179,7 +148,10 @@ package final class GPU: @unchecked Sendable {
   }
 
   fileprivate func recycle(_ memory: UnsafeMutableRawPointer, size: Int) {
-    locked { free[size, default: []].append(memory) }
+    locked {
+      inUse -= size
+      free[size, default: []].append(memory)
+    }
   }
 
   /// Numbers on the device.
@@ -214,8 +186,9 @@ package final class GPU: @unchecked Sendable {
   /// Brings bytes to the beginning of a buffer.
   package func write(_ bytes: UnsafeRawBufferPointer, to buffer: GPUBuffer) throws(GPUError) {
     guard let memory = buffer.memory, !bytes.isEmpty else { return }
-    let status = locked {
+    let status = locked { () -> Int32 in
       counted.toDevice += 1
+      guard let device else { return 0 }
       return cgpu_write(device, memory, 0, bytes.baseAddress, bytes.count)
     }
     try require(status, "writing \(bytes.count) bytes")
@@ -224,8 +197,12 @@ package final class GPU: @unchecked Sendable {
   /// Brings the beginning of a buffer back, once all that was queued is done.
   package func read(_ buffer: GPUBuffer, to bytes: UnsafeMutableRawBufferPointer) throws(GPUError) {
     guard let memory = buffer.memory, !bytes.isEmpty else { return }
-    let status = locked {
+    let status = locked { () -> Int32 in
       counted.toHost += 1
+      guard let device else {
+        bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        return 0
+      }
       return cgpu_read(device, memory, 0, bytes.baseAddress, bytes.count)
     }
     try require(status, "reading \(bytes.count) bytes")
@@ -234,7 +211,8 @@ package final class GPU: @unchecked Sendable {
   /// Copies the beginning of a buffer to that of another one.
   package func copy(_ from: GPUBuffer, to: GPUBuffer, bytes: Int) throws(GPUError) {
     guard let source = from.memory, let target = to.memory, bytes > 0 else { return }
-    try require(locked { cgpu_copy(device, source, 0, target, 0, bytes) }, "copying \(bytes) bytes")
+    try require(
+      locked { device.map { cgpu_copy($0, source, 0, target, 0, bytes) } ?? Int32(0) }, "copying \(bytes) bytes")
   }
 
   /// What a buffer holds, once all that was queued is done.
@@ -259,7 +237,9 @@ package final class GPU: @unchecked Sendable {
     _ kernel: String, of family: KernelFamily, options: String = "", groups: [Int], items: Int = 256,
     _ arguments: [GPUArgument]
   ) throws(GPUError) {
-    let found = try self.kernel(kernel, of: family, options: options)
+    locked { launched += 1 }
+    guard let device else { return }
+    let found = try self.kernel(kernel, of: family, options: options, on: device)
     for case .buffer(let buffer?) in arguments where buffer.isMissing {
       throw .outOfMemory(bytes: buffer.bytes, "the device had no more")
     }
@@ -272,9 +252,13 @@ package final class GPU: @unchecked Sendable {
   }
 
   /// Waits until all that was queued is done.
-  package func finish() throws(GPUError) { try require(locked { cgpu_finish(device) }, "finishing") }
+  package func finish() throws(GPUError) {
+    try require(locked { device.map { cgpu_finish($0) } ?? Int32(0) }, "finishing")
+  }
 
-  private func kernel(_ name: String, of family: KernelFamily, options: String) throws(GPUError) -> OpaquePointer {
+  private func kernel(
+    _ name: String, of family: KernelFamily, options: String, on device: OpaquePointer
+  ) throws(GPUError) -> OpaquePointer {
     lock.lock()
     defer { lock.unlock() }
     let key = "\(family.rawValue) \(options)"
@@ -305,7 +289,8 @@ package final class GPU: @unchecked Sendable {
   }
 
   private func require(_ status: Int32, _ operation: String) throws(GPUError) {
-    if status != 0 { throw .failed(String(cString: cgpu_problem(device)), in: operation) }
+    guard status != 0 else { return }
+    throw .failed(device.map { String(cString: cgpu_problem($0)) } ?? "unknown", in: operation)
   }
 }
 

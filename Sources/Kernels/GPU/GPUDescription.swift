@@ -1,0 +1,61 @@
+import CGPU
+
+/// What went wrong on a graphics card.
+package enum GPUError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The device could not be opened.
+  case refused(String)
+  /// There are not so many bytes.
+  case outOfMemory(bytes: Int, String)
+  /// A kernel's source could not be built: what the compiler says.
+  case unbuilt(String)
+  /// A call of the driver's failed, in the operation called so.
+  case failed(String, in: String)
+
+  package var description: String {
+    switch self {
+    case .refused(let reason): reason
+    case .outOfMemory(let bytes, let reason): "\(bytes) bytes more are needed: \(reason)"
+    case .unbuilt(let log): "the driver's compiler refuses a kernel: \(log)"
+    case .failed(let reason, let operation): "\(operation): \(reason)"
+    }
+  }
+}
+
+/// What a runtime says of a device.
+package struct GPUDescription: Sendable, Hashable {
+  package enum Runtime: String, Sendable {
+    case cuda = "CUDA"
+    case openCL = "OpenCL"
+  }
+
+  package let runtime: Runtime
+  package let name: String
+  package let vendor: String
+  package let driver: String
+  package let version: String
+  /// In bytes.
+  package let memory: Int
+  package let localMemory: Int
+  /// Whether it is a processor that plays a graphics card, as PoCL's.
+  package let isProcessor: Bool
+
+  init(_ index: Int32) {
+    var d = cgpu_description()
+    cgpu_describe(index, &d)
+    func text<Letters>(_ letters: Letters) -> String {
+      withUnsafeBytes(of: letters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+    runtime = d.runtime == Int32(CGPU_CUDA) ? .cuda : .openCL
+    (name, vendor, driver, version) = (text(d.name), text(d.vendor), text(d.driver), text(d.version))
+    (memory, localMemory, isProcessor) = (Int(clamping: d.memory), Int(clamping: d.local_memory), d.is_processor != 0)
+  }
+}
+
+extension GPUDescription {
+  /// That of a device that only counts.
+  fileprivate init(counting memory: Int) {
+    runtime = .openCL
+    (name, vendor, driver, version) = ("a device that only counts", "", "", "")
+    (self.memory, localMemory, isProcessor) = (memory, 1 << 16, false)
+  }
+}
