@@ -53,7 +53,7 @@ package struct GPUDescription: Sendable, Hashable {
 
 extension GPUDescription {
   /// That of a device that only counts.
-  fileprivate init(counting memory: Int) {
+  init(counting memory: Int) {
     runtime = .openCL
     (name, vendor, driver, version) = ("a device that only counts", "", "", "")
     (self.memory, localMemory, isProcessor) = (memory, 1 << 16, false)
