@@ -143,7 +143,7 @@ let package = Package(
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(
-      name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["Networks", "Checkpoints", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
       name: "EngineTestSupport",
       dependencies: ["Reporting", "Engine", "Runs", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"],

@@ -63,6 +63,8 @@ public struct Provenance: Sendable, Hashable {
   /// The kind of kernels that the BLAS library chose.
   public let blas: String
   public let threads: Int
+  /// The graphics card that computed, with its driver; nil where the processor did.
+  public let device: String?
   /// Wall time.
   public let seconds: Double
   /// The largest resident set of the process while it was done; 0 where that cannot be told.
@@ -77,13 +79,14 @@ public struct Provenance: Sendable, Hashable {
   public let backwardPasses: Int
 
   public init(
-    program: String, cpu: String, blas: String, threads: Int, seconds: Double, peakMegabytes: Double, date: String,
-    evaluations: Int = 0, flop: Double = 0, backwardPasses: Int = 0
+    program: String, cpu: String, blas: String, threads: Int, device: String? = nil, seconds: Double,
+    peakMegabytes: Double, date: String, evaluations: Int = 0, flop: Double = 0, backwardPasses: Int = 0
   ) {
     self.program = program
     self.cpu = cpu
     self.blas = blas
     self.threads = threads
+    self.device = device
     self.seconds = seconds
     self.peakMegabytes = peakMegabytes
     self.date = date
@@ -214,6 +217,7 @@ extension Provenance {
       .init("threads", .int(threads)), .init("seconds", .double(seconds)),
       .init("peak_megabytes", .double(peakMegabytes)), .init("date", .string(date)),
     ]
+    if let device { members.append(.init("device", .string(device))) }
     if evaluations > 0 { members += [.init("evaluations", .int(evaluations)), .init("flop", .double(flop))] }
     if backwardPasses > 0 { members.append(.init("backward_passes", .int(backwardPasses))) }
     return .object(members)
@@ -225,7 +229,8 @@ extension Provenance {
       let peak = json["peak_megabytes"]?.double, let date = json["date"]?.string
     else { return nil }
     self.init(
-      program: program, cpu: cpu, blas: blas, threads: threads, seconds: seconds, peakMegabytes: peak, date: date,
+      program: program, cpu: cpu, blas: blas, threads: threads, device: json["device"]?.string, seconds: seconds,
+      peakMegabytes: peak, date: date,
       evaluations: json["evaluations"]?.int ?? 0, flop: json["flop"]?.double ?? 0,
       backwardPasses: json["backward_passes"]?.int ?? 0)
     guard isPlausible else { return nil }

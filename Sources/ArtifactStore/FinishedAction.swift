@@ -67,8 +67,11 @@ extension FinishedAction: Packable {
       let peak = reader.number(UInt64.self), let evaluations = reader.number(Int64.self),
       let flop = reader.number(UInt64.self), let backwardPasses = reader.number(Int64.self)
     else { return nil }
+    // What earlier versions wrote ends here.
+    let device = reader.text().flatMap { $0.isEmpty ? nil : $0 }
     let provenance = Provenance(
-      program: program, cpu: cpu, blas: blas, threads: Int(threads), seconds: Double(bitPattern: seconds),
+      program: program, cpu: cpu, blas: blas, threads: Int(threads), device: device,
+      seconds: Double(bitPattern: seconds),
       peakMegabytes: Double(bitPattern: peak), date: date, evaluations: Int(evaluations),
       flop: Double(bitPattern: flop), backwardPasses: Int(backwardPasses))
     guard provenance.isPlausible else { return nil }
@@ -95,5 +98,6 @@ extension FinishedAction: Packable {
     writer.write(Int64(provenance.evaluations))
     writer.write(provenance.flop.bitPattern)
     writer.write(Int64(provenance.backwardPasses))
+    writer.write(provenance.device ?? "")
   }
 }

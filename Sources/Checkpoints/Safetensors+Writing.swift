@@ -88,7 +88,7 @@ extension Safetensors {
   static func bytes(
     of tensor: Tensor, _ precision: Precision, name: String, source: String
   ) throws(CheckpointError) -> Data {
-    let values = tensor.converted(to: .float32)
+    let values = tensor.converted(to: .float32).placed(on: nil)
     switch precision {
     case .float32: return Data(buffer: values.floats)
     case .float16: return try halves(values, name: name, source: source)

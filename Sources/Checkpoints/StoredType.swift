@@ -27,7 +27,7 @@ public enum StoredType: String, CaseIterable, Sendable {
     }
   }
 
-  /// The numbers in `bytes` as a float32 tensor; `bytes` has exactly the size of `shape`.
+  /// The numbers in `bytes` as a float32 tensor, as one is made of numbers; `bytes` has exactly the size of `shape`.
   func tensor(_ bytes: UnsafeRawBufferPointer, _ shape: [Int]) -> Tensor {
     let result = Tensor(uninitialized: shape, type: .float32)
     let floats = result.floats
@@ -56,7 +56,7 @@ public enum StoredType: String, CaseIterable, Sendable {
     case .u8: fill(floats, bytes) { (value: UInt8) in Float(value) }
     case .bool: fill(floats, bytes) { (value: UInt8) in value == 0 ? 0 : 1 }
     }
-    return result
+    return result.placed(on: GPU.current)
   }
 
   private func fill<Number: BitwiseCopyable>(

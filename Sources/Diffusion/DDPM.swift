@@ -18,8 +18,8 @@ public struct DDPM: Sendable {
   public func perturb(_ images: Tensor, noise: Tensor, at times: [Int]) -> Tensor {
     let shape = [times.count] + Array(repeating: 1, count: images.rank - 1)
     let alphas = times.map(schedule.alphaCumprod)
-    let signal = Tensor(alphas.map { Float($0.squareRoot()) }, shape: shape)
-    let spread = Tensor(alphas.map { Float((1 - $0).squareRoot()) }, shape: shape)
+    let signal = Tensor.constant(alphas.map { $0.squareRoot() }, shape: shape, like: images)
+    let spread = Tensor.constant(alphas.map { (1 - $0).squareRoot() }, shape: shape, like: images)
     return images * signal + noise * spread
   }
 

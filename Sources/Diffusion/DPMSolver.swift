@@ -94,7 +94,8 @@ extension DPMSolver {
     begin(&states, model, &report)
     var (best, least, sweep) = (states.latent, [Double](), 1)
     while true {
-      let residuals = states.steps.indices.map { misses(states, $0).square().mean().item.squareRoot() }
+      let residuals = Tensor.items(of: states.steps.indices.map { misses(states, $0).square().mean() })
+        .map { $0.squareRoot() }
       let (worst, known) = (residuals.max() ?? 0, least.max() ?? .infinity)
       if least.isEmpty || worst < known { (best, least) = (states.latent, residuals) }
       try progress(sweep, worst)

@@ -38,10 +38,11 @@ public struct DenoisingLoss: Sendable {
   /// drawn from `random`.
   public func callAsFunction(_ images: Tensor, with model: any NoisePredictor, random: inout RandomSource) -> Tensor {
     let times = (0..<images.shape[0]).map { _ in Int(random.uniform() * Double(process.schedule.count)) }
-    let noise = random.normal(images.shape)
+    let noise = random.normal(images.shape).placed(on: images.gpu)
     let error = model.predict(process.perturb(images, noise: noise, at: times), timesteps: times).noise - noise
     guard weighting != .uniform else { return error.square().mean() }
-    let weights = times.map { Float(weighting.weight(alphaCumprod: process.schedule.alphaCumprod($0))) }
-    return (error.square() * Tensor(weights, shape: [times.count] + Array(repeating: 1, count: images.rank - 1))).mean()
+    let weights = times.map { weighting.weight(alphaCumprod: process.schedule.alphaCumprod($0)) }
+    let shape = [times.count] + Array(repeating: 1, count: images.rank - 1)
+    return (error.square() * .constant(weights, shape: shape, like: images)).mean()
   }
 }

@@ -6,17 +6,23 @@ import Tensors
 public struct LossValue {
   /// Of shape [].
   public let total: Tensor
-  public let terms: [(name: String, value: Double)]
+  /// Each of shape [].
+  public let terms: [(name: String, value: Tensor)]
 
-  public init(total: Tensor, terms: [(name: String, value: Double)]) {
+  public init(total: Tensor, terms: [(name: String, value: Tensor)] = []) {
     self.total = total
     self.terms = terms
   }
 
-  /// What is wrong with a loss from which no gradient can come; nil where nothing is.
-  var problem: String? {
-    guard !total.isFinite || terms.contains(where: { !$0.value.isFinite }) else { return nil }
-    let parts = terms.filter { $0.name != "loss" }.map { "\($0.name) is \($0.value.isNaN ? .nan : $0.value)" }
+  /// The loss, called so, and its terms as numbers. Waits for a graphics card: to be asked for when its gradient is on the way.
+  func values() -> [(name: String, value: Double)] {
+    Array(zip(["loss"] + terms.map(\.name), Tensor.items(of: [total] + terms.map(\.value)))).map { ($0, $1) }
+  }
+
+  /// What is wrong with the values of a loss from which no gradient can come; nil where nothing is.
+  static func problem(_ values: [(name: String, value: Double)]) -> String? {
+    guard values.contains(where: { !$0.value.isFinite }) else { return nil }
+    let parts = values.dropFirst().map { "\($0.name) is \($0.value.isNaN ? .nan : $0.value)" }
     return "the loss is not finite" + (parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))")
   }
 }
@@ -211,13 +217,24 @@ public struct FineTuning {
   /// What Adam changes.
   public var learned: [Tensor] { adaptation?.learned ?? parameters }
 
-  /// - Parameter isFirst: whether it is the first update of the iteration.
-  private mutating func update(rate: Double, isFirst: Bool = true) throws(Divergence) {
+  /// - Parameters:
+  ///   - loss: that whose gradients there are.
+  ///   - isFirst: whether it is the first update of the iteration.
+  /// - Returns: the values of the loss.
+  private mutating func update(
+    by loss: LossValue, rate: Double, isFirst: Bool = true
+  ) throws(Divergence) -> [(name: String, value: Double)] {
+    let values = loss.values()
+    if let problem = LossValue.problem(values) {
+      for parameter in parameters { parameter.gradient = nil }
+      throw divergence(problem, isIntact: isFirst)
+    }
     adaptation?.takeGradients()
     if let problem = Adam.problem(ofGradientsOf: learned) { throw divergence(problem, isIntact: isFirst) }
     optimizer.update(learned, rate: rate)
-    guard learned.allSatisfy(\.isFinite) else { throw divergence("the weights are not finite", isIntact: false) }
+    guard Tensor.areFinite(learned) else { throw divergence("the weights are not finite", isIntact: false) }
     adaptation?.apply()
+    return values
   }
 
   private func divergence(_ problem: String, isIntact: Bool) -> Divergence {
@@ -240,13 +257,11 @@ public struct FineTuning {
     self.generated = states[states.count - 1]
     let seen = example.seen(generated)
     let loss = objective(seen, example.image, seen, iteration)
-    if let problem = loss.problem { throw divergence(problem, isIntact: true) }
     loss.total.backward()
     if let gradient = generated.gradient {
       trajectory.backward(gradient, through: states, with: model, differentiating: chosen)
     }
-    try update(rate: rate)
-    return loss.terms
+    return try update(by: loss, rate: rate)
   }
 
   /// The last step, from `samples` states for each image that were made from the image which it leads to, and noise.
@@ -259,14 +274,12 @@ public struct FineTuning {
     let generated = Tensor.concatenated(Array(repeating: states[states.count - 1], count: samples), axis: 0)
     let all = Example(together: Array(repeating: example, count: samples))
     var random = random
-    let noise = random.normal(generated.shape).converted(to: generated.type)
+    let noise = random.normal(generated.shape).converted(to: generated.type).placed(on: generated.gpu)
     let start = DDPM(schedule: trajectory.ddim.schedule).perturb(generated, noise: noise, at: step.t)
     let images = all.seen(trajectory.next(start, step, model))
     let loss = objective(images, all.image, images, iteration)
-    if let problem = loss.problem { throw divergence(problem, isIntact: true) }
     loss.total.backward()
-    try update(rate: rate)
-    return loss.terms
+    return try update(by: loss, rate: rate)
   }
 
   private mutating func updateAtEveryStep(
@@ -283,11 +296,10 @@ public struct FineTuning {
       let seen = example.seen(predicted)
       let loss = objective(
         seen, example.image, settings.gradient == .perStep ? seen : example.seen(next), iteration)
-      if let problem = loss.problem { throw divergence(problem, isIntact: sums.isEmpty) }
       loss.total.backward()
-      try update(rate: rate, isFirst: sums.isEmpty)
-      if sums.isEmpty { sums = loss.terms.map { ($0.name, 0) } }
-      for (index, term) in loss.terms.enumerated() { sums[index].value += term.value * share }
+      let values = try update(by: loss, rate: rate, isFirst: sums.isEmpty)
+      if sums.isEmpty { sums = values.map { ($0.name, 0) } }
+      for (index, term) in values.enumerated() { sums[index].value += term.value * share }
       x = next
     }
     generated = x
@@ -336,15 +348,19 @@ public struct LatentOptimization {
     self.generated = states[states.count - 1]
     let seen = example.seen(generated)
     let loss = objective(seen, example.image, seen, iteration)
-    if let problem = loss.problem { throw Divergence(iteration: iteration, problem, isIntact: true) }
     loss.total.backward()
     if let gradient = generated.gradient {
       latent.gradient = trajectory.backward(gradient, through: states, with: model)
-      if let problem = Adam.problem(ofGradientsOf: [latent]) {
-        throw Divergence(iteration: iteration, problem, isIntact: true)
-      }
-      optimizer.update([latent], rate: rate)
     }
-    return loss.terms
+    let values = loss.values()
+    if let problem = LossValue.problem(values) {
+      latent.gradient = nil
+      throw Divergence(iteration: iteration, problem, isIntact: true)
+    }
+    if let problem = Adam.problem(ofGradientsOf: [latent]) {
+      throw Divergence(iteration: iteration, problem, isIntact: true)
+    }
+    optimizer.update([latent], rate: rate)
+    return values
   }
 }

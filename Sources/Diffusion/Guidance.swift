@@ -102,14 +102,15 @@ public struct Guidance {
       let inside = mask?.narrowed(0, range)
       let seen = inside.map { x.blended(over: image, by: $0) } ?? x
       let loss = objective(seen, image, seen, draw)
-      if let problem = loss.problem { throw Divergence(iteration: step, problem, isIntact: true) }
       loss.total.backward()
-      let gradient = x.gradient ?? .zeros(x.shape, type: x.type)
+      let values = loss.values()
+      if let problem = LossValue.problem(values) { throw Divergence(iteration: step, problem, isIntact: true) }
+      let gradient = x.gradient ?? Tensor(repeating: 0, shape: x.shape, like: x)
       if let problem = Adam.problem(ofGradientsOf: [x]) { throw Divergence(iteration: step, problem, isIntact: true) }
-      let share = inside?.mean().item ?? 1
-      let size = (gradient.square().mean().item / share).squareRoot()
+      let sizes = Tensor.items(of: [gradient.square().mean()] + (inside.map { [$0.mean()] } ?? []))
+      let size = (sizes[0] / (inside == nil ? 1 : sizes[1])).squareRoot()
       results.append(size > 0 ? x.detached - gradient * (settings.stepSize / size) : x.detached)
-      terms.append(loss.terms)
+      terms.append(values)
     }
     if objectives.count < predictions.shape[0] {
       results.append(predictions.narrowed(0, objectives.count..<predictions.shape[0]))

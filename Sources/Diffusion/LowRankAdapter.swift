@@ -23,8 +23,8 @@ public struct LowRankAdapter: Adaptation {
       precondition((2...4).contains(weight.rank), "a weight of shape \(weight.shape)")
       self.weight = weight
       base = weight.parameterCopy().detached
-      self.down = down.parameterCopy()
-      self.up = up.parameterCopy()
+      self.down = down.placed(on: weight.gpu).parameterCopy()
+      self.up = up.placed(on: weight.gpu).parameterCopy()
     }
 
     /// A change of rank `rank`, or as much as the weight can have, that is nothing as yet: `down` is drawn as PyTorch's
@@ -36,7 +36,9 @@ public struct LowRankAdapter: Adaptation {
       let rank = min(rank, outputs, fan)
       let bound = 1 / Double(fan).squareRoot()
       let shape = isConvolution ? Array(weight.shape.dropLast()) + [rank] : [rank] + weight.shape.dropFirst()
-      self.init(weight, down: random.uniform(shape, in: -bound...bound), up: .zeros([outputs, rank]))
+      self.init(
+        weight, down: random.uniform(shape, in: -bound...bound),
+        up: Tensor(repeating: 0, shape: [outputs, rank], like: weight))
     }
 
     /// A matrix [out, in] or, for a convolution, [height·width·in, out].

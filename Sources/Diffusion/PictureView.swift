@@ -27,7 +27,7 @@ public struct PictureView: Sendable, Hashable {
     let (height, width) = (pictures.shape[1], pictures.shape[2])
     let cropped = pictures.resampled(
       vertical: .bicubic(from: height, to: height, of: rows), horizontal: .bicubic(from: width, to: width, of: columns))
-    func constant(_ values: [Double]) -> Tensor { Tensor(values, shape: [3]).converted(to: pictures.type) }
+    func constant(_ values: [Double]) -> Tensor { .constant(values, shape: [3], like: pictures) }
     return cropped * constant(gains) + constant(shifts)
   }
 }

@@ -54,6 +54,7 @@ public struct StochasticInversion: Sendable {
   /// The mean of a step with η = 1.
   private func expected(_ x: Tensor, _ step: Step, _ model: any NoisePredictor) -> Tensor {
     let epsilon = Gradients.off { model.predictNoise(x, at: step.t) }
-    return ddim.step(x, predictedNoise: epsilon, by: step, eta: 1, noise: .zeros(x.shape, type: x.type))
+    return ddim.step(
+      x, predictedNoise: epsilon, by: step, eta: 1, noise: Tensor(repeating: 0, shape: x.shape, like: x))
   }
 }

@@ -130,7 +130,7 @@ public final class Storage: @unchecked Sendable {
     (host, self.size, buffer) = (pointer, size, nil)
   }
 
-  /// Memory of a graphics card. Where it has no more, that is its ``GPU/failure``.
+  /// Memory of a graphics card. Where it has no more, ``GPU/takeFailure()`` says so.
   package init(bytes: Int, on gpu: GPU) {
     self.bytes = bytes
     (host, size, buffer) = (nil, 0, gpu.pooled(bytes: bytes))

@@ -80,7 +80,7 @@ extension Tensor {
       func zeros(_ size: Int) -> [Tensor] {
         var shape = x.shape
         shape[axis] = size
-        return size > 0 ? [.zeros(shape, type: x.type)] : []
+        return size > 0 ? [Tensor(repeating: 0, shape: shape, like: x)] : []
       }
       return before + after == 0 ? x : .concatenated(zeros(before) + [x] + zeros(after), axis: axis)
     }
@@ -137,7 +137,7 @@ extension Tensor {
 
   /// Pictures in [−1, 1] as torchvision's networks take them: on [0, 1], less ImageNet's mean, over its deviation.
   func normalizedForImageNet() -> Tensor {
-    func constant(_ values: [Double]) -> Tensor { Tensor(values, shape: [3]).converted(to: type) }
+    func constant(_ values: [Double]) -> Tensor { .constant(values, shape: [3], like: self) }
     return ((self + 1) / 2 - constant([0.485, 0.456, 0.406])) / constant([0.229, 0.224, 0.225])
   }
 }

@@ -27,11 +27,6 @@ public final class ParameterSet {
   /// Every parameter, in order: what an optimizer works on.
   public var tensors: [Tensor] { parameters.values.map(\.tensor) }
 
-  /// Moves all parameters to a graphics card, or to the machine's memory.
-  package func place(on gpu: GPU?) {
-    for parameter in parameters.values { parameter.tensor.move(to: gpu) }
-  }
-
   /// How many numbers all parameters have together.
   public var count: Int { parameters.values.reduce(0) { $0 + $1.tensor.count } }
 
@@ -45,7 +40,7 @@ public final class ParameterSet {
     let tensor =
       switch initialization {
       case .random(let seed): values.drawn(shape, RandomSource(seed: seed, name: name)).converted(to: type)
-      case .unset: Tensor(uninitialized: shape, type: type)
+      case .unset: Tensor(uninitialized: shape, type: type, on: type == .float32 ? GPU.current : nil)
       case .described: Tensor(withoutValues: shape, type: type)
       }
     tensor.setRequiresGradient(true)

@@ -27,6 +27,10 @@ public protocol Stage: SendableMetatype {
   static var revision: Int { get }
   /// How much memory an action takes, so that not too many run side by side.
   static var memory: MemoryNeed { get }
+  /// Whether actions compute with networks, on a graphics card where there is one.
+  static var usesDevice: Bool { get }
+  /// What to lower where an action takes more memory than a graphics card has, for messages.
+  static var memoryAdvice: String { get }
   /// Whether actions see what their items are called, so that the names belong into their keys.
   static var seesItemNames: Bool { get }
   /// Whether actions see the records of the actions that made what they take in, so that these belong into their keys.
@@ -51,6 +55,8 @@ public protocol Stage: SendableMetatype {
 
 extension Stage {
   public static var memory: MemoryNeed { MemoryNeed(megabytes: 64, perInputByte: 2) }
+  public static var usesDevice: Bool { false }
+  public static var memoryAdvice: String { "load smaller pictures ('size')" }
   public static var seesItemNames: Bool { false }
   public static var seesRecords: Bool { false }
   public static var batching: Batching? { nil }

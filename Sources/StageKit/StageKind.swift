@@ -23,6 +23,10 @@ public struct StageKind: Sendable {
   /// The parameter that says how many links of a chain a stage makes, such as epochs: to make more of them, it goes on
   /// from those that are there, to the same bytes as all of them at once.
   public var chaining: String? { declaration().chaining }
+  /// Whether actions compute with networks, on a graphics card where there is one.
+  public let usesDevice: Bool
+  /// What to lower where an action takes more memory than a graphics card has.
+  public let memoryAdvice: String
   /// Whether actions see what their items are called, so that the names belong into their keys.
   public let seesItemNames: Bool
   /// Whether actions see the records of the actions that made what they take in, so that these belong into their keys.
@@ -49,6 +53,8 @@ public struct StageKind: Sendable {
     summary = Kind.summary
     revision = Kind.revision
     outputs = { lazy.layout.stage(checking: $0).made ?? lazy.layout.declaration.outputs }
+    usesDevice = Kind.usesDevice
+    memoryAdvice = Kind.memoryAdvice
     seesItemNames = Kind.seesItemNames
     seesRecords = Kind.seesRecords
     memory = Kind.memory
@@ -68,6 +74,8 @@ public struct StageKind: Sendable {
     summary = "What a recipe is given."
     revision = 1
     outputs = { _ in [output] }
+    usesDevice = false
+    memoryAdvice = ""
     seesItemNames = false
     seesRecords = false
     memory = MemoryNeed(megabytes: 0, perInputByte: 0)

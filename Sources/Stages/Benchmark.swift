@@ -182,7 +182,7 @@ public struct Benchmark: Sendable {
         trajectory: Trajectory(
           ddim: DDIM(schedule: noiseSchedule), steps: Step.sequence(returnStep: 500, steps: steps)),
         settings: FineTuning.Settings(gradient: .full, learningRate: 1e-6, schedule: .perEpoch(1)),
-        objective: { generated, original, _, _ in LossValue(total: (generated - original).absolute().mean(), terms: [])
+        objective: { generated, original, _, _ in LossValue(total: (generated - original).absolute().mean())
         })
       let body = { limited { _ = try? tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
       return (3 * Double(steps) * forward, { body })

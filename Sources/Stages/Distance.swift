@@ -12,6 +12,7 @@ struct Distance: Stage {
   static let summary =
     "Measures how far two sets of pictures are apart as distributions: the kernel inception distance (KID), precision and recall."
   static let revision = 2
+  static let usesDevice = true
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 2)
 
   @Input(help: "The pictures to measure.") var images: Whole<Pictures>

@@ -10,6 +10,7 @@ struct Guide: BatchedStage {
   static let summary =
     "Edits pictures by a text without fine-tuning: each prediction on the way from a latent follows the objective (MPGD)."
   static let revision = 1
+  static let usesDevice = true
   static let memory = MemoryNeed(megabytes: 512, perInputByte: 4)
 
   @Input(help: "Latents by `invert`, with their images.") var latents: Each<Latents>

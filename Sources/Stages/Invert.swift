@@ -12,6 +12,7 @@ struct Invert: BatchedStage {
   static let summary =
     "Finds the latent from which the model gives a picture back: deterministic DDIM inversion (paper eq. 12)."
   static let revision = 1
+  static let usesDevice = true
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 4)
 
   @Input(help: "Pictures, of sides that the model's levels can halve.") var images: Each<Pictures>

@@ -11,6 +11,7 @@ struct MaskStage: Stage {
   static let summary =
     "Makes masks, white where pictures are to be edited: of what a segmenter sees, a region, a difference, or other masks."
   static let revision = 1
+  static let usesDevice = true
   static let memory = MemoryNeed(megabytes: 128, perInputByte: 8)
 
   @Input(help: "The pictures that are to be edited: a mask for each, of its size.") var images: Each<Pictures>

@@ -11,6 +11,7 @@ struct Metric: Stage {
   static let name = "metric"
   static let summary = "Measures pictures, alone or against a reference."
   static let revision = 2
+  static let usesDevice = true
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 4)
 
   @Input(help: "The pictures to measure.") var images: Each<Pictures>

@@ -11,6 +11,7 @@ struct Sample: BatchedStage {
   static let summary =
     "Generates pictures from latents, or from noise, by a model or by several models mixed (paper eqs. 13 and 14)."
   static let revision = 1
+  static let usesDevice = true
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 4)
 
   @Input(help: "From `invert` or `perturb`; they carry their return step. Or give `count`.") var latents: Each<Latents>?

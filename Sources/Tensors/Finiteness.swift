@@ -2,14 +2,21 @@ import Kernels
 
 extension Tensor {
   /// Whether no element is infinite or not a number.
-  public var isFinite: Bool { isBelow(.infinity) }
+  public var isFinite: Bool { Self.areFinite([self]) }
 
-  /// Whether |x| < `limit` for every element x; one that is not a number is not.
-  func isBelow(_ limit: Double) -> Bool {
-    guard let gpu else { return ck_all_below(type.rawValue, pointer, limit, count) != 0 }
-    var isBelow = false
-    gpu.attempt("looking at \(shape)") { isBelow = try gpu.areAllBelow(limit, buffer, count: count) }
-    return isBelow
+  /// Whether no element of any of these tensors is infinite or not a number. A graphics card is asked once.
+  public static func areFinite(_ tensors: [Tensor]) -> Bool { areBelow(.infinity, tensors) }
+
+  /// Whether |x| < `limit` for every element x of all of these tensors, which lie in one place; one that is not a number is not.
+  static func areBelow(_ limit: Double, _ tensors: [Tensor]) -> Bool {
+    guard let gpu = tensors.first?.gpu else {
+      return tensors.allSatisfy { ck_all_below($0.type.rawValue, $0.pointer, limit, $0.count) != 0 }
+    }
+    var areBelow = false
+    gpu.attempt("looking at \(tensors.count) tensors") {
+      areBelow = try gpu.areAllBelow(limit, tensors.map { ($0.buffer, $0.count) })
+    }
+    return areBelow
   }
 
   /// The first element that is infinite or not a number, and its place along each axis; nil where there is none.
@@ -49,8 +56,9 @@ extension Adam {
   /// Drops all gradients where one is not below ``gradientLimit``.
   /// - Returns: what is wrong; nil where nothing is.
   public static func problem(ofGradientsOf parameters: [Tensor]) -> String? {
-    guard parameters.contains(where: { $0.gradient.map { !$0.isBelow(gradientLimit) } ?? false }) else { return nil }
-    let isLarge = parameters.allSatisfy { $0.gradient?.isFinite ?? true }
+    let gradients = parameters.compactMap(\.gradient)
+    guard !Tensor.areBelow(gradientLimit, gradients) else { return nil }
+    let isLarge = Tensor.areFinite(gradients)
     for parameter in parameters { parameter.gradient = nil }
     return isLarge ? "the gradient is too large" : "the gradient is not finite"
   }

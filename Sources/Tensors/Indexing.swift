@@ -9,7 +9,7 @@ extension Tensor {
     let table = shape
     let width = table[1]
     let type = type
-    let places = gpu.map { $0.placed(indices.map { Int32($0) }) }
+    let places = gpu.map { $0.constant(indices.map { Int32($0) }) }
     let y = Tensor.computed("rows", [indices.count, width], from: self) { y in
       for (row, index) in indices.enumerated() {
         y.pointer(at: row * width).copyMemory(from: pointer(at: index * width), byteCount: width * type.size)

@@ -51,12 +51,12 @@ extension Tensor {
   }
 
   /// Every element `value`, where `other` is, of its type.
-  convenience init(repeating value: Double, shape: [Int], like other: Tensor) {
+  public convenience init(repeating value: Double, shape: [Int], like other: Tensor) {
     self.init(repeating: value, shape: shape, type: other.type, on: other.gpu)
   }
 
   /// Numbers that do not change, where `other` is, of its type. A card keeps them, so that they are brought there once.
-  static func constant(_ values: [Double], shape: [Int], like other: Tensor) -> Tensor {
+  public static func constant(_ values: [Double], shape: [Int], like other: Tensor) -> Tensor {
     guard let gpu = other.gpu else { return Tensor(values, shape: shape).converted(to: other.type) }
     return Tensor(shape: shape, type: .float32, storage: gpu.constant(values.map { Float($0) }))
   }

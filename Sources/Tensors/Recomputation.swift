@@ -53,9 +53,10 @@ extension Tensor {
         gradients(of: Gradients.$areRecorded.withValue(true) { body(leaves) }, gy)
       }
     }
-    let before = MemoryPool.shared.bytesInUse
+    func bytesInUse() -> Int { leaves[0].gpu?.memoryInUse.now ?? MemoryPool.shared.bytesInUse }
+    let before = bytesInUse()
     let y = body(leaves)
-    let bytes = MemoryPool.shared.bytesInUse - before
+    let bytes = bytesInUse() - before
     recomputation?.keep(bytes)
     return y.detached.recorded("segment", inputs) { gy in
       recomputation?.keep(-bytes)

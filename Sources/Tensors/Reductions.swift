@@ -120,7 +120,7 @@ extension Tensor {
   /// ``crossEntropy(_:)`` on a graphics card.
   private func crossEntropy(_ labels: [Int], _ counted: Int, _ probabilities: Tensor, on gpu: GPU) -> Tensor {
     let (rows, columns, share) = (shape[0], shape[1], 1 / Double(counted))
-    let index = gpu.placed(labels.map { Int32(max(-1, $0)) })
+    let index = gpu.constant(labels.map { Int32(max(-1, $0)) })
     guard let labels = index.buffer else { return self }
     let loss = Tensor.computed("crossEntropy", [], from: self) { _ in
     } card: {

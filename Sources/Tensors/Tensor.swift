@@ -7,7 +7,7 @@ import Kernels
 public final class Tensor {
   public let shape: [Int]
   public let type: ScalarType
-  package private(set) var storage: Storage
+  package let storage: Storage
   /// How it was made, where the graph was recorded; nil for parameters and inputs.
   package internal(set) var node: GraphNode?
   /// Whether gradients flow to (and through) this tensor.
@@ -71,12 +71,6 @@ public final class Tensor {
       return
     }
     gpu.attempt("fill \(shape)") { try gpu.fill(buffer, with: value, count: count) }
-  }
-
-  /// Moves a parameter to a graphics card, or to the machine's memory. Only for tensors that no operation made.
-  package func move(to gpu: GPU?) {
-    precondition(node == nil, "only a parameter can be moved")
-    storage = placed(on: gpu).storage
   }
 
   /// Makes every element `value`, of a tensor of the machine's memory that nobody has seen.
@@ -161,15 +155,20 @@ public final class Tensor {
     if type == self.type { return detached }
     guard hasValues else { return Tensor(withoutValues: shape, type: type) }
     precondition(gpu == nil, "graphics cards compute in float32")
-    return type == .float32 ? Tensor(values, shape: shape) : Tensor(doubleValues, shape: shape)
+    let converted = Tensor(uninitialized: shape, type: type)
+    switch type {
+    case .float32: for (place, value) in doubles.enumerated() { converted.floats[place] = Float(value) }
+    case .float64: for (place, value) in floats.enumerated() { converted.doubles[place] = Double(value) }
+    }
+    return converted
   }
 }
 
 extension Tensor {
-  /// Overwrites a parameter's elements with those of `other`, of the same shape.
+  /// Overwrites a parameter's elements with those of `other`, of the same shape, wherever that lies.
   public func assign(_ other: Tensor) {
     precondition(node == nil && other.shape == shape && other.type == type, "\(other.shape) into \(shape)")
-    takeElements(of: other)
+    takeElements(of: other.placed(on: gpu))
     storage.contentChanged()
   }
 
@@ -181,7 +180,25 @@ extension Tensor {
   }
 
   /// Σ x² in double precision, without the graph.
-  package var squaredLength: Double {
-    gpu == nil ? ck_dot(type.rawValue, pointer, pointer, count) : Gradients.off { square().sum().item }
+  package var squaredLength: Double { Self.squaredLength(of: [self]) }
+
+  /// Σ x² over all elements of tensors that lie in one place. A graphics card is asked once.
+  package static func squaredLength(of tensors: [Tensor]) -> Double {
+    guard let gpu = tensors.first?.gpu else {
+      return tensors.reduce(0) { $0 + ck_dot($1.type.rawValue, $1.pointer, $1.pointer, $1.count) }
+    }
+    let squares = Tensor(uninitialized: [tensors.count], type: .float32, on: gpu)
+    gpu.attempt("the lengths of \(tensors.count) tensors") {
+      for (place, x) in tensors.enumerated() {
+        try gpu.sum(x.buffer, times: x.buffer, into: squares.buffer, at: place, count: x.count)
+      }
+    }
+    return squares.doubleValues.reduce(0, +)
+  }
+
+  /// The only elements of tensors that lie in one place. A graphics card is asked once.
+  public static func items(of tensors: [Tensor]) -> [Double] {
+    guard tensors.count > 1, tensors[0].gpu != nil else { return tensors.map(\.item) }
+    return Gradients.off { concatenated(tensors.map { $0.detached.reshaped([1]) }, axis: 0) }.doubleValues
   }
 }

@@ -64,24 +64,28 @@ public struct TrainingRun {
   /// - Throws: ``Divergence`` at the first loss or gradient that is not finite, before anything changes by it.
   public mutating func advance(_ loss: (inout RandomSource) -> Tensor) throws(Divergence) -> Double {
     var random = RandomSource(seed: settings.seed, name: "step \(step)")
-    let value = loss(&random)
-    guard value.isFinite else { throw Divergence(iteration: step + 1, "the loss is not finite", isIntact: true) }
-    value.backward()
+    let loss = loss(&random)
+    loss.backward()
+    let value = loss.item
+    guard value.isFinite else {
+      for parameter in parameters { parameter.gradient = nil }
+      throw Divergence(iteration: step + 1, "the loss is not finite", isIntact: true)
+    }
     clipGradients()
     if let problem = Adam.problem(ofGradientsOf: parameters) {
       throw Divergence(iteration: step + 1, problem, isIntact: true)
     }
     optimizer.update(parameters, rate: rate)
-    guard parameters.allSatisfy(\.isFinite) else {
+    guard Tensor.areFinite(parameters) else {
       throw Divergence(iteration: step + 1, "the weights are not finite", isIntact: false)
     }
     step += 1
     average.update(parameters, decay: min(settings.averageDecay, Double(1 + step) / Double(10 + step)))
-    return value.item
+    return value
   }
 
   private func clipGradients() {
-    let norm = parameters.reduce(0) { $0 + ($1.gradient?.squaredLength ?? 0) }.squareRoot()
+    let norm = Tensor.squaredLength(of: parameters.compactMap(\.gradient)).squareRoot()
     guard norm > settings.clip else { return }
     for parameter in parameters { parameter.gradient = parameter.gradient.map { $0 * (settings.clip / norm) } }
   }

@@ -29,7 +29,8 @@ struct DiffusionCLIP: AsyncParsableCommand {
       DagCommand.self, RecipesCommand.self, WeightsCommand.self, KindsCommand.self, SchemaCommand.self,
       SubmitCommand.self, ExecCommand.self,
       DoctorCommand.self,
-      PushCommand.self, PullCommand.self, BenchCommand.self, InspectCommand.self, VerifyCommand.self, GCCommand.self,
+      PushCommand.self, PullCommand.self, BenchCommand.self, DevicesCommand.self, InspectCommand.self,
+      VerifyCommand.self, GCCommand.self,
     ])
 
   /// Sees that the word in a command's place, also behind `help`, is one.

@@ -49,6 +49,7 @@ struct ExecCommand: AsyncParsableCommand {
   var wait: Double = 0
 
   @OptionGroup var computing: ThreadOptions
+  @OptionGroup var devices: DeviceOptions
   @OptionGroup var scripts: ScriptOptions
 
   @OptionGroup var store: StoreOptions
@@ -94,7 +95,8 @@ struct ExecCommand: AsyncParsableCommand {
       guard receipt == nil || executions.count == 1 else {
         throw InputError("--receipt names one file, but there are several stages: leave it out, or execute one stage")
       }
-      let environment = try Program.start(threads: computing.threads, programs: scripts.permission())
+      let environment = try Program.start(
+        threads: computing.threads, device: devices.choice(), programs: scripts.permission())
       var worst: ExitStatus?
       for execution in executions {
         do {

@@ -239,6 +239,30 @@ struct ThreadOptions: ParsableArguments {
   func validate() throws { try require(threads, in: 1...1024, "--threads") }
 }
 
+/// What computes.
+struct DeviceOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "What computes networks: the processor, graphics cards, or, with auto, a card where a stage fits its memory, else the processor; see devices. Else $DIFFUSIONCLIP_DEVICE, else cpu.",
+      valueName: "auto|cpu|gpu|gpu:N"))
+  var device: DeviceChoice?
+
+  /// - Throws: `InputError` where the environment names none.
+  func choice() throws -> DeviceChoice {
+    if let device { return device }
+    guard let text = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_DEVICE"], !text.isEmpty else { return .cpu }
+    guard let choice = DeviceChoice(text) else {
+      throw InputError(
+        "DIFFUSIONCLIP_DEVICE is '\(text)', expected one of \(DeviceChoice.words.joined(separator: ", "))")
+    }
+    return choice
+  }
+}
+
+extension DeviceChoice: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
 /// Whether recipes may start programs.
 struct ScriptOptions: ParsableArguments {
   @Flag(

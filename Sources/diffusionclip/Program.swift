@@ -21,10 +21,15 @@ enum Program {
   }
 
   /// Sets up the numeric libraries, and tells a run about them.
-  /// - Throws: where one is missing.
-  /// - Parameter programs: whether stages may start programs.
-  static func start(threads: Int, programs: ProgramPermission = .denied) throws -> RunEnvironment {
+  /// - Throws: where one is missing, or there is no such device.
+  /// - Parameters:
+  ///   - device: what computes.
+  ///   - programs: whether stages may start programs.
+  static func start(
+    threads: Int, device: DeviceChoice = .cpu, programs: ProgramPermission = .denied
+  ) throws -> RunEnvironment {
     try RunEnvironment(
-      program: version, blas: try Catalog.start(threads: threads), threads: threads, programs: programs)
+      program: version, blas: try Catalog.start(threads: threads), threads: threads, devices: Catalog.open(device),
+      mayUseProcessor: device == .auto, programs: programs)
   }
 }

@@ -30,6 +30,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup var results: ResultOptions
 
   @OptionGroup var computing: ThreadOptions
+  @OptionGroup var devices: DeviceOptions
   @OptionGroup var scripts: ScriptOptions
 
   @Option(help: "How many actions may run side by side, as far as memory allows.")
@@ -85,7 +86,8 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       if let junit { try OutputPlace.requireFile(junit, option: "--junit") }
-      let environment = try Program.start(threads: computing.threads, programs: scripts.permission())
+      let environment = try Program.start(
+        threads: computing.threads, device: devices.choice(), programs: scripts.permission())
       let interruption = Interruption()
       let signals = SignalWatch { interruption.request() }
       defer { signals.cancel() }

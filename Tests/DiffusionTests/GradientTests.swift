@@ -24,7 +24,7 @@ import Testing
   private func objective(_ generated: Tensor, _ original: Tensor, _ seen: Tensor, _ draw: Int = 0) -> LossValue {
     let loss = ((generated - original * 0.5).square() * 0.5 + (generated * 0.7).exp() * 0.3 + seen.square() * 0.2)
       .mean()
-    return LossValue(total: loss, terms: [("loss", loss.item)])
+    return LossValue(total: loss)
   }
 
   /// The gradients of the model's parameters that an iteration finds, those of each update.

@@ -15,7 +15,7 @@ extension OracleFixture {
   func model(_ name: String, _ type: ScalarType = .float64) -> SmallPredictor {
     SmallPredictor(
       parameters: SmallPredictor.names.map {
-        SmallPredictor.fromCheckpoint(self["\(name)/\($0)"]).converted(to: type).parameterCopy()
+        SmallPredictor.fromCheckpoint(self["\(name)/\($0)"]).converted(to: type).placed(on: GPU.current).parameterCopy()
       })
   }
 
@@ -49,7 +49,7 @@ struct SmallPredictor: NoisePredictor {
   }
 
   func hidden(_ x: Tensor, _ timesteps: [Int]) -> Tensor {
-    let time = Tensor(timesteps.map { Double($0) / 1000 }, shape: [timesteps.count, 1, 1, 1]).converted(to: x.type)
+    let time = Tensor.constant(timesteps.map { Double($0) / 1000 }, shape: [timesteps.count, 1, 1, 1], like: x)
     return (x.conv2d(parameters[0], parameters[1], padding: .all(1)) + time * parameters[2]).silu()
   }
 
@@ -67,15 +67,17 @@ struct LearnedVariance: NoisePredictor {
   }
 }
 
-/// A model that notes the times it is evaluated at.
+/// A model that notes the times it is evaluated at, and what was moved to and from a graphics card by then.
 final class RecordingPredictor: NoisePredictor {
   let model: any NoisePredictor
   private(set) var times: [Int] = []
+  private(set) var transfers: [GPU.Transfers] = []
 
   init(_ model: any NoisePredictor) { self.model = model }
 
   func predict(_ x: Tensor, timesteps: [Int]) -> NoisePrediction {
     times.append(timesteps[0])
+    if let gpu = x.gpu { transfers.append(gpu.transfers) }
     return model.predict(x, timesteps: timesteps)
   }
 }

@@ -134,11 +134,11 @@ struct GPUTests {
     try gpu.sum(bx, times: by, into: to, at: 1, scale: 0.5, count: count)
     let expected = Tensor([Float(x.sum().item), Float((x * y).sum().item / 2)], shape: [2])
     try expectEqual(to, expected, "sums", within: 1e-6)
-    #expect(try gpu.areAllBelow(100, bx, count: count))
-    #expect(try !gpu.areAllBelow(3, bx, count: count))
+    #expect(try gpu.areAllBelow(100, [(bx, count), (by, count)]))
+    #expect(try !gpu.areAllBelow(3, [(by, 1), (bx, count)]))
     var broken = x.values
     broken[count - 1] = .nan
-    #expect(try !gpu.areAllBelow(.infinity, gpu.buffer(of: broken), count: count))
+    #expect(try !gpu.areAllBelow(.infinity, [(bx, count), (gpu.buffer(of: broken), count)]))
     let matrix = numbers([1500, 37])
     let columns = try gpu.buffer(bytes: 37 * 4)
     try gpu.columnSums(buffer(matrix), rows: 1500, columns: 37, into: columns)

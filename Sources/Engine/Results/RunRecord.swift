@@ -229,16 +229,23 @@ private struct Machine: Hashable {
   let cpu: String
   let blas: String
   let threads: Int
+  let device: String?
 
   init(_ provenance: Provenance) {
     program = provenance.program
     cpu = provenance.cpu
     blas = provenance.blas
     threads = provenance.threads
+    device = provenance.device
   }
 
   var json: JSON {
-    ["program": .string(program), "cpu": .string(cpu), "blas": .string(blas), "threads": .int(threads)]
+    let device = device.map { [JSON.Member("device", .string($0))] } ?? []
+    return .object(
+      [
+        .init("program", .string(program)), .init("cpu", .string(cpu)), .init("blas", .string(blas)),
+        .init("threads", .int(threads)),
+      ] + device)
   }
 }
 

@@ -14,6 +14,8 @@ final class ActionContext: StageContext {
   private let interruption: Interruption
   private let emit: @Sendable (RunEvent) -> Void
   private let environment: RunEnvironment
+  /// The graphics card that it computes on; nil for the processor.
+  private let device: Device?
   /// The name of the recipe.
   private let recipe: String
   /// Whether what is made counts even where the store has it already, and nothing that was made before does.
@@ -36,7 +38,7 @@ final class ActionContext: StageContext {
 
   init(
     _ action: Action, store: Store, attempt: StagingTransaction, memo: LRUCache, interruption: Interruption,
-    recipe: String, environment: RunEnvironment, failedWork: Place?, previews: Place?, isForced: Bool,
+    recipe: String, environment: RunEnvironment, device: Device?, failedWork: Place?, previews: Place?, isForced: Bool,
     emit: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.action = action
@@ -46,6 +48,7 @@ final class ActionContext: StageContext {
     self.interruption = interruption
     self.recipe = recipe
     self.environment = environment
+    self.device = device
     self.isForced = isForced
     self.failedWork = failedWork
     self.previews = previews?[FileName.safe("\(action.id)")]
@@ -145,7 +148,8 @@ final class ActionContext: StageContext {
     return ActionRecord(
       key: Digest(of: text), preimage: text, recipe: recipe, stage: action.stage.name, item: action.id.item,
       kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try outputs(),
-      provenance: environment.provenance(seconds: earlierSeconds + seconds, megabytes: megabytes, work: work),
+      provenance: environment.provenance(
+        seconds: earlierSeconds + seconds, megabytes: megabytes, device: device, work: work),
       log: lines, chain: action.chain)
   }
 
@@ -195,7 +199,8 @@ final class ActionContext: StageContext {
   }
 
   func shared<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made {
-    try memo.value(key, make: make)
+    // What was made on a graphics card lies there.
+    try memo.value(device.map { "gpu:\($0.number) \(key)" } ?? key, make: make)
   }
 
   func progress(_ completed: Int, of total: Int, unit: String, values: [ProgressValue]) {

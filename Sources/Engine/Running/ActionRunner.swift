@@ -50,10 +50,11 @@ struct ActionRunner: Sendable {
 
   /// Executes the actions of a batch and publishes what they made. One alone waits while another process is running it, and
   /// takes what that made.
+  /// - Parameter device: the graphics card to compute on; nil for the processor.
   /// - Returns: an outcome for each.
   /// - Throws: ``ActionFailure`` of one alone, ``BatchFailure`` of several; `Cancelled`; or `StoreError` where an input
   ///   has been lost.
-  func perform(_ batch: ReadyQueue.Batch) throws -> [Outcome] {
+  func perform(_ batch: ReadyQueue.Batch, on device: Device?) throws -> [Outcome] {
     var outcomes = Array(repeating: Outcome.taken, count: batch.count)
     var leases: [FileLock] = []
     var open: [Int] = []
@@ -71,16 +72,16 @@ struct ActionRunner: Sendable {
     }
     defer { withExtendedLifetime(leases) {} }
     guard !open.isEmpty else { return outcomes }
-    for (place, record) in zip(open, try execute(open.map { batch[$0] })) { outcomes[place] = .ran(record) }
+    for (place, record) in zip(open, try execute(open.map { batch[$0] }, on: device)) { outcomes[place] = .ran(record) }
     return outcomes
   }
 
-  private func execute(_ tasks: [ReadyQueue.Task]) throws -> [FinishedAction] {
+  private func execute(_ tasks: [ReadyQueue.Task], on device: Device?) throws -> [FinishedAction] {
     for task in tasks where !task.isRestarted { emit(.started(task.action.id, reason: task.reason.description)) }
     let isForced = tasks.contains { $0.reason == .forced }
     var log: [String] = []
     do {
-      return try execute(tasks.map(\.action), replacing: isForced, log: &log)
+      return try execute(tasks.map(\.action), on: device, replacing: isForced, log: &log)
     } catch let error as Cancelled {
       throw error
     } catch let error as StoreError where error.lostObject != nil {
@@ -88,7 +89,8 @@ struct ActionRunner: Sendable {
     } catch {
       guard tasks.count == 1 else { throw BatchFailure() }
       let action = tasks[0].action
-      let failure = ActionFailure(action: action.id, location: action.stage.location, cause: error, log: log)
+      let cause = (error as? DeviceFailure).map { $0.explained(for: action.stage.kind) } ?? error
+      let failure = ActionFailure(action: action.id, location: action.stage.location, cause: cause, log: log)
       emit(.failed(action.id, message: failure.message))
       throw failure
     }
@@ -98,7 +100,7 @@ struct ActionRunner: Sendable {
   ///   - isForced: whether what is made counts even where the store has it already.
   ///   - log: takes what was said where one action fails.
   private func execute(
-    _ actions: [Action], replacing isForced: Bool, log: inout [String]
+    _ actions: [Action], on device: Device?, replacing isForced: Bool, log: inout [String]
   ) throws -> [FinishedAction] {
     let clock = ContinuousClock()
     let start = clock.now
@@ -108,16 +110,18 @@ struct ActionRunner: Sendable {
       let attempt = try store.attempt()
       let context = ActionContext(
         action, store: store, attempt: attempt, memo: memo, interruption: interruption,
-        recipe: recipe, environment: environment, failedWork: failedWork, previews: previews, isForced: isForced,
+        recipe: recipe, environment: environment, device: device, failedWork: failedWork, previews: previews,
+        isForced: isForced,
         emit: emit)
       return (action: action, attempt: attempt, context: context)
     }
     let kind = actions[0].stage.kind
     let megabytes: Double?
     do {
-      megabytes = try meter.measure {
+      func run() throws {
         if let batching = kind.batching { try batching.run(work.map(\.context)) } else { try kind.run(work[0].context) }
-      }.megabytes
+      }
+      megabytes = try meter.measure { if let device { try device.use(memo.forget, run) } else { try run() } }.megabytes
     } catch {
       for made in work {
         log += made.context.lines
@@ -141,6 +145,16 @@ struct ActionRunner: Sendable {
     if let lease = try store.lease(for: action.leased) { return lease }
     emit(.waiting(action.id))
     return try interruption.waiting { try store.lease(for: action.leased) }
+  }
+}
+
+extension DeviceFailure {
+  /// With what helps.
+  fileprivate func explained(for kind: StageKind) -> ResultError {
+    ResultError(
+      isOutOfMemory
+        ? "\(self): \(kind.memoryAdvice), or compute on the processor with --device cpu"
+        : "\(self); with --device cpu it is computed on the processor")
   }
 }
 

@@ -10,6 +10,9 @@ final class LRUCache: @unchecked Sendable {  // `entries` is touched with `lock`
   private var entries: [(key: String, value: AnyObject)] = []
   private let capacity = 8
 
+  /// Lets all go.
+  func forget() { lock.withLock { entries = [] } }
+
   func value<Made: AnyObject>(_ key: String, make: () throws -> Made) throws -> Made {
     try lock.withLock {
       let typed = "\(key) \(ObjectIdentifier(Made.self))"

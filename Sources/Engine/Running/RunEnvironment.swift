@@ -10,6 +10,10 @@ public struct RunEnvironment: Sendable {
   public let blas: String
   /// How many threads an action may use.
   public let threads: Int
+  /// The graphics cards that stages compute on.
+  public let devices: [Device]
+  /// Whether those that a card has too little memory for are left to the processor.
+  public let mayUseProcessor: Bool
   /// Whether stages may start programs of the user's.
   public let programs: ProgramPermission
   /// Seconds after which a silent server is given up, where the user says so.
@@ -17,12 +21,14 @@ public struct RunEnvironment: Sendable {
 
   /// - Throws: `InputError` where the environment says something that makes no sense.
   public init(
-    program: String, blas: String, threads: Int, programs: ProgramPermission = .denied,
-    environment: [String: String] = ProcessInfo.processInfo.environment
+    program: String, blas: String, threads: Int, devices: [Device] = [], mayUseProcessor: Bool = true,
+    programs: ProgramPermission = .denied, environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws {
     self.program = program
     self.blas = blas
     self.threads = threads
+    self.devices = devices
+    self.mayUseProcessor = mayUseProcessor
     self.programs = programs
     patience = try Self.patience(environment)
   }
@@ -39,9 +45,11 @@ public struct RunEnvironment: Sendable {
 
   /// The provenance of what was done in `seconds` until now.
   /// - Parameter megabytes: the largest resident set meanwhile; nil where that cannot be told.
-  package func provenance(seconds: Double, megabytes: Double?, work: Work = .none) -> Provenance {
+  package func provenance(
+    seconds: Double, megabytes: Double?, device: Device? = nil, work: Work = .none
+  ) -> Provenance {
     Provenance(
-      program: program, cpu: Host.cpu, blas: blas, threads: threads, seconds: seconds,
+      program: program, cpu: Host.cpu, blas: blas, threads: threads, device: device?.name, seconds: seconds,
       peakMegabytes: megabytes ?? 0, date: Host.date, evaluations: work.evaluations, flop: work.flop,
       backwardPasses: work.backwardPasses)
   }

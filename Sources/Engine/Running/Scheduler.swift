@@ -32,6 +32,10 @@ package final class Scheduler {
   private var incomplete: [String] = []
   /// How many batches run, and what memory they were given.
   private var running = (count: 0, bytes: 0)
+  /// The numbers of the graphics cards that compute one of them.
+  private var busyDevices: Set<Int> = []
+  /// The stages that were left to the processor.
+  private var leftToProcessor: Set<String> = []
   /// These, and questions to the cache.
   private var underWay = 0
   /// Takes note of what came of what was under way.
@@ -75,6 +79,7 @@ package final class Scheduler {
     skipped = []
     incomplete = []
     running = (0, 0)
+    busyDevices = []
     underWay = 0
     do {
       try openStages()
@@ -172,23 +177,57 @@ package final class Scheduler {
 
   // MARK: Actions
 
-  /// Starts what may run now.
+  /// Starts what may run now: on the processor as many as the options allow, on each graphics card one.
   private func startBatches() throws {
-    while running.count < policy.options.jobs, let runner = policy.runner, let next = queue.next {
+    while let runner = policy.runner, let next = queue.next {
       let bytes = memory(of: next)
       guard running.count == 0 || running.bytes + bytes <= policy.options.memory else { return }
+      let device: Device?
+      switch place(next[0].action.stage, bytes, runner.environment) {
+      case .processor where running.count - busyDevices.count >= policy.options.jobs: return
+      case .processor: device = nil
+      case .devices(let devices):
+        guard let free = devices.first(where: { !busyDevices.contains($0.number) }) else { return }
+        device = free
+        busyDevices.insert(free.number)
+      }
       try interruption.check()
       queue.removeNext()
       running = (running.count + 1, running.bytes + bytes)
       underWay += 1
       DispatchQueue.global().async { [arrivals] in
-        let result = Result { try runner.perform(next) }
+        let result = Result { try runner.perform(next, on: device) }
         arrivals.put { scheduler in
           scheduler.running = (scheduler.running.count - 1, scheduler.running.bytes - bytes)
+          if let device { scheduler.busyDevices.remove(device.number) }
           try scheduler.take(next, result)
         }
       }
     }
+  }
+
+  /// Where a batch may be computed.
+  private enum BatchPlace {
+    case processor
+    /// On any of these graphics cards, at least one.
+    case devices([Device])
+  }
+
+  /// Where actions of a stage may be computed that are taken to need so many bytes. It depends on these alone, so that the same
+  /// work is always done in the same place.
+  private func place(_ stage: PlannedStage, _ bytes: Int, _ environment: RunEnvironment) -> BatchPlace {
+    guard stage.kind.usesDevice, !environment.devices.isEmpty else { return .processor }
+    guard environment.mayUseProcessor else { return .devices(environment.devices) }
+    let fitting = environment.devices.filter { bytes <= $0.memory }
+    guard fitting.isEmpty else { return .devices(fitting) }
+    if leftToProcessor.insert(stage.id).inserted {
+      let largest = environment.devices.map(\.memory).max() ?? 0
+      emit(
+        .notice(
+          "\(stage.id): computes on the processor: it is taken to need \(bytes >> 20) MB, the graphics card has \(largest >> 20) MB"
+        ))
+    }
+    return .processor
   }
 
   /// How many bytes a batch may take: its kind's need for all that its actions take in, each object once.

@@ -190,14 +190,18 @@ extension GPU {
       [.buffer(part), .buffer(to), .int(place), .int(pieces), .float(scale)])
   }
 
-  /// Whether |x| < limit for every element; one that is not a number is not. Waits.
-  package func areAllBelow(_ limit: Double, _ x: GPUBuffer, count: Int) throws(GPUError) -> Bool {
-    let pieces = max(1, (count + Self.piece - 1) / Self.piece)
-    let found = try buffer(bytes: pieces * 4)
-    try run(
-      "all_below", of: .reductions, groups: [pieces],
-      [.buffer(x), .float(limit), .buffer(found), .int(Self.piece), .int(count)])
-    return try values(in: found, as: Float.self).allSatisfy { $0 == 0 }
+  /// Whether |x| < limit for every element of all of some buffers; one that is not a number is not. Waits, once.
+  package func areAllBelow(_ limit: Double, _ all: [(x: GPUBuffer, count: Int)]) throws(GPUError) -> Bool {
+    let pieces = all.map { max(1, ($0.count + Self.piece - 1) / Self.piece) }
+    let found = try buffer(bytes: max(1, pieces.reduce(0, +)) * 4)
+    var place = 0
+    for (one, pieces) in zip(all, pieces) {
+      try run(
+        "all_below", of: .reductions, groups: [pieces],
+        [.buffer(one.x), .float(limit), .buffer(found), .int(place), .int(Self.piece), .int(one.count)])
+      place += pieces
+    }
+    return try values(in: found, as: Float.self).prefix(place).allSatisfy { $0 == 0 }
   }
 
   /// sums[n, c] = Σ x[n, r, c] over rows.

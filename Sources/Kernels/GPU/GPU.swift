@@ -20,8 +20,10 @@ package final class GPU: @unchecked Sendable {
   private var (inUse, highest, taken) = (0, 0, 0)
   /// How many kernels were queued.
   private var launched = 0
-  /// Numbers that do not change, by what they are.
-  private var constants: [[Float]: Storage] = [:]
+  /// Lets go of what others keep on the device for later.
+  private var whenShort: @Sendable () -> Void = {}
+  /// Numbers that do not change, by their bits.
+  private var constants: [[UInt32]: Storage] = [:]
 
   /// The devices of this machine, those of CUDA first.
   package static let devices: [GPUDescription] = (0..<cgpu_count()).map(GPUDescription.init)
@@ -94,47 +96,63 @@ package final class GPU: @unchecked Sendable {
   /// comes before what is queued with it later.
   package func buffer(bytes: Int) throws(GPUError) -> GPUBuffer {
     let size = MemoryPool.rounded(bytes)
-    lock.lock()
-    defer { lock.unlock() }
-    if let reused = free[size]?.popLast() { return used(reused, bytes: bytes, size: size) }
-    var memory = allocated(size)
-    if memory == nil, !free.isEmpty {
-      // What is kept for reuse may be what is missing.
-      for (size, blocks) in free {
-        taken -= size * blocks.count
-        if let device { for block in blocks { cgpu_release(device, block) } }
-      }
-      free = [:]
-      memory = allocated(size)
+    if let memory = locked({ free[size]?.popLast() ?? allocated(size) }) {
+      return used(memory, bytes: bytes, size: size)
     }
-    guard let memory else {
-      guard let device else { throw .outOfMemory(bytes: bytes, "the device has \(description.memory)") }
+    // What is kept for later may be what is missing. What others keep goes back to the pool, which takes the lock.
+    locked { whenShort }()
+    return try locked { () -> Result<UnsafeMutableRawPointer, GPUError> in
+      releaseFree()
+      if let memory = allocated(size) { return .success(memory) }
+      guard let device else { return .failure(.outOfMemory(bytes: bytes, "the device has \(description.memory)")) }
       let reason = String(cString: cgpu_problem(device))
-      throw cgpu_is_out_of_memory(device) != 0
-        ? .outOfMemory(bytes: bytes, reason) : .failed(reason, in: "taking \(bytes) bytes")
+      return .failure(
+        cgpu_is_out_of_memory(device) != 0
+          ? .outOfMemory(bytes: bytes, reason) : .failed(reason, in: "taking \(bytes) bytes"))
+    }.map { used($0, bytes: bytes, size: size) }.get()
+  }
+
+  /// Begins to count memory anew for work that lets go of what is kept for later where memory becomes short.
+  package func begin(whenShort: @escaping @Sendable () -> Void = {}) {
+    locked {
+      self.whenShort = whenShort
+      highest = inUse
     }
-    taken += size
-    return used(memory, bytes: bytes, size: size)
+  }
+
+  /// Gives back what is kept for reuse.
+  package func trim() { locked { releaseFree() } }
+
+  private func releaseFree() {
+    for (size, blocks) in free {
+      taken -= size * blocks.count
+      if let device { for block in blocks { cgpu_release(device, block) } }
+    }
+    free = [:]
   }
 
   /// Memory of the device, as it gives it; nil where it has no more.
   private func allocated(_ size: Int) -> UnsafeMutableRawPointer? {
-    guard let device else {
-      return taken + size <= description.memory ? UnsafeMutableRawPointer(bitPattern: 64) : nil
-    }
-    return cgpu_allocate(device, size)
+    let memory =
+      if let device {
+        cgpu_allocate(device, size)
+      } else {
+        taken + size <= description.memory ? UnsafeMutableRawPointer(bitPattern: 64) : nil
+      }
+    if memory != nil { taken += size }
+    return memory
   }
 
   private func used(_ memory: UnsafeMutableRawPointer, bytes: Int, size: Int) -> GPUBuffer {
-    inUse += size
-    highest = max(highest, inUse)
+    locked {
+      inUse += size
+      highest = max(highest, inUse)
+    }
     return GPUBuffer(memory, of: self, bytes: bytes, size: size)
   }
 
-  /// Bytes that buffers have, and the most that they had at a time since ``forgetHighest()``.
+  /// Bytes that buffers have, and the most that they had at a time since ``begin(whenShort:)``.
   package var memoryInUse: (now: Int, highest: Int) { locked { (inUse, highest) } }
-
-  package func forgetHighest() { locked { highest = inUse } }
 
   /// How many kernels were queued.
   package var launches: Int { locked { launched } }
@@ -164,12 +182,22 @@ package final class GPU: @unchecked Sendable {
     return storage
   }
 
-  /// Numbers that do not change, brought to the device once.
-  package func constant(_ values: [Float]) -> Storage {
-    if let known = locked({ constants[values] }) { return known }
-    let storage = placed(values)
-    locked { constants[values] = storage }
-    return storage
+  /// Numbers that do not change, brought to the device once; those of a long training are forgotten from time to time.
+  package func constant(_ values: [Float]) -> Storage { constant(bits: values.map(\.bitPattern)) }
+
+  package func constant(_ values: [Int32]) -> Storage { constant(bits: values.map { UInt32(bitPattern: $0) }) }
+
+  private func constant(bits: [UInt32]) -> Storage {
+    if let known = locked({ constants[bits] }) { return known }
+    let storage = placed(bits)
+    // What is dropped goes back to the pool, which takes the lock.
+    let dropped = locked {
+      let dropped = constants.count < 4096 ? [:] : constants
+      constants = constants.count < 4096 ? constants : [:]
+      constants[bits] = storage
+      return dropped
+    }
+    return withExtendedLifetime(dropped) { storage }
   }
 
   /// Memory with these bytes.
@@ -289,8 +317,10 @@ package final class GPU: @unchecked Sendable {
   }
 
   private func require(_ status: Int32, _ operation: String) throws(GPUError) {
-    guard status != 0 else { return }
-    throw .failed(device.map { String(cString: cgpu_problem($0)) } ?? "unknown", in: operation)
+    guard status != 0, let device else { return }
+    let reason = String(cString: cgpu_problem(device))
+    // Some drivers look for the memory of a buffer when it is first used.
+    throw cgpu_is_out_of_memory(device) != 0 ? .outOfMemory(bytes: 0, reason) : .failed(reason, in: operation)
   }
 }
 

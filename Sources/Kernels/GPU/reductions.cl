@@ -34,14 +34,14 @@ KERNEL void sum_parts(GLOBAL const float *part, GLOBAL float *to, int at, int pi
   if (ITEM(0) == 0) to[at] = (total + low) * scale;
 }
 
-/// below[group] = whether |x| < limit in the group's piece; what is not a number is not below.
-KERNEL void all_below(GLOBAL const float *x, float limit, GLOBAL float *below, int piece, int count) {
+/// above[at + group] = 0 where |x| < limit in all of the group's piece, else 1; what is not a number is not below.
+KERNEL void all_below(GLOBAL const float *x, float limit, GLOBAL float *above, int at, int piece, int count) {
   SHARED float room[WIDTH];
   const int begin = GROUP(0) * piece, end = begin + piece < count ? begin + piece : count;
   float most = 0.0f;
   for (int i = begin + ITEM(0); i < end; i += WIDTH) if (!(fabs(x[i]) < limit)) most = 1.0f;
   most = group_max(most, room);
-  if (ITEM(0) == 0) below[GROUP(0)] = most;
+  if (ITEM(0) == 0) above[at + GROUP(0)] = most;
 }
 
 /// part[piece, n, c] = Σ x[n, r, c] over a piece of rows. A group has 32 columns and WIDTH / 32 rows at a time.

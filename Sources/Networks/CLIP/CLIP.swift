@@ -163,16 +163,13 @@ public final class CLIP: PictureNetwork {
     var resized = ((x + 1) / 2).resizedBicubic(
       height: tall, width: wide, rows: center(tall), columns: center(wide), antialias: preprocessing != .official)
     if preprocessing == .clamped { resized = resized.clamped(to: 0...1) }
-    return (resized - Self.constant(Self.mean, x.type)) / Self.constant(Self.deviation, x.type)
+    func constant(_ values: [Double]) -> Tensor { .constant(values, shape: [3], like: resized) }
+    return (resized - constant(Self.mean)) / constant(Self.deviation)
   }
 
   /// Mean and standard deviation of the channels of CLIP's training pictures in [0, 1].
   public static let mean = [0.48145466, 0.4578275, 0.40821073]
   public static let deviation = [0.26862954, 0.26130258, 0.27577711]
-
-  private static func constant(_ values: [Double], _ type: ScalarType) -> Tensor {
-    Tensor(values, shape: [3]).converted(to: type)
-  }
 }
 
 /// A vision transformer (Dosovitskiy et al. 2021) as in CLIP: [N, H, W, 3] → [N, embedDim].

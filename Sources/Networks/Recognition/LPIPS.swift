@@ -114,7 +114,7 @@ public final class LPIPS: PerceptualModel {
 
   /// The features [N, H, W, C] that are compared, of pictures [N, H, W, 3] in [−1, 1].
   public func features(_ x: Tensor) -> [Tensor] {
-    func constant(_ values: [Double]) -> Tensor { Tensor(values, shape: [3]).converted(to: x.type) }
+    func constant(_ values: [Double]) -> Tensor { .constant(values, shape: [3], like: x) }
     var h = (x - constant([-0.030, -0.088, -0.188])) / constant([0.458, 0.448, 0.450])
     var features: [Tensor] = []
     for layer in trunk {

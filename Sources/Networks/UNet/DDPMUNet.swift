@@ -118,7 +118,7 @@ public final class DDPMUNet: DiffusionModel {
   /// ε for pictures x [N, H, W, C] in [−1, 1], one timestep each.
   public func callAsFunction(_ x: Tensor, timesteps: [Int]) -> Tensor {
     precondition(timesteps.count == x.shape[0], "\(timesteps.count) timesteps for \(x.shape)")
-    let sinusoids = Self.sinusoids(timesteps, width: configuration.channels).converted(to: x.type)
+    let sinusoids = Self.sinusoids(timesteps, width: configuration.channels, like: x)
     // Every residual block takes SiLU of the embedding: once is enough.
     let time = embedding.1(embedding.0(sinusoids).silu()).silu()
 
@@ -138,14 +138,14 @@ public final class DDPMUNet: DiffusionModel {
     NoisePrediction(noise: self(x, timesteps: timesteps))
   }
 
-  /// sin(t·ω_i) then cos(t·ω_i) with ω_i = 10000^(−i/(half − 1)): [N, width].
-  static func sinusoids(_ timesteps: [Int], width: Int) -> Tensor {
+  /// sin(t·ω_i) then cos(t·ω_i) with ω_i = 10000^(−i/(half − 1)): [N, width], where x is.
+  static func sinusoids(_ timesteps: [Int], width: Int, like x: Tensor) -> Tensor {
     let half = width / 2
     let frequencies = (0..<half).map { exp(-log(10000) * Double($0) / Double(half - 1)) }
     let values = timesteps.map(Double.init).flatMap { t in
       frequencies.map { sin(t * $0) } + frequencies.map { cos(t * $0) }
     }
-    return Tensor(values, shape: [timesteps.count, width])
+    return .constant(values, shape: [timesteps.count, width], like: x)
   }
 }
 

@@ -205,7 +205,7 @@ public final class GuidedUNet: DiffusionModel {
   /// All that the network says of pictures x [N, H, W, C] in [−1, 1], one timestep each: [N, H, W, C] or [N, H, W, 2C].
   public func callAsFunction(_ x: Tensor, timesteps: [Int]) -> Tensor {
     precondition(timesteps.count == x.shape[0], "\(timesteps.count) timesteps for \(x.shape)")
-    let sinusoids = Self.sinusoids(timesteps, width: configuration.channels).converted(to: x.type)
+    let sinusoids = Self.sinusoids(timesteps, width: configuration.channels, like: x)
     var time = embedding.1(embedding.0(sinusoids).silu())
     if let classEmbedding, let label = configuration.label { time = time + classEmbedding.rows([label]) }
     // Every residual block takes SiLU of the embedding: once is enough.
@@ -225,13 +225,13 @@ public final class GuidedUNet: DiffusionModel {
     return .segment([h]) { [output, outputNorm] in output(outputNorm($0[0], silu: true)) }
   }
 
-  /// cos(t·ω_i) then sin(t·ω_i) with ω_i = 10000^(−i/half): [N, width].
-  static func sinusoids(_ timesteps: [Int], width: Int) -> Tensor {
+  /// cos(t·ω_i) then sin(t·ω_i) with ω_i = 10000^(−i/half): [N, width], where x is.
+  static func sinusoids(_ timesteps: [Int], width: Int, like x: Tensor) -> Tensor {
     let half = width / 2
     let frequencies = (0..<half).map { exp(-log(10000) * Double($0) / Double(half)) }
     let values = timesteps.map(Double.init).flatMap { t in
       frequencies.map { cos(t * $0) } + frequencies.map { sin(t * $0) }
     }
-    return Tensor(values, shape: [timesteps.count, width])
+    return .constant(values, shape: [timesteps.count, width], like: x)
   }
 }

@@ -10,6 +10,8 @@ struct Finetune: Stage {
   static let summary =
     "Fine-tunes a diffusion model so that what it generates from latents follows a text (paper Sec. 3.1)."
   static let revision = 1
+  static let usesDevice = true
+  static let memoryAdvice = "set 'activation_memory_mb', or lower it, or learn from smaller pictures ('size' of `load`)"
   // The model, its gradient, two moments of Adam, and the activations of one network evaluation.
   static let memory = MemoryNeed(megabytes: 256, perInputByte: 12)
 

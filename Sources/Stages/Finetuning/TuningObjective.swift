@@ -135,11 +135,11 @@ final class ObjectiveOptions: StagePart {
     }
     return { generated, original, seen, draw in
       var total = Tensor(repeating: 0, shape: [])
-      var terms: [(name: String, value: Double)] = []
+      var terms: [(name: String, value: Tensor)] = []
       func add(_ name: String, _ weight: Double, _ loss: () -> Tensor) {
         guard weight > 0 else { return }
         let value = loss()
-        terms.append((name, value.item))
+        terms.append((name, value.detached))
         total = total + value * weight
       }
       add("clip", weights.clip) { clipTerm(generated, original, draw) }
@@ -150,7 +150,7 @@ final class ObjectiveOptions: StagePart {
           return (1 - (identity(seen) * face).sum([-1])).mean()
         }
       }
-      return LossValue(total: total, terms: [("loss", total.item)] + terms)
+      return LossValue(total: total, terms: terms)
     }
   }
 }

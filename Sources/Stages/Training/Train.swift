@@ -10,6 +10,8 @@ struct Train: Stage {
   static let name = "train"
   static let summary = "Trains a network on pictures and what is known about them."
   static let revision = 3
+  static let usesDevice = true
+  static let memoryAdvice = "lower 'batch_size'"
   // The largest networks of the built-in domain take 770 MB; the pictures are held as bytes, which were packed before.
   static let memory = MemoryNeed(megabytes: 1024, perInputByte: 8)
 
