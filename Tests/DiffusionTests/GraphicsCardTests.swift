@@ -154,7 +154,7 @@ struct GraphicsCardTests {
     try quiet { model in
       warm(model)
       let image = pictures(shape)
-      let latent = ddim.invert(image, with: model, through: steps)
+      let latent = try ddim.invert(image, with: model, through: steps)
       return [latent, try ddim.generate(latent, with: model, through: steps)]
     }
     try quiet { model in

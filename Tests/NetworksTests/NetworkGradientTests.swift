@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import TestSupport
 import Testing
 
 /// Whole networks in double precision: the slope along a random direction of all parameters, by backward and by
