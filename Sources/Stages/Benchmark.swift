@@ -7,7 +7,7 @@ import Networks
 import StageKit
 import Tensors
 
-/// Measures this machine: the peak of OpenBLAS's matrix product, and networks relative to it.
+/// Measures this machine, its processor or a graphics card: the peak of its matrix product, and networks relative to it.
 public struct Benchmark: Sendable {
   /// One case. GFLOP count convolutions as direct ones; a training step counts what it must do at least, recomputation
   /// left out.
@@ -21,6 +21,8 @@ public struct Benchmark: Sendable {
     public let takenMegabytes: Double
     /// The kind of stage that it stands for, and GFLOP of one evaluation of its network.
     public let use: Use?
+    /// What one measured run asked of a graphics card; nil on the processor.
+    public let card: CardUse?
     public var gflops: Double { gflop / seconds }
   }
 
@@ -40,7 +42,7 @@ public struct Benchmark: Sendable {
   /// How often its network is evaluated.
   var evaluations = 1
   /// Prepares the case: how many GFLOP it counts as, and what makes ready for one measurement of what it returns.
-  let prepare: @Sendable () throws -> (gflop: Double, makeReady: () -> () -> Void)
+  let prepare: @Sendable () throws -> (gflop: Double, makeReady: () -> () throws -> Void)
 
   /// All cases, in order, with random weights.
   public static let cases: [Benchmark] =
@@ -112,23 +114,37 @@ public struct Benchmark: Sendable {
     return BLAS.peak(side: side, a: a.pointer, b: b.pointer, into: Tensor.zeros([side, side]).pointer)
   }
 
-  /// Runs it.
-  public func run() throws -> Result {
+  /// Runs it on a device, whose work is waited for before and after each measured run.
+  /// - Throws: ``BenchmarkFailure`` where something fails on a card; no figure comes from what was not computed.
+  public func run(on device: Device = .processor) throws -> Result {
+    try device.carryOut(name) { try measured(on: device) }
+  }
+
+  private func measured(on device: Device) throws -> Result {
     // What an earlier case used shall not count.
     MemoryPool.shared.trim()
     ProcessMemory.resetPeak()
     let (gflop, makeReady) = try prepare()
-    for _ in 0..<warmups { makeReady()() }
+    for _ in 0..<warmups { try makeReady()() }
+    device.forgetHighest()
     let clock = ContinuousClock()
     let taken = MemoryPool.shared.bytesFromSystem
-    let times = (0..<repeats).map { _ in
+    var card: CardUse?
+    let times = try (0..<repeats).map { _ in
       let body = makeReady()
-      return clock.measure(body) / .seconds(1)
+      try device.finish()
+      let before = device.counts
+      let time = try clock.measure {
+        try body()
+        try device.finish()
+      }
+      card = device.use(since: before)
+      return time / .seconds(1)
     }
     return Result(
       name: name, gflop: gflop, seconds: times.sorted()[repeats / 2], peakMegabytes: ProcessMemory.peakMegabytes,
       takenMegabytes: Double(MemoryPool.shared.bytesFromSystem - taken) / 1_048_576,
-      use: kind.map { Use(kind: $0, evaluationGflop: gflop / Double(evaluations)) })
+      use: kind.map { Use(kind: $0, evaluationGflop: gflop / Double(evaluations)) }, card: card)
   }
 
   // MARK: Kinds of cases
@@ -136,6 +152,12 @@ public struct Benchmark: Sendable {
   private static func noise(_ shape: [Int]) -> Tensor {
     var random = RandomSource(seed: 2)
     return random.normal(shape)
+  }
+
+  /// A network with its parameters where it is measured.
+  private static func placed<Measured: Network>(_ network: Measured) -> Measured {
+    network.parameters.place(on: GPU.current)
+    return network
   }
 
   private static func picture(_ network: any DiffusionModel) -> Tensor {
@@ -152,7 +174,7 @@ public struct Benchmark: Sendable {
 
   private static func forward(_ name: String, _ model: @escaping Model, repeats: Int) -> Benchmark {
     Benchmark(name: "\(name) forward", repeats: repeats) {
-      let network = try model()
+      let network = try placed(model())
       let x = picture(network)
       let body = { evaluate(network, x) }
       return (counted(body), { body })
@@ -173,9 +195,12 @@ public struct Benchmark: Sendable {
       warmups: 2,
       repeats: repeats, evaluations: 3 * steps
     ) {
-      let network = try model()
+      let network = try placed(model())
       let x = picture(network)
-      let limited = { (body: () -> Void) in memory.map { Recomputation.limited(to: $0 << 20, body) } ?? body() }
+      func limited(_ body: () throws -> Void) rethrows {
+        guard let memory else { return try body() }
+        try Recomputation.limited(to: memory << 20, body)
+      }
       let forward = counted { limited { evaluate(network, x) } }
       var tuning = FineTuning(
         network, parameters: network.parameters.tensors,
@@ -184,7 +209,7 @@ public struct Benchmark: Sendable {
         settings: FineTuning.Settings(gradient: .full, learningRate: 1e-6, schedule: .perEpoch(1)),
         objective: { generated, original, _, _ in LossValue(total: (generated - original).absolute().mean())
         })
-      let body = { limited { _ = try? tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
+      let body = { try limited { _ = try tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
       return (3 * Double(steps) * forward, { body })
     }
   }
@@ -196,7 +221,7 @@ public struct Benchmark: Sendable {
     Benchmark(
       name: "\(name) inversion, \(steps) steps", kind: StageKind(Invert.self), repeats: repeats, evaluations: steps - 1
     ) {
-      let network = try model()
+      let network = try placed(model())
       let x = picture(network)
       let forward = counted { evaluate(network, x) }
       let body = {
@@ -214,12 +239,11 @@ public struct Benchmark: Sendable {
     Benchmark(
       name: "\(name) sampling, \(steps) steps", kind: StageKind(Sample.self), repeats: repeats, evaluations: steps
     ) {
-      let network = try model()
+      let network = try placed(model())
       let x = picture(network)
       let forward = counted { evaluate(network, x) }
       let body = {
-        // What it may throw is what it is told to call.
-        _ = try? DDIM(schedule: noiseSchedule).generate(
+        _ = try DDIM(schedule: noiseSchedule).generate(
           x, with: network, through: Step.sequence(returnStep: 500, steps: steps))
       }
       return (Double(steps) * forward, { body })
@@ -230,10 +254,11 @@ public struct Benchmark: Sendable {
   /// fine-tuning, which counts as one forward pass.
   private static func clip(_ name: String, backward: Bool) -> Benchmark {
     Benchmark(name: name, repeats: 9) {
-      let network = try CLIP(
-        CLIP.Configuration(
-          embedDim: 512, imageResolution: 224, visionLayers: 12, visionWidth: 768, visionPatchSize: 16,
-          contextLength: 77, vocabularySize: 8, textLayers: 1, textWidth: 64), seed: 1)
+      let network = try placed(
+        CLIP(
+          CLIP.Configuration(
+            embedDim: 512, imageResolution: 224, visionLayers: 12, visionWidth: 768, visionPatchSize: 16,
+            contextLength: 77, vocabularySize: 8, textLayers: 1, textWidth: 64), seed: 1))
       network.parameters.setRequiresGradient(false)
       let x = noise([1, 224, 224, 3])
       let forward = { _ = network.encodeImage(x) }
