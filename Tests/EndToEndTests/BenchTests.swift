@@ -27,13 +27,13 @@ import Testing
   /// On a graphics card, or by PoCL; where neither is, the error says what is missing.
   @Test func measuresACard() throws {
     let repository = try Repository("recipe: r", faces: [])
-    let arguments = ["bench", "--device", "gpu", "--case", Self.name, "--threads", "1"]
+    let arguments = ["bench", "--device", "gpu:0", "--case", Self.name, "--threads", "1"]
     let outcome = try repository.run(arguments + ["--json"])
     guard outcome.status == 0 else {
       #expect(outcome.status == 2 && outcome.errors.hasPrefix("no graphics card can be used here ("), "\(outcome)")
       return
     }
-    let report = outcome.lines[0]
+    let report = try outcome.lines[0]
     let device = try #require(report["device"])
     for key in ["name", "driver"] { #expect(device[key]?.string?.isEmpty == false) }
     #expect(["CUDA", "OpenCL"].contains(device["runtime"]?.string))
