@@ -122,8 +122,14 @@ def written(path, text):
 
 
 def devices(program):
-    listed = subprocess.run([program, "devices", "--json"], stdout=subprocess.PIPE, text=True)
-    return json.loads(listed.stdout)["devices"] if listed.returncode == 0 else []
+    """What the program lists: every card, and why one is passed over."""
+    try:
+        listed = subprocess.run([program, "devices", "--json"], stdout=subprocess.PIPE, text=True, timeout=60)
+    except OSError as error:
+        sys.exit(f"{error}: build the program, or name its folder with --build")
+    if listed.returncode:
+        sys.exit(f"{program} devices ended with status {listed.returncode}")
+    return json.loads(listed.stdout)["devices"]
 
 
 def pytorch():
@@ -140,10 +146,10 @@ def pytorch():
 def table(done, card, torch_version):
     """What was found, in Markdown."""
     found = {part.name: part.figures for part in done if part.outcome == "passed"}
-    lines = [f"{card['name']}, {card['runtime']}, driver {card['driver']}; PyTorch {torch_version}", ""]
+    lines = [f"{card['name']}, {card['runtime']}, driver {card['driver']}; PyTorch {torch_version}"]
     benches = [figures for name, figures in found.items() if name.startswith("bench-")]
     if benches:
-        lines += ["| case | seconds | GFLOP/s | of the peak | device memory | transfers to it, back | kernels |",
+        lines += ["", "| case | seconds | GFLOP/s | of the peak | device memory | transfers to it, back | kernels |",
                   "|---|---|---|---|---|---|---|"]
     for report in benches:
         for case in report["cases"]:
@@ -204,7 +210,7 @@ def main():
             part.run(folder, min(part.limit, left))
         print(f"{part.name}: {part.outcome} ({part.seconds:.0f} s)", flush=True)
         written(folder / "results.json", json.dumps({
-            "card": card, "torch": torch_version, "torch_card": torch_card, "parts": [p.record() for p in chosen]}, indent=1))
+            "devices": cards, "card": card, "torch": torch_version, "torch_card": torch_card, "parts": [p.record() for p in chosen]}, indent=1))
     text = table(chosen, card, torch_version)
     written(folder / "table.md", text)
     print(f"\n{text}", end="")
