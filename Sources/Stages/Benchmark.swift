@@ -26,6 +26,17 @@ public struct Benchmark: Sendable {
     public var gflops: Double { gflop / seconds }
   }
 
+  /// What one measured run asks of a graphics card.
+  public struct CardUse: Sendable {
+    /// The most of its memory that tensors had at a time.
+    public let megabytes: Double
+    /// How often something was brought to it, and back.
+    public let transfersToDevice: Int
+    public let transfersToHost: Int
+    /// How many kernels were queued.
+    public let launches: Int
+  }
+
   /// What a case tells about stages.
   public struct Use: Sendable {
     public let kind: StageKind
@@ -114,31 +125,37 @@ public struct Benchmark: Sendable {
     return BLAS.peak(side: side, a: a.pointer, b: b.pointer, into: Tensor.zeros([side, side]).pointer)
   }
 
-  /// Runs it on a device, whose work is waited for before and after each measured run.
-  /// - Throws: ``BenchmarkFailure`` where something fails on a card; no figure comes from what was not computed.
-  public func run(on device: Device = .processor) throws -> Result {
-    try device.carryOut(name) { try measured(on: device) }
+  /// Runs it on the processor, or on a graphics card, whose work is waited for before and after each measured run.
+  /// - Throws: `DeviceFailure` where something fails on the card; no figure comes from what was not computed.
+  public func run(on device: Device? = nil) throws -> Result {
+    try device.map { try $0.made(measured) } ?? measured()
   }
 
-  private func measured(on device: Device) throws -> Result {
+  private func measured() throws -> Result {
+    let gpu = GPU.current
     // What an earlier case used shall not count.
     MemoryPool.shared.trim()
     ProcessMemory.resetPeak()
     let (gflop, makeReady) = try prepare()
     for _ in 0..<warmups { try makeReady()() }
-    device.forgetHighest()
+    gpu?.begin()
     let clock = ContinuousClock()
     let taken = MemoryPool.shared.bytesFromSystem
     var card: CardUse?
     let times = try (0..<repeats).map { _ in
       let body = makeReady()
-      try device.finish()
-      let before = device.counts
+      try gpu?.finish()
+      let before = gpu.map { ($0.transfers, $0.launches) }
       let time = try clock.measure {
         try body()
-        try device.finish()
+        try gpu?.finish()
       }
-      card = device.use(since: before)
+      if let gpu, let (transfers, launches) = before {
+        card = CardUse(
+          megabytes: Double(gpu.memoryInUse.highest) / 1_048_576,
+          transfersToDevice: gpu.transfers.toDevice - transfers.toDevice,
+          transfersToHost: gpu.transfers.toHost - transfers.toHost, launches: gpu.launches - launches)
+      }
       return time / .seconds(1)
     }
     return Result(
@@ -152,12 +169,6 @@ public struct Benchmark: Sendable {
   private static func noise(_ shape: [Int]) -> Tensor {
     var random = RandomSource(seed: 2)
     return random.normal(shape)
-  }
-
-  /// A network with its parameters where it is measured.
-  private static func placed<Measured: Network>(_ network: Measured) -> Measured {
-    network.parameters.place(on: GPU.current)
-    return network
   }
 
   private static func picture(_ network: any DiffusionModel) -> Tensor {
@@ -174,7 +185,7 @@ public struct Benchmark: Sendable {
 
   private static func forward(_ name: String, _ model: @escaping Model, repeats: Int) -> Benchmark {
     Benchmark(name: "\(name) forward", repeats: repeats) {
-      let network = try placed(model())
+      let network = try model()
       let x = picture(network)
       let body = { evaluate(network, x) }
       return (counted(body), { body })
@@ -195,7 +206,7 @@ public struct Benchmark: Sendable {
       warmups: 2,
       repeats: repeats, evaluations: 3 * steps
     ) {
-      let network = try placed(model())
+      let network = try model()
       let x = picture(network)
       func limited(_ body: () throws -> Void) rethrows {
         guard let memory else { return try body() }
@@ -221,7 +232,7 @@ public struct Benchmark: Sendable {
     Benchmark(
       name: "\(name) inversion, \(steps) steps", kind: StageKind(Invert.self), repeats: repeats, evaluations: steps - 1
     ) {
-      let network = try placed(model())
+      let network = try model()
       let x = picture(network)
       let forward = counted { evaluate(network, x) }
       let body = {
@@ -239,7 +250,7 @@ public struct Benchmark: Sendable {
     Benchmark(
       name: "\(name) sampling, \(steps) steps", kind: StageKind(Sample.self), repeats: repeats, evaluations: steps
     ) {
-      let network = try placed(model())
+      let network = try model()
       let x = picture(network)
       let forward = counted { evaluate(network, x) }
       let body = {
@@ -254,11 +265,10 @@ public struct Benchmark: Sendable {
   /// fine-tuning, which counts as one forward pass.
   private static func clip(_ name: String, backward: Bool) -> Benchmark {
     Benchmark(name: name, repeats: 9) {
-      let network = try placed(
-        CLIP(
-          CLIP.Configuration(
-            embedDim: 512, imageResolution: 224, visionLayers: 12, visionWidth: 768, visionPatchSize: 16,
-            contextLength: 77, vocabularySize: 8, textLayers: 1, textWidth: 64), seed: 1))
+      let network = try CLIP(
+        CLIP.Configuration(
+          embedDim: 512, imageResolution: 224, visionLayers: 12, visionWidth: 768, visionPatchSize: 16,
+          contextLength: 77, vocabularySize: 8, textLayers: 1, textWidth: 64), seed: 1)
       network.parameters.setRequiresGradient(false)
       let x = noise([1, 224, 224, 3])
       let forward = { _ = network.encodeImage(x) }

@@ -21,7 +21,7 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "What to measure: the processor, the first graphics card, or one by its number.", valueName: "cpu|gpu|gpu:N"))
-  var device = MeasuredDevice.cpu
+  var device = DeviceChoice.cpu
 
   @OptionGroup var computing: ThreadOptions
 
@@ -40,6 +40,7 @@ struct BenchCommand: AsyncParsableCommand {
     for filter in filters where !Benchmark.cases.contains(where: { $0.name.contains(filter) }) {
       throw ValidationError("No case is called '\(filter)'; --list prints their names.")
     }
+    if device == .auto { throw ValidationError("bench measures one device: --device takes cpu, gpu or gpu:N.") }
     if runner, device != .cpu { throw ValidationError("--runner measures no device: leave out --device.") }
   }
 
@@ -50,10 +51,10 @@ struct BenchCommand: AsyncParsableCommand {
       if listsOnly { return printText(chosen.map { "\($0.name)\n" }.joined()) }
       let threads = computing.threads
       let environment = try Program.start(threads: threads)
-      let device = try self.device.opened()
-      let card = device.description
+      let device = try Catalog.open(self.device).first
+      let card = device.flatMap { device in Catalog.devices.first { $0.number == device.number } }
       let expected = try against.map { try ExpectedRatios(file: $0, kernels: card?.name ?? environment.blas) }
-      let peak = try device.peak()
+      let peak = try device.map(Benchmark.productPeak) ?? Benchmark.sgemmPeak()
       if !output.json {
         let measured =
           card.map { "\($0.name) (\($0.runtime), driver \($0.driver))" }
@@ -86,8 +87,8 @@ struct BenchCommand: AsyncParsableCommand {
               + "\(formatted(result.gflops, 1)) GFLOP/s, \(formatted(ratio, 2)) of the peak, "
               + "\(formatted(result.peakMegabytes, 0)) MB"
               + (result.card.map {
-                ", \(formatted($0.megabytes, 0)) MB of the device, \($0.transfersToDevice) transfers to it, "
-                  + "\($0.transfersToHost) back, \($0.launches) kernels"
+                ", \(formatted($0.megabytes, 0)) MB of the device, transfers \($0.transfersToDevice) to it and "
+                  + "\($0.transfersToHost) back, kernel launches \($0.launches)"
               } ?? "") + "\n")
         }
       }
@@ -128,32 +129,6 @@ struct BenchCommand: AsyncParsableCommand {
   }
 
   private func formatted(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
-}
-
-/// What is to be measured.
-enum MeasuredDevice: Hashable, Sendable, ExpressibleByArgument {
-  case cpu
-  /// The graphics card of a number; the first without.
-  case card(Int?)
-
-  init?(argument: String) {
-    switch argument {
-    case "cpu": self = .cpu
-    case "gpu": self = .card(nil)
-    default:
-      guard argument.starts(with: "gpu:"), let number = UInt16(argument.dropFirst(4)) else { return nil }
-      self = .card(Int(number))
-    }
-  }
-
-  var defaultValueDescription: String { "cpu" }
-
-  func opened() throws -> Benchmark.Device {
-    switch self {
-    case .cpu: .processor
-    case .card(let number): try .card(number)
-    }
-  }
 }
 
 /// Ratios of an earlier measurement, which hold for a kind of kernels, and how far below them one may fall.

@@ -30,7 +30,8 @@ import Testing
     let arguments = ["bench", "--device", "gpu:0", "--case", Self.name, "--threads", "1"]
     let outcome = try repository.run(arguments + ["--json"])
     guard outcome.status == 0 else {
-      #expect(outcome.status == 2 && outcome.errors.hasPrefix("no graphics card can be used here ("), "\(outcome)")
+      #expect(outcome.status == 2, "\(outcome)")
+      #expect(outcome.errors.hasPrefix("--device gpu:0: this machine has no graphics card "), "\(outcome)")
       return
     }
     let report = try outcome.lines[0]
@@ -46,13 +47,13 @@ import Testing
     #expect(found["transfers_to_device"] == 0 && found["transfers_to_host"] == 0)
     #expect(try #require(found["launches"]?.double) >= 1)
     let text = try repository.run(arguments).output
-    #expect(text.contains("MB of the device, 0 transfers to it, 0 back, "), "\(text)")
+    #expect(text.contains("MB of the device, transfers 0 to it and 0 back, kernel launches "), "\(text)")
     let missing = try repository.run("bench", "--device", "gpu:65535", "--case", Self.name)
-    #expect(missing.status == 2 && missing.errors.hasPrefix("there is no device gpu:65535: "), "\(missing)")
+    #expect(missing.status == 2 && missing.errors.hasPrefix("--device gpu:65535: "), "\(missing)")
   }
 
   @Test(arguments: [
-    ["--device", "auto"], ["--device", "gpu:"], ["--device", "gpu:-1"], ["--device", "gpu:65536"], ["--device", ""],
+    ["--device", "auto"], ["--device", "gpu:"], ["--device", "gpu:-1"], ["--device", "gpu:01"], ["--device", ""],
     ["--device", "gpu", "--runner"],
   ])
   func devicesThatMakeNoSenseAreWrongUsage(arguments: [String]) throws {
