@@ -133,8 +133,8 @@ public struct CostEstimate: Sendable {
     if let speed = timing.speed(of: kind, flopPerEvaluation: each) {
       return (work.flop / speed / Double(threads), .records)
     }
-    if let speed = bench?.speed(of: kind, flopPerEvaluation: each) {
-      return (work.flop / speed / Double(threads), .bench)
+    if let speed = bench?.speed(of: kind, flopPerEvaluation: each, threads: threads) {
+      return (work.flop / speed, .bench)
     }
     return (work.flop / peak() / assumedRatio, .assumed)
   }

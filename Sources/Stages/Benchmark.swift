@@ -7,7 +7,7 @@ import Networks
 import StageKit
 import Tensors
 
-/// Measures this machine: the peak of OpenBLAS's matrix product, and networks relative to it.
+/// Measures this machine, its processor or a graphics card: the peak of its matrix product, and networks relative to it.
 public struct Benchmark: Sendable {
   /// One case. GFLOP count convolutions as direct ones; a training step counts what it must do at least, recomputation
   /// left out.
@@ -21,7 +21,20 @@ public struct Benchmark: Sendable {
     public let takenMegabytes: Double
     /// The kind of stage that it stands for, and GFLOP of one evaluation of its network.
     public let use: Use?
+    /// What one measured run asked of a graphics card; nil on the processor.
+    public let card: CardUse?
     public var gflops: Double { gflop / seconds }
+  }
+
+  /// What one measured run asks of a graphics card.
+  public struct CardUse: Sendable {
+    /// The most of its memory that tensors had at a time.
+    public let megabytes: Double
+    /// How often something was brought to it, and back.
+    public let transfersToDevice: Int
+    public let transfersToHost: Int
+    /// How many kernels were queued.
+    public let launches: Int
   }
 
   /// What a case tells about stages.
@@ -40,7 +53,7 @@ public struct Benchmark: Sendable {
   /// How often its network is evaluated.
   var evaluations = 1
   /// Prepares the case: how many GFLOP it counts as, and what makes ready for one measurement of what it returns.
-  let prepare: @Sendable () throws -> (gflop: Double, makeReady: () -> () -> Void)
+  let prepare: @Sendable () throws -> (gflop: Double, makeReady: () -> () throws -> Void)
 
   /// All cases, in order, with random weights.
   public static let cases: [Benchmark] =
@@ -112,23 +125,43 @@ public struct Benchmark: Sendable {
     return BLAS.peak(side: side, a: a.pointer, b: b.pointer, into: Tensor.zeros([side, side]).pointer)
   }
 
-  /// Runs it.
-  public func run() throws -> Result {
+  /// Runs it on the processor, or on a graphics card, whose work is waited for before and after each measured run.
+  /// - Throws: `DeviceFailure` where something fails on the card; no figure comes from what was not computed.
+  public func run(on device: Device? = nil) throws -> Result {
+    try device.map { try $0.made(measured) } ?? measured()
+  }
+
+  private func measured() throws -> Result {
+    let gpu = GPU.current
     // What an earlier case used shall not count.
     MemoryPool.shared.trim()
     ProcessMemory.resetPeak()
     let (gflop, makeReady) = try prepare()
-    for _ in 0..<warmups { makeReady()() }
+    for _ in 0..<warmups { try makeReady()() }
+    gpu?.begin()
     let clock = ContinuousClock()
     let taken = MemoryPool.shared.bytesFromSystem
-    let times = (0..<repeats).map { _ in
+    var card: CardUse?
+    let times = try (0..<repeats).map { _ in
       let body = makeReady()
-      return clock.measure(body) / .seconds(1)
+      try gpu?.finish()
+      let before = gpu.map { ($0.transfers, $0.launches) }
+      let time = try clock.measure {
+        try body()
+        try gpu?.finish()
+      }
+      if let gpu, let (transfers, launches) = before {
+        card = CardUse(
+          megabytes: Double(gpu.memoryInUse.highest) / 1_048_576,
+          transfersToDevice: gpu.transfers.toDevice - transfers.toDevice,
+          transfersToHost: gpu.transfers.toHost - transfers.toHost, launches: gpu.launches - launches)
+      }
+      return time / .seconds(1)
     }
     return Result(
       name: name, gflop: gflop, seconds: times.sorted()[repeats / 2], peakMegabytes: ProcessMemory.peakMegabytes,
       takenMegabytes: Double(MemoryPool.shared.bytesFromSystem - taken) / 1_048_576,
-      use: kind.map { Use(kind: $0, evaluationGflop: gflop / Double(evaluations)) })
+      use: kind.map { Use(kind: $0, evaluationGflop: gflop / Double(evaluations)) }, card: card)
   }
 
   // MARK: Kinds of cases
@@ -175,7 +208,10 @@ public struct Benchmark: Sendable {
     ) {
       let network = try model()
       let x = picture(network)
-      let limited = { (body: () -> Void) in memory.map { Recomputation.limited(to: $0 << 20, body) } ?? body() }
+      func limited(_ body: () throws -> Void) rethrows {
+        guard let memory else { return try body() }
+        try Recomputation.limited(to: memory << 20, body)
+      }
       let forward = counted { limited { evaluate(network, x) } }
       var tuning = FineTuning(
         network, parameters: network.parameters.tensors,
@@ -184,7 +220,7 @@ public struct Benchmark: Sendable {
         settings: FineTuning.Settings(gradient: .full, learningRate: 1e-6, schedule: .perEpoch(1)),
         objective: { generated, original, _, _ in LossValue(total: (generated - original).absolute().mean())
         })
-      let body = { limited { _ = try? tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
+      let body = { try limited { _ = try tuning.iterate(over: [FineTuning.Example(latent: x, image: x)]) } }
       return (3 * Double(steps) * forward, { body })
     }
   }
@@ -218,8 +254,7 @@ public struct Benchmark: Sendable {
       let x = picture(network)
       let forward = counted { evaluate(network, x) }
       let body = {
-        // What it may throw is what it is told to call.
-        _ = try? DDIM(schedule: noiseSchedule).generate(
+        _ = try DDIM(schedule: noiseSchedule).generate(
           x, with: network, through: Step.sequence(returnStep: 500, steps: steps))
       }
       return (Double(steps) * forward, { body })

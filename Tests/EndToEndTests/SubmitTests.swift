@@ -280,16 +280,18 @@ struct SubmitTests {
       return try repository.run(
         "plan", "recipe.yaml", "--cost", "--json", "--threads", "2", "--bench", "bench.json")
     }
-    let outcome = try plan(
-      """
-      {"sgemm_gflops":10,"threads":4,"cases":[{"name":"a","gflop":1,"seconds":1,"gflops":4,"ratio":1,"peak_rss_mb":1,
-      "kind":"sample","evaluation_gflop":0.001}]}
-      """)
-    let stages = try #require(outcome.lines[0]["stages"]?.array)
-    let back = try #require(stages.last { $0["id"]?.string?.hasPrefix("back") ?? false })
-    #expect(back["basis"] == "bench")
-    // 4 GFLOP/s by four threads are 2 by two.
-    #expect(back["seconds"]?.double == (back["flop"]?.double ?? 0) / 2e9)
+    // 4 GFLOP/s by four threads are 2 by two; those of a graphics card are the same with any number.
+    for (device, speed) in [("", 2e9), (#""device":{"name":"A","runtime":"CUDA","driver":"1"},"#, 4e9)] {
+      let outcome = try plan(
+        """
+        {"sgemm_gflops":10,"threads":4,\(device)"cases":[{"name":"a","gflop":1,"seconds":1,"gflops":4,"ratio":1,
+        "peak_rss_mb":1,"kind":"sample","evaluation_gflop":0.001}]}
+        """)
+      let stages = try #require(outcome.lines[0]["stages"]?.array)
+      let back = try #require(stages.last { $0["id"]?.string?.hasPrefix("back") ?? false })
+      #expect(back["basis"] == "bench")
+      #expect(back["seconds"]?.double == (back["flop"]?.double ?? 0) / speed)
+    }
     for wrong in ["", "[]", "{\"threads\":0,\"cases\":[]}", "{\"threads\":1,\"cases\":[{\"name\":\"conv\"}]}"] {
       let outcome = try plan(wrong)
       #expect(outcome.status == 2)
