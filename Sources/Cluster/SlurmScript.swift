@@ -59,7 +59,7 @@ struct SlurmScript {
 
       # \(Escape.onOneLine(job.name)): \(Readable.count(job.tasks.count, "task")) of about \(Readable.duration(job.seconds))
       submit \(number) \(options) \\
-        \(resources(job.limits, threads: job.threads)) --output=logs/\(number)\(isArray ? "-%a" : "").log <<'TASK'
+        \(resources(job.limits, threads: job.threads))\(job.usesCard ? " --gres=gpu:1" : "") --output=logs/\(number)\(isArray ? "-%a" : "").log <<'TASK'
       #!/usr/bin/env bash
       \(script(of: job))
       TASK
@@ -89,6 +89,9 @@ struct SlurmScript {
 
   private static let threads = " --threads \"$SLURM_CPUS_PER_TASK\""
 
+  /// The options that say what a job computes with.
+  private func computing(_ job: Workflow.Job) -> String { Self.threads + (job.usesCard ? " --device gpu" : "") }
+
   private func script(of job: Workflow.Job) -> String {
     let first = job.tasks[0]
     let parts = job.tasks.count
@@ -98,12 +101,11 @@ struct SlurmScript {
     }
     if isUniform {
       let part = parts > 1 ? " --part \"$SLURM_ARRAY_TASK_ID/\(parts)\"" : ""
-      return "exec ./exec.sh" + first.map { " --action \(Escape.shell($0.stage))" }.joined() + part
-        + Self.threads
+      return "exec ./exec.sh" + first.map { " --action \(Escape.shell($0.stage))" }.joined() + part + computing(job)
     }
     // Where sweeps have many places, several share a job.
     let cases = job.tasks.enumerated().map { number, task in
-      "\(number + 1))\n" + Self.runs(of: task).map { "  \(command($0)) || status=$?\n" }.joined() + "  ;;\n"
+      "\(number + 1))\n" + Self.runs(of: task).map { "  \(command($0, of: job)) || status=$?\n" }.joined() + "  ;;\n"
     }
     return "status=0\ncase ${SLURM_ARRAY_TASK_ID:-1} in\n\(cases.joined())esac\nexit $status"
   }
@@ -120,8 +122,8 @@ struct SlurmScript {
   }
 
   /// Executes pieces of the same part.
-  private func command(_ pieces: [Partition.Shard]) -> String {
+  private func command(_ pieces: [Partition.Shard], of job: Workflow.Job) -> String {
     let part = pieces[0].parts > 1 ? " --part \(pieces[0].part)/\(pieces[0].parts)" : ""
-    return "./exec.sh" + pieces.map { " --action \(Escape.shell($0.stage))" }.joined() + part + Self.threads
+    return "./exec.sh" + pieces.map { " --action \(Escape.shell($0.stage))" }.joined() + part + computing(job)
   }
 }

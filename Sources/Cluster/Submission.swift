@@ -66,6 +66,8 @@ public struct Submission: Sendable {
       + (scripts == .granted ? ["--allow-scripts"] : [])
     return """
       #!/usr/bin/env bash
+      # A job that has a graphics card says so.
+      export DIFFUSIONCLIP_DEVICE=cpu
       exec \(words.map(Escape.shell).joined(separator: " ")) --wait "${DIFFUSIONCLIP_PATIENCE:-60}" "$@"
 
       """

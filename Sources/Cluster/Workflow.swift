@@ -48,6 +48,8 @@ public struct Workflow: Sendable {
     public fileprivate(set) var seconds: Double
     public fileprivate(set) var megabytes: Double
     public fileprivate(set) var threads: Int
+    /// Whether it needs a graphics card.
+    public let usesCard: Bool
     /// Jobs by their places, those before this one.
     public fileprivate(set) var needs: [Need] = []
     /// What to ask an engine for.
@@ -97,7 +99,7 @@ public struct Workflow: Sendable {
       name: ids.count == 1 ? ids[0] : "\(ids[0]) and \(ids.count - 1) more",
       tasks: (1...count).map { part in ids.map { Partition.Shard(stage: $0, part: part, parts: count) } },
       seconds: seconds, megabytes: chosen.map(\.megabytes).max() ?? 0,
-      threads: chosen.contains(where: \.isParallel) ? shape.threads : 1)
+      threads: chosen.contains(where: \.isParallel) ? shape.threads : 1, usesCard: chosen.contains(where: \.usesCard))
   }
 
   /// For each quick stage, what those have in common that share its job.
@@ -154,7 +156,8 @@ public struct Workflow: Sendable {
       return packed.parts(ofAtMost: shape.taskLimit).map { part in
         Job(
           name: name, tasks: part.map(\.task), seconds: part.map(\.seconds).max() ?? 0,
-          megabytes: group.map(\.megabytes).max() ?? 0, threads: group.map(\.threads).max() ?? 1)
+          megabytes: group.map(\.megabytes).max() ?? 0, threads: group.map(\.threads).max() ?? 1,
+          usesCard: group.contains(where: \.usesCard))
       }
     }
   }

@@ -12,7 +12,7 @@ public struct CostEstimate: Sendable {
     case records
     /// What `bench` measured.
     case bench
-    /// The peak of this machine's matrix product, or nothing at all.
+    /// The peak of the matrix product of this machine or its graphics card, or nothing at all.
     case assumed
   }
 
@@ -32,6 +32,8 @@ public struct CostEstimate: Sendable {
 
     /// Of all that is to run, one after the other.
     public var totalSeconds: Double { seconds * Double(runs) }
+    /// Whether a graphics card computes it.
+    public let usesCard: Bool
     /// Whether it needs as many threads as there are.
     package var isParallel: Bool { (work?.evaluations ?? 0) > 0 }
   }
@@ -49,17 +51,21 @@ public struct CostEstimate: Sendable {
 
   /// - Parameters:
   ///   - threads: of an action.
+  ///   - usesCards: whether graphics cards compute what they can.
   ///   - bench: what is known of the machine that it will run on.
-  ///   - peak: measures this machine's, in FLOP/s with so many threads; asked where neither records nor `bench` tell.
+  ///   - peak: measures this machine's, in FLOP/s with so many threads, or its graphics card's; asked where neither records nor
+  ///     `bench` tell.
   /// - Throws: `StoreError`.
   public init(
-    of dryRun: DryRun, for plan: Plan, threads: Int, bench: BenchFigures? = nil, peak: () -> Double
+    of dryRun: DryRun, for plan: Plan, threads: Int, usesCards: Bool = false, bench: BenchFigures? = nil,
+    peak: (_ ofCard: Bool) -> Double
   ) throws {
     // Where there is nothing to run, nothing has to be known.
-    let timing = TimingModel(dryRun.cached < dryRun.actions.count ? try dryRun.history.all() : [])
+    let records = dryRun.cached < dryRun.actions.count ? try dryRun.history.all() : []
+    let (onProcessor, onCards) = (TimingModel(records, onCards: false), TimingModel(records, onCards: true))
     let actions = Dictionary(grouping: dryRun.actions) { $0.id.stage }
     var outputs: [OutputReference: OutputEstimate] = [:]
-    var measured: Double?
+    var measured: [Bool: Double] = [:]
     // By stage: how many links of its chain there are once it is done.
     var links: [String: Int] = [:]
     stages = plan.stages.map { stage in
@@ -70,15 +76,18 @@ public struct CostEstimate: Sendable {
       let before = plan.linked(before: stage).flatMap { links[$0.id] } ?? 0
       let share = Self.share(of: stage, after: before, actions[stage.id]?.first)
       links[stage.id] = stage.links.map { max($0, before) }
-      let (seconds, basis) = Self.time(of: stage, estimate, threads, timing, bench) {
+      let usesCard = usesCards && stage.kind.usesDevice
+      let timing = usesCard ? onCards : onProcessor
+      let fitting = bench.flatMap { $0.isOfCard == usesCard ? $0 : nil }
+      let (seconds, basis) = Self.time(of: stage, estimate, usesCard ? 1 : threads, timing, fitting) {
         // Nobody waits for a measurement that nothing depends on.
-        if runs > 0, measured == nil { measured = peak() }
-        return measured ?? 1e9
+        if runs > 0, measured[usesCard] == nil { measured[usesCard] = peak(usesCard) }
+        return measured[usesCard] ?? 1e9
       }
       return Stage(
         stage: stage, actions: count, runs: runs, work: estimate.work?.scaled(by: share), seconds: seconds * share,
         basis: basis,
-        megabytes: Self.megabytes(of: stage, estimate.work, inputs, timing))
+        megabytes: Self.megabytes(of: stage, estimate.work, inputs, timing), usesCard: usesCard)
     }
     self.plan = plan
     self.threads = threads

@@ -9,7 +9,7 @@ final class TimingModel {
     let seconds: Double
     /// The largest resident set; nil where it could not be told.
     let megabytes: Double?
-    /// Where a diffusion network worked: FLOP/s of one thread.
+    /// Where a diffusion network worked: FLOP/s of one thread, or of a graphics card.
     let speed: Double
     let flopPerEvaluation: Double?
   }
@@ -17,15 +17,17 @@ final class TimingModel {
   /// By kind.
   private let entries: [String: [Entry]]
 
-  init(_ records: [ActionRecord]) {
-    let known = records.filter { $0.provenance.seconds > 0 }
+  /// - Parameter onCards: whether it is about actions that graphics cards computed, or about those that the processor did.
+  init(_ records: [ActionRecord], onCards: Bool) {
+    let known = records.filter { $0.provenance.seconds > 0 && ($0.provenance.device != nil) == onCards }
     entries = Dictionary(grouping: known, by: \.kind).mapValues { records in
       records.map { record in
         let made = record.provenance
         let work = Work(evaluations: made.evaluations, flop: made.flop)
         return Entry(
           stage: record.stage, seconds: made.seconds, megabytes: made.knownPeak,
-          speed: made.flop / made.seconds / Double(max(1, made.threads)), flopPerEvaluation: work.flopPerEvaluation)
+          speed: made.flop / made.seconds / (onCards ? 1 : Double(max(1, made.threads))),
+          flopPerEvaluation: work.flopPerEvaluation)
       }
     }
   }
@@ -40,7 +42,7 @@ final class TimingModel {
 
   private func median(_ values: [Double]) -> Double? { values.isEmpty ? nil : values.sorted()[values.count / 2] }
 
-  /// FLOP/s of one thread: the median over records of the kind with networks of about the size.
+  /// FLOP/s of one thread, or of a graphics card: the median over records of the kind with networks of about the size.
   func speed(of kind: String, flopPerEvaluation: Double) -> Double? {
     answer(Question(about: .speed, kind: kind, stage: nil, flopPerEvaluation: flopPerEvaluation)) {
       median(alike(kind, flopPerEvaluation).map(\.speed))

@@ -97,6 +97,7 @@ struct ExecCommand: AsyncParsableCommand {
       }
       let environment = try Program.start(
         threads: computing.threads, device: devices.choice(), programs: scripts.permission())
+      if let notice = environment.deviceNotice { report(.notice(notice)) }
       var worst: ExitStatus?
       for execution in executions {
         do {

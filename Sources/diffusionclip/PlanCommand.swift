@@ -81,6 +81,7 @@ struct PlanCommand: AsyncParsableCommand {
 /// What actions will run on.
 struct MachineOptions: ParsableArguments {
   @OptionGroup var computing: ThreadOptions
+  @OptionGroup var devices: DeviceOptions
 
   @Option(
     help: ArgumentHelp(
@@ -93,7 +94,14 @@ struct MachineOptions: ParsableArguments {
     // Where OpenBLAS is missing, no stage runs either.
     _ = try Program.start(threads: computing.threads)
     return try CostEstimate(
-      of: dryRun, for: plan, threads: computing.threads, bench: bench.map(BenchFigures.init(file:))
-    ) { Benchmark.sgemmPeak() * 1e9 }
+      of: dryRun, for: plan, threads: computing.threads, usesCards: devices.choice() != .cpu,
+      bench: bench.map(BenchFigures.init(file:))
+    ) { $0 ? cardPeak : Benchmark.sgemmPeak() * 1e9 }
+  }
+
+  /// FLOP/s of this machine's graphics card, or, where it has none, of one that is a few years old.
+  private var cardPeak: Double {
+    let card = try? Catalog.open(.gpu(nil)).first
+    return card.flatMap { try? Benchmark.productPeak(on: $0) * 1e9 } ?? 5e12
   }
 }

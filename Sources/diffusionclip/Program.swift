@@ -29,7 +29,7 @@ enum Program {
     threads: Int, device: DeviceChoice = .cpu, programs: ProgramPermission = .denied
   ) throws -> RunEnvironment {
     try RunEnvironment(
-      program: version, blas: try Catalog.start(threads: threads), threads: threads, devices: Catalog.open(device),
-      mayUseProcessor: device == .auto, programs: programs)
+      program: version, blas: try Catalog.start(threads: threads), threads: threads, device: device,
+      devices: Catalog.open(device), programs: programs)
   }
 }

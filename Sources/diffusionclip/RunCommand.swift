@@ -95,6 +95,7 @@ struct RunCommand: AsyncParsableCommand {
       let isFolder = recipe.isFolder
       let notes = CrashNotes { CrashNotes.commandLine(with: isFolder ? [] : ["--only", $0.stage]) }
       let report = notes.following(reporter(json: output.json))
+      if let notice = environment.deviceNotice { report(.notice(notice)) }
       let timer = timeout.map { seconds in
         Task {
           try await Task.sleep(for: .seconds(seconds))

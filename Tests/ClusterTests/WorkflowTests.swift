@@ -22,7 +22,7 @@ struct WorkflowTests {
     let workshop = try Workshop(recipe: recipe)
     let plan = try workshop.plan()
     let dryRun = try DryRun(of: plan, in: Store(at: workshop.store))
-    return Workflow(try CostEstimate(of: dryRun, for: plan, threads: 1) { 1e9 }, shape: shape)
+    return Workflow(try CostEstimate(of: dryRun, for: plan, threads: 1) { _ in 1e9 }, shape: shape)
   }
 
   /// What is wrong with a workflow: pieces that are missing or there twice, or that wait for too little or too late.

@@ -14,7 +14,7 @@ struct CostTests {
     let plan = try Planner.plan(recipeAt: workshop.recipe, kinds: TestKinds.all, overlays: overlays)
     let store = try Store(at: workshop.store)
     let dryRun = try DryRun(of: plan, in: store)
-    return (try CostEstimate(of: dryRun, for: plan, threads: threads) { 1e9 }, plan)
+    return (try CostEstimate(of: dryRun, for: plan, threads: threads) { _ in 1e9 }, plan)
   }
 
   private static let sweeping = Workshop.standardRecipe.replacing(

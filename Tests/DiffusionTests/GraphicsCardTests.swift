@@ -117,7 +117,7 @@ struct GraphicsCardTests {
     try expectSame {
       let network = try IdentityNetwork(.init(resolution: 16, widths: [8, 8], groups: 2, embedDim: 5), .unset)
       try randomize(network.parameters)
-      return differentiated(network.parameters, pictures([2, 24, 24, 3])) { network($0) + 1 }
+      return differentiated(network.parameters, pictures([2, 16, 16, 3])) { network($0) + 1 }
     }
     try expectSame {
       let network = try Classifier(.init(heads: heads, widths: [8, 8], groups: 2), .unset)

@@ -18,7 +18,7 @@ struct InterruptionTests {
     try #require(try undisturbed.run("run", "recipe.yaml").status == 0)
 
     let killed = try Repository(Self.training)
-    try kill(killed, "checkpoint_every_s=0")
+    try killed.killRun("checkpoint_every_s=0")
     let outcome = try killed.run("run", "recipe.yaml")
     #expect(outcome.status == 0)
     #expect(outcome.errors.contains(/base: goes on after \d+0 steps/))
@@ -31,28 +31,13 @@ struct InterruptionTests {
     try #require(try undisturbed.run("run", "recipe.yaml", "--set", "epochs=20").status == 0)
 
     let killed = try WholeRecipe.finishedCopy()
-    try kill(killed, "checkpoint_every_s=0", "epochs=20")
+    try killed.killRun("checkpoint_every_s=0", "epochs=20")
     let outcome = try killed.run("run", "recipe.yaml", "--set", "epochs=20")
     #expect(outcome.status == 0)
     #expect(outcome.errors.contains(/full: goes on after \d+ iterations/))
     #expect(try killed.digests("whole") == undisturbed.digests("whole"))
     // What the chains of epochs go on from.
     #expect(killed.names(in: ".diffusionclip/state") == undisturbed.names(in: ".diffusionclip/state"))
-  }
-
-  /// Runs the recipe, and kills the program once it has saved its state.
-  private func kill(_ repository: Repository, _ overlays: String...) throws {
-    func states() throws -> [String: Date] {
-      let folder = repository.path(".diffusionclip/state")
-      let names = repository.names(in: ".diffusionclip/state")
-      return try names.reduce(into: [:]) { dates, name in
-        dates[name] = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")[.modificationDate] as? Date
-      }
-    }
-    let before = try states()
-    let program = try repository.start(["run", "recipe.yaml"] + overlays.flatMap { ["--set", $0] })
-    try program.send(SIGKILL) { _ in (try? states() != before) ?? false }
-    #expect(try program.outcome().status == 128 + SIGKILL)
   }
 
   /// A crash, here from outside, tells what was being done and which command comes to it again.

@@ -100,6 +100,20 @@ struct Repository: Sendable {
 
   // MARK: The program
 
+  /// Runs the recipe, and kills the program once it has saved its state.
+  func killRun(_ overlays: String..., options: [String] = []) throws {
+    func states() throws -> [String: Date] {
+      try names(in: ".diffusionclip/state").reduce(into: [:]) { dates, name in
+        let file = path(".diffusionclip/state/\(name)")
+        dates[name] = try FileManager.default.attributesOfItem(atPath: file)[.modificationDate] as? Date
+      }
+    }
+    let before = try states()
+    let program = try start(["run", "recipe.yaml"] + options + overlays.flatMap { ["--set", $0] })
+    try program.send(SIGKILL) { _ in (try? states() != before) ?? false }
+    #expect(try program.outcome().status == 128 + SIGKILL)
+  }
+
   /// Runs the program to its end.
   @discardableResult
   func run(_ arguments: String...) throws -> Outcome { try run(arguments) }

@@ -42,6 +42,8 @@ package enum TestKinds {
     static let name = "invert"
     static let summary = "Inverts images."
     static let revision = 1
+    static let usesDevice = true
+    static let memoryAdvice = "lower 'steps'"
 
     @Input(help: "What to invert.") var images: Each<Images>
     @Parameter(1...100, help: "How many steps.") var steps = 2

@@ -72,22 +72,26 @@ package final class Workshop: Sendable {
   @discardableResult
   package func run(
     set overlays: String..., options: RunOptions = RunOptions(), interruption: Interruption = Interruption(),
-    cache: (any SharedCache)? = nil, emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
+    device: DeviceChoice = .cpu, devices: [Device] = [], cache: (any SharedCache)? = nil,
+    emit: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) async throws -> RunOutcome {
-    let run = try plannedRun(set: overlays, options: options, cache: cache)
+    let run = try plannedRun(
+      set: overlays, options: options, device: device, devices: devices, cache: cache)
     return await run.perform(interruption: interruption, emit: emit)
   }
 
   package func plannedRun(
     of recipe: String? = nil, set overlays: [String] = [], options: RunOptions = RunOptions(),
-    cache: (any SharedCache)? = nil
+    device: DeviceChoice = .cpu,
+    devices: [Device] = [], cache: (any SharedCache)? = nil
   ) throws -> Run {
     let whole = try Planner.plan(recipeAt: recipe ?? self.recipe, kinds: TestKinds.all, overlays: overlays)
     let wanted = try options.only.flatMap { try whole.stages(called: $0) }
     return Run(
       of: wanted.isEmpty ? whole : whole.only(wanted), in: try Store(at: store),
-      environment: try RunEnvironment(program: "test", blas: "none", threads: 1, environment: [:]), options: options,
-      formats: TestKinds.formats, cache: cache)
+      environment: try RunEnvironment(
+        program: "test", blas: "none", threads: 1, device: device, devices: devices, environment: [:]),
+      options: options, formats: TestKinds.formats, cache: cache)
   }
 
   /// The files in a folder of the store, by path relative to it.

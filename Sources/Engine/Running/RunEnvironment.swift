@@ -10,10 +10,9 @@ public struct RunEnvironment: Sendable {
   public let blas: String
   /// How many threads an action may use.
   public let threads: Int
-  /// The graphics cards that stages compute on.
+  /// What computes, as the user says it, and the graphics cards that follow from that.
+  public let device: DeviceChoice
   public let devices: [Device]
-  /// Whether those that a card has too little memory for are left to the processor.
-  public let mayUseProcessor: Bool
   /// Whether stages may start programs of the user's.
   public let programs: ProgramPermission
   /// Seconds after which a silent server is given up, where the user says so.
@@ -21,14 +20,14 @@ public struct RunEnvironment: Sendable {
 
   /// - Throws: `InputError` where the environment says something that makes no sense.
   public init(
-    program: String, blas: String, threads: Int, devices: [Device] = [], mayUseProcessor: Bool = true,
+    program: String, blas: String, threads: Int, device: DeviceChoice = .cpu, devices: [Device] = [],
     programs: ProgramPermission = .denied, environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws {
     self.program = program
     self.blas = blas
     self.threads = threads
     self.devices = devices
-    self.mayUseProcessor = mayUseProcessor
+    self.device = device
     self.programs = programs
     patience = try Self.patience(environment)
   }

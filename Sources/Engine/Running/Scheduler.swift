@@ -217,7 +217,7 @@ package final class Scheduler {
   /// work is always done in the same place.
   private func place(_ stage: PlannedStage, _ bytes: Int, _ environment: RunEnvironment) -> BatchPlace {
     guard stage.kind.usesDevice, !environment.devices.isEmpty else { return .processor }
-    guard environment.mayUseProcessor else { return .devices(environment.devices) }
+    guard environment.device == .auto else { return .devices(environment.devices) }
     let fitting = environment.devices.filter { bytes <= $0.memory }
     guard fitting.isEmpty else { return .devices(fitting) }
     if leftToProcessor.insert(stage.id).inserted {
