@@ -58,7 +58,10 @@ enum ProgramExamination {
   }
 
   private static var devices: Examination.Check {
-    .init(name: "devices", finding: .ok, detail: "the processor; this version computes on no graphics card")
+    let cards = Catalog.devices.filter { $0.passedOver == nil }.map { "gpu:\($0.number) \($0.name) by \($0.runtime)" }
+    return .init(
+      name: "devices", finding: .ok,
+      detail: "the processor; " + (cards.isEmpty ? "no graphics card (see `devices`)" : cards.joined(separator: ", ")))
   }
 
   private static var recipes: Examination.Check {
