@@ -78,8 +78,8 @@ import Testing
   /// A plan made for cards asks the cluster for them, for the jobs that compute on them.
   @Test func jobsAskForACard() throws {
     let repository = try Repository(WholeRecipe.text)
-    for (engine, script, request) in [
-      ("slurm", "submit.sh", "--gres=gpu:1"), ("snakemake", "Snakefile", "gpu=1,"),
+    for (engine, request) in [
+      ("slurm", "--gres=gpu:1"), ("snakemake", "gpu=1,"),
     ] {
       func text(_ options: [String]) throws -> String {
         let outcome = try repository.run(["submit", "recipe.yaml", "--engine", engine, "--json"] + options)
