@@ -17,7 +17,7 @@ KERNELS = Path(__file__).resolve().parents[2] / "Sources/Kernels/GPU"
 # Each family with the definitions that the program builds it with.
 PROGRAMS = [("elementwise", []), ("shapes", []), ("reductions", []), ("products", []),
             ("products", ["-DTILE=128", "-DDEPTH=16", "-DSIDE=8"]), ("normalization", [])] + [
-    ("attention", [f"-DHEAD={width}"]) for width in (64, 128, 512)]
+    ("attention", [f"-DHEAD={width}"]) for width in (32, 64, 128, 256, 512)]
 
 
 def library():

@@ -44,9 +44,9 @@ package struct GPUConvolution {
 }
 
 extension GPU {
-  /// The side of the square that a group makes of a product, and with which definitions.
-  private var tiling: (side: Int, options: String) {
-    description.isProcessor ? (64, "") : (128, "-DTILE=128 -DDEPTH=16 -DSIDE=8")
+  /// The side of the square that a group makes of a product, and by which program.
+  private var tiling: (side: Int, program: KernelProgram) {
+    description.isProcessor ? (64, .products) : (128, .largeProducts)
   }
 
   private func tiles(_ rows: Int, _ columns: Int) -> [Int] {
@@ -60,7 +60,7 @@ extension GPU {
     inner: Int
   ) throws(GPUError) {
     try run(
-      "product", of: .products, options: tiling.options, groups: tiles(rows, columns) + [batch],
+      "product", of: tiling.program, groups: tiles(rows, columns) + [batch],
       a.arguments + b.arguments
         + [
           .buffer(bias), .buffer(c.buffer), .int(c.offset), .int(c.batch), .int(c.row), .int(rows), .int(columns),
@@ -74,7 +74,7 @@ extension GPU {
     residual: GPUBuffer? = nil, into y: GPUBuffer
   ) throws(GPUError) {
     try run(
-      "convolution", of: .products, options: tiling.options, groups: tiles(c.pixels, c.output[3]),
+      "convolution", of: tiling.program, groups: tiles(c.pixels, c.output[3]),
       [.buffer(x), .buffer(w), .buffer(bias), .buffer(channelBias), .buffer(residual), .buffer(y)] + c.arguments)
   }
 
@@ -82,7 +82,7 @@ extension GPU {
     _ c: GPUConvolution, _ gy: GPUBuffer, _ w: GPUBuffer, into gx: GPUBuffer
   ) throws(GPUError) {
     try run(
-      "convolution_input_gradient", of: .products, options: tiling.options, groups: tiles(c.inputPixels, c.input[3]),
+      "convolution_input_gradient", of: tiling.program, groups: tiles(c.inputPixels, c.input[3]),
       [.buffer(gy), .buffer(w), .buffer(gx)] + c.arguments)
   }
 
@@ -95,7 +95,7 @@ extension GPU {
     let count = c.windowSize * c.output[3]
     let part = parts == 1 ? gw : try buffer(bytes: parts * count * 4)
     try run(
-      "convolution_weight_gradient", of: .products, options: tiling.options,
+      "convolution_weight_gradient", of: tiling.program,
       groups: tiles(c.windowSize, c.output[3]) + [parts],
       [.buffer(gy), .buffer(x), .buffer(part)] + c.arguments + [.int(piece)])
     if parts > 1 { try sumSlices(part, into: gw, parts: parts, count: count) }

@@ -9,8 +9,7 @@ package final class GPU: @unchecked Sendable {
   /// Nil for one that takes memory and counts, but does not compute.
   private let device: OpaquePointer?
   private let lock = NSLock()
-  private var programs: [String: OpaquePointer] = [:]
-  private var kernels: [String: OpaquePointer] = [:]
+  private var kernels = KernelTable()
   /// Memory not in use, by its size.
   private var free: [Int: [UnsafeMutableRawPointer]] = [:]
   /// What went wrong first. Nothing is queued any more then, and what is read is not a number, until it is taken.
@@ -50,7 +49,7 @@ package final class GPU: @unchecked Sendable {
 
   deinit {
     guard let device else { return }
-    for program in programs.values { cgpu_forget(program) }
+    kernels.forget()
     for memory in free.values.joined() { cgpu_release(device, memory) }
     cgpu_close(device)
   }
@@ -230,56 +229,27 @@ package final class GPU: @unchecked Sendable {
   // MARK: Kernels
 
   /// Queues a kernel.
-  /// - Parameters:
-  ///   - options: definitions that its family is built with.
-  ///   - groups: how many in each direction, of `items` items each.
+  /// - Parameter groups: how many in each direction, of 256 items each.
   package func run(
-    _ kernel: String, of family: KernelFamily, options: String = "", groups: [Int], items: Int = 256,
-    _ arguments: [GPUArgument]
+    _ kernel: String, of program: KernelProgram, groups: [Int], _ arguments: [GPUArgument]
   ) throws(GPUError) {
     locked { launched += 1 }
     guard let device else { return }
-    let found = try self.kernel(kernel, of: family, options: options, on: device)
     for case .buffer(let buffer?) in arguments where buffer.isMissing {
       throw .outOfMemory(bytes: buffer.bytes, "the device had no more")
     }
     let grid = (0..<3).map { $0 < groups.count ? UInt32(groups[$0]) : 1 }
     guard grid.allSatisfy({ $0 > 0 }) else { return }
-    let status = locked {
-      cgpu_launch(found, grid, [UInt32(items), 1, 1], arguments.map(\.argument), Int32(arguments.count))
-    }
-    try require(status, kernel)
+    lock.lock()
+    defer { lock.unlock() }
+    let found = try kernels.kernel(kernel, of: program, on: device)
+    let status = cgpu_launch(found, grid, [256, 1, 1], arguments.map(\.argument), Int32(arguments.count))
+    guard status == 0 else { throw .failed(String(cString: cgpu_problem(device)), in: kernel) }
   }
 
   /// Waits until all that was queued is done.
   package func finish() throws(GPUError) {
     try require(locked { device.map { cgpu_finish($0) } ?? Int32(0) }, "finishing")
-  }
-
-  private func kernel(
-    _ name: String, of family: KernelFamily, options: String, on device: OpaquePointer
-  ) throws(GPUError) -> OpaquePointer {
-    lock.lock()
-    defer { lock.unlock() }
-    let key = "\(family.rawValue) \(options)"
-    if let known = kernels["\(key) \(name)"] { return known }
-    let program: OpaquePointer
-    if let known = programs[key] {
-      program = known
-    } else {
-      var log: UnsafeMutablePointer<CChar>?
-      defer { Foundation.free(log) }
-      guard let built = cgpu_build(device, family.source, options, &log) else {
-        throw .unbuilt(log.map { String(cString: $0) } ?? String(cString: cgpu_problem(device)))
-      }
-      programs[key] = built
-      program = built
-    }
-    guard let found = cgpu_kernel_named(program, name) else {
-      throw .failed(String(cString: cgpu_problem(device)), in: name)
-    }
-    kernels["\(key) \(name)"] = found
-    return found
   }
 
   private func locked<Result>(_ body: () -> Result) -> Result {
