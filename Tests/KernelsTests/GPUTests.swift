@@ -167,7 +167,7 @@ struct GPUTests {
       try gpu.product(
         GPUMatrix(buffer(a), batch: rows * inner, stride: transposed.0 ? rows : inner, transposed: transposed.0),
         GPUMatrix(buffer(b), batch: inner * columns, stride: transposed.1 ? inner : columns, transposed: transposed.1),
-        bias: buffer(bias), into: GPUMatrix(y, batch: rows * columns, stride: columns), batch: batch, rows: rows,
+        bias: buffer(bias), into: y, batch: batch, rows: rows,
         columns: columns, inner: inner)
       try expectEqual(y, a.matmul(b, transposed: transposed) + bias, "\(rows)×\(columns)×\(inner)")
     }

@@ -30,15 +30,17 @@ package final class GPU: @unchecked Sendable {
     String(cString: cgpu_absence(Int32(runtime == .cuda ? CGPU_CUDA : CGPU_OPENCL)))
   }
 
+  /// - Parameter played: what it passes for, instead of what it is.
   /// - Throws: ``GPUError`` where the device refuses.
-  package init(_ number: Int) throws(GPUError) {
+  package init(_ number: Int, as played: GPUDescription? = nil) throws(GPUError) {
     var problem = [CChar](repeating: 0, count: 256)
     guard GPU.devices.indices.contains(number) else { throw .refused("there is no device \(number)") }
+    if let shortage = GPU.devices[number].shortage { throw .refused(shortage) }
     guard let opened = cgpu_open(Int32(number), &problem, problem.count) else {
       throw .refused(String(decoding: problem.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
     device = opened
-    description = GPU.devices[number]
+    description = played ?? GPU.devices[number]
   }
 
   /// A device of so many bytes that takes memory and counts, but does not compute: what is read is 0.

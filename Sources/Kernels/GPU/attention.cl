@@ -87,11 +87,11 @@ INLINE void store_rows(GLOBAL float *to, int stride, int first, int rows, int wi
 #define OWN_ROWS(tokens) ((GROUP(2) * GROUPS(1) + GROUP(1)) * (tokens))
 
 /// What attention and its gradients begin with: an item's row and lane in the group's block, and its heads.
-#define BEGIN_ATTENTION                                                              \
-  SHARED float left[BLOCK * LINE], right[BLOCK * LINE], weights[BLOCK * LINE];       \
+#define BEGIN_ATTENTION                                                               \
+  SHARED float left[BLOCK * LINE], right[BLOCK * LINE], weights[BLOCK * LINE];        \
   const int row = ROW_OF(ITEM(0)), lane = LANE_OF(ITEM(0)), first = GROUP(0) * BLOCK; \
-  GLOBAL const float *own_q = OWN_HEAD(q, queries, q_stride, q_first, q_step);       \
-  GLOBAL const float *own_k = OWN_HEAD(k, keys, k_stride, k_first, k_step);          \
+  GLOBAL const float *own_q = OWN_HEAD(q, queries, q_stride, q_first, q_step);        \
+  GLOBAL const float *own_k = OWN_HEAD(k, keys, k_stride, k_first, k_step);           \
   GLOBAL const float *own_v = OWN_HEAD(v, keys, v_stride, v_first, v_step);
 
 /// y = softmax(q·kᵀ·scale)·v, and the logarithm of each row's sum of weights, [N, heads, T].
@@ -157,8 +157,8 @@ KERNEL void attention_products(GLOBAL const float *g, GLOBAL const float *y, int
 }
 
 /// What its gradients begin with, too: g is the result's gradient.
-#define GRADIENT_INPUTS                                                                         \
-  HEADS(q), HEADS(k), HEADS(v), GLOBAL const float *g, int g_stride, int g_step,                \
+#define GRADIENT_INPUTS                                                          \
+  HEADS(q), HEADS(k), HEADS(v), GLOBAL const float *g, int g_stride, int g_step, \
       GLOBAL const float *logarithms, GLOBAL const float *products
 #define BEGIN_GRADIENT \
   BEGIN_ATTENTION      \
