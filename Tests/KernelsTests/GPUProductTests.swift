@@ -49,6 +49,39 @@ struct GPUTilingTests {
   }
 }
 
+/// What the kernels cannot count is refused before it is queued.
+struct GPUBoundsTests {
+  private static let advice = "; take smaller pictures, or fewer at a time"
+
+  @Test func tensorsOfTwoToTheThirtyOneElementsAreErrors() throws {
+    let gpu = GPU(counting: 1 << 40)
+    let fits = try gpu.buffer(bytes: 4 * ((1 << 31) - (1 << 20) - 1))
+    try gpu.fill(fits, with: 1, count: (1 << 31) - (1 << 20) - 1)
+    let large = try gpu.buffer(bytes: 4 << 31)
+    let launches = gpu.launches
+    #expect(
+      throws: GPUError.failed(
+        "2147483648 elements are more than the 2146435071 that kernels on a graphics card count" + Self.advice,
+        in: "fill")
+    ) { try gpu.fill(large, with: 1, count: 1) }
+    #expect(throws: GPUError.self) { try gpu.fill(fits, with: 1, count: 1 << 31) }
+    #expect(gpu.launches == launches)
+  }
+
+  @Test func productsOfSoManyElementsAreErrors() throws {
+    let gpu = GPU(counting: 1 << 40)
+    let (a, y) = (try gpu.buffer(bytes: 4 << 16), try gpu.buffer(bytes: 4 << 32))
+    #expect(
+      throws: GPUError.failed(
+        "4294967296 elements are more than the 2146435071 that kernels on a graphics card count" + Self.advice,
+        in: "product")
+    ) {
+      try gpu.product(
+        GPUMatrix(a, stride: 1), GPUMatrix(a, stride: 1 << 16), into: y, rows: 1 << 16, columns: 1 << 16, inner: 1)
+    }
+  }
+}
+
 @Suite(.enabled(if: !GPU.devices.isEmpty, "no OpenCL or CUDA device is here: install pocl-opencl-icd"), .serialized)
 struct GPUProductTests {
   /// The device as a processor and as a card of two units.
