@@ -1,3 +1,7 @@
+import CGPU
+import Foundation
+import Hashing
+
 /// A file of kernels with the definitions that it is built with. There are no others than ``all``.
 package struct KernelProgram: Sendable {
   /// The file's name.
@@ -45,4 +49,40 @@ package struct KernelProgram: Sendable {
   package var source: String {
     String(decoding: PackageResources.prelude_cl, as: UTF8.self) + "\n" + String(decoding: own, as: UTF8.self)
   }
+
+  /// SHA-256 of that, in hexadecimal.
+  package var sourceDigest: String { SHA256.digest(Array(source.utf8)).hexadecimal }
+}
+
+extension KernelProgram {
+  /// A program for CUDA that is part of this one, made by Tests/GPU/nvrtc.py.
+  package struct Embedded: Sendable {
+    package let name: String
+    /// Of the source that it was made from.
+    package let sourceDigest: String
+    /// Nil where what is part of the program cannot be read.
+    package let ptx: String?
+  }
+
+  package static var embedded: [Embedded] {
+    sequence(state: Int32(0)) { index in
+      defer { index += 1 }
+      return cgpu_embedded_at(index)
+    }.map { found in
+      let text = cgpu_embedded_text(found)
+      defer { free(text) }
+      let (family, definitions) = (String(cString: found.pointee.family), String(cString: found.pointee.definitions))
+      return Embedded(
+        name: definitions.isEmpty ? family : "\(family) \(definitions)",
+        sourceDigest: String(cString: found.pointee.source_digest), ptx: text.map { String(cString: $0) })
+    }
+  }
+}
+
+extension SHA256 {
+  static func digest(_ bytes: [UInt8]) -> [UInt8] { bytes.withUnsafeBytes { withDigest(of: $0) { Array($0) } } }
+}
+
+extension [UInt8] {
+  var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 }

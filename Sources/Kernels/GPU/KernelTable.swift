@@ -22,7 +22,7 @@ struct KernelTable {
     if let known = programs[program.name] { return known }
     var log: UnsafeMutablePointer<CChar>?
     defer { free(log) }
-    guard let made = cgpu_build(device, program.source, program.definitions, &log) else {
+    guard let made = cgpu_build(device, program.family, program.source, program.definitions, &log) else {
       throw .unbuilt(log.map { String(cString: $0) } ?? String(cString: cgpu_problem(device)))
     }
     programs[program.name] = made
@@ -31,6 +31,7 @@ struct KernelTable {
 
   /// Gives the programs back, before their device is closed.
   mutating func forget() {
+    for kernel in kernels.values { cgpu_forget_kernel(kernel) }
     for program in programs.values { cgpu_forget(program) }
     programs = [:]
     kernels = [:]

@@ -35,6 +35,7 @@ INLINE void dot_rows(GLOBAL const float *a, int a_stride, int a_first, int a_row
     load_tile(left, a, a_stride, a_first, a_rows, chunk, width);
     load_tile(right, b, b_stride, b_first, b_rows, chunk, width);
     BARRIER();
+#pragma unroll 4
     for (int k = 0; k < BLOCK; k++) {
       const float value = left[row * LINE + k];
       for (int j = 0; j < OWN; j++) own[j] = mad(value, right[(lane + j * LANES) * LINE + k], own[j]);
@@ -58,6 +59,7 @@ INLINE void add_rows(LOCAL const float *weights, GLOBAL const float *b, int b_st
     BARRIER();
     load_tile(room, b, b_stride, b_first, b_rows, chunk, width);
     BARRIER();
+#pragma unroll 4
     for (int k = 0; k < BLOCK; k++) {
       const float weight = weights[row * LINE + k];
 #pragma unroll

@@ -43,7 +43,7 @@ INLINE void clear(block *c) {
 /// c += Aᵀ-tile·B-tile
 INLINE void multiply_tiles(LOCAL const float *a, LOCAL const float *b, block *c) {
   const int row = ITEM(0) / ACROSS, column = ITEM(0) % ACROSS;
-#pragma unroll
+#pragma unroll 4
   for (int k = 0; k < DEPTH; k++) {
     float left[SIDE], right[SIDE];
 #pragma unroll
