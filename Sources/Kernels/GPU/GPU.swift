@@ -9,7 +9,7 @@ package final class GPU: @unchecked Sendable {
   /// Nil for one that takes memory and counts, but does not compute.
   private let device: OpaquePointer?
   private let lock = NSLock()
-  private var kernels = KernelTable()
+  private var kernels: KernelTable
   /// Memory not in use, by its size.
   private var free: [Int: [UnsafeMutableRawPointer]] = [:]
   /// What went wrong first. Nothing is queued any more then, and what is read is not a number, until it is taken.
@@ -30,9 +30,13 @@ package final class GPU: @unchecked Sendable {
     String(cString: cgpu_absence(Int32(runtime == .cuda ? CGPU_CUDA : CGPU_OPENCL)))
   }
 
-  /// - Parameter played: what it passes for, instead of what it is.
+  /// - Parameters:
+  ///   - played: what it passes for, instead of what it is.
+  ///   - cache: of programs that were built before; else the usual one of such a device.
   /// - Throws: ``GPUError`` where the device refuses.
-  package init(_ number: Int, as played: GPUDescription? = nil) throws(GPUError) {
+  package init(
+    _ number: Int, as played: GPUDescription? = nil, cache: KernelCache? = nil
+  ) throws(GPUError) {
     var problem = [CChar](repeating: 0, count: 256)
     guard GPU.devices.indices.contains(number) else { throw .refused("there is no device \(number)") }
     if let shortage = GPU.devices[number].shortage { throw .refused(shortage) }
@@ -41,12 +45,14 @@ package final class GPU: @unchecked Sendable {
     }
     device = opened
     description = played ?? GPU.devices[number]
+    kernels = KernelTable(of: GPU.devices[number], cache: cache ?? .usual(for: GPU.devices[number]))
   }
 
   /// A device of so many bytes that takes memory and counts, but does not compute: what is read is 0.
   package init(counting memory: Int) {
     device = nil
     description = GPUDescription(counting: memory)
+    kernels = KernelTable(of: description, cache: nil)
   }
 
   deinit {
@@ -139,6 +145,9 @@ package final class GPU: @unchecked Sendable {
 
   /// How many kernels were queued.
   package var launches: Int { locked { launched } }
+
+  /// How many programs were built from source.
+  package var builds: Int { locked { kernels.builds } }
 
   /// The same; where there is none, ``takeFailure()`` says so, and no operation takes it.
   func pooled(bytes: Int) -> GPUBuffer {
