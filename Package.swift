@@ -119,7 +119,7 @@ let package = Package(
     module("Portraits"),
     module("Tensors", ["Kernels"]),
     module(
-      "Kernels", ["CKernels", "CGPU", "COpenBLAS"],
+      "Kernels", ["FileSystem", "Hashing", "CKernels", "CGPU", "COpenBLAS"],
       resources: ["attention", "elementwise", "normalization", "prelude", "products", "reductions", "shapes"].map {
         .embedInCode("GPU/\($0).cl")
       }),
@@ -132,7 +132,7 @@ let package = Package(
     .target(name: "CCrashNotes"),
     .target(name: "CProcesses"),
     .target(name: "CSHA256", dependencies: ["CLibCrypto"]),
-    .target(name: "CGPU", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CGPU", dependencies: ["CZlib"], linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl")]),

@@ -56,12 +56,12 @@ int cgpu_copy(cgpu_device *device, void *from, size_t from_offset, void *to, siz
 
 int cgpu_finish(cgpu_device *device) { return device->runtime->finish(device); }
 
-cgpu_program *cgpu_build(cgpu_device *device, const char *source, const char *options, char **log) {
-  return device->runtime->build(device, source, options, log);
+cgpu_program *cgpu_build(cgpu_device *device, const char *family, const char *source, const char *definitions, char **log) {
+  return device->runtime->build(device, family, source, definitions, log);
 }
 
-cgpu_program *cgpu_load(cgpu_device *device, const void *binary, size_t size, const char *options) {
-  return device->runtime->load(device, binary, size, options);
+cgpu_program *cgpu_load(cgpu_device *device, const void *binary, size_t size, const char *definitions) {
+  return device->runtime->load(device, binary, size, definitions);
 }
 
 void *cgpu_binary(cgpu_program *program, size_t *size) { return program->device->runtime->binary(program, size); }
@@ -70,6 +70,8 @@ void cgpu_forget(cgpu_program *program) { program->device->runtime->forget(progr
 cgpu_kernel *cgpu_kernel_named(cgpu_program *program, const char *name) {
   return program->device->runtime->kernel(program, name);
 }
+
+void cgpu_forget_kernel(cgpu_kernel *kernel) { kernel->device->runtime->forget_kernel(kernel); }
 
 int cgpu_launch(cgpu_kernel *kernel, const uint32_t groups[3], const uint32_t items[3], const cgpu_argument *arguments,
                 int count) {

@@ -1,4 +1,4 @@
-// CUDA by its driver alone, libcuda.so.1. Programs come as PTX or cubins: there is no compiler for source.
+// CUDA by its driver alone, libcuda.so.1. It has no compiler for source: programs are part of this one as PTX.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -11,7 +11,8 @@ typedef uint64_t address;
 
 enum {
   CUDA_SUCCESS = 0, CUDA_ERROR_OUT_OF_MEMORY = 2, MAX_THREADS_PER_BLOCK = 1, MAX_SHARED_MEMORY_PER_BLOCK = 8,
-  MULTIPROCESSOR_COUNT = 16, CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76, MAX_ARGUMENTS = 64
+  MULTIPROCESSOR_COUNT = 16, CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76, JIT_ERROR_LOG_BUFFER = 5,
+  JIT_ERROR_LOG_BUFFER_SIZE_BYTES = 6, LOG_SIZE = 1 << 14, MAX_ARGUMENTS = 64
 };
 
 #define FUNCTIONS                                                                                                     \
@@ -33,7 +34,7 @@ enum {
   F(MemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", (address, const void *, size_t, void *))                                 \
   F(MemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void *, address, size_t, void *))                                       \
   F(MemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2", (address, address, size_t, void *))                                      \
-  F(ModuleLoadData, "cuModuleLoadData", (void **, const void *))                                                      \
+  F(ModuleLoadDataEx, "cuModuleLoadDataEx", (void **, const void *, unsigned, int *, void **))                        \
   F(ModuleUnload, "cuModuleUnload", (void *))                                                                         \
   F(ModuleGetFunction, "cuModuleGetFunction", (void **, void *, const char *))                                        \
   F(LaunchKernel, "cuLaunchKernel",                                                                                   \
@@ -168,21 +169,45 @@ static int copy_buffer(cgpu_device *base, void *from, size_t from_offset, void *
 
 // MARK: Programs
 
-static cgpu_program *load(cgpu_device *base, const void *binary, size_t size, const char *options) {
-  (void)size, (void)options;
-  device *d = (device *)base;
-  void *module = NULL;
-  if (enter(d) || failed(d, ModuleLoadData(&module, binary), "ModuleLoadData")) return NULL;
-  program *p = calloc(1, sizeof *p);
-  if (!p) return NULL;
-  p->base.device = base;
-  p->module = module;
-  return &p->base;
+static const cgpu_embedded *embedded(const char *family, const char *definitions) {
+  const cgpu_embedded *e;
+  for (int i = 0; (e = cgpu_embedded_at(i)); i++) {
+    if (!strcmp(e->family, family) && !strcmp(e->definitions, definitions)) break;
+  }
+  return e;
 }
 
-static cgpu_program *build(cgpu_device *base, const char *source, const char *options, char **log) {
-  (void)source, (void)options, (void)log;
-  snprintf(base->problem, sizeof base->problem, "CUDA's driver has no compiler for source");
+static cgpu_program *build(cgpu_device *base, const char *family, const char *source, const char *definitions, char **log) {
+  (void)source;
+  device *d = (device *)base;
+  const cgpu_embedded *found = embedded(family, definitions);
+  char *ptx = found ? cgpu_embedded_text(found) : NULL;
+  program *p = ptx ? calloc(1, sizeof *p) : NULL;
+  char *words = p ? calloc(1, LOG_SIZE) : NULL;
+  int ok = 0;
+  if (words) {
+    int options[] = {JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+    void *values[] = {words, (void *)(uintptr_t)(LOG_SIZE - 1)};
+    p->base.device = base;
+    ok = !enter(d) && !failed(d, ModuleLoadDataEx(&p->module, ptx, 2, options, values), "ModuleLoadDataEx");
+  } else {
+    snprintf(base->problem, sizeof base->problem, found ? "no memory for a program" : "no program for CUDA is called %s %s",
+             family, definitions);
+  }
+  if (!ok && words && words[0] && log) {
+    *log = words;
+    words = NULL;
+  }
+  free(words);
+  free(ptx);
+  if (ok) return &p->base;
+  free(p);
+  return NULL;
+}
+
+static cgpu_program *load(cgpu_device *base, const void *binary, size_t size, const char *definitions) {
+  (void)binary, (void)size, (void)definitions;
+  snprintf(base->problem, sizeof base->problem, "CUDA's driver keeps its programs itself");
   return NULL;
 }
 
@@ -208,6 +233,8 @@ static cgpu_kernel *kernel_named(cgpu_program *base, const char *name) {
   return &k->base;
 }
 
+static void forget_kernel(cgpu_kernel *base) { free(base); }
+
 static int launch(cgpu_kernel *base, const uint32_t groups[3], const uint32_t items[3], const cgpu_argument *arguments,
                   int count) {
   device *d = (device *)base->device;
@@ -222,7 +249,7 @@ static int launch(cgpu_kernel *base, const uint32_t groups[3], const uint32_t it
 static const cgpu_runtime cuda = {
     .close = close_device, .allocate = allocate, .release = release, .write = write_buffer, .read = read_buffer,
     .copy = copy_buffer, .finish = finish, .build = build, .load = load, .binary = binary, .forget = forget,
-    .kernel = kernel_named, .launch = launch,
+    .kernel = kernel_named, .forget_kernel = forget_kernel, .launch = launch,
 };
 
 cgpu_device *cgpu_cuda_open(int index, char *problem, size_t size) {

@@ -277,7 +277,8 @@ static cgpu_program *built(device *d, cl_object made, const char *options, char 
   return &p->base;
 }
 
-static cgpu_program *build(cgpu_device *base, const char *source, const char *options, char **log) {
+static cgpu_program *build(cgpu_device *base, const char *family, const char *source, const char *options, char **log) {
+  (void)family;
   device *d = (device *)base;
   cl_int code = CL_SUCCESS;
   cl_object made = d->f->CreateProgramWithSource(d->context, 1, &source, NULL, &code);
@@ -326,6 +327,11 @@ static cgpu_kernel *kernel_named(cgpu_program *base, const char *name) {
   return &k->base;
 }
 
+static void forget_kernel(cgpu_kernel *base) {
+  ((device *)base->device)->f->ReleaseKernel(((kernel *)base)->kernel);
+  free(base);
+}
+
 static int launch(cgpu_kernel *base, const uint32_t groups[3], const uint32_t items[3], const cgpu_argument *arguments,
                   int count) {
   device *d = (device *)base->device;
@@ -352,7 +358,7 @@ static int launch(cgpu_kernel *base, const uint32_t groups[3], const uint32_t it
 static const cgpu_runtime opencl = {
     .close = close_device, .allocate = allocate, .release = release, .write = write_buffer, .read = read_buffer,
     .copy = copy_buffer, .finish = finish, .build = build, .load = load, .binary = binary, .forget = forget,
-    .kernel = kernel_named, .launch = launch,
+    .kernel = kernel_named, .forget_kernel = forget_kernel, .launch = launch,
 };
 
 cgpu_device *cgpu_opencl_open(int index, char *problem, size_t size) {

@@ -12,11 +12,12 @@ typedef struct {
   int (*read)(cgpu_device *, void *, size_t, void *, size_t);
   int (*copy)(cgpu_device *, void *, size_t, void *, size_t, size_t);
   int (*finish)(cgpu_device *);
-  cgpu_program *(*build)(cgpu_device *, const char *, const char *, char **);
+  cgpu_program *(*build)(cgpu_device *, const char *, const char *, const char *, char **);
   cgpu_program *(*load)(cgpu_device *, const void *, size_t, const char *);
   void *(*binary)(cgpu_program *, size_t *);
   void (*forget)(cgpu_program *);
   cgpu_kernel *(*kernel)(cgpu_program *, const char *);
+  void (*forget_kernel)(cgpu_kernel *);
   int (*launch)(cgpu_kernel *, const uint32_t[3], const uint32_t[3], const cgpu_argument *, int);
 } cgpu_runtime;
 
@@ -38,5 +39,9 @@ int cgpu_opencl_devices(cgpu_description *descriptions, int limit, char *absence
 int cgpu_cuda_devices(cgpu_description *descriptions, int limit, char *absence, size_t size);
 cgpu_device *cgpu_opencl_open(int index, char *problem, size_t size);
 cgpu_device *cgpu_cuda_open(int index, char *problem, size_t size);
+
+/// In PTX.c.
+extern const cgpu_embedded cgpu_embedded_programs[];
+extern const int cgpu_embedded_count;
 
 #endif

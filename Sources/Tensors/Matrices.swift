@@ -27,7 +27,7 @@ extension Tensor {
     } card: {
       try $0.product(
         GPUMatrix(buffer, stride: width), GPUMatrix(weight.buffer, stride: width, transposed: true),
-        bias: bias?.buffer, into: GPUMatrix($1, stride: outputs), rows: rows, columns: outputs, inner: width)
+        bias: bias?.buffer, into: $1, rows: rows, columns: outputs, inner: width)
     }
     let (x, w, shape) = (detached, weight.detached, shape)
     let needs = (x: requiresGradient, w: weight.requiresGradient, b: bias?.requiresGradient ?? false)
@@ -49,7 +49,7 @@ extension Tensor {
         } card: {
           try $0.product(
             GPUMatrix(gy.buffer, stride: outputs), GPUMatrix(w.buffer, stride: width),
-            into: GPUMatrix($1, stride: width), rows: rows, columns: width, inner: outputs)
+            into: $1, rows: rows, columns: width, inner: outputs)
         }
       }
       if needs.w {
@@ -61,7 +61,7 @@ extension Tensor {
         } card: {
           try $0.product(
             GPUMatrix(gy.buffer, stride: outputs, transposed: true), GPUMatrix(x.buffer, stride: width),
-            into: GPUMatrix($1, stride: width), rows: outputs, columns: width, inner: rows)
+            into: $1, rows: outputs, columns: width, inner: rows)
         }
       }
       let gb = needs.b ? gy.columnSums(rows: rows, columns: outputs) : nil
@@ -149,7 +149,7 @@ extension Tensor {
       try $0.product(
         GPUMatrix(a.buffer, batch: ar * ac, stride: ac, transposed: transposed.0),
         GPUMatrix(b.buffer, batch: br * bc, stride: bc, transposed: transposed.1),
-        into: GPUMatrix($1, batch: rows * columns, stride: columns), batch: batch, rows: rows, columns: columns,
+        into: $1, batch: batch, rows: rows, columns: columns,
         inner: inner)
     }
   }

@@ -167,7 +167,7 @@ struct GPUTests {
       try gpu.product(
         GPUMatrix(buffer(a), batch: rows * inner, stride: transposed.0 ? rows : inner, transposed: transposed.0),
         GPUMatrix(buffer(b), batch: inner * columns, stride: transposed.1 ? inner : columns, transposed: transposed.1),
-        bias: buffer(bias), into: GPUMatrix(y, batch: rows * columns, stride: columns), batch: batch, rows: rows,
+        bias: buffer(bias), into: y, batch: batch, rows: rows,
         columns: columns, inner: inner)
       try expectEqual(y, a.matmul(b, transposed: transposed) + bias, "\(rows)×\(columns)×\(inner)")
     }
@@ -266,7 +266,7 @@ struct GPUTests {
     try expectEqual(gb, gradients[2], "gradient of the bias")
   }
 
-  @Test(arguments: [(2, 3, 5, 2), (1, 40, 70, 20)])
+  @Test(arguments: [(2, 3, 5, 2), (1, 40, 70, 20), (1, 33, 34, 80)])
   mutating func attention(_ items: Int, _ queries: Int, _ keys: Int, _ width: Int) throws {
     let heads = 2
     let (q, k, v) = (
@@ -332,6 +332,18 @@ struct GPUTests {
   }
 
   // MARK: What goes wrong
+
+  @Test func headsHaveALargestWidth() throws {
+    let attention = GPUAttention(items: 1, heads: 1, width: 513, queries: 1, keys: 1, isCausal: false)
+    let row = GPUHeads(try gpu.buffer(bytes: 513 * 4), stride: 513, first: 0, step: 513)
+    #expect(
+      throws: GPUError.failed(
+        "a head has 513 channels, and on a graphics card it may have at most 512; the processor computes wider ones",
+        in: "attention")
+    ) {
+      _ = try gpu.attention(attention, queries: row, keys: row, values: row, into: gpu.buffer(bytes: 513 * 4))
+    }
+  }
 
   @Test func whatCannotBeIsSaid() throws {
     #expect(throws: GPUError.refused("there is no device 99")) { _ = try GPU(99) }

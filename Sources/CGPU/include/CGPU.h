@@ -65,17 +65,35 @@ int cgpu_read(cgpu_device *device, void *buffer, size_t offset, void *to, size_t
 int cgpu_copy(cgpu_device *device, void *from, size_t from_offset, void *to, size_t to_offset, size_t bytes);
 int cgpu_finish(cgpu_device *device);
 
-/// A program from source (of OpenCL C), or from what `cgpu_binary` gave or a cubin or PTX. NULL where it cannot be built;
-/// the compiler's words are then in `log`, which the caller frees.
-cgpu_program *cgpu_build(cgpu_device *device, const char *source, const char *options, char **log);
-cgpu_program *cgpu_load(cgpu_device *device, const void *binary, size_t size, const char *options);
-/// The program for this device and driver, which the caller frees; NULL where there is none.
+/// The program of a family with these definitions: of OpenCL built from `source`, of CUDA from the PTX that is part of this
+/// program. NULL where it cannot be built; the compiler's words are then in `log`, which the caller frees.
+cgpu_program *cgpu_build(cgpu_device *device, const char *family, const char *source, const char *definitions, char **log);
+/// The same from what `cgpu_binary` gave; NULL where the driver refuses that.
+cgpu_program *cgpu_load(cgpu_device *device, const void *binary, size_t size, const char *definitions);
+/// The program for this device and driver, which the caller frees; NULL where there is none, as with CUDA, whose driver keeps
+/// its own.
 void *cgpu_binary(cgpu_program *program, size_t *size);
 void cgpu_forget(cgpu_program *program);
-/// NULL where the program has none called so.
+/// NULL where the program has none called so. Not to be used after its program is forgotten.
 cgpu_kernel *cgpu_kernel_named(cgpu_program *program, const char *name);
+void cgpu_forget_kernel(cgpu_kernel *kernel);
 /// Queues a kernel: `groups` groups of `items` items in each direction.
 int cgpu_launch(cgpu_kernel *kernel, const uint32_t groups[3], const uint32_t items[3], const cgpu_argument *arguments,
                 int count);
+
+/// A program for CUDA that is part of this one.
+typedef struct {
+  const char *family, *definitions;
+  /// SHA-256 of the source that it was made from, in hexadecimal.
+  const char *source_digest;
+  /// Bytes of its PTX, and these, packed.
+  size_t size;
+  const char *packed;
+} cgpu_embedded;
+
+/// They are counted from 0; NULL after the last.
+const cgpu_embedded *cgpu_embedded_at(int index);
+/// Its PTX, which the caller frees; NULL where what is packed is not that, or there is no memory.
+char *cgpu_embedded_text(const cgpu_embedded *program);
 
 #endif

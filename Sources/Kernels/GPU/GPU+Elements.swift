@@ -217,13 +217,6 @@ extension GPU {
     if pieces > 1 { try sumSlices(part, into: sums, parts: pieces, count: items * columns) }
   }
 
-  /// y[i] = Σ part[p, i] over parts, in order.
-  func sumSlices(_ part: GPUBuffer, into y: GPUBuffer, parts: Int, count: Int) throws(GPUError) {
-    try run(
-      "sum_slices", of: .products, groups: Self.groups(for: count),
-      [.buffer(part), .buffer(y), .int(parts), .int(count)])
-  }
-
   /// Softmax of scale·x over rows.
   package func softmax(
     _ x: GPUBuffer, scale: Double, into y: GPUBuffer, rows: Int, columns: Int

@@ -45,9 +45,8 @@ package struct GPUAttention {
     (self.queries, self.keys, self.isCausal) = (queries, keys, isCausal)
   }
 
-  fileprivate var options: String { "-DHEAD=\(width)" }
   fileprivate var shape: [GPUArgument] {
-    [.int(queries), .int(keys), .float(1 / Double(width).squareRoot()), .int(isCausal ? 1 : 0)]
+    [.int(queries), .int(keys), .int(width), .float(1 / Double(width).squareRoot()), .int(isCausal ? 1 : 0)]
   }
   /// Of the result, heads side by side.
   fileprivate var resultStride: Int { heads * width }
@@ -148,9 +147,10 @@ extension GPU {
   package func attention(
     _ a: GPUAttention, queries q: GPUHeads, keys k: GPUHeads, values v: GPUHeads, into y: GPUBuffer
   ) throws(GPUError) -> GPUBuffer {
+    let program = try KernelProgram.attention(width: a.width)
     let logarithms = try buffer(bytes: a.items * a.heads * a.queries * 4)
     try run(
-      "attention", of: .attention, options: a.options, groups: a.groups(a.queries),
+      "attention", of: program, groups: a.groups(a.queries),
       q.arguments + k.arguments + v.arguments
         + [.buffer(y), .int(a.resultStride), .int(a.width), .buffer(logarithms)] + a.shape)
     return logarithms
@@ -160,18 +160,19 @@ extension GPU {
     _ a: GPUAttention, queries q: GPUHeads, keys k: GPUHeads, values v: GPUHeads, result y: GPUBuffer,
     logarithms: GPUBuffer, _ g: GPUBuffer, intoQueries gq: GPUHeads, keys gk: GPUHeads, values gv: GPUHeads
   ) throws(GPUError) {
+    let program = try KernelProgram.attention(width: a.width)
     let products = try buffer(bytes: a.items * a.heads * a.queries * 4)
     try run(
-      "attention_products", of: .attention, options: a.options, groups: a.groups(a.queries),
-      [.buffer(g), .buffer(y), .int(a.resultStride), .int(a.width), .buffer(products), .int(a.queries)])
+      "attention_products", of: program, groups: a.groups(a.queries),
+      [.buffer(g), .buffer(y), .int(a.resultStride), .int(a.width), .buffer(products), .int(a.queries), .int(a.width)])
     let common =
       q.arguments + k.arguments + v.arguments
       + [.buffer(g), .int(a.resultStride), .int(a.width), .buffer(logarithms), .buffer(products)]
     try run(
-      "attention_query_gradient", of: .attention, options: a.options, groups: a.groups(a.queries),
+      "attention_query_gradient", of: program, groups: a.groups(a.queries),
       common + gq.arguments + a.shape)
     try run(
-      "attention_key_gradient", of: .attention, options: a.options, groups: a.groups(a.keys),
+      "attention_key_gradient", of: program, groups: a.groups(a.keys),
       common + gk.arguments + gv.arguments + a.shape)
   }
 }

@@ -38,34 +38,66 @@ package struct GPUConvolution {
     (input + weight[..<2] + output[1...]).map { .int($0) }
       + [.int(stride), .int(top), .int(left), .int(isHalved ? 1 : 0)]
   }
-  fileprivate var pixels: Int { output[0] * output[1] * output[2] }
-  fileprivate var inputPixels: Int { input[0] * input[1] * input[2] / (isHalved ? 4 : 1) }
-  fileprivate var windowSize: Int { weight[0] * weight[1] * weight[2] }
+  fileprivate var items: Int { input[0] }
+  fileprivate var itemPixels: Int { output[1] * output[2] }
+  fileprivate var itemInputPixels: Int { input[1] * input[2] / (isHalved ? 4 : 1) }
+  fileprivate var taps: Int { weight[0] * weight[1] }
+}
+
+/// What is added to a product once: to each row, to each row of an item, whose rows are `itemRows`, and to each element.
+struct GPUAddends {
+  var bias: GPUBuffer?
+  var channelBias: GPUBuffer?
+  var residual: GPUBuffer?
+  var itemRows = 1
+
+  fileprivate var arguments: [GPUArgument] { [.buffer(bias), .buffer(channelBias), .buffer(residual)] }
 }
 
 extension GPU {
-  /// The side of the square that a group makes of a product, and with which definitions.
-  private var tiling: (side: Int, options: String) {
-    description.isProcessor ? (64, "") : (128, "-DTILE=128 -DDEPTH=16 -DSIDE=8")
+  /// Queues a product into `y`, and where its sums are spread over parts, what adds these.
+  /// - Parameter arguments: those of the kernel before `piece`, for what it writes to and what it adds.
+  private func multiply(
+    _ kernel: String, _ shape: GPUTiling.Shape, into y: GPUBuffer, adding addends: GPUAddends = GPUAddends(),
+    _ arguments: (GPUBuffer, GPUAddends) -> [GPUArgument]
+  ) throws(GPUError) {
+    let tiling = GPUTiling(shape, on: description)
+    let count = shape.batch * shape.rows * shape.columns
+    let isSpread = tiling.parts > 1
+    let target = isSpread ? try buffer(bytes: tiling.parts * count * 4) : y
+    try run(
+      kernel, of: tiling.program, groups: [tiling.tiles, tiling.parts, shape.batch],
+      arguments(target, isSpread ? GPUAddends() : addends) + [.int(tiling.piece)])
+    if isSpread {
+      try sumSlices(target, into: y, parts: tiling.parts, count: count, columns: shape.columns, adding: addends)
+    }
   }
 
-  private func tiles(_ rows: Int, _ columns: Int) -> [Int] {
-    let side = tiling.side
-    return [(columns + side - 1) / side, (rows + side - 1) / side]
-  }
-
-  /// C = A·B + bias for each of a batch; A rows × inner, B inner × columns.
-  package func product(
-    _ a: GPUMatrix, _ b: GPUMatrix, bias: GPUBuffer? = nil, into c: GPUMatrix, batch: Int = 1, rows: Int, columns: Int,
-    inner: Int
+  /// y[i] = Σ part[p, i] over parts, in order.
+  func sumSlices(
+    _ part: GPUBuffer, into y: GPUBuffer, parts: Int, count: Int, columns: Int = 1,
+    adding addends: GPUAddends = GPUAddends()
   ) throws(GPUError) {
     try run(
-      "product", of: .products, options: tiling.options, groups: tiles(rows, columns) + [batch],
+      "sum_slices", of: .products, groups: Self.groups(for: count),
+      [.buffer(part)] + addends.arguments
+        + [.buffer(y), .int(parts), .int(count), .int(columns), .int(addends.itemRows)])
+  }
+
+  /// C = A·B + bias for each of a batch; A rows × inner, B inner × columns. C's rows lie one behind the other.
+  package func product(
+    _ a: GPUMatrix, _ b: GPUMatrix, bias: GPUBuffer? = nil, into c: GPUBuffer, batch: Int = 1, rows: Int, columns: Int,
+    inner: Int
+  ) throws(GPUError) {
+    // How many of the rows are one item's is not known.
+    let shape = GPUTiling.Shape(
+      rows: rows, columns: columns, inner: inner, batch: batch, itemRows: 1, itemInner: inner)
+    try multiply("product", shape, into: c, adding: GPUAddends(bias: bias)) { target, addends in
       a.arguments + b.arguments
         + [
-          .buffer(bias), .buffer(c.buffer), .int(c.offset), .int(c.batch), .int(c.row), .int(rows), .int(columns),
-          .int(inner),
-        ])
+          .buffer(addends.bias), .buffer(target), .int(rows), .int(columns), .int(inner),
+        ]
+    }
   }
 
   /// y = x ∗ w + bias + channelBias + residual; channelBias [N, O], residual as y.
@@ -73,31 +105,35 @@ extension GPU {
     _ c: GPUConvolution, _ x: GPUBuffer, _ w: GPUBuffer, bias: GPUBuffer? = nil, channelBias: GPUBuffer? = nil,
     residual: GPUBuffer? = nil, into y: GPUBuffer
   ) throws(GPUError) {
-    try run(
-      "convolution", of: .products, options: tiling.options, groups: tiles(c.pixels, c.output[3]),
-      [.buffer(x), .buffer(w), .buffer(bias), .buffer(channelBias), .buffer(residual), .buffer(y)] + c.arguments)
+    let inner = c.taps * c.input[3]
+    let shape = GPUTiling.Shape(
+      rows: c.items * c.itemPixels, columns: c.output[3], inner: inner, itemRows: c.itemPixels, itemInner: inner)
+    let addends = GPUAddends(bias: bias, channelBias: channelBias, residual: residual, itemRows: c.itemPixels)
+    try multiply("convolution", shape, into: y, adding: addends) { target, addends in
+      [.buffer(x), .buffer(w)] + addends.arguments + [.buffer(target)] + c.arguments
+    }
   }
 
   package func convolutionInputGradient(
     _ c: GPUConvolution, _ gy: GPUBuffer, _ w: GPUBuffer, into gx: GPUBuffer
   ) throws(GPUError) {
-    try run(
-      "convolution_input_gradient", of: .products, options: tiling.options, groups: tiles(c.inputPixels, c.input[3]),
-      [.buffer(gy), .buffer(w), .buffer(gx)] + c.arguments)
+    let inner = c.taps * c.output[3]
+    let shape = GPUTiling.Shape(
+      rows: c.items * c.itemInputPixels, columns: c.input[3], inner: inner, itemRows: c.itemInputPixels,
+      itemInner: inner)
+    try multiply("convolution_input_gradient", shape, into: gx) { target, _ in
+      [.buffer(gy), .buffer(w), .buffer(target)] + c.arguments
+    }
   }
 
   package func convolutionWeightGradient(
     _ c: GPUConvolution, _ gy: GPUBuffer, _ x: GPUBuffer, into gw: GPUBuffer
   ) throws(GPUError) {
-    // Long sums are cut into parts.
-    let piece = 4096
-    let parts = max(1, (c.pixels + piece - 1) / piece)
-    let count = c.windowSize * c.output[3]
-    let part = parts == 1 ? gw : try buffer(bytes: parts * count * 4)
-    try run(
-      "convolution_weight_gradient", of: .products, options: tiling.options,
-      groups: tiles(c.windowSize, c.output[3]) + [parts],
-      [.buffer(gy), .buffer(x), .buffer(part)] + c.arguments + [.int(piece)])
-    if parts > 1 { try sumSlices(part, into: gw, parts: parts, count: count) }
+    let rows = c.taps * c.input[3]
+    let shape = GPUTiling.Shape(
+      rows: rows, columns: c.output[3], inner: c.items * c.itemPixels, itemRows: rows, itemInner: c.itemPixels)
+    try multiply("convolution_weight_gradient", shape, into: gw) { target, _ in
+      [.buffer(gy), .buffer(x), .buffer(target)] + c.arguments
+    }
   }
 }

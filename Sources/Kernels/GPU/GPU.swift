@@ -9,8 +9,7 @@ package final class GPU: @unchecked Sendable {
   /// Nil for one that takes memory and counts, but does not compute.
   private let device: OpaquePointer?
   private let lock = NSLock()
-  private var programs: [String: OpaquePointer] = [:]
-  private var kernels: [String: OpaquePointer] = [:]
+  private var kernels: KernelTable
   /// Memory not in use, by its size.
   private var free: [Int: [UnsafeMutableRawPointer]] = [:]
   /// What went wrong first. Nothing is queued any more then, and what is read is not a number, until it is taken.
@@ -33,26 +32,34 @@ package final class GPU: @unchecked Sendable {
     String(cString: cgpu_absence(Int32(runtime == .cuda ? CGPU_CUDA : CGPU_OPENCL)))
   }
 
+  /// - Parameters:
+  ///   - played: what it passes for, instead of what it is.
+  ///   - cache: of programs that were built before; else the usual one of such a device.
   /// - Throws: ``GPUError`` where the device refuses.
-  package init(_ number: Int) throws(GPUError) {
+  package init(
+    _ number: Int, as played: GPUDescription? = nil, cache: KernelCache? = nil
+  ) throws(GPUError) {
     var problem = [CChar](repeating: 0, count: 256)
     guard GPU.devices.indices.contains(number) else { throw .refused("there is no device \(number)") }
+    if let shortage = GPU.devices[number].shortage { throw .refused(shortage) }
     guard let opened = cgpu_open(Int32(number), &problem, problem.count) else {
       throw .refused(String(decoding: problem.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
     device = opened
-    description = GPU.devices[number]
+    description = played ?? GPU.devices[number]
+    kernels = KernelTable(of: GPU.devices[number], cache: cache ?? .usual(for: GPU.devices[number]))
   }
 
   /// A device of so many bytes that takes memory and counts, but does not compute: what is read is 0.
   package init(counting memory: Int) {
     device = nil
     description = GPUDescription(counting: memory)
+    kernels = KernelTable(of: description, cache: nil)
   }
 
   deinit {
     guard let device else { return }
-    for program in programs.values { cgpu_forget(program) }
+    kernels.forget()
     for memory in free.values.joined() { cgpu_release(device, memory) }
     cgpu_close(device)
   }
@@ -157,6 +164,9 @@ package final class GPU: @unchecked Sendable {
   /// How many kernels were queued.
   package var launches: Int { locked { launched } }
 
+  /// How many programs were built from source.
+  package var builds: Int { locked { kernels.builds } }
+
   /// The same; where there is none, ``takeFailure()`` says so, and no operation takes it.
   func pooled(bytes: Int) -> GPUBuffer {
     do throws(GPUError) { return try buffer(bytes: bytes) } catch {
@@ -258,56 +268,28 @@ package final class GPU: @unchecked Sendable {
   // MARK: Kernels
 
   /// Queues a kernel.
-  /// - Parameters:
-  ///   - options: definitions that its family is built with.
-  ///   - groups: how many in each direction, of `items` items each.
+  /// - Parameter groups: how many in each direction, of 256 items each.
   package func run(
-    _ kernel: String, of family: KernelFamily, options: String = "", groups: [Int], items: Int = 256,
-    _ arguments: [GPUArgument]
+    _ kernel: String, of program: KernelProgram, groups: [Int], _ arguments: [GPUArgument]
   ) throws(GPUError) {
+    try GPUArgument.requireCountable(arguments, groups: groups, in: kernel)
     locked { launched += 1 }
     guard let device else { return }
-    let found = try self.kernel(kernel, of: family, options: options, on: device)
     for case .buffer(let buffer?) in arguments where buffer.isMissing {
       throw .outOfMemory(bytes: buffer.bytes, "the device had no more")
     }
     let grid = (0..<3).map { $0 < groups.count ? UInt32(groups[$0]) : 1 }
     guard grid.allSatisfy({ $0 > 0 }) else { return }
-    let status = locked {
-      cgpu_launch(found, grid, [UInt32(items), 1, 1], arguments.map(\.argument), Int32(arguments.count))
-    }
-    try require(status, kernel)
+    lock.lock()
+    defer { lock.unlock() }
+    let found = try kernels.kernel(kernel, of: program, on: device)
+    let status = cgpu_launch(found, grid, [256, 1, 1], arguments.map(\.argument), Int32(arguments.count))
+    guard status == 0 else { throw .failed(String(cString: cgpu_problem(device)), in: kernel) }
   }
 
   /// Waits until all that was queued is done.
   package func finish() throws(GPUError) {
     try require(locked { device.map { cgpu_finish($0) } ?? Int32(0) }, "finishing")
-  }
-
-  private func kernel(
-    _ name: String, of family: KernelFamily, options: String, on device: OpaquePointer
-  ) throws(GPUError) -> OpaquePointer {
-    lock.lock()
-    defer { lock.unlock() }
-    let key = "\(family.rawValue) \(options)"
-    if let known = kernels["\(key) \(name)"] { return known }
-    let program: OpaquePointer
-    if let known = programs[key] {
-      program = known
-    } else {
-      var log: UnsafeMutablePointer<CChar>?
-      defer { Foundation.free(log) }
-      guard let built = cgpu_build(device, family.source, options, &log) else {
-        throw .unbuilt(log.map { String(cString: $0) } ?? String(cString: cgpu_problem(device)))
-      }
-      programs[key] = built
-      program = built
-    }
-    guard let found = cgpu_kernel_named(program, name) else {
-      throw .failed(String(cString: cgpu_problem(device)), in: name)
-    }
-    kernels["\(key) \(name)"] = found
-    return found
   }
 
   private func locked<Result>(_ body: () -> Result) -> Result {
@@ -327,7 +309,7 @@ package final class GPU: @unchecked Sendable {
 /// Memory of a device, which goes back to the device's pool with its last reference.
 package final class GPUBuffer: @unchecked Sendable {
   /// Nil where the device had no more.
-  fileprivate let memory: UnsafeMutableRawPointer?
+  let memory: UnsafeMutableRawPointer?
   package let bytes: Int
   package let device: GPU
   private let size: Int
@@ -339,27 +321,4 @@ package final class GPUBuffer: @unchecked Sendable {
   deinit { if let memory { device.recycle(memory, size: size) } }
 
   fileprivate var isMissing: Bool { memory == nil }
-}
-
-/// An argument of a kernel.
-package enum GPUArgument {
-  case buffer(GPUBuffer?)
-  case int(Int)
-  case float(Double)
-
-  fileprivate var argument: cgpu_argument {
-    var made = cgpu_argument()
-    switch self {
-    case .buffer(let buffer):
-      made.kind = Int32(CGPU_BUFFER)
-      made.buffer = buffer?.memory
-    case .int(let number):
-      made.kind = Int32(CGPU_INT)
-      made.number = Int32(number)
-    case .float(let number):
-      made.kind = Int32(CGPU_FLOAT)
-      made.real = Float(number)
-    }
-    return made
-  }
 }

@@ -36,8 +36,11 @@ package struct GPUDescription: Sendable, Hashable {
   /// In bytes.
   package let memory: Int
   package let localMemory: Int
+  /// How many groups it computes at a time, and how many items a group may have.
+  package var units: Int
+  package let largestGroup: Int
   /// Whether it is a processor that plays a graphics card, as PoCL's.
-  package let isProcessor: Bool
+  package var isProcessor: Bool
 
   init(_ index: Int32) {
     var d = cgpu_description()
@@ -48,6 +51,14 @@ package struct GPUDescription: Sendable, Hashable {
     runtime = d.runtime == Int32(CGPU_CUDA) ? .cuda : .openCL
     (name, vendor, driver, version) = (text(d.name), text(d.vendor), text(d.driver), text(d.version))
     (memory, localMemory, isProcessor) = (Int(clamping: d.memory), Int(clamping: d.local_memory), d.is_processor != 0)
+    (units, largestGroup) = (max(1, Int(d.units)), Int(d.group))
+  }
+
+  /// Why the kernels cannot run there; nil where they can.
+  package var shortage: String? {
+    if largestGroup < 256 { return "its groups have at most \(largestGroup) items; the kernels need 256" }
+    if localMemory < 1 << 14 { return "its groups have \(localMemory) bytes of memory; the kernels need 16384" }
+    return nil
   }
 }
 
@@ -57,5 +68,6 @@ extension GPUDescription {
     runtime = .openCL
     (name, vendor, driver, version) = ("a device that only counts", "", "", "")
     (self.memory, localMemory, isProcessor) = (memory, 1 << 16, false)
+    (units, largestGroup) = (64, 1024)
   }
 }

@@ -13,7 +13,11 @@
 #define GROUP(axis) ((int)get_group_id(axis))
 #define GROUPS(axis) ((int)get_num_groups(axis))
 #define ITEM(axis) ((int)get_local_id(axis))
-#define GROUP_SIZE(axis) ((int)get_local_size(axis))
+#ifdef FP_FAST_FMAF
+// Where `mad` rounds is left to the compiler.
+#define mad(a, b, c) fma(a, b, c)
+#endif
+#define HIDE(x)
 #else
 #define KERNEL extern "C" __global__
 #define GLOBAL
@@ -24,8 +28,9 @@
 #define GROUP(axis) ((int)(axis == 0 ? blockIdx.x : axis == 1 ? blockIdx.y : blockIdx.z))
 #define GROUPS(axis) ((int)(axis == 0 ? gridDim.x : axis == 1 ? gridDim.y : gridDim.z))
 #define ITEM(axis) ((int)(axis == 0 ? threadIdx.x : axis == 1 ? threadIdx.y : threadIdx.z))
-#define GROUP_SIZE(axis) ((int)(axis == 0 ? blockDim.x : axis == 1 ? blockDim.y : blockDim.z))
 #define mad(a, b, c) fmaf(a, b, c)
+/// Keeps what follows from a number from being computed before a loop, where it would take registers all the time.
+#define HIDE(x) asm volatile("" : "+r"(x))
 #define INFINITY __int_as_float(0x7F800000)
 #endif
 
