@@ -128,7 +128,11 @@ public struct Benchmark: Sendable {
   /// Runs it on the processor, or on a graphics card, whose work is waited for before and after each measured run.
   /// - Throws: `DeviceFailure` where something fails on the card; no figure comes from what was not computed.
   public func run(on device: Device? = nil) throws -> Result {
-    try device.map { try $0.made(measured) } ?? measured()
+    guard let device else { return try measured() }
+    do { return try device.made(measured) } catch let failure as DeviceFailure {
+      let advice = failure.isOutOfMemory ? "; --case picks cases that need less" : ""
+      throw DeviceFailure("\(name): \(failure)\(advice)", isOutOfMemory: failure.isOutOfMemory)
+    }
   }
 
   private func measured() throws -> Result {
