@@ -143,7 +143,8 @@ let package = Package(
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(
-      name: "TestSupport", dependencies: ["Networks", "Checkpoints", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["Networks", "Checkpoints", "Tensors"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     .target(
       name: "EngineTestSupport",
       dependencies: ["Reporting", "Engine", "Runs", "Planning", "StageKit", "ArtifactStore", "JSONSyntax"],
@@ -168,7 +169,7 @@ let package = Package(
     tests(
       "Stages",
       [
-        "Planning", "StageKit", "RecipeSyntax", "Diffusion", "Networks", "Checkpoints", "Imaging", "Tensors",
+        "Planning", "StageKit", "RecipeSyntax", "Diffusion", "Networks", "Checkpoints", "Imaging", "Tensors", "Kernels",
         "ArtifactStore",
         "JSONSyntax", "Escaping",
       ]),

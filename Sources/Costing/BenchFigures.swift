@@ -18,7 +18,7 @@ public struct BenchFigures: Sendable {
   /// How many threads it was measured with; nil on a graphics card, for which their number does not matter.
   private let threads: Int?
   /// Whether it is about a graphics card.
-  var isOfCard: Bool { threads == nil }
+  public var isOfCard: Bool { threads == nil }
 
   /// - Throws: `InputError` where the file is not what `bench --json` prints.
   public init(file: String) throws {

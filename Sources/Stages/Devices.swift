@@ -15,6 +15,15 @@ public struct OfferedDevice: Sendable {
   public let memory: Int
   /// Why nobody gets it who does not ask for it by its number; nil where that is not so.
   public let passedOver: String?
+
+  package init(number: Int, name: String, runtime: String, driver: String, memory: Int, passedOver: String? = nil) {
+    self.number = number
+    self.name = name
+    self.runtime = runtime
+    self.driver = driver
+    self.memory = memory
+    self.passedOver = passedOver
+  }
 }
 
 extension Catalog {
@@ -75,7 +84,8 @@ extension Catalog {
       "this machine has no graphics card that can be used (\(reasons.joined(separator: "; "))); compute with --device cpu"
   }
 
-  private static func device(_ offered: OfferedDevice, _ gpu: GPU) -> Device {
+  /// A graphics card as runs see it.
+  package static func device(_ offered: OfferedDevice, _ gpu: GPU) -> Device {
     Device(
       number: offered.number, name: "\(offered.name), \(offered.runtime), driver \(offered.driver)",
       memory: offered.memory

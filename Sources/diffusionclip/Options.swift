@@ -263,7 +263,8 @@ extension RunEnvironment {
   /// What people are told of where a run computes; nil where it could not be otherwise.
   var deviceNotice: String? {
     if !devices.isEmpty { return devices.map { "computes on gpu:\($0.number), \($0.name)" }.joined(separator: "; ") }
-    return device == .auto ? "computes on the processor: there is no graphics card that can be used, see `devices`" : nil
+    guard device == .auto else { return nil }
+    return "computes on the processor: there is no graphics card that can be used, see `devices`"
   }
 }
 

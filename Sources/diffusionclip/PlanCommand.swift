@@ -93,9 +93,10 @@ struct MachineOptions: ParsableArguments {
   func cost(of dryRun: DryRun, for plan: Plan) throws -> CostEstimate {
     // Where OpenBLAS is missing, no stage runs either.
     _ = try Program.start(threads: computing.threads)
+    let bench = try bench.map(BenchFigures.init(file:))
     return try CostEstimate(
-      of: dryRun, for: plan, threads: computing.threads, usesCards: devices.choice() != .cpu,
-      bench: bench.map(BenchFigures.init(file:))
+      of: dryRun, for: plan, threads: computing.threads,
+      usesCards: bench?.isOfCard ?? false || devices.choice() != .cpu, bench: bench
     ) { $0 ? cardPeak : Benchmark.sgemmPeak() * 1e9 }
   }
 

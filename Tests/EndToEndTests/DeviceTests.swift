@@ -51,7 +51,7 @@ import Testing
     #expect(try outcome.finished["ran"]?.int == WholeRecipe.actionCount)
     #expect(try outcome.finished["expectations"]?.array?.map { $0["held"] } == [.bool(true)])
     let name = try #require(Self.devices[0]["name"]?.string)
-    let machines = try repository.json("\(repository.latest("whole"))/run.json")["machines"]?.array ?? []
+    let machines = try repository.json("\(repository.latest("whole"))/actions.json")["machines"]?.array ?? []
     #expect(Set(machines.map { $0["device"]?.string?.hasPrefix(name) }) == [nil, true])
 
     // As on the processor, but for rounding, which the training of the model makes larger.

@@ -59,7 +59,7 @@ struct DeviceTests {
       let isOnCard = action.id.stage.hasPrefix("latents")
       #expect(action.record?.provenance.device == (isOnCard ? "card 0, test" : nil), "\(action.id)")
     }
-    let machines = try workshop.json("\(workshop.latest("quick"))/run.json")["machines"]?.array ?? []
+    let machines = try workshop.json("\(workshop.latest("quick"))/actions.json")["machines"]?.array ?? []
     #expect(machines.compactMap { $0["device"]?.string } == ["card 0, test"])
     // What a card has made is there for the processor, also where the index of the store is gone.
     #expect(try await workshop.run().ran == [])
