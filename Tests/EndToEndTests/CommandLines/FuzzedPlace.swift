@@ -89,6 +89,8 @@ struct FuzzedPlace {
       [
         "HOME=\(root)/home", "TMPDIR=\(root)/home", "PATH=\(root)/tools:/usr/bin:/bin", "LANG=C.UTF-8",
         "OPENBLAS_NUM_THREADS=1",
+        // Drivers of graphics cards write where they like: there are none.
+        "OCL_ICD_VENDORS=\(root)/none",
       ] + ProcessInfo.processInfo.environment.filter { $0.key.hasPrefix("OPENBLAS_") }.map { "\($0.key)=\($0.value)" }
       + line.environment
     // What asks for too much memory is refused by the system, before the machine is out of it.
