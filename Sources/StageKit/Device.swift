@@ -7,9 +7,6 @@ public enum DeviceChoice: Sendable, Hashable, CustomStringConvertible {
   /// Graphics cards: all that there are, or the one of this number.
   case gpu(Int?)
 
-  /// What may be said.
-  public static let words = ["auto", "cpu", "gpu", "gpu:0"]
-
   /// Nil where the text is no choice.
   public init?(_ text: String) {
     switch text {

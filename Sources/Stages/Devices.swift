@@ -38,9 +38,11 @@ extension Catalog {
   }
 
   private static func passedOver(_ device: GPUDescription, among all: [GPUDescription]) -> String? {
-    if device.isProcessor { return "it is a processor, which is faster without" }
+    if let shortage = device.shortage { return shortage }
+    if device.isProcessor { return "it is a processor behind OpenCL, and faster by --device cpu" }
     let isNVIDIA = device.vendor.utf8.starts(with: "NVIDIA".utf8)
-    guard device.runtime == .openCL, isNVIDIA, all.contains(where: { $0.runtime == .cuda }) else { return nil }
+    guard device.runtime == .openCL, isNVIDIA, all.contains(where: { $0.runtime == .cuda && $0.shortage == nil })
+    else { return nil }
     return "it is there by CUDA as well"
   }
 
@@ -64,8 +66,9 @@ extension Catalog {
     case .gpu(let number?):
       chosen = devices.filter { $0.number == number }
       if chosen.isEmpty {
+        let there = devices.map { "gpu:\($0.number) (\($0.name))" }.joined(separator: ", ")
         throw InputError(
-          "--device gpu:\(number): " + (devices.isEmpty ? absence : "`devices` lists those that there are"))
+          "--device gpu:\(number): " + (there.isEmpty ? absence : "there is none of this number, but \(there)"))
       }
     }
     return try chosen.map { offered in

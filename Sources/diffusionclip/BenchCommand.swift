@@ -85,9 +85,9 @@ struct BenchCommand: AsyncParsableCommand {
           printText(
             "\(name): \(formatted(result.gflop, 2)) GFLOP in \(formatted(result.seconds, 4)) s, "
               + "\(formatted(result.gflops, 1)) GFLOP/s, \(formatted(ratio, 2)) of the peak, "
-              + "\(formatted(result.peakMegabytes, 0)) MB"
+              + "\(formatted(result.peakMegabytes, 0)) MB\(result.card == nil ? "" : " of the machine")"
               + (result.card.map {
-                ", \(formatted($0.megabytes, 0)) MB of the device, transfers \($0.transfersToDevice) to it and "
+                ", \(formatted($0.megabytes, 0)) MB of the card, transfers \($0.transfersToDevice) to it and "
                   + "\($0.transfersToHost) back, kernel launches \($0.launches)"
               } ?? "") + "\n")
         }

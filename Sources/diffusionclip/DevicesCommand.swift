@@ -30,7 +30,7 @@ struct DevicesCommand: ParsableCommand {
     }
     if !rows.isEmpty { printText(AlignedText.rows([["", "name", "memory", "runtime", "driver", ""]] + rows)) }
     for (runtime, reason) in absences { printText("\(runtime): \(reason)\n") }
-    if devices.isEmpty { printText("Networks are computed on the processor.\n") }
+    if devices.allSatisfy({ $0.passedOver != nil }) { printText("Networks are computed on the processor.\n") }
   }
 }
 

@@ -253,7 +253,7 @@ struct DeviceOptions: ParsableArguments {
     guard let text = ProcessInfo.processInfo.environment["DIFFUSIONCLIP_DEVICE"], !text.isEmpty else { return .cpu }
     guard let choice = DeviceChoice(text) else {
       throw InputError(
-        "DIFFUSIONCLIP_DEVICE is '\(text)', expected one of \(DeviceChoice.words.joined(separator: ", "))")
+        "DIFFUSIONCLIP_DEVICE is '\(text)', expected auto, cpu, gpu or gpu:N")
     }
     return choice
   }

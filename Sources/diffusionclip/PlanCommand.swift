@@ -94,15 +94,21 @@ struct MachineOptions: ParsableArguments {
     // Where OpenBLAS is missing, no stage runs either.
     _ = try Program.start(threads: computing.threads)
     let bench = try bench.map(BenchFigures.init(file:))
+    let choice = try devices.choice()
+    // A plan may be for another machine, which has cards.
+    let cards = choice == .gpu(nil) ? (try? Catalog.open(choice)) ?? [] : try Catalog.open(choice)
     return try CostEstimate(
       of: dryRun, for: plan, threads: computing.threads,
-      usesCards: bench?.isOfCard ?? false || devices.choice() != .cpu, bench: bench
-    ) { $0 ? cardPeak : Benchmark.sgemmPeak() * 1e9 }
+      usesCards: bench?.isOfCard ?? false || choice == .gpu(nil) || !cards.isEmpty, bench: bench
+    ) { $0 ? Self.peak(of: cards.first) : Benchmark.sgemmPeak() * 1e9 }
   }
 
-  /// FLOP/s of this machine's graphics card, or, where it has none, of one that is a few years old.
-  private var cardPeak: Double {
-    let card = try? Catalog.open(.gpu(nil)).first
-    return card.flatMap { try? Benchmark.productPeak(on: $0) * 1e9 } ?? 5e12
+  /// FLOP/s of a graphics card; where there is none to measure, of one that is a few years old.
+  private static func peak(of card: Device?) -> Double {
+    if let card, let peak = try? Benchmark.productPeak(on: card) { return peak * 1e9 }
+    warn(
+      "there is no graphics card here to measure: one of 5 TFLOP/s is assumed; `--bench FILE` of another machine tells more"
+    )
+    return 5e12
   }
 }

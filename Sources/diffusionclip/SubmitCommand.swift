@@ -63,6 +63,10 @@ struct SubmitCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingErrors {
       let plan = try recipe.plan()
+      let device = try machine.devices.choice()
+      guard device == .cpu || device == .gpu(nil) else {
+        throw InputError("jobs compute on '\(device)': say cpu or gpu, the cluster gives each job a card of its own")
+      }
       let store = try store.open(for: plan)
       let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
       let permission = try scripts.permission()

@@ -47,7 +47,7 @@ import Testing
     #expect(found["transfers_to_device"] == 0 && found["transfers_to_host"] == 0)
     #expect(try #require(found["launches"]?.double) >= 1)
     let text = try repository.run(arguments).output
-    #expect(text.contains("MB of the device, transfers 0 to it and 0 back, kernel launches "), "\(text)")
+    #expect(text.contains("MB of the card, transfers 0 to it and 0 back, kernel launches "), "\(text)")
     let missing = try repository.run("bench", "--device", "gpu:65535", "--case", Self.name)
     #expect(missing.status == 2 && missing.errors.hasPrefix("--device gpu:65535: "), "\(missing)")
   }

@@ -29,7 +29,7 @@ import Testing
       #expect(try repository.run("run", "recipe.yaml", "--device", word).status == 64)
       let named = try repository.run(["run", "recipe.yaml"], with: ["DIFFUSIONCLIP_DEVICE": word])
       #expect(named.status == 2)
-      #expect(named.errors == "DIFFUSIONCLIP_DEVICE is '\(word)', expected one of auto, cpu, gpu, gpu:0\n")
+      #expect(named.errors == "DIFFUSIONCLIP_DEVICE is '\(word)', expected auto, cpu, gpu or gpu:N\n")
     }
     let missing = try repository.run("run", "recipe.yaml", "--device", "gpu:9999")
     #expect(missing.status == 2 && missing.errors.hasPrefix("--device gpu:9999: "), "\(missing)")
@@ -91,7 +91,13 @@ import Testing
       let script = try text(["--device", "gpu"])
       #expect(script.contains(request) && script.contains(" --device gpu"), "\(script)")
     }
+    let wrong = try repository.run("submit", "recipe.yaml", "--device", "auto")
+    #expect(wrong.status == 2 && wrong.errors.hasPrefix("jobs compute on 'auto': say cpu or gpu"), "\(wrong)")
+    // A plan may be for another machine.
     let cost = try repository.run("plan", "recipe.yaml", "--cost", "--device", "gpu")
     #expect(cost.status == 0, "\(cost)")
+    let isMeasured = Self.devices.contains { $0["passed_over"]?.string == nil }
+    #expect(isMeasured || cost.errors.contains("one of 5 TFLOP/s is assumed"), "\(cost)")
+    #expect(try repository.run("plan", "recipe.yaml", "--cost", "--device", "gpu:9999").status == 2)
   }
 }

@@ -39,6 +39,8 @@ package struct GPUDescription: Sendable, Hashable {
   /// How many groups it computes at a time, and how many items a group may have.
   package var units: Int
   package let largestGroup: Int
+  /// Of CUDA's: compute capability, 80 for 8.0; else 0.
+  let capability: Int
   /// Whether it is a processor that plays a graphics card, as PoCL's.
   package var isProcessor: Bool
 
@@ -52,10 +54,14 @@ package struct GPUDescription: Sendable, Hashable {
     (name, vendor, driver, version) = (text(d.name), text(d.vendor), text(d.driver), text(d.version))
     (memory, localMemory, isProcessor) = (Int(clamping: d.memory), Int(clamping: d.local_memory), d.is_processor != 0)
     (units, largestGroup) = (max(1, Int(d.units)), Int(d.group))
+    capability = Int(d.capability)
   }
 
   /// Why the kernels cannot run there; nil where they can.
   package var shortage: String? {
+    if runtime == .cuda, capability < 70 {
+      return "it has compute capability \(capability / 10).\(capability % 10); the kernels need 7.0"
+    }
     if largestGroup < 256 { return "its groups have at most \(largestGroup) items; the kernels need 256" }
     if localMemory < 1 << 14 { return "its groups have \(localMemory) bytes of memory; the kernels need 16384" }
     return nil
@@ -68,6 +74,6 @@ extension GPUDescription {
     runtime = .openCL
     (name, vendor, driver, version) = ("a device that only counts", "", "", "")
     (self.memory, localMemory, isProcessor) = (memory, 1 << 16, false)
-    (units, largestGroup) = (64, 1024)
+    (units, largestGroup, capability) = (64, 1024, 0)
   }
 }

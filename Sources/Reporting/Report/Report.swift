@@ -200,14 +200,21 @@ package struct Report {
     return "<pre>\(Escape.markup(text))</pre>"
   }
 
+  /// Those that computed some of what is shown.
+  private var cards: String {
+    record.outcome.actions.compactMap { $0.provenance?.device }.uniqued.joined(separator: "; ")
+  }
+
   private var provenance: String {
     let facts = record.run.environment.provenance(
       seconds: record.seconds, megabytes: ProcessMemory.highestMegabytes)
     let rows = [
       ["program", facts.program], ["processor", facts.cpu], ["product kernels", facts.blas],
-      ["threads", "\(facts.threads)"], ["peak memory of this run", "\(Int(bounded: facts.peakMegabytes)) MB"],
+      ["threads", "\(facts.threads)"], ["graphics card", cards],
+      ["peak memory of this run", "\(Int(bounded: facts.peakMegabytes)) MB"],
       ["time", Readable.duration(facts.seconds)], ["date", facts.date],
     ]
+    .filter { !$0[1].isEmpty }
     let digests = record.shownOutputs.map { [$0.name, $0.artifact.digest.hex] }
     return HTML.table(["", ""], rows.map { $0.map(Escape.markup) })
       + HTML.table(["output", "content digest"], digests.map { $0.map(Escape.markup) }, classes: ["", "digest"])
