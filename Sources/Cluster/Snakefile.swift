@@ -51,8 +51,6 @@ struct Snakefile {
       })
   }
 
-  private var usesCards: Bool { rules.contains(where: \.job.usesCard) }
-
   /// The files that tell that the pieces of a stage are done are called so, and end in `.PART.json`.
   private func prefix(_ stage: String) -> String {
     let (rule, place) = places[stage] ?? ("", 0)
@@ -86,13 +84,13 @@ struct Snakefile {
     let head = """
       # Makes what recipe '\(Escape.onOneLine(workflow.plan.recipe))' asks for and the store lacks. On this machine:
       #
-      #   snakemake -s \(file) --cores 8\(usesCards ? " --resources gpu=1" : "")
+      #   snakemake -s \(file) --cores 8\(workflow.usesCards ? " --resources gpu=1" : "")
       #
       # As jobs of Slurm, or by another command that submits a script and prints the job's number
       # (pip install snakemake-executor-plugin-cluster-generic):
       #
       #   snakemake -s \(file) --jobs 100 --keep-going --executor cluster-generic \\
-      #     --cluster-generic-submit-cmd 'sbatch --parsable --requeue --output=logs/%j.log --cpus-per-task={threads} --mem={resources.mem_mb}M --time={resources.runtime}\(usesCards ? " --gres=gpu:{resources.gpu}" : "")' \\
+      #     --cluster-generic-submit-cmd 'sbatch --parsable --requeue --output=logs/%j.log --cpus-per-task={threads} --mem={resources.mem_mb}M --time={resources.runtime}\(workflow.usesCards ? " --gres=gpu:{resources.gpu}" : "")' \\
       #     --cluster-generic-status-cmd \(Escape.shell(submission.folder + "/slurm-status.sh")) --cluster-generic-cancel-cmd scancel
       #
       # On Kubernetes, with the store and the recipe's files on claimed volumes that this machine has at the same places, and
@@ -161,7 +159,7 @@ struct Snakefile {
             threads: \(rule.job.threads)
             resources:
                 mem_mb=\(rule.job.limits.megabytes),
-                runtime=\(rule.job.limits.minutes),\(usesCards ? "\n                gpu=\(rule.job.usesCard ? 1 : 0)," : "")
+                runtime=\(rule.job.limits.minutes),\(workflow.usesCards ? "\n                gpu=\(rule.job.usesCard ? 1 : 0)," : "")
             shell:
                 "{EXEC} --action {params.stage:q} --part {wildcards.part}/{params.parts} --threads {threads}\(rule.job.usesCard ? " --device gpu" : "") --receipt {output:q}"
 

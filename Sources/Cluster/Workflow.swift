@@ -70,6 +70,8 @@ public struct Workflow: Sendable {
   }
 
   public let plan: Plan
+  /// Whether a job needs a graphics card.
+  public var usesCards: Bool { jobs.contains(where: \.usesCard) }
   /// Each behind those that it needs.
   public let jobs: [Job]
   /// How the stages with something to run are cut into pieces.

@@ -54,7 +54,7 @@ extension Catalog {
   }
 
   /// Opens the graphics cards that are chosen; none for the processor, and where `auto` finds none.
-  /// - Throws: `InputError` where there is none of those that are asked for, or one cannot be opened.
+  /// - Throws: `InputError` where there is none of those that are asked for, or none of them can be opened.
   public static func open(_ choice: DeviceChoice) throws -> [Device] {
     let chosen: [OfferedDevice]
     switch choice {
@@ -71,13 +71,16 @@ extension Catalog {
           "--device gpu:\(number): " + (there.isEmpty ? absence : "there is none of this number, but \(there)"))
       }
     }
-    return try chosen.map { offered in
-      let gpu: GPU
-      do throws(GPUError) { gpu = try GPU(offered.number) } catch {
-        throw InputError("gpu:\(offered.number), \(offered.name), cannot be opened: \(error)")
+    var opened: [Device] = []
+    var problems: [String] = []
+    for offered in chosen {
+      do throws(GPUError) { opened.append(device(offered, try GPU(offered.number))) } catch {
+        problems.append("gpu:\(offered.number), \(offered.name), cannot be opened: \(error)")
       }
-      return device(offered, gpu)
     }
+    // One that is busy or broken is no reason to do without the others.
+    if opened.isEmpty, choice != .auto { throw InputError(problems.joined(separator: "\n")) }
+    return opened
   }
 
   private static var absence: String {

@@ -150,11 +150,12 @@ public final class Tensor {
     if !flag { gradient = nil }
   }
 
-  /// The elements converted to `type`, without the graph.
+  /// The elements converted to `type`, without the graph: in the machine's memory where the type is another one, as graphics
+  /// cards compute in float32.
   public func converted(to type: ScalarType) -> Tensor {
     if type == self.type { return detached }
     guard hasValues else { return Tensor(withoutValues: shape, type: type) }
-    precondition(gpu == nil, "graphics cards compute in float32")
+    guard gpu == nil else { return placed(on: nil).converted(to: type) }
     let converted = Tensor(uninitialized: shape, type: type)
     switch type {
     case .float32: for (place, value) in doubles.enumerated() { converted.floats[place] = Float(value) }

@@ -5,6 +5,7 @@ import Engine
 import Foundation
 import Planning
 import Reporting
+import StageKit
 import Stages
 
 struct PlanCommand: AsyncParsableCommand {

@@ -113,7 +113,9 @@ struct SubmitCommand: AsyncParsableCommand {
     } else if go {
       printText(said)
     } else {
-      printText(engine == .slurm ? "bash \(word)\n" : "snakemake -s \(word) --cores all\n")
+      printText(
+        engine == .slurm
+          ? "bash \(word)\n" : "snakemake -s \(word) --cores all\(workflow.usesCards ? " --resources gpu=1" : "")\n")
     }
   }
 }

@@ -19,6 +19,7 @@ struct VerifyCommand: AsyncParsableCommand {
   var repair = false
 
   @OptionGroup var computing: ThreadOptions
+  @OptionGroup var devices: DeviceOptions
 
   func run() async throws {
     try await reportingErrors {
@@ -70,7 +71,8 @@ struct VerifyCommand: AsyncParsableCommand {
       let plan = try Planner.plan(
         recipeAt: registered.recipe, kinds: Program.kinds, setting: registered.overlays.compactMap(Overlay.init))
       run = Run(
-        of: plan, in: store, environment: try Program.start(threads: computing.threads), formats: Program.formats)
+        of: plan, in: store, environment: try Program.start(threads: computing.threads, device: devices.choice()),
+        formats: Program.formats)
       try run.requireFolder()
     } catch let error where error is Diagnostics || error is InputError {
       warn("\(error)")

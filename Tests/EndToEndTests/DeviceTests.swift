@@ -75,6 +75,50 @@ import Testing
     #expect(try killed.digests("whole") == repository.digests("whole"))
   }
 
+  private static let others = """
+    recipe: others
+    stages:
+      photos: { synthesize: { count: 5, size: 16 } }
+      base:
+        train: { network: diffusion, images: photos, steps: 4, batch_size: 2, warmup_steps: 2, channels: 8, multipliers: [1, 2],
+                 attention: [8], groups: 4 }
+      clip:
+        train: { network: clip, images: photos, table: photos.table, steps: 3, batch_size: 2, warmup_steps: 1, merges: 100 }
+      seen:
+        train: { network: perceptual, images: photos, table: photos.table, steps: 3, batch_size: 2, attributes: [hair_color] }
+      latents: { invert: { images: photos, model: base, return_step: 300, steps: 3, method: fixed_point, iterations: 3 } }
+      noise: { sample: { count: 3, size: 16, model: base, steps: 3, eta: 0.5, clip_x0: dynamic } }
+      light:
+        finetune: { model: base, latents: latents, clip: clip, target: angry face, steps: 3, epochs: 1, adapter: lora,
+                    gradient: last, views: 2, learning_rate: 1.0e-2 }
+      back: { sample: { latents: latents, model: light, steps: 3 } }
+      steered: { guide: { latents: latents, model: base, clip: clip, target: angry face, steps: 3 } }
+      apart: { distance: { images: back, reference: photos, perceptual: seen } }
+      scores:
+        metric: { images: back, reference: photos, clip: clip, target: angry face, perceptual: seen, measures: [perceptual, mae] }
+    outputs: [apart, scores, steered, noise]
+    """
+
+  /// What the whole method leaves out: the other ways to invert, sample, tune and measure.
+  @Test(.enabled(if: !devices.isEmpty, isThere)) func theOtherKindsRunOnACard() throws {
+    func finished(_ options: [String]) throws -> Repository {
+      let repository = try Repository(Self.others, faces: [])
+      let outcome = try repository.run(["run", "recipe.yaml"] + options)
+      try #require(outcome.status == 0, "\(outcome)")
+      return repository
+    }
+    let (card, processor) = (try finished(Self.options), try finished([]))
+    for table in ["apart.csv", "scores.csv"] {
+      func numbers(_ repository: Repository) throws -> [Double] {
+        try repository.text("\(repository.latest("others"))/\(table)").split(separator: "\n").dropFirst()
+          .flatMap { $0.split(separator: ",").compactMap { Double($0) } }
+      }
+      let (found, expected) = (try numbers(card), try numbers(processor))
+      #expect(found.count == expected.count && !found.isEmpty)
+      for (a, b) in zip(found, expected) { #expect(abs(a - b) < 2e-2 * max(1, abs(b)), "\(table): \(a), \(b)") }
+    }
+  }
+
   /// A plan made for cards asks the cluster for them, for the jobs that compute on them.
   @Test func jobsAskForACard() throws {
     let repository = try Repository(WholeRecipe.text)

@@ -62,8 +62,12 @@ struct ReadyQueue {
   /// The batch that is first in the plan. O(open stages).
   var next: Batch? { busy.min().flatMap { opened[$0]?.batches.last } }
 
-  mutating func removeNext() {
-    guard let stage = busy.min() else { return }
+  /// The first batch of each open stage, in the order of the plan.
+  var firsts: [Batch] { busy.sorted().compactMap { opened[$0]?.batches.last } }
+
+  /// Removes a batch that is the first of its stage.
+  mutating func remove(_ first: Batch) {
+    let stage = first[0].stage
     opened[stage]?.batches.removeLast()
     if opened[stage]?.batches.isEmpty ?? true { busy.remove(stage) }
   }

@@ -179,20 +179,13 @@ package final class Scheduler {
 
   /// Starts what may run now: on the processor as many as the options allow, on each graphics card one.
   private func startBatches() throws {
-    while let runner = policy.runner, let next = queue.next {
+    while let runner = policy.runner, let (next, place) = nextBatch(runner.environment) {
       let bytes = memory(of: next)
       guard running.count == 0 || running.bytes + bytes <= policy.options.memory else { return }
-      let device: Device?
-      switch place(next[0].action.stage, bytes, runner.environment) {
-      case .processor where running.count - busyDevices.count >= policy.options.jobs: return
-      case .processor: device = nil
-      case .devices(let devices):
-        guard let free = devices.first(where: { !busyDevices.contains($0.number) }) else { return }
-        device = free
-        busyDevices.insert(free.number)
-      }
+      let device: Device? = if case .device(let device) = place { device } else { nil }
+      if let device { busyDevices.insert(device.number) }
       try interruption.check()
-      queue.removeNext()
+      queue.remove(next)
       running = (running.count + 1, running.bytes + bytes)
       underWay += 1
       DispatchQueue.global().async { [arrivals] in
@@ -206,20 +199,39 @@ package final class Scheduler {
     }
   }
 
-  /// Where a batch may be computed.
+  /// Where a batch is computed.
   private enum BatchPlace {
     case processor
-    /// On any of these graphics cards, at least one.
-    case devices([Device])
+    case device(Device)
   }
 
-  /// Where actions of a stage may be computed that are taken to need so many bytes. It depends on these alone, so that the same
-  /// work is always done in the same place.
-  private func place(_ stage: PlannedStage, _ bytes: Int, _ environment: RunEnvironment) -> BatchPlace {
-    guard stage.kind.usesDevice, !environment.devices.isEmpty else { return .processor }
-    guard environment.device == .auto else { return .devices(environment.devices) }
+  /// The batch that is first in the plan among those for which there is a place, with that.
+  private func nextBatch(_ environment: RunEnvironment) -> (ReadyQueue.Batch, BatchPlace)? {
+    guard let first = queue.next else { return nil }
+    if let place = freePlace(for: first, environment) { return (first, place) }
+    // What stands behind may have a place of the other sort.
+    guard !environment.devices.isEmpty else { return nil }
+    return queue.firsts.lazy.compactMap { batch in
+      self.freePlace(for: batch, environment).map { (batch, $0) }
+    }.first
+  }
+
+  /// Nil where all places for it are taken.
+  private func freePlace(for batch: ReadyQueue.Batch, _ environment: RunEnvironment) -> BatchPlace? {
+    let devices = devices(for: batch[0].action.stage, memory(of: batch), environment)
+    guard !devices.isEmpty else {
+      return running.count - busyDevices.count < policy.options.jobs ? .processor : nil
+    }
+    return devices.first { !busyDevices.contains($0.number) }.map(BatchPlace.device)
+  }
+
+  /// The graphics cards that may compute actions of a stage which are taken to need so many bytes; none for the processor. They
+  /// depend on these alone, so that the same work is always done in the same place.
+  private func devices(for stage: PlannedStage, _ bytes: Int, _ environment: RunEnvironment) -> [Device] {
+    guard stage.kind.usesDevice, !environment.devices.isEmpty else { return [] }
+    guard environment.device == .auto else { return environment.devices }
     let fitting = environment.devices.filter { bytes <= $0.memory }
-    guard fitting.isEmpty else { return .devices(fitting) }
+    guard fitting.isEmpty else { return fitting }
     if leftToProcessor.insert(stage.id).inserted {
       let largest = environment.devices.map(\.memory).max() ?? 0
       emit(
@@ -227,7 +239,7 @@ package final class Scheduler {
           "\(stage.id): computes on the processor: it is taken to need \(bytes >> 20) MB, the graphics card has \(largest >> 20) MB"
         ))
     }
-    return .processor
+    return []
   }
 
   /// How many bytes a batch may take: its kind's need for all that its actions take in, each object once.

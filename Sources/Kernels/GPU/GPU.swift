@@ -280,11 +280,19 @@ package final class GPU: @unchecked Sendable {
     }
     let grid = (0..<3).map { $0 < groups.count ? UInt32(groups[$0]) : 1 }
     guard grid.allSatisfy({ $0 > 0 }) else { return }
-    lock.lock()
-    defer { lock.unlock() }
-    let found = try kernels.kernel(kernel, of: program, on: device)
-    let status = cgpu_launch(found, grid, [256, 1, 1], arguments.map(\.argument), Int32(arguments.count))
-    guard status == 0 else { throw .failed(String(cString: cgpu_problem(device)), in: kernel) }
+    func launch() throws(GPUError) -> Int32 {
+      lock.lock()
+      defer { lock.unlock() }
+      let found = try kernels.kernel(kernel, of: program, on: device)
+      return cgpu_launch(found, grid, [256, 1, 1], arguments.map(\.argument), Int32(arguments.count))
+    }
+    var status = try launch()
+    if status != 0, cgpu_is_out_of_memory(device) != 0 {
+      locked { whenShort }()
+      trim()
+      status = try launch()
+    }
+    try require(status, kernel)
   }
 
   /// Waits until all that was queued is done.
