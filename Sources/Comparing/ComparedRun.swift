@@ -47,7 +47,8 @@ public struct ComparedRun: Sendable {
       "state": run.state.rawValue, "only": text(record["only"].flatMap { $0 == [] ? nil : $0 }),
       "commit": text(record["git"]?["commit"]),
       "dirty": text(record["git"]?["dirty"]), "host": text(record["host"]),
-      "program": text(record["provenance"]?["program"]), "device": text(record["provenance"]?["cpu"]),
+      "program": text(record["provenance"]?["program"]),
+      "device": text(record["provenance"]?["device"] ?? record["provenance"]?["cpu"]),
       "kernels": text(record["provenance"]?["blas"]),
     ]
     parameters = Self.texts(of: run.parameters)

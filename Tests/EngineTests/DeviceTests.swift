@@ -61,6 +61,8 @@ struct DeviceTests {
     }
     let machines = try workshop.json("\(workshop.latest("quick"))/actions.json")["machines"]?.array ?? []
     #expect(machines.compactMap { $0["device"]?.string } == ["card 0, test"])
+    #expect(try workshop.json("\(workshop.latest("quick"))/run.json")["provenance"]?["device"] == "card 0, test")
+    #expect(try workshop.read("\(workshop.latest("quick"))/report.html").contains("card 0, test"))
     // What a card has made is there for the processor, also where the index of the store is gone.
     #expect(try await workshop.run().ran == [])
     try workshop.write("", to: ".diffusionclip/index")

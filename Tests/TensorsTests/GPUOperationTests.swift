@@ -19,6 +19,8 @@ struct GPUOperationTests {
     func differentiated(_ inputs: [Tensor], on gpu: GPU?) -> (result: Tensor, gradients: [Tensor]) {
       let parameters = inputs.map { $0.placed(on: gpu).parameterCopy() }
       let y = testCase.body(parameters)
+      // An operation without a side for cards would leave its result elsewhere.
+      #expect(y.gpu === gpu, "\(testCase.operation)")
       var weights = RandomSource(seed: 3)
       y.backward(weights.uniform(y.shape, in: -1...1).placed(on: gpu))
       return (y.detached.placed(on: nil), parameters.compactMap { $0.gradient?.placed(on: nil) })

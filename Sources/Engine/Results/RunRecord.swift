@@ -48,6 +48,11 @@ package struct RunRecord: Sendable {
   package var expectations: [ExpectationResult] { outcome.expectations }
   package var seconds: Double { outcome.seconds }
   package var plan: Plan { run.plan }
+  /// The graphics cards that computed some of what there is; nil where the processor did it all.
+  package var cards: String? {
+    let names = actions.compactMap { $0.provenance?.device }.uniqued
+    return names.isEmpty ? nil : names.joined(separator: "; ")
+  }
   package var exporter: Exporter { Exporter(store: run.store, formats: run.formats, plan: plan) }
 
   /// The recipe's outputs that people look at, with their files' base names. Models and latents stay in the store;
@@ -194,7 +199,10 @@ package struct RunRecord: Sendable {
       .init("files", .array(files.keys.map(JSON.string))),
       .init("digests", .object(files.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .string($0.value)) })),
       .init(
-        "provenance", run.environment.provenance(seconds: seconds, megabytes: ProcessMemory.highestMegabytes).json),
+        "provenance",
+        run.environment.provenance(
+          seconds: seconds, megabytes: ProcessMemory.highestMegabytes, device: cards
+        ).json),
       .init("measures", .array(measures)), .init("expectations", .array(expectations.map(\.json))),
       .init("skipped", .array(outcome.skipped.map { .string($0.description) })),
       graph, .init("unfinished", .array(unfinished)),

@@ -149,7 +149,7 @@ final class ActionContext: StageContext {
       key: Digest(of: text), preimage: text, recipe: recipe, stage: action.stage.name, item: action.id.item,
       kind: kind.name, revision: kind.revision, inputs: action.preimage.sets, outputs: try outputs(),
       provenance: environment.provenance(
-        seconds: earlierSeconds + seconds, megabytes: megabytes, device: device, work: work),
+        seconds: earlierSeconds + seconds, megabytes: megabytes, device: device?.name, work: work),
       log: lines, chain: action.chain)
   }
 

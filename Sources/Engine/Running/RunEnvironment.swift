@@ -45,10 +45,10 @@ public struct RunEnvironment: Sendable {
   /// The provenance of what was done in `seconds` until now.
   /// - Parameter megabytes: the largest resident set meanwhile; nil where that cannot be told.
   package func provenance(
-    seconds: Double, megabytes: Double?, device: Device? = nil, work: Work = .none
+    seconds: Double, megabytes: Double?, device: String? = nil, work: Work = .none
   ) -> Provenance {
     Provenance(
-      program: program, cpu: Host.cpu, blas: blas, threads: threads, device: device?.name, seconds: seconds,
+      program: program, cpu: Host.cpu, blas: blas, threads: threads, device: device, seconds: seconds,
       peakMegabytes: megabytes ?? 0, date: Host.date, evaluations: work.evaluations, flop: work.flop,
       backwardPasses: work.backwardPasses)
   }

@@ -200,17 +200,12 @@ package struct Report {
     return "<pre>\(Escape.markup(text))</pre>"
   }
 
-  /// Those that computed some of what is shown.
-  private var cards: String {
-    record.outcome.actions.compactMap { $0.provenance?.device }.uniqued.joined(separator: "; ")
-  }
-
   private var provenance: String {
     let facts = record.run.environment.provenance(
       seconds: record.seconds, megabytes: ProcessMemory.highestMegabytes)
     let rows = [
       ["program", facts.program], ["processor", facts.cpu], ["product kernels", facts.blas],
-      ["threads", "\(facts.threads)"], ["graphics card", cards],
+      ["threads", "\(facts.threads)"], ["graphics card", record.cards ?? ""],
       ["peak memory of this run", "\(Int(bounded: facts.peakMegabytes)) MB"],
       ["time", Readable.duration(facts.seconds)], ["date", facts.date],
     ]
