@@ -218,18 +218,20 @@ package final class Scheduler {
 
   /// Nil where all places for it are taken.
   private func freePlace(for batch: ReadyQueue.Batch, _ environment: RunEnvironment) -> BatchPlace? {
-    let devices = devices(for: batch[0].action.stage, memory(of: batch), environment)
+    let devices = devices(for: batch, environment)
     guard !devices.isEmpty else {
       return running.count - busyDevices.count < policy.options.jobs ? .processor : nil
     }
     return devices.first { !busyDevices.contains($0.number) }.map(BatchPlace.device)
   }
 
-  /// The graphics cards that may compute actions of a stage which are taken to need so many bytes; none for the processor. They
-  /// depend on these alone, so that the same work is always done in the same place.
-  private func devices(for stage: PlannedStage, _ bytes: Int, _ environment: RunEnvironment) -> [Device] {
+  /// The graphics cards that may compute a batch; none for the processor. They depend on its stage and what it is taken to need
+  /// alone, so that the same work is always done in the same place.
+  private func devices(for batch: ReadyQueue.Batch, _ environment: RunEnvironment) -> [Device] {
+    let stage = batch[0].action.stage
     guard stage.kind.usesDevice, !environment.devices.isEmpty else { return [] }
     guard environment.device == .auto else { return environment.devices }
+    let bytes = memory(of: batch)
     let fitting = environment.devices.filter { bytes <= $0.memory }
     guard fitting.isEmpty else { return fitting }
     if leftToProcessor.insert(stage.id).inserted {

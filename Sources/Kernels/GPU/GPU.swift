@@ -33,7 +33,7 @@ package final class GPU: @unchecked Sendable {
   }
 
   /// - Parameters:
-  ///   - played: what it passes for, instead of what it is.
+  ///   - played: the description that it has in the place of its own, for tests.
   ///   - cache: of programs that were built before; else the usual one of such a device.
   /// - Throws: ``GPUError`` where the device refuses.
   package init(
